@@ -1,0 +1,290 @@
+"""Colour transfer: give one image the colours of another.
+
+AdaIN paints with the style's colours. To keep the content's, either recolour the style image
+*before* encoding (``coral``, ``mean_std``, ``cholesky``, ``histogram``: image = style,
+reference = content) or put the content's chrominance back *after* decoding (``luminance``:
+image = stylized result, reference = content).
+
+Every method takes float images in 0..1 of shape (B, 3, H, W) or (3, H, W) and returns the image
+recoloured, *not* clamped to 0..1, in the image's dtype; a batch of one on either side is used for
+the whole batch of the other. ``transfer_color`` picks a method by name, adds a strength and clamps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+# Standard deviations below this are a flat channel: far less than one step of 8 bits (0.004).
+_FLAT_STD = 1e-5
+# Added to the variances before a Cholesky factorisation: the variance of rounding to 8 bits.
+_VARIANCE_EPS = 1e-6
+# Pixels per step when moments are summed in float64, so that no float64 copy of the image is made.
+_CHUNK = 2**20
+
+
+def transfer_color(image: Tensor, reference: Tensor, method: str, strength: float = 1.0) -> Tensor:
+    """Recolours ``image`` with the colours of ``reference``.
+
+    Args:
+        image: (B, 3, H, W) or (3, H, W), float in 0..1.
+        reference: the same, of any size (``luminance``: the image's size).
+        method: one of ``METHODS``, which maps names to the functions below.
+        strength: 0 returns the image's own colours, 1 the full transfer, linear in between.
+
+    Returns:
+        The recoloured image, clamped to 0..1; (3, H, W) if both inputs are, else (B, 3, H, W).
+
+    Raises:
+        ValueError: an unknown method, a strength outside 0..1, or images that do not fit.
+
+    Example:
+        >>> style = transfer_color(style, content, "coral")  # then stylize with it
+    """
+    if method not in METHODS:
+        raise ValueError(f"expected a colour transfer method of {', '.join(METHODS)}; got {method}")
+    if not 0 <= strength <= 1:
+        raise ValueError(f"expected a colour transfer strength in 0..1, got {strength}")
+    recolored = METHODS[method](image, reference)
+    return torch.lerp(image.expand_as(recolored), recolored, strength).clamp(0, 1)
+
+
+def coral(image: Tensor, reference: Tensor) -> Tensor:
+    """Matches correlations, then mean and standard deviation, as the official AdaIN code does.
+
+    CORAL (Sun et al. 2016) on colours, the way ``preserve_color`` of the official code and of
+    pytorch-AdaIN defines it: each channel is standardised, ``C = X Xᵀ + I`` of each image is *not*
+    divided by the number of pixels, and ``sqrt(C_reference) · sqrt(C_image)⁻¹`` is applied before
+    the reference's standard deviation and mean. It follows that contrast is scaled by
+    ``sqrt(reference pixels / image pixels)``: give both images about the same number of pixels.
+
+    Args:
+        image: (B, 3, H, W) or (3, H, W), float in 0..1; the style image in AdaIN.
+        reference: the same, of any size; the content image in AdaIN.
+
+    Returns:
+        The image with the reference's colours, not clamped. Flat channels stay finite.
+
+    Raises:
+        ValueError: images that are not 3-channel float tensors or whose batches do not fit.
+    """
+    return _match_moments(image, reference, _coral_matrix)
+
+
+def mean_std(image: Tensor, reference: Tensor) -> Tensor:
+    """Matches the mean and standard deviation of each RGB channel.
+
+    A flat channel takes the reference's mean. Arguments, result and errors as in ``coral``.
+    """
+    return _match_moments(image, reference, _mean_std_matrix)
+
+
+def cholesky(image: Tensor, reference: Tensor) -> Tensor:
+    """Matches the mean and the whole 3×3 covariance of the colours by Cholesky factors.
+
+    As in Gatys et al. 2016, "Preserving color in neural artistic style transfer". A variance of
+    1e-6 is added on both sides, so that grey and flat images, whose covariance is singular, stay
+    finite. Arguments, result and errors as in ``coral``.
+    """
+    return _match_moments(image, reference, _cholesky_matrix)
+
+
+def histogram(image: Tensor, reference: Tensor) -> Tensor:
+    """Matches the histogram of each RGB channel exactly.
+
+    Pixels are ranked, and each takes the reference's value at the same quantile, interpolated
+    where the sizes differ. Pixels of one value share the middle of their ranks, so that equal
+    values stay equal: flat areas stay flat (an image of few values keeps few), and a flat channel
+    takes the reference's median. Arguments, result and errors as in ``coral``.
+    """
+    source, target = _prepare(image, reference)
+    batch = max(len(source), len(target))
+    sorted_target = torch.empty_like(target).flatten(2)
+    for sample, channel in _samples_and_channels(target):
+        sorted_target[sample, channel] = target[sample, channel].flatten().sort().values
+
+    matched = source.new_empty(batch, *source.shape[1:])
+    for sample, channel in _samples_and_channels(matched):
+        matched[sample, channel] = _match_quantiles(
+            source[sample % len(source), channel], sorted_target[sample % len(target), channel]
+        )
+    return _restore(matched, image, reference)
+
+
+def luminance(image: Tensor, reference: Tensor) -> Tensor:
+    """Keeps the image's luminance and takes the reference's chrominance, pixel by pixel.
+
+    Luminance-only transfer of Gatys et al. 2016 ("Preserving color in neural artistic style
+    transfer") in YIQ, for use after decoding: image = stylized result, reference = content.
+
+    Args:
+        image: (B, 3, H, W) or (3, H, W), float in 0..1.
+        reference: the same, with the image's height and width.
+
+    Returns:
+        The recoloured image, not clamped.
+
+    Raises:
+        ValueError: as in ``coral``, and when the sizes differ.
+    """
+    source, target = _prepare(image, reference)
+    if source.shape[-2:] != target.shape[-2:]:
+        raise ValueError(
+            "expected image and reference of one size, since luminance transfer works pixel by "
+            f"pixel; got {_size(image)} and {_size(reference)}: resize the reference first"
+        )
+    # YIQ has grey as the axis of Y: swapping Y and converting back adds the difference of luma
+    # to R, G and B alike, without ever computing I and Q.
+    return _restore(target + (_luma(source) - _luma(target)), image, reference)
+
+
+METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "coral": coral,
+    "histogram": histogram,
+    "luminance": luminance,
+    "mean_std": mean_std,
+    "cholesky": cholesky,
+}
+
+
+# --- mean and covariance: one affine map of the colours ---------------------------------------
+
+
+def _match_moments(
+    image: Tensor, reference: Tensor, matrix: Callable[[Tensor, int, Tensor, int], Tensor]
+) -> Tensor:
+    """Maps colours by ``A (x − mean_image) + mean_reference``, A from the two covariances."""
+    source, target = _prepare(image, reference)
+    source_mean, source_covariance, source_count = _moments(source)
+    target_mean, target_covariance, target_count = _moments(target)
+    transform = matrix(source_covariance, source_count, target_covariance, target_count)
+
+    centred = source.flatten(2) - source_mean.to(source)
+    matched = transform.to(source) @ centred + target_mean.to(source)
+    return _restore(matched.reshape(-1, *source.shape[1:]), image, reference)
+
+
+def _moments(image: Tensor) -> tuple[Tensor, Tensor, int]:
+    """Mean (B, 3, 1), unbiased covariance (B, 3, 3), both float64 on the CPU, and pixel count."""
+    pixels = image.flatten(2)
+    count = pixels.shape[-1]
+    chunks = torch.split(pixels, _CHUNK, dim=-1)
+    mean = torch.stack([_wide(chunk).sum(-1, keepdim=True) for chunk in chunks]).sum(0) / count
+    products = []
+    for chunk in chunks:
+        centred = _wide(chunk) - mean
+        products.append(centred @ centred.mT)
+    covariance = torch.stack(products).sum(0) / max(count - 1, 1)
+    # The 3×3 algebra runs on the CPU: not every device has eigenvalues or float64.
+    return mean.cpu().double(), covariance.cpu().double(), count
+
+
+def _coral_matrix(source: Tensor, source_count: int, target: Tensor, target_count: int) -> Tensor:
+    source_root = _root(_scatter(source, source_count))
+    target_root = _root(_scatter(target, target_count))
+    whitened: Tensor = torch.linalg.solve(source_root, torch.diag_embed(1 / _divisor(source)))
+    return torch.diag_embed(_std(target)) @ target_root @ whitened
+
+
+def _mean_std_matrix(source: Tensor, _: int, target: Tensor, __: int) -> Tensor:
+    return torch.diag_embed(_std(target) / _divisor(source))
+
+
+def _cholesky_matrix(source: Tensor, _: int, target: Tensor, __: int) -> Tensor:
+    ridge = _VARIANCE_EPS * torch.eye(3, dtype=source.dtype)
+    source_factor, target_factor = (torch.linalg.cholesky(c + ridge) for c in (source, target))
+    transform: Tensor = torch.linalg.solve_triangular(
+        source_factor, target_factor, upper=False, left=False
+    )
+    return transform
+
+
+def _std(covariance: Tensor) -> Tensor:
+    return covariance.diagonal(dim1=-2, dim2=-1).sqrt()
+
+
+def _divisor(covariance: Tensor) -> Tensor:
+    """Standard deviations (B, 3), kept from 0 so that flat channels can be divided by them."""
+    return _std(covariance).clamp_min(_FLAT_STD)
+
+
+def _scatter(covariance: Tensor, count: int) -> Tensor:
+    """``X Xᵀ + I`` of the standardised pixels."""
+    std = _divisor(covariance)
+    correlation = covariance / (std[:, :, None] * std[:, None, :])
+    return correlation * max(count - 1, 1) + torch.eye(3, dtype=covariance.dtype)
+
+
+def _root(matrix: Tensor) -> Tensor:
+    """Symmetric square root of symmetric positive definite matrices (B, 3, 3)."""
+    values, vectors = torch.linalg.eigh(matrix)
+    root: Tensor = vectors @ torch.diag_embed(values.clamp_min(0).sqrt()) @ vectors.mT
+    return root
+
+
+# --- histograms -------------------------------------------------------------------------------
+
+
+def _samples_and_channels(image: Tensor) -> list[tuple[int, int]]:
+    # One channel at a time: sorting needs several times a channel's memory.
+    return [(sample, channel) for sample in range(len(image)) for channel in range(3)]
+
+
+def _match_quantiles(channel: Tensor, sorted_target: Tensor) -> Tensor:
+    """Gives each value of ``channel`` (H, W) the target's value at the same quantile."""
+    _, inverse, counts = torch.unique(channel, return_inverse=True, return_counts=True)
+    middle = _wide(counts.cumsum(0)) - _wide(counts) / 2
+    last = len(sorted_target) - 1
+    position = (middle * (len(sorted_target) / channel.numel()) - 0.5).clamp(0, last)
+    below = position.long()
+    above = (below + 1).clamp(max=last)
+    fraction = (position - below).to(channel)
+    return torch.lerp(sorted_target[below], sorted_target[above], fraction)[inverse]
+
+
+# --- shared -----------------------------------------------------------------------------------
+
+
+def _luma(image: Tensor) -> Tensor:
+    """Y of YIQ (Rec. 601), (B, 1, H, W)."""
+    red, green, blue = torch.split(image, 1, dim=1)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.to(torch.float32 if x.device.type == "mps" else torch.float64)  # MPS has no float64
+
+
+def _prepare(image: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    """Checks both images; returns them as (B, 3, H, W) in one dtype, float32 or float64."""
+    for name, tensor in (("image", image), ("reference", reference)):
+        shape = tuple(tensor.shape)
+        if tensor.ndim in (3, 4) and shape[-3] == 4:
+            raise ValueError(
+                f"expected 3 channels in the {name}, got 4 (shape {shape}): "
+                "split the alpha channel off before the colour transfer"
+            )
+        if tensor.ndim not in (3, 4) or shape[-3] != 3 or 0 in shape:
+            raise ValueError(f"expected {name} as (B, 3, H, W) or (3, H, W), got shape {shape}")
+        if not tensor.is_floating_point():
+            raise ValueError(f"expected {name} as floats in 0..1, got {tensor.dtype}")
+    dtype = torch.promote_types(image.dtype, torch.float32)
+    source = (image if image.ndim == 4 else image[None]).to(dtype)
+    target = (reference if reference.ndim == 4 else reference[None]).to(dtype)
+    if len(source) != len(target) and 1 not in (len(source), len(target)):
+        raise ValueError(
+            "expected image and reference with equal batch sizes or one of them 1, "
+            f"got {len(source)} and {len(target)}"
+        )
+    return source, target
+
+
+def _restore(result: Tensor, image: Tensor, reference: Tensor) -> Tensor:
+    result = result[0] if image.ndim == reference.ndim == 3 else result
+    return result.to(image.dtype)
+
+
+def _size(image: Tensor) -> str:
+    return f"{image.shape[-1]}x{image.shape[-2]}"

@@ -1,0 +1,124 @@
+"""From pytorch-AdaIN's two ``.pth`` files to a model file.
+
+``vgg_normalised.pth`` and ``decoder.pth`` are state dicts of ``nn.Sequential``. They are read with
+``weights_only=True``: tensors only, nothing in the file is executed. The original Torch7 ``.t7``
+pair is not read: the one reader package on PyPI has had no release since 2017.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .errors import WeightsError
+from .networks import VGG19_WIDTHS, Architecture, Decoder, Encoder
+
+# Index of each convolution in pytorch-AdaIN's nn.Sequential, in the order of our layers.
+_ENCODER_INDICES = (2, 5, 9, 12, 16, 19, 22, 25, 29)
+_DECODER_INDICES = (1, 5, 8, 11, 14, 18, 21, 25, 28)
+
+
+def read_vgg(path: str | os.PathLike[str]) -> Encoder:
+    """The encoder in pytorch-AdaIN's ``vgg_normalised.pth``; layers after relu4_1 are ignored.
+
+    Its first layer is a 1x1 convolution that turns RGB in 0..1 into BGR in 0..255 minus the mean
+    colour. It is folded into conv1_1; that is exact, since reflection padding commutes with a
+    1x1 convolution.
+
+    Args:
+        path: the ``.pth`` file.
+
+    Returns:
+        The encoder at the paper's widths, float32.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or holds something else.
+    """
+    path = Path(path)
+    tensors = _read_state(path)
+    encoder = Encoder(Architecture(VGG19_WIDTHS))
+    first = _take(path, tensors, 0, {"weight": (3, 3, 1, 1), "bias": (3,)})
+    state = _rename(path, tensors, _ENCODER_INDICES, encoder)
+    kernel = state["conv1_1.weight"].double()
+    colour, offset = first["weight"].double()[:, :, 0, 0], first["bias"].double()
+    state["conv1_1.weight"] = torch.einsum("omhw,mi->oihw", kernel, colour).float()
+    state["conv1_1.bias"] += torch.einsum("omhw,m->o", kernel, offset).float()
+    encoder.load_state_dict(state)
+    return encoder
+
+
+def read_decoder(path: str | os.PathLike[str]) -> Decoder:
+    """The decoder in pytorch-AdaIN's ``decoder.pth``.
+
+    Args:
+        path: the ``.pth`` file.
+
+    Returns:
+        The decoder at the paper's widths, float32.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or holds something else.
+    """
+    path = Path(path)
+    decoder = Decoder(Architecture(VGG19_WIDTHS))
+    decoder.load_state_dict(_rename(path, _read_state(path), _DECODER_INDICES, decoder))
+    return decoder
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file")
+    if path.suffix == ".t7":
+        raise WeightsError(
+            f"{path}: Torch7 files are not read; use pytorch-AdaIN's .pth files of the same "
+            "weights ('adain weights download vgg19' fetches them)"
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # torch.load raises many kinds (unpickling, zip, runtime, key errors) for a bad file.
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        raise WeightsError(
+            f"{path}: not a .pth file of plain tensors, or damaged ({reason})"
+        ) from None
+    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
+        raise WeightsError(f"{path}: expected a state dict of tensors, got something else")
+    return state
+
+
+def _take(
+    path: Path, tensors: dict[str, Tensor], index: int, shapes: dict[str, tuple[int, ...]]
+) -> dict[str, Tensor]:
+    """Weight and bias of one layer of the ``nn.Sequential``, float32, shapes checked."""
+    taken = {}
+    for part, shape in shapes.items():
+        key = f"{index}.{part}"
+        found = tuple(tensors[key].shape) if key in tensors else "no such tensor"
+        if found != shape:
+            raise WeightsError(
+                f"{path}: not in pytorch-AdaIN's layout: tensor {key!r} should have shape "
+                f"{shape}, got {found}"
+            )
+        taken[part] = tensors[key].float()
+        if not taken[part].isfinite().all():
+            raise WeightsError(f"{path}: tensor {key!r} has NaN or infinite values")
+    return taken
+
+
+def _rename(
+    path: Path,
+    tensors: dict[str, Tensor],
+    indices: tuple[int, ...],
+    network: Encoder | Decoder,
+) -> dict[str, Tensor]:
+    expected = network.state_dict()
+    state = {}
+    layers = [name.removesuffix(".weight") for name in expected if name.endswith(".weight")]
+    for index, layer in zip(indices, layers, strict=True):
+        shapes = {part: tuple(expected[f"{layer}.{part}"].shape) for part in ("weight", "bias")}
+        for part, tensor in _take(path, tensors, index, shapes).items():
+            state[f"{layer}.{part}"] = tensor
+    return state

@@ -1,0 +1,19 @@
+"""Errors of the library; each message says what was expected, what came, and what to do."""
+
+from __future__ import annotations
+
+
+class AdaINError(Exception):
+    """Base class: ``except AdaINError`` catches everything the library raises on purpose."""
+
+
+class ImageFileError(AdaINError):
+    """An image file cannot be read or written; the message names the file."""
+
+
+class WeightsError(AdaINError):
+    """A weights or style file is missing, damaged or foreign; the message names the file."""
+
+
+class StyleMismatchError(AdaINError, ValueError):
+    """A style or feature map is used with another model than the one that made it."""

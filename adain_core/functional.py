@@ -1,0 +1,91 @@
+"""The paper's algebra as pure functions on tensors (section 5); everything else calls these."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .networks import Fusion
+
+EPSILON = 1e-5
+
+
+def channel_statistics(
+    features: Tensor, mask: Tensor | None = None, eps: float = EPSILON
+) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each sample and channel over H and W (equations 5 and 6).
+
+    The variance is the population's (biased), so that a region of one pixel stays finite. ``eps``
+    is added for content and style alike: then the statistics of ``x`` applied to ``x`` give ``x``
+    exactly. (The official code has no eps in the style's std; pictures differ by at most 1e-3.)
+
+    Args:
+        features: ``(B, C, H, W)``, any float dtype.
+        mask: weights of the pixels, ``(B, 1, H, W)`` or ``(1, 1, H, W)``, 0 or more. A sample
+            whose weights are all zero has mean 0 and std ``sqrt(eps)``.
+        eps: added to the variance.
+
+    Returns:
+        Mean and std, each ``(B, C)``, float32 (float64 for float64 features).
+    """
+    features = features.to(torch.promote_types(features.dtype, torch.float32))
+    if mask is None:
+        variance, mean = torch.var_mean(features, dim=(2, 3), correction=0)
+    else:
+        weight = mask.to(features.dtype)
+        weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(EPSILON)
+        mean = (features * weight).sum(dim=(2, 3))
+        centred = features - mean[:, :, None, None]
+        variance = (centred.square() * weight).sum(dim=(2, 3))
+    return mean, (variance + eps).sqrt()
+
+
+def adaptive_instance_norm(
+    features: Tensor,
+    mean: Tensor,
+    std: Tensor,
+    content_statistics: tuple[Tensor, Tensor] | None = None,
+) -> Tensor:
+    """AdaIN(x, s) = σ(s) · (x − μ(x)) / σ(x) + μ(s) (equation 8).
+
+    Args:
+        features: content features ``(B, C, H, W)``.
+        mean: the style's channel means, ``(B, C)`` or ``(1, C)``.
+        std: the style's channel standard deviations, likewise.
+        content_statistics: mean and std of the content, when they are not those of ``features``
+            as a whole (a region, a window of video frames).
+
+    Returns:
+        ``(B, C, H, W)`` in the dtype of ``features``; the arithmetic is float32 at least.
+    """
+    content_mean, content_std = content_statistics or channel_statistics(features)
+    scale = std / content_std
+    shift = mean - content_mean * scale
+    return torch.addcmul(
+        shift[:, :, None, None].to(scale.dtype), features.to(scale.dtype), scale[:, :, None, None]
+    ).to(features.dtype)
+
+
+def fuse(
+    features: Tensor,
+    mean: Tensor,
+    std: Tensor,
+    fusion: Fusion = "adain",
+    content_statistics: tuple[Tensor, Tensor] | None = None,
+) -> Tensor:
+    """What the decoder receives, for either way of fusing content and style.
+
+    Args:
+        features: content features ``(B, C, H, W)``.
+        mean: the style's channel means, ``(B, C)`` or ``(1, C)``.
+        std: the style's channel standard deviations, likewise.
+        fusion: see :class:`~adain_core.networks.Architecture`.
+        content_statistics: as for :func:`adaptive_instance_norm`; no part of ``"concat"``.
+
+    Returns:
+        ``(B, C, H, W)`` for ``"adain"``, ``(B, 3C, H, W)`` for ``"concat"``.
+    """
+    if fusion == "adain":
+        return adaptive_instance_norm(features, mean, std, content_statistics)
+    maps = [value.to(features.dtype)[:, :, None, None].expand_as(features) for value in (mean, std)]
+    return torch.cat([features, *maps], dim=1)

@@ -1,0 +1,454 @@
+"""Image files in, image files out, and the checks on images that callers hand in.
+
+Inside the library an image is a float32 tensor in 0..1 of shape (B, 3, H, W), or (B, 4, H, W)
+with alpha (straight, not premultiplied). Pixel values are kept as the file has them: no colour
+management, the ICC profile travels beside the pixels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import torch
+import torch.nn.functional as F
+from PIL import ExifTags, ImageOps
+from torch import Tensor
+
+from .errors import ImageFileError
+from .files import replace_atomically
+
+ImageLike = torch.Tensor | PIL.Image.Image | np.ndarray[Any, Any] | str | os.PathLike[str]
+
+_OUTPUT_FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+_INPUT_SUFFIXES = {*_OUTPUT_FORMATS, ".avif", ".bmp", ".gif", ".jp2", ".pgm", ".ppm", ".tga"}
+
+# What EXIF says about the picture rather than about its storage: a TIFF file mixes both.
+_EXIF_TAGS = {
+    ExifTags.Base.ImageDescription,
+    ExifTags.Base.Make,
+    ExifTags.Base.Model,
+    ExifTags.Base.XResolution,
+    ExifTags.Base.YResolution,
+    ExifTags.Base.ResolutionUnit,
+    ExifTags.Base.Software,
+    ExifTags.Base.DateTime,
+    ExifTags.Base.Artist,
+    ExifTags.Base.HostComputer,
+    ExifTags.Base.Rating,
+    ExifTags.Base.Copyright,
+    ExifTags.Base.XPTitle,
+    ExifTags.Base.XPComment,
+    ExifTags.Base.XPAuthor,
+    ExifTags.Base.XPKeywords,
+    ExifTags.Base.XPSubject,
+    ExifTags.IFD.Exif,
+    ExifTags.IFD.GPSInfo,
+}
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image as read from a file.
+
+    Attributes:
+        pixels: (1, 3, H, W), or (1, 4, H, W) where the file has transparency; float32 in 0..1.
+        icc_profile: the file's RGB colour profile, if it has one.
+        exif: the file's EXIF block without orientation (the pixels are already turned) and
+            thumbnail.
+    """
+
+    pixels: Tensor
+    icc_profile: bytes | None
+    exif: bytes | None
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+def read_image(path: str | os.PathLike[str]) -> ImageFile:
+    """Reads an image file of any kind that Pillow knows, as RGB or RGBA, turned upright.
+
+    Grey becomes RGB; palette, 1-bit and CMYK images are converted (CMYK without its profile);
+    16-bit grey keeps its precision; float images are clamped to 0..1. Of an animation the first
+    frame is read. 16-bit RGB files are read with 8 bits per channel: Pillow has no such mode.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The pixels, with the ICC profile and the EXIF block to hand to ``write_image``.
+
+    Raises:
+        ImageFileError: the file is missing, not an image, damaged, or too large to be decoded
+            safely (Pillow's limit, about 179 million pixels).
+    """
+    file = Path(path)
+    if file.is_dir():
+        raise ImageFileError(f"cannot read {path}: it is a folder, an image file is expected")
+    try:
+        # Pillow warns from half of its limit on; photographs of that size are ordinary.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            with PIL.Image.open(file) as image:
+                return _from_pil(image)
+    except FileNotFoundError:
+        raise ImageFileError(f"cannot read {path}: there is no such file") from None
+    except PIL.UnidentifiedImageError:
+        raise ImageFileError(f"cannot read {path}: it is not an image that Pillow knows") from None
+    except PIL.Image.DecompressionBombError as error:
+        raise ImageFileError(f"cannot read {path}: it is too large ({error})") from error
+    except Exception as error:  # decoders raise anything from struct.error to SyntaxError
+        raise ImageFileError(f"cannot read {path}: {_reason(error)}") from error
+
+
+def _from_pil(image: PIL.Image.Image) -> ImageFile:
+    if 0 in image.size:
+        raise ValueError(f"expected an image with pixels, got one of {image.width}x{image.height}")
+    image.load()
+    exif = None
+    with contextlib.suppress(Exception):  # damaged metadata must not cost the picture
+        exif = _exif(image)
+    with contextlib.suppress(Exception):
+        image = ImageOps.exif_transpose(image)
+    profile = image.info.get("icc_profile")
+    # Bytes 16 to 20 name the colour space: a grey or CMYK profile is invalid for RGB pixels.
+    if not isinstance(profile, bytes) or profile[16:20] != b"RGB ":
+        profile = None
+    return ImageFile(_pixels(image), profile, exif)
+
+
+def _exif(image: PIL.Image.Image) -> bytes | None:
+    source, kept = image.getexif(), PIL.Image.Exif()
+    kept.endian = source.endian
+    for tag in (tag for tag in _EXIF_TAGS if tag in source):
+        if isinstance(tag, ExifTags.IFD):
+            # The interoperability block is an offset into the old file.
+            block = source.get_ifd(tag)
+            kept[tag] = {key: block[key] for key in block if key != ExifTags.IFD.Interop}
+        else:
+            kept[tag] = source[tag]
+    return kept.tobytes() if len(kept) else None
+
+
+def _pixels(image: PIL.Image.Image) -> Tensor:
+    """(1, 3 or 4, H, W) float32 in 0..1 of any Pillow mode."""
+    if image.mode.startswith("I") or image.mode == "F":  # I;16, I;16B, I: 16 bits; F: float
+        grey = torch.from_numpy(np.array(image, dtype=np.float32))[None, None]
+        _check_finite(grey)
+        scale = 1 if image.mode == "F" else 65535
+        return (grey / scale).clamp_(0, 1).repeat(1, 3, 1, 1)
+    converted = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    pixels = torch.from_numpy(np.array(converted)).permute(2, 0, 1).contiguous()
+    return pixels[None].float().div_(255)
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+
+def check_output_suffix(path: str | os.PathLike[str]) -> str:
+    """Returns the Pillow format that ``path``'s suffix stands for, such as "PNG".
+
+    Raises:
+        ValueError: a suffix that ``write_image`` cannot write.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in _OUTPUT_FORMATS:
+        got = f"got {suffix!r}" if suffix else "got none"
+        raise ValueError(
+            f"cannot write {path}: expected a file name ending in "
+            f"{', '.join(_OUTPUT_FORMATS)}; {got}"
+        )
+    return _OUTPUT_FORMATS[suffix]
+
+
+def write_image(
+    path: str | os.PathLike[str],
+    pixels: Tensor,
+    *,
+    icc_profile: bytes | None = None,
+    exif: bytes | None = None,
+    overwrite: bool = False,
+    quality: int = 95,
+) -> None:
+    """Writes an image with 8 bits per channel, in the format of the file name's suffix.
+
+    The file appears under its name only when it is complete: an interrupted run leaves neither
+    half a file nor a damaged old one.
+
+    Args:
+        path: the file; .png, .jpg, .jpeg, .webp, .tif or .tiff.
+        pixels: (1, 3|4, H, W) or (3|4, H, W), float; clamped to 0..1. JPEG has no alpha: the
+            image is laid over white.
+        icc_profile: as in ``ImageFile``.
+        exif: as in ``ImageFile``.
+        overwrite: replace an existing file.
+        quality: of JPEG and WebP, 1..100.
+
+    Raises:
+        ValueError: an unknown suffix, or pixels or a quality that are out of shape or range.
+        ImageFileError: the file exists and ``overwrite`` is False, or it cannot be written.
+
+    Example:
+        >>> photo = read_image("photo.jpg")
+        >>> write_image("copy.png", photo.pixels, icc_profile=photo.icc_profile, exif=photo.exif)
+    """
+    file_format = check_output_suffix(path)
+    if not 1 <= quality <= 100:
+        raise ValueError(f"expected a quality in 1..100, got {quality}")
+    image = _to_pil(pixels, alpha=file_format != "JPEG")
+
+    options: dict[str, Any] = {"icc_profile": icc_profile, "exif": exif}
+    if file_format in ("JPEG", "WEBP"):
+        options["quality"] = quality
+    if file_format == "JPEG":
+        options["subsampling"] = 0  # chroma at full resolution: paintings have coloured edges
+    # TIFF stays uncompressed: Pillow's compressed one cannot hold EXIF.
+    options = {name: value for name, value in options.items() if value is not None}
+
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise ImageFileError(f"cannot write {path}: a folder has that name")
+        if target.exists() and not overwrite:
+            raise ImageFileError(
+                f"cannot write {path}: the file exists; pass overwrite=True (--overwrite on the "
+                "command line) to replace it"
+            )
+        with replace_atomically(target) as temporary:
+            image.save(temporary, format=file_format, **options)
+    except FileNotFoundError:
+        raise ImageFileError(f"cannot write {path}: there is no folder {target.parent}") from None
+    except ImageFileError:
+        raise
+    except Exception as error:  # encoders raise more than OSError
+        raise ImageFileError(f"cannot write {path}: {_reason(error)}") from error
+
+
+def _to_pil(pixels: Tensor, *, alpha: bool) -> PIL.Image.Image:
+    shape = tuple(pixels.shape)
+    if pixels.ndim == 4 and shape[0] == 1:
+        pixels = pixels[0]
+    if pixels.ndim != 3 or len(pixels) not in (3, 4) or 0 in shape:
+        raise ValueError(
+            f"expected one image as (1, 3|4, H, W) or (3|4, H, W) to write, got shape {shape}"
+        )
+    if not pixels.is_floating_point():
+        raise ValueError(f"expected float pixels in 0..1 to write, got {pixels.dtype}")
+    pixels = pixels.detach().float().cpu()
+    _check_finite(pixels)
+    pixels = pixels.clamp(0, 1)
+    if len(pixels) == 4 and not alpha:
+        pixels = pixels[:3] * pixels[3:] + (1 - pixels[3:])
+    array = (pixels * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    return PIL.Image.fromarray(array)
+
+
+# --- images in memory -------------------------------------------------------------------------
+
+
+def to_tensor(image: ImageLike) -> Tensor:
+    """Turns any image into the library's form: (B, 3, H, W), or (B, 4, H, W) with alpha.
+
+    Args:
+        image: one of
+
+            - a tensor (C, H, W) or (B, C, H, W) with C = 1, 3 or 4,
+            - a NumPy array (H, W), (H, W, C) or (B, H, W, C),
+            - a Pillow image, converted and turned upright as ``read_image`` does,
+            - the path of an image file.
+
+            Tensors and arrays hold floats in 0..1 (a slight overshoot is left as it is), uint8
+            or uint16.
+
+    Returns:
+        float32 in 0..1, grey repeated to three channels, on the tensor's device. A float32 RGB
+        tensor is returned without a copy.
+
+    Raises:
+        ValueError: a wrong layout, type or range of values, NaN or infinite values, no pixels.
+        TypeError: not an image of any of these kinds.
+        ImageFileError: the file cannot be read.
+    """
+    if isinstance(image, torch.Tensor):
+        return _checked(image)
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    if isinstance(image, PIL.Image.Image):
+        return _from_pil(image).pixels
+    if isinstance(image, (str, os.PathLike)):
+        return read_image(image).pixels
+    raise TypeError(
+        "expected an image as a torch tensor, a NumPy array, a Pillow image or a path, "
+        f"got {type(image).__name__}"
+    )
+
+
+_CHANNELS = (1, 3, 4)
+
+
+def _from_array(array: np.ndarray[Any, Any]) -> Tensor:
+    shape = array.shape
+    if array.ndim not in (2, 3, 4) or (array.ndim > 2 and shape[-1] not in _CHANNELS):
+        hint = ""
+        if array.ndim in (3, 4) and shape[-3] in _CHANNELS:
+            axes = "1, 2, 0" if array.ndim == 3 else "0, 2, 3, 1"
+            hint = f"; it looks channels-first: use array.transpose({axes})"
+        raise ValueError(
+            "expected a NumPy image as (H, W), (H, W, C) or (B, H, W, C) with 1, 3 or 4 channels, "
+            f"got shape {shape}{hint}"
+        )
+    if array.dtype.kind == "f":
+        array = array.astype(np.float32)
+    elif array.dtype.kind == "u" and array.dtype.itemsize <= 2:
+        array = array.astype(array.dtype.newbyteorder("="))
+    else:
+        raise ValueError(
+            "expected a NumPy image of floats in 0..1, uint8 or uint16, "
+            f"got dtype {array.dtype.name}"
+        )
+    if array.ndim == 2:
+        array = array[:, :, None]
+    return _checked(torch.from_numpy(np.ascontiguousarray(np.moveaxis(array, -1, -3))))
+
+
+def _checked(image: Tensor) -> Tensor:
+    shape = tuple(image.shape)
+    if image.ndim not in (3, 4) or shape[-3] not in _CHANNELS:
+        hint = ""
+        if image.ndim in (3, 4) and shape[-1] in _CHANNELS:
+            axes = "2, 0, 1" if image.ndim == 3 else "0, 3, 1, 2"
+            hint = f"; it looks channels-last: use image.permute({axes})"
+        raise ValueError(
+            "expected a tensor image as (C, H, W) or (B, C, H, W) with 1, 3 or 4 channels, "
+            f"got shape {shape}{hint}"
+        )
+    if 0 in shape:
+        raise ValueError(f"expected an image with pixels, got shape {shape}")
+
+    if image.dtype in (torch.uint8, torch.uint16):
+        image = image.float() / (255 if image.dtype == torch.uint8 else 65535)
+    elif image.is_floating_point():
+        image = image.float()
+        _check_range(image)
+    else:
+        raise ValueError(
+            f"expected a tensor image of floats in 0..1, uint8 or uint16, got {image.dtype}"
+        )
+    if image.ndim == 3:
+        image = image[None]
+    return image.repeat(1, 3, 1, 1) if image.shape[1] == 1 else image
+
+
+def _check_range(image: Tensor) -> None:
+    _check_finite(image)
+    low, high = (value.item() for value in image.detach().aminmax())
+    if high > 1.5:
+        hint = "it looks like 0..255: divide by 255"
+    elif low < -0.5:
+        hint = "it looks like -1..1 or mean-subtracted: undo that normalisation"
+    else:
+        return
+    raise ValueError(f"expected image values in 0..1, got {low:.4g}..{high:.4g}; {hint}")
+
+
+def _check_finite(image: Tensor) -> None:
+    # NaN and infinity come through minimum and maximum; counting them is for the message alone.
+    if all(math.isfinite(value.item()) for value in image.detach().aminmax()):
+        return
+    count = int((~image.isfinite()).any(dim=-3).sum())
+    raise ValueError(f"image has NaN or infinite values at {count} pixel{'s' if count > 1 else ''}")
+
+
+def resize_shortest_side(images: Tensor, size: int) -> Tensor:
+    """Resizes so that the shorter side has ``size`` pixels, with antialiased bilinear filtering.
+
+    The longer side is rounded down, as torchvision's ``Resize`` does.
+
+    Args:
+        images: (B, C, H, W), float.
+        size: pixels, at least 1.
+
+    Returns:
+        (B, C, H', W'); ``images`` itself where the shorter side has that size already.
+
+    Raises:
+        ValueError: a size below 1, or a tensor that is not (B, C, H, W).
+    """
+    if size < 1:
+        raise ValueError(f"expected a size of at least 1 pixel, got {size}")
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(f"expected images as (B, C, H, W), got shape {tuple(images.shape)}")
+    height, width = images.shape[-2:]
+    short = min(height, width)
+    if short == size:
+        return images
+    # The longer side is never below the shorter: rounding down keeps at least `size` pixels.
+    resized = (size * height // short, size * width // short)
+    return F.interpolate(images, resized, mode="bilinear", antialias=True, align_corners=False)
+
+
+# --- lists of files ---------------------------------------------------------------------------
+
+
+def list_images(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+) -> list[Path]:
+    """Expands files, folders and glob patterns into image files, in order, without duplicates.
+
+    Args:
+        paths: image files (kept even if missing: reading reports that), folders (their image
+            files by suffix, sorted by name, not those of subfolders; hidden files are skipped),
+            and patterns such as ``photos/*.jpg``, for shells that do not expand them.
+
+    Raises:
+        ImageFileError: a folder or a pattern without image files.
+    """
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
+    found: dict[Path, Path] = {}
+    for path in paths:
+        for file in _expand(Path(path)):
+            found.setdefault(file.absolute(), file)
+    return list(found.values())
+
+
+def _expand(path: Path) -> list[Path]:
+    if path.is_dir():
+        kind, candidates = "folder", path.iterdir()
+    elif not path.exists() and any(sign in str(path) for sign in "*?["):
+        # Path.glob takes no absolute pattern: search from the root or the current folder.
+        start = Path(path.anchor or ".")
+        kind, candidates = "pattern", start.glob(str(path.relative_to(path.anchor)))
+    else:
+        return [path]
+    files = sorted(
+        file
+        for file in candidates
+        if file.suffix.lower() in _INPUT_SUFFIXES and file.name[0] != "." and file.is_file()
+    )
+    if not files:
+        raise ImageFileError(f"found no image files in the {kind} {path}")
+    return files
+
+
+def _reason(error: Exception) -> str:
+    """The cause in words, without the errno and file name that an OSError's own text repeats."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

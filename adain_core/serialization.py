@@ -1,0 +1,105 @@
+"""Reading and writing the project's safetensors files: models and styles.
+
+safetensors holds nothing but named arrays and a text dictionary, so a file cannot run code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .errors import WeightsError
+from .files import replace_atomically
+
+FORMAT_VERSION = 1
+
+
+def write_tensors(
+    path: str | os.PathLike[str],
+    kind: str,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, str],
+) -> None:
+    """Write a safetensors file of this project, atomically.
+
+    Args:
+        path: where to; an existing file is replaced.
+        kind: what the file is, ``"adain-model"`` or ``"adain-style"``.
+        tensors: the arrays.
+        metadata: text entries beside ``format`` and ``format_version``.
+
+    Raises:
+        WeightsError: the file cannot be written.
+    """
+    path = Path(path)
+    entries = {"format": kind, "format_version": str(FORMAT_VERSION), **metadata}
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        with replace_atomically(path) as temporary:
+            save_file(contiguous, temporary, metadata=entries)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path}: cannot be written: {error}") from None
+
+
+def read_metadata(path: str | os.PathLike[str], kind: str) -> dict[str, str]:
+    """The text entries of a file written by :func:`write_tensors`, without its tensors.
+
+    Raises:
+        WeightsError: as :func:`read_tensors`.
+    """
+    return _read(Path(path), kind, with_tensors=False)[1]
+
+
+def read_tensors(
+    path: str | os.PathLike[str], kind: str
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a file written by :func:`write_tensors`.
+
+    Args:
+        path: the file.
+        kind: what is expected in it, ``"adain-model"`` or ``"adain-style"``.
+
+    Returns:
+        The tensors (on the CPU) and the metadata.
+
+    Raises:
+        WeightsError: the file is missing, damaged, no safetensors file, of another kind, or
+            of a newer format version.
+    """
+    return _read(Path(path), kind, with_tensors=True)
+
+
+def _read(path: Path, kind: str, with_tensors: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            _check_kind(path, kind, metadata)
+            names = file.keys() if with_tensors else ()
+            return {name: file.get_tensor(name) for name in names}, metadata
+    except (SafetensorError, OSError, ValueError) as error:
+        hint = (
+            "; a .pth file goes through 'adain weights convert' first"
+            if path.read_bytes()[:2] in (b"PK", b"\x80\x02")
+            else ""
+        )
+        raise WeightsError(f"{path}: damaged or not a safetensors file ({error}){hint}") from None
+
+
+def _check_kind(path: Path, kind: str, metadata: Mapping[str, str]) -> None:
+    found = metadata.get("format")
+    if found != kind:
+        came = f"a file of format {found!r}" if found else "a safetensors file without its metadata"
+        raise WeightsError(f"{path}: expected a file of format {kind!r}, got {came}")
+    version = metadata.get("format_version", "")
+    if not version.isdecimal() or int(version) > FORMAT_VERSION:
+        raise WeightsError(
+            f"{path}: format version {version!r} is newer than the {FORMAT_VERSION} "
+            "that this version reads; update adain"
+        )

@@ -1,0 +1,174 @@
+"""What a model says of pictures: ``Style`` of an artwork, ``Features`` of a photo."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .errors import StyleMismatchError, WeightsError
+from .networks import Fusion
+from .serialization import read_tensors, write_tensors
+
+STYLE_KIND = "adain-style"
+
+
+@dataclass(frozen=True, repr=False)
+class Style:
+    """Channel means and standard deviations of an artwork: all that AdaIN takes from it.
+
+    Args:
+        mean: ``(C,)``, float32, on the CPU.
+        std: ``(C,)``, float32, on the CPU, 0 or more.
+        fingerprint: of the encoder that made it (``AdaINModel.fingerprint``).
+        name: for people; no meaning for the model.
+
+    Example:
+        >>> wave, stars = model.encode_style("wave.jpg"), model.encode_style("stars.jpg")
+        >>> Style.mix([wave, stars], weights=[3, 1]).save("mixed.safetensors")
+    """
+
+    mean: Tensor
+    std: Tensor
+    fingerprint: str
+    name: str = ""
+
+    def __repr__(self) -> str:
+        # Short: a host prints its nodes' inputs.
+        return f"Style({self.name!r}, {len(self.mean)} channels, encoder {self.fingerprint})"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both hold the same numbers from the same encoder; names do not count."""
+        if not isinstance(other, Style):
+            return NotImplemented
+        return (
+            self.fingerprint == other.fingerprint
+            and torch.equal(self.mean, other.mean)
+            and torch.equal(self.std, other.std)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @classmethod
+    def mix(cls, styles: Sequence[Style], weights: Sequence[float] | None = None) -> Style:
+        """The style between several: AdaIN is linear in μ and σ, so mixing these mixes the results.
+
+        Args:
+            styles: one or more styles of one encoder.
+            weights: one for each, 0 or more, of any sum; ``None`` for equal ones.
+
+        Returns:
+            The style with ``Σ wᵢ μᵢ`` and ``Σ wᵢ σᵢ``, the weights divided by their sum.
+
+        Raises:
+            ValueError: no style, or wrong weights.
+            StyleMismatchError: the styles come from different encoders.
+        """
+        shares = normalized_weights(weights, len(styles), "style")
+        for style in styles[1:]:
+            require_same_encoder(styles[0], style)
+        mean = torch.stack([s.mean for s in styles])
+        std = torch.stack([s.std for s in styles])
+        share = torch.tensor(shares, dtype=mean.dtype)
+        names = dict.fromkeys(s.name for s, w in zip(styles, shares, strict=True) if w and s.name)
+        return cls(share @ mean, share @ std, styles[0].fingerprint, " + ".join(names))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a safetensors file of a few kB, atomically; an existing one is replaced.
+
+        Raises:
+            WeightsError: the file cannot be written.
+        """
+        metadata = {"encoder": self.fingerprint, "name": self.name}
+        write_tensors(path, STYLE_KIND, {"mean": self.mean, "std": self.std}, metadata)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Style:
+        """Read a file written by :meth:`save`.
+
+        Raises:
+            WeightsError: the file is missing, damaged, or no style file.
+        """
+        tensors, metadata = read_tensors(path, STYLE_KIND)
+        mean, std = tensors.get("mean"), tensors.get("std")
+        if (
+            mean is None
+            or std is None
+            or mean.ndim != 1
+            or mean.shape != std.shape
+            or not (mean.isfinite().all() and std.isfinite().all() and (std >= 0).all())
+        ):
+            raise WeightsError(
+                f"{path}: expected finite vectors 'mean' and 'std' of one length, std 0 or more"
+            )
+        return cls(mean.float(), std.float(), metadata.get("encoder", ""), metadata.get("name", ""))
+
+
+@dataclass(frozen=True, repr=False)
+class Features:
+    """Encoded pictures: relu4_1 and what decoding needs to return them at their size.
+
+    Args:
+        tensor: ``(B, C, h, w)``; ``(B, 3C, h, w)`` after :func:`adain` for ``fusion="concat"``.
+        size: height and width of the pictures, pixels.
+        fingerprint: of the encoder that made them.
+        fusion: how the model fuses content and style.
+        opacity: alpha channel of the pictures, ``(B, 1, H, W)``, or ``None``.
+    """
+
+    tensor: Tensor
+    size: tuple[int, int]
+    fingerprint: str
+    fusion: Fusion = "adain"
+    opacity: Tensor | None = None
+
+    def __repr__(self) -> str:
+        height, width = self.size
+        return f"Features({len(self.tensor)} of {width}x{height} px, encoder {self.fingerprint})"
+
+
+def require_same_encoder(one: Any, other: Any) -> None:
+    """Raise unless two things (``Style``, ``Features``, model) come from the same encoder.
+
+    Raises:
+        StyleMismatchError: naming both.
+    """
+    if one.fingerprint != other.fingerprint:
+        raise StyleMismatchError(
+            f"{other!r} does not fit {one!r}: they come from different encoders; encode the "
+            "picture again with the model that is used now"
+        )
+
+
+def normalized_weights(weights: Sequence[float] | None, count: int, what: str) -> list[float]:
+    """Weights divided by their sum.
+
+    Args:
+        weights: one for each thing, or ``None`` for equal ones.
+        count: of things, at least 1.
+        what: their name in messages.
+
+    Raises:
+        ValueError: no thing, another number of weights, or weights that are negative, not finite
+            or all zero.
+    """
+    if count == 0:
+        raise ValueError(f"expected at least one {what}, got none")
+    if weights is None:
+        return [1 / count] * count
+    values = [float(weight) for weight in weights]
+    if len(values) != count:
+        raise ValueError(f"expected {count} weights, one for each {what}, got {len(values)}")
+    if not all(math.isfinite(value) and value >= 0 for value in values):
+        raise ValueError(f"{what} weights must be finite and 0 or more, got {values}")
+    # Divided by the largest first: the sum of huge weights would overflow.
+    largest = max(values)
+    if largest == 0:
+        raise ValueError(f"{what} weights are all 0; at least one must be above")
+    values = [value / largest for value in values]
+    return [value / sum(values) for value in values]

@@ -1,0 +1,162 @@
+"""What a training run is told; the defaults are the paper's (section 6) where it names them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from ..networks import VGG19_WIDTHS, Architecture, Fusion, Normalization
+
+Schedule = Literal["paper", "cosine"]
+Precision = Literal["no", "bf16", "fp16"]
+Stage = Literal["distill", "imitate", "perceptual"]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A training run.
+
+    Args:
+        content: folder of photographs.
+        style: folder of artworks.
+        encoder: the frozen VGG, the loss network: ``vgg_normalised.pth``, or a full-width
+            ``.safetensors`` model, whose decoder is then the teacher of ``imitate_steps``.
+        output: folder of the run: checkpoints, samples, logs, and at the end the model.
+        widths: channels of the four blocks. At the paper's widths the encoder is the frozen VGG
+            and the decoder alone is trained; at others both are trained, end to end.
+        normalization: see :class:`~adain_core.networks.Architecture`.
+        fusion: see :class:`~adain_core.networks.Architecture`.
+        steps: optimizer steps in all.
+        distill_steps: the first steps, which only match the slim encoder's features (through a
+            1x1 convolution) with the VGG's relu4_1 and the decoder's reconstruction with the image.
+        imitate_steps: the next steps, which match pictures of the full-width model in pixels.
+        batch_size: pairs a step, on each device.
+        learning_rate: of Adam, after the warm-up.
+        schedule: ``"paper"``: lr / (1 + 5e-5 t); ``"cosine"``: to zero at ``steps``.
+        warmup_steps: over which the learning rate rises linearly.
+        style_weight: λ of equation 11 with pytorch-AdaIN's reduction: means over channels, for
+            which its authors use 10. (The Lua code sums squares and uses 1e-2; not comparable.)
+        content_weight: weight of the content loss, 1 in the paper.
+        identity_weight: weight of the pixel loss of the content reconstructed at its own
+            statistics; 0 in the paper.
+        random_alpha: draw alpha from 0..1 for each pair instead of 1, so that a slim model's
+            mixtures of content and style are trained too.
+        image_size: shortest side in pixels that images are resized to before the crop, smallest
+            and largest; drawn at random between them.
+        crop: side of the random square crop, pixels.
+        pool: images of each kind that are encoded by the VGG at a time; 0: one batch.
+        reuse: passes over a pool, in new random pairs, before the next one is read. 1 is the
+            paper's loop; more saves the VGG's forward passes on content and style.
+        ema: decay of the exponential mean of the weights that is shipped; 0: none.
+        clip_norm: largest norm of the gradient; 0: none.
+        precision: mixed precision of the forward passes.
+        workers: processes that read images.
+        seed: of everything random.
+        log_every: steps between log entries.
+        save_every: steps between checkpoints.
+        sample_every: steps between sample grids.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+
+    content: str
+    style: str
+    encoder: str
+    output: str
+    widths: tuple[int, int, int, int] = VGG19_WIDTHS
+    normalization: Normalization = "none"
+    fusion: Fusion = "adain"
+    steps: int = 160_000
+    distill_steps: int = 0
+    imitate_steps: int = 0
+    batch_size: int = 8
+    learning_rate: float = 1e-4
+    schedule: Schedule = "paper"
+    warmup_steps: int = 0
+    style_weight: float = 10.0
+    content_weight: float = 1.0
+    identity_weight: float = 0.0
+    random_alpha: bool = False
+    image_size: tuple[int, int] = (512, 512)
+    crop: int = 256
+    pool: int = 0
+    reuse: int = 1
+    ema: float = 0.999
+    clip_norm: float = 0.0
+    precision: Precision = "no"
+    workers: int = 2
+    seed: int = 0
+    log_every: int = 50
+    save_every: int = 1000
+    sample_every: int = 1000
+
+    def __post_init__(self) -> None:
+        smallest, largest = self.image_size
+        pool = self.pool or self.batch_size
+        checks = {
+            "steps must be 1 or more": self.steps >= 1,
+            "distill_steps and imitate_steps must be 0 or more and leave the rest to the "
+            "perceptual losses": min(self.distill_steps, self.imitate_steps) >= 0
+            and self.distill_steps + self.imitate_steps <= self.steps,
+            "distill_steps and imitate_steps are for a slim encoder: give widths below the "
+            "paper's": not (self.trains_decoder_only and self.distill_steps + self.imitate_steps),
+            "batch_size must be 1 or more": self.batch_size >= 1,
+            "pool must be a multiple of batch_size": pool % self.batch_size == 0,
+            "reuse must be 1 or more": self.reuse >= 1,
+            "learning_rate must be above 0": self.learning_rate > 0,
+            "weights must be 0 or more": min(
+                self.style_weight, self.content_weight, self.identity_weight
+            )
+            >= 0,
+            "crop must be a multiple of 8, at least 16": self.crop >= 16 and self.crop % 8 == 0,
+            "image_size must be the smallest and the largest side, from crop on": self.crop
+            <= smallest
+            <= largest,
+            "ema must be at least 0 and below 1": 0 <= self.ema < 1,
+            "log_every, save_every and sample_every must be 1 or more": min(
+                self.log_every, self.save_every, self.sample_every
+            )
+            >= 1,
+            f"schedule must be one of {get_args(Schedule)}": self.schedule in get_args(Schedule),
+            f"precision must be one of {get_args(Precision)}": self.precision
+            in get_args(Precision),
+        }
+        for sentence, holds in checks.items():
+            if not holds:
+                raise ValueError(f"training: {sentence}, got {self}")
+
+    @property
+    def architecture(self) -> Architecture:
+        """The networks that the run trains."""
+        return Architecture(self.widths, self.normalization, self.fusion)
+
+    @property
+    def trains_decoder_only(self) -> bool:
+        """Whether the encoder is the frozen VGG itself."""
+        return self.widths == VGG19_WIDTHS
+
+    @property
+    def pool_steps(self) -> int:
+        """Steps between two pools."""
+        return (self.pool or self.batch_size) * self.reuse // self.batch_size
+
+    def stage(self, step: int) -> Stage:
+        """Which losses a step trains under."""
+        if step < self.distill_steps:
+            return "distill"
+        if step < self.distill_steps + self.imitate_steps:
+            return "imitate"
+        return "perceptual"
+
+    def learning_rate_at(self, step: int) -> float:
+        """The learning rate of a step (from 0): a function of the step alone, so it resumes."""
+        rate = self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup_steps))
+        if self.schedule == "paper":
+            return rate / (1 + 5e-5 * step)
+        return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)

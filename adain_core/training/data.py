@@ -1,0 +1,127 @@
+"""Training images: random crops, each a function of the seed and its number alone.
+
+Nothing else random is kept anywhere, so a resumed run reads exactly what an uninterrupted one
+would have read, with any number of workers.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ..errors import AdaINError, ImageFileError
+from ..images import list_images, read_image
+
+
+def seeded(*numbers: int) -> torch.Generator:
+    """A generator that depends on nothing but ``numbers``."""
+    mixed = functools.reduce(lambda state, n: (state * 1_000_003 + n + 1) % (2**61 - 1), numbers, 7)
+    return torch.Generator().manual_seed(mixed)
+
+
+class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
+    """An endless sequence of random crops of a folder's images.
+
+    Item ``k`` is ``(crop, broken)``: RGB 0..1 ``(3, crop, crop)``, and the indices of files that
+    could not be read on the way to it. Each pass over the folder has its own random order.
+
+    Args:
+        folder: read without its sub-folders.
+        image_size: smallest and largest shortest side before the crop, pixels.
+        crop: side of the crop, pixels.
+        seed: of order, size, place and flip.
+
+    Raises:
+        ImageFileError: the folder is missing or has no images.
+    """
+
+    def __init__(self, folder: str, image_size: tuple[int, int], crop: int, seed: int) -> None:
+        self.paths: list[Path] = list_images([folder])
+        self.seed = seed
+        transforms = _transforms()
+        smallest, largest = image_size
+        self.transform = transforms.Compose(
+            [
+                transforms.RandomShortestSize(list(range(smallest, largest + 1)), antialias=True),
+                transforms.RandomCrop(crop),
+                transforms.RandomHorizontalFlip(),
+            ]
+        )
+
+    def __getitem__(self, number: int) -> tuple[Tensor, frozenset[int]]:
+        broken = set()
+        # The next file in the pass's order stands in for a broken one.
+        for attempt in range(len(self.paths)):
+            index = self._file(number + attempt)
+            try:
+                pixels = read_image(self.paths[index]).pixels[0, :3]
+            except ImageFileError:
+                broken.add(index)
+                continue
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seeded(self.seed, number).initial_seed())
+                return self.transform(pixels).clamp(0, 1), frozenset(broken)
+        raise ImageFileError(f"{self.paths[0].parent}: none of its images can be read")
+
+    def _file(self, number: int) -> int:
+        lap, place = divmod(number, len(self.paths))
+        return int(self._order(lap)[place])
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019 - a dataset lives as long as its run
+    def _order(self, lap: int) -> Tensor:
+        return torch.randperm(len(self.paths), generator=seeded(self.seed, lap, 1))
+
+
+class _From(Sampler[int]):
+    """The numbers from ``start`` on, every ``stride``-th, without end."""
+
+    def __init__(self, start: int, stride: int) -> None:
+        self.start, self.stride = start, stride
+
+    def __iter__(self) -> Iterator[int]:
+        number = self.start
+        while True:
+            yield number
+            number += self.stride
+
+
+def crop_batches(
+    crops: Crops, batch_size: int, workers: int, start: int, stride: int = 1
+) -> Iterator[tuple[Tensor, frozenset[int]]]:
+    """Endless batches ``(B, 3, crop, crop)`` from crop number ``start``, and the broken files."""
+    loader = DataLoader(
+        crops,
+        batch_size=batch_size,
+        sampler=_From(start, stride),
+        num_workers=workers,
+        collate_fn=_collate,
+        pin_memory=torch.cuda.is_available(),
+        persistent_workers=workers > 0,
+    )
+    return iter(loader)
+
+
+def _collate(
+    items: list[tuple[Tensor, frozenset[int]]],
+) -> tuple[Tensor, frozenset[int]]:
+    crops, broken = zip(*items, strict=True)
+    return torch.stack(crops), frozenset().union(*broken)
+
+
+def _transforms() -> Any:
+    try:
+        from torchvision.transforms import v2
+    except ImportError:
+        raise AdaINError("training needs torchvision: pip install 'adain[train]'") from None
+    except RuntimeError as error:
+        raise AdaINError(
+            f"torchvision does not fit the installed torch ({error}): install the torchvision "
+            "build made for it (for a CPU build of torch, torchvision from the same index)"
+        ) from None
+    return v2

@@ -1,0 +1,206 @@
+"""Model files: where they are found, what is in them. The one place where weights are read.
+
+A model is one safetensors file: the tensors ``encoder.*`` and ``decoder.*``, and as metadata the
+format version, the architecture (never guessed from shapes), licence, source and training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .errors import WeightsError
+from .networks import Architecture, Decoder, Encoder
+from .serialization import read_metadata, read_tensors, write_tensors
+
+MODEL_KIND = "adain-model"
+DEFAULT_MODEL = "adain-slim"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The metadata of a model file.
+
+    Args:
+        architecture: configuration of the networks.
+        license: under which the weights may be used.
+        source: who trained them, on what.
+        training: a summary of the training run, plain JSON values.
+    """
+
+    architecture: Architecture
+    license: str = "unstated"
+    source: str = "unstated"
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+def save_model(
+    path: str | os.PathLike[str],
+    info: ModelInfo,
+    encoder: Encoder,
+    decoder: Decoder,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write a model file, atomically.
+
+    Args:
+        path: where to (``.safetensors``); an existing file is replaced.
+        info: its metadata.
+        encoder: the encoder.
+        decoder: the decoder.
+        dtype: of the stored floating-point tensors; ``None`` keeps each as it is. float16 halves
+            the file and costs about 60 dB of precision in the picture.
+
+    Raises:
+        WeightsError: the file cannot be written.
+    """
+    tensors = {}
+    for prefix, network in (("encoder", encoder), ("decoder", decoder)):
+        for name, tensor in network.state_dict().items():
+            convert = dtype is not None and tensor.is_floating_point()
+            tensors[f"{prefix}.{name}"] = tensor.to(dtype) if convert else tensor
+    metadata = {
+        "architecture": json.dumps(info.architecture.to_dict()),
+        "license": info.license,
+        "source": info.source,
+        "training": json.dumps(info.training),
+    }
+    write_tensors(path, MODEL_KIND, tensors, metadata)
+
+
+def load_info(path: str | os.PathLike[str]) -> ModelInfo:
+    """Read the metadata of a model file, not its tensors.
+
+    Raises:
+        WeightsError: the file is missing, damaged or foreign.
+    """
+    return _parse_info(Path(path), read_metadata(path, MODEL_KIND))
+
+
+def load_model(path: str | os.PathLike[str]) -> tuple[ModelInfo, Encoder, Decoder]:
+    """Read a model file.
+
+    Returns:
+        Metadata and the two networks, float32, on the CPU.
+
+    Raises:
+        WeightsError: the file is missing, damaged, foreign, or its tensors do not fit its
+            architecture or are not finite.
+    """
+    path = Path(path)
+    tensors, metadata = read_tensors(path, MODEL_KIND)
+    info = _parse_info(path, metadata)
+    # Built without memory or random numbers; the file's tensors become the parameters.
+    with torch.device("meta"):
+        encoder, decoder = Encoder(info.architecture), Decoder(info.architecture)
+    for prefix, network in (("encoder", encoder), ("decoder", decoder)):
+        state = {
+            name.removeprefix(f"{prefix}."): tensor.float()
+            if tensor.is_floating_point()
+            else tensor
+            for name, tensor in tensors.items()
+            if name.startswith(f"{prefix}.")
+        }
+        _load_state(path, network, state, prefix)
+    return info, encoder, decoder
+
+
+def fingerprint(encoder: nn.Module) -> str:
+    """A short hash of the encoder's weights: styles fit only the encoder that made them.
+
+    Returns:
+        12 hexadecimal digits (48 bits), the same for every device; float32 weights are hashed.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(encoder.state_dict().items()):
+        digest.update(f"{name}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def shipped_folder() -> Path:
+    """The folder of the shipped weights: inside an installed wheel, else beside the package."""
+    package = Path(__file__).resolve().parent
+    inside = package / "weights"
+    return inside if inside.is_dir() else package.parent / "weights"
+
+
+def cache_folder() -> Path:
+    """Where downloads go: ``$ADAIN_CACHE``, else ``adain`` in the user's cache folder."""
+    if folder := os.environ.get("ADAIN_CACHE"):
+        return Path(folder)
+    if folder := os.environ.get("XDG_CACHE_HOME"):
+        return Path(folder) / "adain"
+    return Path.home() / ".cache" / "adain"
+
+
+def available_models() -> dict[str, Path]:
+    """Names and files of the shipped and downloaded models, the default first."""
+    files: dict[str, Path] = {}
+    for folder in (shipped_folder(), cache_folder()):
+        for path in sorted(folder.glob("*.safetensors")):
+            files.setdefault(path.stem, path)
+    return dict(sorted(files.items(), key=lambda item: item[0] != DEFAULT_MODEL))
+
+
+def find_model(name_or_path: str | os.PathLike[str] | None = None) -> Path:
+    """The file of a model.
+
+    Args:
+        name_or_path: name of a shipped or downloaded model, or a path to a ``.safetensors``
+            file; ``None`` for the default model.
+
+    Raises:
+        WeightsError: there is no such model; the message lists those that there are.
+    """
+    name = os.fspath(name_or_path) if name_or_path is not None else DEFAULT_MODEL
+    models = available_models()
+    if name in models:
+        return models[name]
+    if Path(name).is_file():
+        return Path(name)
+    known = ", ".join(models) or "none"
+    hint = "; 'adain weights download vgg19' fetches it" if name == "adain-vgg19" else ""
+    raise WeightsError(f"no model or file named {name!r}; the models here are: {known}{hint}")
+
+
+def _parse_info(path: Path, metadata: Mapping[str, str]) -> ModelInfo:
+    try:
+        architecture = Architecture.from_dict(json.loads(metadata["architecture"]))
+        training = json.loads(metadata.get("training", "{}"))
+    except KeyError:
+        raise WeightsError(f"{path}: its metadata has no architecture") from None
+    except (ValueError, TypeError) as error:
+        raise WeightsError(f"{path}: its metadata cannot be read: {error}") from None
+    return ModelInfo(
+        architecture=architecture,
+        license=metadata.get("license", "unstated"),
+        source=metadata.get("source", "unstated"),
+        training=training if isinstance(training, dict) else {},
+    )
+
+
+def _load_state(path: Path, network: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
+    """Make ``state`` the parameters of a network built on the meta device, after checking it."""
+    expected = network.state_dict()
+    for name in sorted(expected.keys() | state.keys()):
+        if name not in state:
+            raise WeightsError(f"{path}: tensor {prefix}.{name} is missing")
+        if name not in expected:
+            raise WeightsError(f"{path}: tensor {prefix}.{name} is not part of its architecture")
+        if state[name].shape != expected[name].shape:
+            raise WeightsError(
+                f"{path}: tensor {prefix}.{name} should have shape "
+                f"{tuple(expected[name].shape)}, got {tuple(state[name].shape)}"
+            )
+        if not state[name].isfinite().all():
+            raise WeightsError(f"{path}: tensor {prefix}.{name} has NaN or infinite values")
+    network.load_state_dict(state, assign=True)
