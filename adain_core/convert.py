@@ -15,10 +15,19 @@ from torch import Tensor
 
 from .errors import WeightsError
 from .networks import VGG19_WIDTHS, Architecture, Decoder, Encoder
+from .weights import ModelInfo, save_model
 
 # Index of each convolution in pytorch-AdaIN's nn.Sequential, in the order of our layers.
 _ENCODER_INDICES = (2, 5, 9, 12, 16, 19, 22, 25, 29)
 _DECODER_INDICES = (1, 5, 8, 11, 14, 18, 21, 25, 28)
+
+
+OFFICIAL_MODEL = ModelInfo(
+    architecture=Architecture(VGG19_WIDTHS),
+    license="MIT (AdaIN-style, decoder); CC BY 4.0 (VGG-19)",
+    source="xunhuang1995/AdaIN-style (Huang & Belongie 2017), converted for PyTorch by "
+    "naoto0804/pytorch-AdaIN",
+)
 
 
 def read_vgg(path: str | os.PathLike[str]) -> Encoder:
@@ -66,6 +75,31 @@ def read_decoder(path: str | os.PathLike[str]) -> Decoder:
     decoder = Decoder(Architecture(VGG19_WIDTHS))
     decoder.load_state_dict(_rename(path, _read_state(path), _DECODER_INDICES, decoder))
     return decoder
+
+
+def convert_vgg19(
+    vgg: str | os.PathLike[str],
+    decoder: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    dtype: torch.dtype | None = None,
+) -> ModelInfo:
+    """Make a model file of pytorch-AdaIN's two files.
+
+    Args:
+        vgg: ``vgg_normalised.pth``.
+        decoder: ``decoder.pth``.
+        target: where to (``.safetensors``); an existing file is replaced.
+        dtype: of the stored tensors; ``None`` keeps float32.
+
+    Returns:
+        The metadata that was stored.
+
+    Raises:
+        WeightsError: a file is missing, damaged or something else, or the target cannot be
+            written.
+    """
+    save_model(target, OFFICIAL_MODEL, read_vgg(vgg), read_decoder(decoder), dtype)
+    return OFFICIAL_MODEL
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:

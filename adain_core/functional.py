@@ -33,7 +33,8 @@ def channel_statistics(
         variance, mean = torch.var_mean(features, dim=(2, 3), correction=0)
     else:
         weight = mask.to(features.dtype)
-        weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(EPSILON)
+        tiniest = torch.finfo(weight.dtype).tiny
+        weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(tiniest)
         mean = (features * weight).sum(dim=(2, 3))
         centred = features - mean[:, :, None, None]
         variance = (centred.square() * weight).sum(dim=(2, 3))

@@ -52,7 +52,8 @@ def adain(
     styles = [style] if isinstance(style, Style) else list(style)
     for each in [*styles, *([background] if background else [])]:
         require_same_encoder(features, each)
-    content = features.tensor
+    # Regions need float32: far outside a small one its style can leave the range of float16.
+    content = features.tensor if masks is None else features.tensor.float()
     whole = channel_statistics(content)
 
     def stylized(style: Style, content_statistics: Statistics) -> Tensor:
@@ -72,11 +73,11 @@ def adain(
         return replace(features, tensor=stylized(styles[0], whole))
 
     kept = fuse(content, *whole, features.fusion)
-    result = kept.float()
+    result = kept
     for region_style, weight in _regions(styles, masks, background, content):
         statistics = channel_statistics(content, weight) if region_statistics else whole
         result = result + weight * (stylized(region_style, statistics) - kept)
-    return replace(features, tensor=result.to(content.dtype))
+    return replace(features, tensor=result.to(features.tensor.dtype))
 
 
 def check_alpha(alpha: float) -> None:
@@ -96,6 +97,8 @@ def check_masks(masks: Sequence[Tensor], styles: int, batch: int) -> list[Tensor
     Raises:
         ValueError: counts that do not match, or a bad mask.
     """
+    if not masks and not styles:
+        raise ValueError("expected at least one mask, got none")
     if len(masks) != styles:
         raise ValueError(f"expected one mask for each style, got {len(masks)} and {styles}")
     checked = [as_mask(mask, f"mask {number}") for number, mask in enumerate(masks, start=1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -76,7 +77,8 @@ class AdaINModel(nn.Module):
 
     def __repr__(self) -> str:
         # Short: a host prints its nodes' inputs.
-        return f"AdaINModel({self.name!r}, encoder {self.fingerprint}, {self.device}, {self.dtype})"
+        name = reprlib.repr(self.name)
+        return f"AdaINModel({name}, encoder {self.fingerprint}, {self.device}, {self.dtype})"
 
     @property
     def device(self) -> torch.device:
@@ -147,10 +149,11 @@ class AdaINModel(nn.Module):
         Raises:
             StyleMismatchError: features of another model's encoder.
         """
-        images = self._decode(features).clamp(0, 1)
-        if features.opacity is None:
-            return images
-        return torch.cat([images, features.opacity.expand(len(images), -1, -1, -1)], dim=1)
+        images = self._decode(features)
+        if features.opacity is not None:
+            opacity = features.opacity.to(images.device).expand(len(images), -1, -1, -1)
+            images = torch.cat([images, opacity], dim=1)
+        return images.clamp(0, 1)
 
     @torch.inference_mode()
     def stylize(
@@ -218,7 +221,7 @@ class AdaINModel(nn.Module):
         recolor = preserve_color is not None and preserve_color != "luminance"
         prepared = [self._prepare(source, style_size, recolor) for source in sources]
         if alpha == 0:
-            return pictures
+            return pictures.clamp(0, 1)  # a copy: the caller's picture stays the caller's
 
         # Recoloured styles belong to one content picture each; otherwise one call does all.
         groups = torch.split(pictures, 1) if recolor else (pictures,)
@@ -253,7 +256,7 @@ class AdaINModel(nn.Module):
             size = (pictures.shape[2], pictures.shape[3])
             covered = region_weights(masks, size).sum(dim=0).to(image.device)
             image = torch.lerp(pictures[:, :3], image, covered)
-        return torch.cat([image.clamp(0, 1), pictures[:, 3:]], dim=1)
+        return torch.cat([image, pictures[:, 3:]], dim=1).clamp(0, 1)
 
     def _prepare(
         self, source: ImageLike | Style, style_size: int | None, recolor: bool

@@ -9,8 +9,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from .errors import WeightsError
@@ -38,10 +39,15 @@ def write_tensors(
     """
     path = Path(path)
     entries = {"format": kind, "format_version": str(FORMAT_VERSION), **metadata}
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Copies: safetensors refuses tensors that share their memory, such as rows of one table.
+    copies = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
     try:
         with replace_atomically(path) as temporary:
-            save_file(contiguous, temporary, metadata=entries)
+            # Not save_file: its files are readable by their owner only.
+            temporary.write_bytes(save(copies, metadata=entries))
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path}: cannot be written: {error}") from None
 
@@ -84,12 +90,17 @@ def _read(path: Path, kind: str, with_tensors: bool) -> tuple[dict[str, Tensor],
             names = file.keys() if with_tensors else ()
             return {name: file.get_tensor(name) for name in names}, metadata
     except (SafetensorError, OSError, ValueError) as error:
-        hint = (
-            "; a .pth file goes through 'adain weights convert' first"
-            if path.read_bytes()[:2] in (b"PK", b"\x80\x02")
-            else ""
-        )
+        hint = "; a .pth file goes through 'adain weights convert' first" if _is_pth(path) else ""
         raise WeightsError(f"{path}: damaged or not a safetensors file ({error}){hint}") from None
+
+
+def _is_pth(path: Path) -> bool:
+    """Whether a file starts as a zip file or a pickle does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(2) in (b"PK", b"\x80\x02")
+    except OSError:
+        return False
 
 
 def _check_kind(path: Path, kind: str, metadata: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from .serialization import read_tensors, write_tensors
 STYLE_KIND = "adain-style"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Style:
     """Channel means and standard deviations of an artwork: all that AdaIN takes from it.
 
@@ -40,7 +41,8 @@ class Style:
 
     def __repr__(self) -> str:
         # Short: a host prints its nodes' inputs.
-        return f"Style({self.name!r}, {len(self.mean)} channels, encoder {self.fingerprint})"
+        name = reprlib.repr(self.name)
+        return f"Style({name}, {len(self.mean)} channels, encoder {self.fingerprint})"
 
     def __eq__(self, other: object) -> bool:
         """Whether both hold the same numbers from the same encoder; names do not count."""
@@ -51,8 +53,6 @@ class Style:
             and torch.equal(self.mean, other.mean)
             and torch.equal(self.std, other.std)
         )
-
-    __hash__ = None  # type: ignore[assignment]
 
     @classmethod
     def mix(cls, styles: Sequence[Style], weights: Sequence[float] | None = None) -> Style:
@@ -100,7 +100,9 @@ class Style:
             mean is None
             or std is None
             or mean.ndim != 1
+            or len(mean) == 0
             or mean.shape != std.shape
+            or not (mean.is_floating_point() and std.is_floating_point())
             or not (mean.isfinite().all() and std.isfinite().all() and (std >= 0).all())
         ):
             raise WeightsError(
@@ -109,7 +111,7 @@ class Style:
         return cls(mean.float(), std.float(), metadata.get("encoder", ""), metadata.get("name", ""))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Features:
     """Encoded pictures: relu4_1 and what decoding needs to return them at their size.
 

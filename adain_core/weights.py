@@ -101,15 +101,11 @@ def load_model(path: str | os.PathLike[str]) -> tuple[ModelInfo, Encoder, Decode
     # Built without memory or random numbers; the file's tensors become the parameters.
     with torch.device("meta"):
         encoder, decoder = Encoder(info.architecture), Decoder(info.architecture)
-    for prefix, network in (("encoder", encoder), ("decoder", decoder)):
-        state = {
-            name.removeprefix(f"{prefix}."): tensor.float()
-            if tensor.is_floating_point()
-            else tensor
-            for name, tensor in tensors.items()
-            if name.startswith(f"{prefix}.")
-        }
-        _load_state(path, network, state, prefix)
+    state = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
+    _load_state(path, nn.ModuleDict({"encoder": encoder, "decoder": decoder}), state)
     return info, encoder, decoder
 
 
@@ -178,7 +174,7 @@ def _parse_info(path: Path, metadata: Mapping[str, str]) -> ModelInfo:
         training = json.loads(metadata.get("training", "{}"))
     except KeyError:
         raise WeightsError(f"{path}: its metadata has no architecture") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise WeightsError(f"{path}: its metadata cannot be read: {error}") from None
     return ModelInfo(
         architecture=architecture,
@@ -188,19 +184,22 @@ def _parse_info(path: Path, metadata: Mapping[str, str]) -> ModelInfo:
     )
 
 
-def _load_state(path: Path, network: nn.Module, state: dict[str, Tensor], prefix: str) -> None:
-    """Make ``state`` the parameters of a network built on the meta device, after checking it."""
-    expected = network.state_dict()
+def _load_state(path: Path, networks: nn.Module, state: dict[str, Tensor]) -> None:
+    """Make ``state`` the parameters of networks built on the meta device, after checking it."""
+    expected = networks.state_dict()
     for name in sorted(expected.keys() | state.keys()):
         if name not in state:
-            raise WeightsError(f"{path}: tensor {prefix}.{name} is missing")
+            raise WeightsError(f"{path}: tensor {name} is missing")
         if name not in expected:
-            raise WeightsError(f"{path}: tensor {prefix}.{name} is not part of its architecture")
-        if state[name].shape != expected[name].shape:
+            raise WeightsError(f"{path}: tensor {name} is not part of its architecture")
+        found, wanted = state[name], expected[name]
+        if found.shape != wanted.shape:
             raise WeightsError(
-                f"{path}: tensor {prefix}.{name} should have shape "
-                f"{tuple(expected[name].shape)}, got {tuple(state[name].shape)}"
+                f"{path}: tensor {name} should have shape {tuple(wanted.shape)}, "
+                f"got {tuple(found.shape)}"
             )
-        if not state[name].isfinite().all():
-            raise WeightsError(f"{path}: tensor {prefix}.{name} has NaN or infinite values")
-    network.load_state_dict(state, assign=True)
+        if found.is_floating_point() != wanted.is_floating_point():
+            raise WeightsError(f"{path}: tensor {name} should be {wanted.dtype}, got {found.dtype}")
+        if not found.isfinite().all():
+            raise WeightsError(f"{path}: tensor {name} has NaN or infinite values")
+    networks.load_state_dict(state, assign=True)

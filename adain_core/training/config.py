@@ -34,7 +34,7 @@ class TrainingConfig:
         batch_size: pairs a step, on each device.
         learning_rate: of Adam, after the warm-up.
         schedule: ``"paper"``: lr / (1 + 5e-5 t); ``"cosine"``: to zero at ``steps``.
-        warmup_steps: over which the learning rate rises linearly.
+        warmup_steps: over which the learning rate rises linearly, at the start of each stage.
         style_weight: λ of equation 11 with pytorch-AdaIN's reduction: means over channels, for
             which its authors use 10. (The Lua code sums squares and uses 1e-2; not comparable.)
         content_weight: weight of the content loss, 1 in the paper.
@@ -144,18 +144,26 @@ class TrainingConfig:
 
     def stage(self, step: int) -> Stage:
         """Which losses a step trains under."""
-        if step < self.distill_steps:
-            return "distill"
-        if step < self.distill_steps + self.imitate_steps:
-            return "imitate"
-        return "perceptual"
+        return self._stage_and_start(step)[0]
 
     def learning_rate_at(self, step: int) -> float:
-        """The learning rate of a step (from 0): a function of the step alone, so it resumes."""
-        rate = self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup_steps))
+        """The learning rate of a step (from 0): a function of the step alone, so it resumes.
+
+        Each stage warms up anew: Adam's moments belong to the losses of the stage before, and
+        without it the change killed every ReLU of the decoder's first layer (at 1e-3).
+        """
+        since = step - self._stage_and_start(step)[1]
+        rate = self.learning_rate * min(1.0, (since + 1) / max(1, self.warmup_steps))
         if self.schedule == "paper":
             return rate / (1 + 5e-5 * step)
         return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+
+    def _stage_and_start(self, step: int) -> tuple[Stage, int]:
+        if step < self.distill_steps:
+            return "distill", 0
+        if step < self.distill_steps + self.imitate_steps:
+            return "imitate", self.distill_steps
+        return "perceptual", self.distill_steps + self.imitate_steps
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -1,0 +1,71 @@
+"""The command ``adain``: argument parsing and messages around the library's functions.
+
+Exit codes: 0 all good; 1 something failed (a file, the memory); 2 wrong usage or arguments;
+130 interrupted. Results and ``--json`` go to stdout, progress and errors to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from .. import __version__
+from ..errors import AdaINError
+from . import style, stylize, train, weights
+from .common import OUT_OF_MEMORY, HelpFormatter, is_out_of_memory, print_error
+
+_DESCRIPTION = """\
+Draw photos in the style of any artwork: arbitrary style transfer with Adaptive
+Instance Normalization (AdaIN; Huang & Belongie, ICCV 2017). One pass through a
+network, any style."""
+
+_EPILOG = """\
+examples:
+  adain stylize photo.jpg --style painting.jpg -o result.png
+  adain stylize photos/ --style painting.jpg --alpha 0.7 -o results/
+  adain style encode painting.jpg -o painting.safetensors
+  adain weights list
+
+'adain COMMAND --help' explains a command with more examples."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; ``None`` for those of the process.
+
+    Returns:
+        The exit code. Wrong usage, ``--help`` and ``--version`` raise ``SystemExit``, as is
+        argparse's way.
+    """
+    args = _parser().parse_args(arguments)
+    try:
+        code: int = args.run(args)
+        return code
+    except KeyboardInterrupt:
+        print_error("interrupted")
+        return 130
+    except AdaINError as error:
+        print_error(error)
+        return 1
+    except ValueError as error:
+        # The library's way to refuse an argument.
+        print_error(error)
+        return 2
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        print_error(OUT_OF_MEMORY)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="adain", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=HelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"adain {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in (stylize, style, weights, train):
+        command.add_parser(commands)
+    return parser

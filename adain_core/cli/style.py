@@ -1,0 +1,203 @@
+"""``adain style``: styles as files of a few kB."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from ..images import list_images, read_image
+from ..style import Style, normalized_weights
+from .common import (
+    HelpFormatter,
+    Subparsers,
+    add_command,
+    add_model_options,
+    check_safetensors_output,
+    load_model,
+    print_json,
+    read_mask,
+)
+
+_DESCRIPTION = """\
+A style is all that AdaIN takes from an artwork: the mean and standard deviation
+of each feature channel. It is a file of a few kB that can be kept, mixed and given
+to 'adain stylize --style'. It belongs to the encoder that made it."""
+
+_OVERVIEW = """\
+examples:
+  adain style encode painting.jpg -o painting.safetensors
+  adain style mix wave.safetensors stars.safetensors --weights 3 1 -o mixed.safetensors
+  adain style info mixed.safetensors
+  adain stylize photo.jpg --style mixed.safetensors -o result.png
+"""
+
+_ENCODE_EXAMPLES = """
+# one painting
+adain style encode painting.jpg -o painting.safetensors
+
+# the average of a painter's works
+adain style encode van-gogh/*.jpg --name "van Gogh" -o van-gogh.safetensors
+
+# without the frame around it (black in the mask), with finer strokes
+adain style encode framed.jpg --mask canvas.png --style-size 256 -o canvas.safetensors
+"""
+
+_MIX_EXAMPLES = """
+# half and half
+adain style mix wave.safetensors stars.safetensors -o half.safetensors
+
+# three parts of the first and one of the second
+adain style mix wave.safetensors stars.safetensors --weights 3 1 -o mixed.safetensors
+
+# name the mix
+adain style mix a.safetensors b.safetensors c.safetensors --name abc -o abc.safetensors
+"""
+
+_INFO_EXAMPLES = """
+adain style info painting.safetensors
+
+# the encoder alone; compare with 'adain weights info'
+adain style info painting.safetensors --json | jq -r .encoder
+"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "style",
+        help="encode artworks into small style files, mix them",
+        description=_DESCRIPTION,
+        epilog=_OVERVIEW,
+        formatter_class=HelpFormatter,
+    )
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    _add_encode(actions)
+    _add_mix(actions)
+    _add_info(actions)
+
+
+def _add_encode(actions: Subparsers) -> None:
+    parser = add_command(
+        actions,
+        "encode",
+        _encode,
+        "image files to a style file",
+        "Encode an artwork, or the average of several, into a style file.",
+        _ENCODE_EXAMPLES,
+    )
+    parser.add_argument(
+        "image",
+        nargs="+",
+        metavar="IMAGE",
+        help="artworks: image files, folders or patterns; several are averaged",
+    )
+    _add_output(parser)
+    parser.add_argument(
+        "--mask",
+        nargs="+",
+        metavar="M",
+        help="an image for each artwork, white where it counts (or its transparency, if it has "
+        "any); of any size",
+    )
+    parser.add_argument(
+        "--style-size",
+        type=int,
+        metavar="N",
+        help="resize to N pixels on the shortest side before; it sets the scale of strokes and "
+        "texture: larger is coarser; 0: as it is (default: 512, smaller ones as they are)",
+    )
+    add_model_options(parser)
+
+
+def _add_mix(actions: Subparsers) -> None:
+    parser = add_command(
+        actions,
+        "mix",
+        _mix,
+        "several style files to one",
+        "Mix styles. AdaIN is linear in a style's statistics, so mixing these mixes what\n"
+        "'adain stylize --style-weights' would mix.",
+        _MIX_EXAMPLES,
+    )
+    parser.add_argument("file", nargs="+", metavar="FILE", help="style files of one encoder")
+    parser.add_argument(
+        "--weights",
+        nargs="+",
+        type=float,
+        metavar="W",
+        help="share of each file, of any sum (default: equal shares)",
+    )
+    _add_output(parser)
+
+
+def _add_info(actions: Subparsers) -> None:
+    parser = add_command(
+        actions, "info", _info, "what a style file holds", "Show a style file.", _INFO_EXAMPLES
+    )
+    parser.add_argument("file", metavar="FILE", help="style file")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="style file to write (.safetensors)",
+    )
+    parser.add_argument("--name", help="of the style, for people (default: from the file names)")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+
+
+def _encode(args: argparse.Namespace) -> int:
+    check_safetensors_output(args.output, args.overwrite)
+    if (args.style_size or 0) < 0:
+        raise ValueError(f"--style-size must be 0 or more pixels, got {args.style_size}")
+    paths = list_images(args.image)
+    if args.mask and len(args.mask) != len(paths):
+        raise ValueError(
+            f"expected one --mask for each image, got {len(args.mask)} and {len(paths)}"
+        )
+    masks = [read_mask(path) for path in args.mask] if args.mask else [None] * len(paths)
+    model = load_model(args)
+    styles = [
+        model.encode_style(read_image(path).pixels, mask, args.style_size, path.stem)
+        for path, mask in zip(paths, masks, strict=True)
+    ]
+    return _save(Style.mix(styles), args)
+
+
+def _mix(args: argparse.Namespace) -> int:
+    check_safetensors_output(args.output, args.overwrite)
+    normalized_weights(args.weights, len(args.file), "style file")
+    return _save(Style.mix([Style.load(path) for path in args.file], args.weights), args)
+
+
+def _save(style: Style, args: argparse.Namespace) -> int:
+    if args.name is not None:
+        style = replace(style, name=args.name)
+    style.save(args.output)
+    print(f"{args.output} ({style.name or 'no name'}, {len(style.mean)} channels)")
+    return 0
+
+
+def _info(args: argparse.Namespace) -> int:
+    style = Style.load(args.file)
+    facts = {
+        "file": args.file,
+        "name": style.name,
+        "encoder": style.fingerprint,
+        "channels": len(style.mean),
+        "mean": [style.mean.min().item(), style.mean.max().item()],
+        "std": [style.std.min().item(), style.std.max().item()],
+    }
+    if args.json:
+        print_json(facts)
+        return 0
+    for key, value in facts.items():
+        text = f"{value[0]:.4g} to {value[1]:.4g}" if isinstance(value, list) else value
+        print(f"{key:<10}{text}")
+    return 0

@@ -1,0 +1,377 @@
+"""``adain stylize``: pictures in, pictures out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from torch import Tensor
+from tqdm import tqdm
+
+from ..color import METHODS
+from ..errors import AdaINError, ImageFileError, StyleMismatchError
+from ..fusion import check_alpha, check_masks
+from ..images import check_output_suffix, list_images, read_image, write_image
+from ..model import AdaINModel
+from ..style import Style, normalized_weights, require_same_encoder
+from .common import (
+    OUT_OF_MEMORY,
+    STYLE_SUFFIX,
+    Subparsers,
+    add_command,
+    add_model_options,
+    check_output_file,
+    check_replaceable,
+    is_out_of_memory,
+    load_model,
+    print_error,
+    print_json,
+    read_mask,
+)
+
+_FORMATS = ("png", "jpg", "webp", "tif")
+
+_DESCRIPTION = """\
+Draw photos (CONTENT) in the style of one or more artworks (--style).
+
+The content says what is in the picture, the style how it is painted. --alpha
+sets how much of the style is applied. Several styles are either mixed everywhere
+(--style-weights) or each placed where its mask is white (--mask)."""
+
+_EXAMPLES = """
+# one photo, four fifths of the style
+adain stylize photo.jpg --style painting.jpg --alpha 0.8 -o result.png
+
+# a folder of photos, its colours kept, shortest side 1024 pixels
+adain stylize photos/ --style painting.jpg --preserve-color coral --content-size 1024 -o results/
+
+# three parts of one style and one of another, saved by 'adain style encode'
+adain stylize photo.jpg --style wave.jpg stars.safetensors --style-weights 3 1 -o result.png
+
+# one style in the sky, another on the ground (white in the masks)
+adain stylize photo.jpg --style stars.jpg engraving.jpg --mask sky.png ground.png -o result.png
+"""
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What became of one picture; the fields are those of ``--json``."""
+
+    content: str
+    output: str | None = None
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+    error: str | None = None
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = add_command(
+        subparsers, "stylize", _run, "draw photos in the style of artworks", _DESCRIPTION, _EXAMPLES
+    )
+    parser.add_argument(
+        "content",
+        nargs="+",
+        metavar="CONTENT",
+        help="photos: image files, folders, or patterns such as 'photos/*.jpg'",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="a file (.png, .jpg, .webp, .tif), or a folder, made if need be, where results take "
+        "the names of their contents; several contents need a folder",
+    )
+
+    style = parser.add_argument_group("style")
+    style.add_argument(
+        "--style",
+        nargs="+",
+        required=True,
+        metavar="S",
+        help="artworks: image files, style files (.safetensors) of 'adain style', or both",
+    )
+    style.add_argument(
+        "--style-weights",
+        nargs="+",
+        type=float,
+        metavar="W",
+        help="share of each style in the mix, of any sum: 3 1 is three quarters of the first "
+        "(default: equal shares)",
+    )
+    style.add_argument(
+        "--alpha",
+        type=float,
+        default=1.0,
+        metavar="A",
+        help="content-style trade-off: 0 leaves the photo, 1 is the full style; 0.6 to 0.8 keeps "
+        "more of the photo recognisable (default: 1)",
+    )
+    style.add_argument(
+        "--content-residual",
+        action="store_true",
+        help="with an alpha below 1: give back the detail that the network loses, so that the "
+        "result goes to the photo itself as alpha goes to 0",
+    )
+    style.add_argument(
+        "--preserve-color",
+        choices=METHODS,
+        metavar="METHOD",
+        help="keep the photo's colours. luminance: paint the brightness only; coral, histogram, "
+        "mean_std, cholesky: recolour the artwork before (needs image files as styles)",
+    )
+
+    place = parser.add_argument_group("masks")
+    place.add_argument(
+        "--mask",
+        nargs="+",
+        metavar="M",
+        help="an image for each style that says where it goes: white there, black not, grey in "
+        "part (or its transparency, if it has any); of any size, stretched over the photo. What "
+        "no mask covers stays as it is",
+    )
+    place.add_argument(
+        "--background", metavar="S", help="style (image or style file) of what no mask covers"
+    )
+    place.add_argument(
+        "--global-statistics",
+        dest="region_statistics",
+        action="store_false",
+        help="normalize each region by the statistics of the whole photo instead of its own: "
+        "differences of light and colour between the regions stay",
+    )
+
+    size = parser.add_argument_group("size")
+    size.add_argument(
+        "--content-size",
+        type=int,
+        default=0,
+        metavar="N",
+        help="resize photos to N pixels on the shortest side before (default: 0, as they are)",
+    )
+    size.add_argument(
+        "--style-size",
+        type=int,
+        metavar="N",
+        help="the same for artworks; it sets the scale of strokes and texture: larger is coarser; "
+        "0: as they are (default: 512, smaller ones as they are)",
+    )
+    add_model_options(parser)
+
+    files = parser.add_argument_group("files")
+    files.add_argument(
+        "--format",
+        choices=_FORMATS,
+        help="of results in a folder (default: the content's, or png where that cannot be written)",
+    )
+    files.add_argument(
+        "--quality",
+        type=int,
+        default=95,
+        metavar="Q",
+        help="of JPEG and WebP, 1 to 100 (default: 95)",
+    )
+    files.add_argument("--overwrite", action="store_true", help="replace existing files")
+    files.add_argument(
+        "--json", action="store_true", help="print what became of each picture as JSON"
+    )
+
+
+def _run(args: argparse.Namespace) -> int:
+    _check_arguments(args)
+    contents = list_images(args.content)
+    outputs = _plan_outputs(args, contents)
+
+    sources = [_read_source(path) for path in args.style]
+    background = _read_source(args.background) if args.background else None
+    masks = None
+    if args.mask:
+        masks = check_masks([read_mask(path) for path in args.mask], len(sources), 1)
+
+    model = load_model(args)
+    if not _recolors(args):
+        # Once for all contents; recoloured artworks differ from content to content.
+        encode = partial(_encode_source, model, size=args.style_size)
+        sources = [encode(*pair) for pair in zip(args.style, sources, strict=True)]
+        background = None if background is None else encode(args.background, background)
+    stylize = partial(
+        model.stylize,
+        styles=sources,
+        weights=args.style_weights,
+        alpha=args.alpha,
+        masks=masks,
+        background=background,
+        region_statistics=args.region_statistics,
+        preserve_color=args.preserve_color,
+        content_residual=args.content_residual,
+        content_size=args.content_size,
+        style_size=args.style_size,
+    )
+
+    _make_folder(outputs[0].parent)
+    started = time.perf_counter()
+    results = []
+    # disable=None: no bar where stderr is not a terminal.
+    pairs = zip(contents, outputs, strict=True)
+    for content, output in tqdm(
+        pairs, total=len(contents), unit="image", disable=None if len(contents) > 1 else True
+    ):
+        result = _stylize_file(stylize, content, output, args.overwrite, args.quality)
+        if result.error:
+            print_error(result.error)
+        results.append(result)
+
+    written = [result for result in results if not result.error]
+    if args.json:
+        print_json([asdict(result) for result in results])
+    elif len(contents) > 1:
+        seconds = time.perf_counter() - started
+        print(
+            f"{len(written)} of {len(contents)} pictures written to {outputs[0].parent} "
+            f"in {seconds:.1f} s"
+        )
+    else:
+        for result in written:
+            print(f"{result.output} ({result.width}x{result.height}, {result.seconds:.1f} s)")
+    return 0 if len(written) == len(contents) else 1
+
+
+def _check_arguments(args: argparse.Namespace) -> None:
+    """Raise ``ValueError`` for what can be known before any file is read."""
+    check_alpha(args.alpha)
+    if args.mask is None:
+        if args.background is not None:
+            raise ValueError("--background needs --mask; without masks the styles cover everything")
+        normalized_weights(args.style_weights, len(args.style), "style")
+    else:
+        if args.style_weights is not None:
+            raise ValueError(
+                "give --style-weights (mix everywhere) or --mask (place each), not both"
+            )
+        if len(args.mask) != len(args.style):
+            raise ValueError(
+                f"expected one --mask for each --style, got {len(args.mask)} and {len(args.style)}"
+            )
+    for option in ("content_size", "style_size"):
+        if (getattr(args, option) or 0) < 0:
+            name = f"--{option.replace('_', '-')}"
+            raise ValueError(f"{name} must be 0 or more pixels, got {getattr(args, option)}")
+    if not 1 <= args.quality <= 100:
+        raise ValueError(f"--quality must lie in 1..100, got {args.quality}")
+    for path in [*args.style, *([args.background] if args.background else [])]:
+        if _recolors(args) and _is_style_file(path):
+            raise ValueError(
+                f"--preserve-color {args.preserve_color} recolours the artwork, and the style file "
+                f"{path} holds no picture: give the image, or use --preserve-color luminance"
+            )
+
+
+def _plan_outputs(args: argparse.Namespace, contents: list[Path]) -> list[Path]:
+    """Where each content's result goes; raises ``ValueError`` for what cannot be written."""
+    output = Path(args.output)
+    # Several contents, a folder or a pattern: anything but one file named as such.
+    several = contents != [Path(path) for path in args.content]
+    several = several or len(contents) > 1
+    as_folder = output.is_dir() or args.output.endswith(("/", os.sep))
+    if not several and not as_folder:
+        if args.format:
+            raise ValueError(f"--format is for results in a folder; name the file {output} instead")
+        check_output_suffix(output)
+        check_output_file(output, args.overwrite)
+        return [output]
+
+    if output.is_file() or (not as_folder and _is_writable(output)):
+        raise ValueError(f"the results need a folder, but the output {output} is a file name")
+    outputs = [output / (content.stem + _suffix(content, args.format)) for content in contents]
+    for path, count in Counter(outputs).items():
+        if count > 1:
+            same = [str(c) for c, o in zip(contents, outputs, strict=True) if o == path]
+            raise ValueError(
+                f"{' and '.join(same[:2])} would both be written to {path}: rename one, or use "
+                "different output folders"
+            )
+    check_replaceable(outputs, args.overwrite)
+    return outputs
+
+
+def _suffix(content: Path, file_format: str | None) -> str:
+    if file_format:
+        return f".{file_format}"
+    return content.suffix if _is_writable(content) else ".png"
+
+
+def _is_writable(path: Path) -> bool:
+    try:
+        check_output_suffix(path)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_style_file(path: str) -> bool:
+    return Path(path).suffix == STYLE_SUFFIX
+
+
+def _recolors(args: argparse.Namespace) -> bool:
+    """Whether the artwork itself is recoloured, for each content."""
+    return args.preserve_color not in (None, "luminance")
+
+
+def _read_source(path: str) -> Style | Tensor:
+    return Style.load(path) if _is_style_file(path) else read_image(path).pixels
+
+
+def _encode_source(
+    model: AdaINModel, path: str, source: Style | Tensor, size: int | None
+) -> Style | Tensor:
+    if isinstance(source, Tensor):
+        return model.encode_style(source, size=size)
+    try:
+        require_same_encoder(model, source)
+    except StyleMismatchError as error:
+        raise StyleMismatchError(f"{path}: {error}") from None
+    return source
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageFileError(f"cannot make the folder {folder}: {error.strerror}") from error
+
+
+def _stylize_file(
+    stylize: Callable[[Tensor], Tensor], content: Path, output: Path, overwrite: bool, quality: int
+) -> _Result:
+    """One picture from file to file; what goes wrong with it must not stop the others."""
+    started = time.perf_counter()
+    try:
+        photo = read_image(content)
+        picture = stylize(photo.pixels)
+        write_image(
+            output,
+            picture,
+            icc_profile=photo.icc_profile,
+            exif=photo.exif,
+            overwrite=overwrite,
+            quality=quality,
+        )
+    except AdaINError as error:
+        return _Result(str(content), error=str(error))
+    except ValueError as error:
+        return _Result(str(content), error=f"{content}: {error}")
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return _Result(str(content), error=f"{content}: {OUT_OF_MEMORY}")
+    height, width = picture.shape[-2:]
+    seconds = round(time.perf_counter() - started, 3)
+    return _Result(str(content), str(output), width, height, seconds)

@@ -1,0 +1,199 @@
+"""``adain train``: train the paper's decoder, or a slim model end to end."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from typing import Any
+
+DESCRIPTION = """\
+Train a model under the paper's losses, measured by the frozen, normalised VGG-19.
+
+At full width (the default) this is the paper: the encoder is the VGG itself and only the decoder
+learns. With --width 0.25 or --widths a slim encoder and decoder learn together, end to end; the
+VGG serves as loss network only and is not part of the result.
+
+The run's folder gets checkpoints, sample grids, TensorBoard scalars, and at the end the model
+(.safetensors), its model card (.md), a grid of its pictures and its loss curves. Ctrl-C saves a
+checkpoint; the same command with --resume goes on exactly where it stopped. Several GPUs: start it
+with 'accelerate launch -m adain_core train …'.
+"""
+
+EPILOG = """\
+examples:
+  the paper's decoder (160,000 steps; about half an hour on a recent GPU, days on a CPU):
+    adain train --content photos --style paintings --encoder vgg_normalised.pth -o runs/decoder
+
+  a slim model in stages, on a CPU: first match the VGG's features, then the full model's pictures,
+  then the paper's losses; every encoded image is used 8 times in new pairs:
+    adain weights convert --vgg vgg_normalised.pth --decoder decoder.pth -o vgg19.safetensors
+    adain train --content photos --style paintings --encoder vgg19.safetensors -o runs/slim \\
+      --widths 16 32 64 256 --steps 9000 --distill-steps 800 --imitate-steps 1400 \\
+      --batch-size 4 --crop 128 --image-size 128 384 --pool 256 --reuse 8 \\
+      --lr 1e-3 --schedule cosine --warmup-steps 200
+
+  go on after an interruption:
+    adain train (the same options) --resume
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add ``train`` to the command line."""
+    from ..training.config import TrainingConfig
+
+    parser = subparsers.add_parser(
+        "train",
+        help="train a model",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    defaults = {field.name: field.default for field in dataclasses.fields(TrainingConfig)}
+
+    def add(group: Any, flag: str, name: str, text: str, **options: Any) -> None:
+        default = defaults[name]
+        shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
+        if options.get("action") != "store_true":
+            text = f"{text} (default: {shown})"
+        group.add_argument(flag, dest=name, default=default, help=text, **options)
+
+    need = parser.add_argument_group("what is needed")
+    need.add_argument("--content", required=True, metavar="DIR", help="folder of photographs")
+    need.add_argument("--style", required=True, metavar="DIR", help="folder of artworks")
+    need.add_argument(
+        "--encoder",
+        required=True,
+        metavar="PATH",
+        help="the frozen VGG: vgg_normalised.pth, or a full-width .safetensors model, whose "
+        "decoder is then the teacher of --imitate-steps",
+    )
+    need.add_argument("-o", "--output", required=True, metavar="RUN_DIR", help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+
+    model = parser.add_argument_group("the model")
+    widths = model.add_mutually_exclusive_group()
+    widths.add_argument(
+        "--width",
+        type=float,
+        metavar="FRACTION",
+        help="of the paper's widths: 0.25",
+    )
+    widths.add_argument(
+        "--widths", type=int, nargs=4, metavar="N", help="channels of the four blocks"
+    )
+    add(
+        model,
+        "--normalization",
+        "normalization",
+        "layers after the decoder's convolutions; the paper's ablation, section 7.1",
+        choices=("none", "batch", "instance"),
+    )
+    add(
+        model,
+        "--fusion",
+        "fusion",
+        "how content and style meet; concat is the paper's ablation, section 7.1",
+        choices=("adain", "concat"),
+    )
+
+    steps = parser.add_argument_group("steps")
+    add(steps, "--steps", "steps", "optimizer steps in all", type=int)
+    add(
+        steps,
+        "--distill-steps",
+        "distill_steps",
+        "first steps, which match the slim encoder's features with the VGG's",
+        type=int,
+    )
+    add(
+        steps,
+        "--imitate-steps",
+        "imitate_steps",
+        "next steps, which match the full-width model's pictures",
+        type=int,
+    )
+    add(steps, "--batch-size", "batch_size", "pairs a step, on each device", type=int)
+    add(steps, "--lr", "learning_rate", "learning rate of Adam", type=float)
+    add(
+        steps,
+        "--schedule",
+        "schedule",
+        "of the learning rate: the paper's lr/(1+5e-5 t), or cosine to 0 at --steps",
+        choices=("paper", "cosine"),
+    )
+    add(steps, "--warmup-steps", "warmup_steps", "steps of linear warm-up", type=int)
+    add(steps, "--clip-norm", "clip_norm", "largest norm of the gradient; 0: any", type=float)
+    add(
+        steps,
+        "--ema",
+        "ema",
+        "decay of the shipped mean of the weights; 0: none",
+        type=float,
+    )
+
+    losses = parser.add_argument_group("losses")
+    add(
+        losses,
+        "--style-weight",
+        "style_weight",
+        "weight of the style loss; means over channels as in pytorch-AdaIN (the Lua code sums)",
+        type=float,
+    )
+    add(losses, "--content-weight", "content_weight", "weight of the content loss", type=float)
+    add(
+        losses,
+        "--identity-weight",
+        "identity_weight",
+        "weight of the pixel loss of the content at its own statistics",
+        type=float,
+    )
+    add(
+        losses,
+        "--random-alpha",
+        "random_alpha",
+        "train at random alphas instead of 1",
+        action="store_true",
+    )
+
+    data = parser.add_argument_group("data")
+    add(
+        data,
+        "--image-size",
+        "image_size",
+        "smallest and largest shortest side before the crop, pixels",
+        type=int,
+        nargs=2,
+        metavar=("MIN", "MAX"),
+    )
+    add(data, "--crop", "crop", "side of the random crop, pixels", type=int)
+    add(data, "--pool", "pool", "images of each kind encoded at a time; 0: one batch", type=int)
+    add(data, "--reuse", "reuse", "passes over a pool, in new pairs", type=int)
+    add(data, "--workers", "workers", "processes that read images", type=int)
+    add(data, "--seed", "seed", "of everything random", type=int)
+
+    run = parser.add_argument_group("the run")
+    add(run, "--precision", "precision", "mixed precision", choices=("no", "bf16", "fp16"))
+    add(run, "--log-every", "log_every", "steps between log entries", type=int)
+    add(run, "--save-every", "save_every", "steps between checkpoints", type=int)
+    add(run, "--sample-every", "sample_every", "steps between sample grids", type=int)
+    parser.set_defaults(run=run_train)
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    """Run ``adain train``; 0 at the last step, 130 after an interruption."""
+    from ..networks import VGG19_WIDTHS, Architecture
+    from ..training import Trainer, TrainingConfig
+
+    names = {field.name for field in dataclasses.fields(TrainingConfig)}
+    options = {name: value for name, value in vars(arguments).items() if name in names}
+    options["image_size"] = tuple(options["image_size"])
+    if arguments.width is not None:
+        options["widths"] = Architecture.scaled(arguments.width).widths
+    else:
+        options["widths"] = tuple(arguments.widths or VGG19_WIDTHS)
+    trainer = Trainer(TrainingConfig(**options), resume=arguments.resume)
+    if trainer.run():
+        print(trainer.model_file)
+        return 0
+    print(f"stopped at step {trainer.step}; the same command with --resume goes on")
+    return 130

@@ -1,0 +1,306 @@
+"""``adain weights``: the models that are here, and how others come."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..convert import convert_vgg19
+from ..devices import DTYPES
+from ..download import NAME as VGG19_NAME
+from ..download import download_vgg19
+from ..errors import WeightsError
+from ..model import AdaINModel
+from ..networks import Architecture, Decoder, Encoder
+from ..weights import (
+    DEFAULT_MODEL,
+    ModelInfo,
+    available_models,
+    cache_folder,
+    find_model,
+    fingerprint,
+    load_info,
+    load_model,
+)
+from .common import (
+    HelpFormatter,
+    Subparsers,
+    add_command,
+    check_safetensors_output,
+    print_error,
+    print_json,
+)
+
+_DESCRIPTION = """\
+A model is one .safetensors file: encoder, decoder, architecture, licence and
+origin. Models are found by name among those shipped with adain and those
+downloaded, or by the path of the file."""
+
+_OVERVIEW = """\
+examples:
+  adain weights list
+  adain weights info adain-slim
+  adain weights download vgg19
+  adain stylize photo.jpg --style painting.jpg --model adain-vgg19 -o result.png
+"""
+
+_LIST_EXAMPLES = """
+adain weights list
+
+# names only
+adain weights list --json | jq -r '.[].name'
+"""
+
+_INFO_EXAMPLES = """
+adain weights info adain-slim
+adain weights info my-model.safetensors
+
+# which encoder; compare with 'adain style info'
+adain weights info adain-slim --json | jq -r .fingerprint
+"""
+
+_VERIFY_EXAMPLES = """
+adain weights verify adain-slim
+adain weights verify runs/*/model.safetensors
+"""
+
+_CONVERT_EXAMPLES = """
+# pytorch-AdaIN's two files
+adain weights convert --vgg vgg_normalised.pth --decoder decoder.pth -o official.safetensors
+
+# half the size, about 60 dB of precision
+adain weights convert --vgg vgg_normalised.pth --decoder decoder.pth \\
+  --dtype fp16 -o half.safetensors
+
+adain stylize photo.jpg --style painting.jpg --model official.safetensors -o result.png
+"""
+
+_DOWNLOAD_EXAMPLES = """
+# about 95 MB, once; then known as adain-vgg19
+adain weights download vgg19
+adain stylize photo.jpg --style painting.jpg --model adain-vgg19 -o result.png
+
+# into a folder of your own
+adain weights download vgg19 --to models/
+"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "weights",
+        help="list, check, convert and download models",
+        description=_DESCRIPTION,
+        epilog=_OVERVIEW,
+        formatter_class=HelpFormatter,
+    )
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    _add_list(actions)
+    _add_info(actions)
+    _add_verify(actions)
+    _add_convert(actions)
+    _add_download(actions)
+
+
+def _add_list(actions: Subparsers) -> None:
+    parser = add_command(
+        actions,
+        "list",
+        _list,
+        "the models that are here",
+        "List shipped and downloaded models; * marks the default one.",
+        _LIST_EXAMPLES,
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_info(actions: Subparsers) -> None:
+    parser = add_command(
+        actions,
+        "info",
+        _info,
+        "what a model file says of itself",
+        "Show architecture, size, licence, origin and training of a model.",
+        _INFO_EXAMPLES,
+    )
+    parser.add_argument("model", metavar="NAME|PATH", help="model")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_verify(actions: Subparsers) -> None:
+    parser = add_command(
+        actions,
+        "verify",
+        _verify,
+        "check that models are whole and work",
+        "Load each model completely, check its numbers and draw a small picture with it.",
+        _VERIFY_EXAMPLES,
+    )
+    parser.add_argument("model", nargs="+", metavar="NAME|PATH", help="models")
+
+
+def _add_convert(actions: Subparsers) -> None:
+    parser = add_command(
+        actions,
+        "convert",
+        _convert,
+        "pytorch-AdaIN's .pth files to a model file",
+        "Convert the two files of naoto0804/pytorch-AdaIN (the official model) to a model\n"
+        "file. They are read as plain tensors: nothing in them is executed.",
+        _CONVERT_EXAMPLES,
+    )
+    for option, file in (("--vgg", "vgg_normalised.pth"), ("--decoder", "decoder.pth")):
+        parser.add_argument(option, type=Path, required=True, metavar="PATH", help=file)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help="model file to write (.safetensors)",
+    )
+    parser.add_argument(
+        "--dtype", choices=("fp32", "fp16"), default="fp32", help="stored precision (default: fp32)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+
+
+def _add_download(actions: Subparsers) -> None:
+    parser = add_command(
+        actions,
+        "download",
+        _download,
+        "fetch the official model",
+        "Fetch the official model at the paper's full width: the two release files of\n"
+        "naoto0804/pytorch-AdaIN, checked against their known sha256 and converted.",
+        _DOWNLOAD_EXAMPLES,
+    )
+    parser.add_argument("model", choices=("vgg19",), help="which model")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        metavar="FOLDER",
+        help="folder to store it in (default: the user's cache folder, where --model finds it)",
+    )
+
+
+def _list(args: argparse.Namespace) -> int:
+    entries = [_summary(name, path) for name, path in available_models().items()]
+    if args.json:
+        print_json(entries)
+        return 0
+    if not entries:
+        print(f"no models here, neither shipped nor in {cache_folder()}")
+    rows = [
+        (
+            f"{'*' if entry['default'] else ' '} {entry['name']}",
+            _megabytes(entry["bytes"]),
+            "" if entry["error"] else f"{entry['parameters'] / 1e6:.2f} M parameters",
+            entry["path"],
+            entry["error"] or entry["license"],
+        )
+        for entry in entries
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print(line.rstrip())
+    return 0
+
+
+def _summary(name: str, path: Path) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": name,
+        "default": name == DEFAULT_MODEL,
+        "path": str(path),
+        "bytes": path.stat().st_size if path.is_file() else 0,
+        "parameters": None,
+        "license": None,
+        "error": None,
+    }
+    try:
+        info = load_info(path)
+    except WeightsError as error:
+        return entry | {"error": str(error)}
+    return entry | {"parameters": _parameters(info.architecture), "license": info.license}
+
+
+def _info(args: argparse.Namespace) -> int:
+    path = find_model(args.model)
+    info, encoder, _ = load_model(path)
+    facts: dict[str, Any] = {
+        "name": path.stem,
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "parameters": _parameters(info.architecture),
+        "fingerprint": fingerprint(encoder),
+        "architecture": info.architecture.to_dict(),
+        "license": info.license,
+        "source": info.source,
+        "training": info.training,
+    }
+    if args.json:
+        print_json(facts)
+        return 0
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            print(f"{key}:" if value else f"{key:<14}unstated")
+            for name, item in value.items():
+                print(f"  {name:<18}{item}")
+        else:
+            print(f"{key:<14}{_megabytes(value) if key == 'bytes' else value}")
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    failed = False
+    for name in args.model:
+        try:
+            _try_out(name)
+        except WeightsError as error:
+            print_error(error)
+            failed = True
+        else:
+            print(f"{name}: ok")
+    return 1 if failed else 0
+
+
+def _try_out(name: str) -> None:
+    """Raise ``WeightsError`` unless the model loads and draws a picture."""
+    model = AdaINModel.from_pretrained(name, device="cpu", dtype="fp32")
+    ramp = torch.linspace(0, 1, 48).expand(1, 3, 48, 48)
+    features = model.encode(ramp)
+    picture = model.stylize(ramp, ramp.mT)
+    if not (features.tensor.isfinite().all() and picture.isfinite().all()):
+        raise WeightsError(f"{find_model(name)}: the pictures it draws are not finite")
+
+
+def _convert(args: argparse.Namespace) -> int:
+    check_safetensors_output(args.output, args.overwrite)
+    info = convert_vgg19(args.vgg, args.decoder, args.output, DTYPES[args.dtype])
+    print(f"{args.output} ({_megabytes(args.output.stat().st_size)}, {_described(info)})")
+    return 0
+
+
+def _download(args: argparse.Namespace) -> int:
+    path = download_vgg19(args.to)
+    model = VGG19_NAME if args.to is None else path
+    print(f"{path} ({_megabytes(path.stat().st_size)}); use it with --model {model}")
+    return 0
+
+
+def _described(info: ModelInfo) -> str:
+    return f"{_parameters(info.architecture) / 1e6:.2f} M parameters, licence: {info.license}"
+
+
+def _parameters(architecture: Architecture) -> int:
+    with torch.device("meta"):
+        networks = Encoder(architecture), Decoder(architecture)
+    return sum(p.numel() for network in networks for p in network.parameters())
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

@@ -1,0 +1,125 @@
+"""What a run leaves for people: sample grids, loss curves, and the model card."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..functional import channel_statistics, fuse
+from ..images import write_image
+from ..networks import Decoder, Encoder, Fusion
+from .config import TrainingConfig
+
+_GAP = 4
+
+
+@torch.no_grad()
+def sample_grid(
+    encoder: Encoder, decoder: Decoder, fusion: Fusion, contents: Tensor, styles: Tensor
+) -> Tensor:
+    """Every content in every style: styles along the top, contents down the left.
+
+    Args:
+        encoder: the encoder.
+        decoder: the decoder.
+        fusion: how the model fuses content and style.
+        contents: ``(N, 3, S, S)``.
+        styles: ``(M, 3, S, S)``.
+
+    Returns:
+        One picture ``(1, 3, H, W)`` in 0..1.
+    """
+    statistics = [channel_statistics(encoder(style[None])) for style in styles]
+    corner = torch.ones_like(contents[0])
+    rows = [[corner, *styles]]
+    for content in contents:
+        features = encoder(content[None])
+        pictures = [decoder(fuse(features, *style, fusion))[0] for style in statistics]
+        rows.append([content, *pictures])
+    # The gap goes to the right of and below every cell; the outermost one is cut off.
+    cells = [torch.cat([F.pad(c, (0, _GAP, 0, _GAP), value=1.0) for c in row], 2) for row in rows]
+    return torch.cat(cells, 1)[None, :, :-_GAP, :-_GAP].clamp(0, 1).float().cpu()
+
+
+def write_grid(path: Path, grid: Tensor) -> None:
+    """Write a grid as an image, replacing an older one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, grid, overwrite=True, quality=88)
+
+
+def write_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
+    """Plot every loss over the steps, on a logarithmic scale."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
+    names = dict.fromkeys(name for entry in history for name in entry if name != "step")
+    for name in names:
+        points = [(entry["step"], entry[name]) for entry in history if name in entry]
+        axes.plot(*zip(*points, strict=True), label=name, linewidth=1)
+    axes.set(xlabel="step", ylabel="weighted loss (mean since the last entry)", yscale="log")
+    axes.grid(alpha=0.3)
+    if names:
+        axes.legend()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def training_summary(
+    config: TrainingConfig, counts: Mapping[str, int], **facts: Any
+) -> dict[str, Any]:
+    """What the model file says of its training; folders by name only, never by path."""
+    settings = config.to_dict()
+    for folder in ("content", "style", "encoder", "output"):
+        settings[folder] = Path(settings[folder]).name
+    return {"settings": settings, "images": dict(counts), "torch": torch.__version__, **facts}
+
+
+def model_card(
+    name: str,
+    config: TrainingConfig,
+    counts: Mapping[str, int],
+    before: Mapping[str, float],
+    after: Mapping[str, float],
+    seconds: float,
+    parameters: int,
+    broken: Sequence[str],
+) -> str:
+    """The model card, Markdown; what only a person knows is left to be written."""
+    settings = training_summary(config, counts)["settings"]
+    losses = "\n".join(f"| {k} | {before[k]:.3f} | {after[k]:.3f} |" for k in after)
+    options = "\n".join(f"| {key} | `{value}` |" for key, value in settings.items())
+    return f"""# {name}
+
+An AdaIN model (Huang & Belongie, ICCV 2017) with widths {"-".join(map(str, config.widths))}:
+{parameters:,} parameters, encoder and decoder together.
+
+![Every content (left) in every style (top)]({name}-grid.jpg)
+
+## Training
+
+{counts["content"]} photographs and {counts["style"]} artworks ({len(broken)} files
+could not be read{": " * bool(broken)}{", ".join(broken)}),
+{config.steps} steps of {config.batch_size} pairs, {seconds / 60:.0f} minutes on
+{platform.machine()} ({"GPU" if torch.cuda.is_available() else "CPU"}).
+
+Losses on fixed pairs, measured by the frozen VGG (means over channels and pixels, unweighted):
+
+| loss | at the first step | at the end |
+| --- | --- | --- |
+{losses}
+
+![Losses over the steps]({name}-curves.png)
+
+| setting | value |
+| --- | --- |
+{options}
+"""

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from adain_core.devices import resolve_device, resolve_dtype
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+def offer(monkeypatch: pytest.MonkeyPatch, *, cuda: bool, mps: bool) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(True, True, "cuda"), (True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_auto_takes_the_fastest_device(
+    monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, expected: str
+) -> None:
+    offer(monkeypatch, cuda=cuda, mps=mps)
+    assert resolve_device("auto") == torch.device(expected)
+    assert resolve_device() == torch.device(expected)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cpu:0", torch.device("cpu")])
+def test_named_devices_are_taken(device: str | torch.device) -> None:
+    assert resolve_device(device) == torch.device(device)
+
+
+@pytest.mark.parametrize(
+    "device", ["gpu", "", "cpu:x", "cuda:99", "xpu:99", "hpu", "privateuseone"]
+)
+def test_device_that_is_not_there(device: str) -> None:
+    with pytest.raises(ValueError, match="choose 'auto' or 'cpu'") as caught:
+        resolve_device(device)
+    message = str(caught.value)
+    assert message.startswith(f"device {device!r} cannot be used: ")
+    assert "\n" not in message
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_cuda_where_there_is_none() -> None:
+    with pytest.raises(ValueError, match="device 'cuda' cannot be used"):
+        resolve_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "device", "expected"),
+    [
+        ("auto", CPU, torch.float32),
+        ("auto", CUDA, torch.float16),
+        ("auto", torch.device("mps"), torch.float32),
+        ("fp32", CUDA, torch.float32),
+        ("fp16", CPU, torch.float16),
+        ("bf16", CPU, torch.bfloat16),
+        ("float32", CPU, torch.float32),
+        ("float16", CPU, torch.float16),
+        ("bfloat16", CPU, torch.bfloat16),
+        (torch.float16, CPU, torch.float16),
+        (torch.bfloat16, CUDA, torch.bfloat16),
+    ],
+)
+def test_dtype(dtype: str | torch.dtype, device: torch.device, expected: torch.dtype) -> None:
+    assert resolve_dtype(dtype, device) == expected
+
+
+@pytest.mark.parametrize("dtype", ["half", "", "FP32", "int8", torch.float64, torch.int32])
+def test_other_dtypes(dtype: str | torch.dtype) -> None:
+    with pytest.raises(ValueError, match="dtype must be auto, fp32, bf16 or fp16, got"):
+        resolve_dtype(dtype, CPU)

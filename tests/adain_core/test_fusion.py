@@ -1,0 +1,444 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from adain_core import AdaINModel, Architecture, Features, Style, StyleMismatchError, adain
+from adain_core.functional import channel_statistics
+
+CHANNELS = 6
+NAN = float("nan")
+
+
+def style(seed: int, fingerprint: str = "encoder-a", name: str = "") -> Style:
+    generator = torch.Generator().manual_seed(seed)
+    mean = 2 * torch.randn(CHANNELS, generator=generator)
+    return Style(mean, 0.1 + 2 * torch.rand(CHANNELS, generator=generator), fingerprint, name)
+
+
+def content(
+    batch: int = 2, height: int = 8, width: int = 10, seed: int = 0, scale: float = 1.0
+) -> Features:
+    """Features that differ between places, as regions need them."""
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.randn(batch, CHANNELS, height, width, generator=generator)
+    values = values + torch.linspace(-2, 2, width) * torch.randn(
+        CHANNELS, 1, 1, generator=generator
+    )
+    return Features(scale * values, (8 * height, 8 * width), "encoder-a")
+
+
+def halves(height: int = 8, width: int = 10) -> tuple[Tensor, Tensor]:
+    left = torch.zeros(height, width)
+    left[:, : width // 2] = 1
+    return left, 1 - left
+
+
+def assert_same(actual: Features, expected: Features) -> None:
+    torch.testing.assert_close(actual.tensor, expected.tensor, rtol=1e-4, atol=1e-4)
+
+
+def numpy_adain(features: np.ndarray, selected: np.ndarray, target: Style) -> np.ndarray:
+    """One region's AdaIN in float64, at every place, statistics of the selected places."""
+    pixels = features[:, :, selected]
+    mean = pixels.mean(-1)[:, :, None, None]
+    std = np.sqrt(pixels.var(-1) + 1e-5)[:, :, None, None]
+    new_mean, new_std = (
+        value.double().numpy()[None, :, None, None] for value in (target.mean, target.std)
+    )
+    return (features - mean) / std * new_std + new_mean
+
+
+region_statistics = pytest.mark.parametrize("region_statistics", [True, False])
+
+# --- one style -----------------------------------------------------------------------------------
+
+
+def test_result_has_the_styles_statistics() -> None:
+    target = style(1)
+    result = adain(content(), target)
+    mean, std = channel_statistics(result.tensor)
+    torch.testing.assert_close(mean, target.mean.expand(2, -1), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(std, target.std.expand(2, -1), rtol=1e-3, atol=1e-3)
+
+
+def test_everything_but_the_tensor_is_carried() -> None:
+    opacity = torch.rand(2, 1, 64, 80)
+    features = Features(content().tensor, (61, 75), "encoder-a", "adain", opacity)
+    result = adain(features, style(1))
+    assert result.size == (61, 75)
+    assert result.fingerprint == "encoder-a"
+    assert result.opacity is opacity
+
+
+def test_inputs_are_not_modified() -> None:
+    features, target, mask = content(), style(1), halves()[0]
+    before = [value.clone() for value in (features.tensor, target.mean, target.std, mask)]
+    adain(features, target, 0.5)
+    adain(features, [target], 0.5, masks=[mask], background=style(2))
+    for value, old in zip((features.tensor, target.mean, target.std, mask), before, strict=True):
+        assert torch.equal(value, old)
+
+
+@given(weights=st.lists(st.floats(0, 100), min_size=1, max_size=5).filter(any))
+def test_mixing_styles_mixes_the_results(weights: list[float]) -> None:
+    features = content()
+    styles = [style(seed) for seed in range(len(weights))]
+    total = sum(weights)
+    expected = sum(
+        weight / total * adain(features, each).tensor
+        for weight, each in zip(weights, styles, strict=True)
+    )
+    mixed = adain(features, Style.mix(styles, weights)).tensor
+    torch.testing.assert_close(mixed, expected, rtol=1e-4, atol=1e-4)
+
+
+@given(alpha=st.floats(0, 1))
+def test_alpha_blends_the_features(alpha: float) -> None:
+    features, target = content(), style(1)
+    expected = torch.lerp(features.tensor, adain(features, target).tensor, alpha)
+    torch.testing.assert_close(
+        adain(features, target, alpha).tensor, expected, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_alpha_zero_keeps_the_features() -> None:
+    features = content()
+    assert torch.equal(adain(features, style(1), 0).tensor, features.tensor)
+
+
+@pytest.mark.parametrize("alpha", [-0.01, 1.01, -1, 2, NAN, float("inf"), -float("inf")])
+def test_alpha_out_of_range(alpha: float) -> None:
+    with pytest.raises(ValueError, match=r"^alpha must lie in 0\.\.1, got "):
+        adain(content(), style(1), alpha)
+
+
+def test_a_batch_is_independent() -> None:
+    features = content(batch=3)
+    together = adain(features, style(1), 0.7).tensor
+    for number in range(3):
+        one = Features(features.tensor[number : number + 1], features.size, "encoder-a")
+        torch.testing.assert_close(together[number : number + 1], adain(one, style(1), 0.7).tensor)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision(dtype: torch.dtype, tolerance: dict[torch.dtype, dict[str, float]]) -> None:
+    features, mask = content(), halves()[0]
+    half = Features(features.tensor.to(dtype), features.size, "encoder-a")
+    for options in ({}, {"masks": [mask], "background": style(2)}):
+        styles = [style(1)] if options else style(1)
+        result = adain(half, styles, 0.8, **options).tensor  # type: ignore[arg-type]
+        expected = adain(features, styles, 0.8, **options).tensor  # type: ignore[arg-type]
+        assert result.dtype == dtype
+        torch.testing.assert_close(result.float(), expected, **tolerance[dtype])
+
+
+# --- masks ---------------------------------------------------------------------------------------
+
+
+@region_statistics
+@pytest.mark.parametrize("shape", [(8, 10), (1, 1), (3, 200), (1, 64, 80), (2, 5, 5)])
+def test_full_mask_is_no_mask(region_statistics: bool, shape: tuple[int, ...]) -> None:
+    features, target = content(), style(1)
+    result = adain(
+        features, [target], 0.7, masks=[torch.ones(shape)], region_statistics=region_statistics
+    )
+    assert_same(result, adain(features, target, 0.7))
+
+
+@region_statistics
+@given(seed=st.integers(0, 1000), alpha=st.floats(0, 1), hard=st.booleans())
+def test_complementary_masks_of_one_style_are_no_mask(
+    region_statistics: bool, seed: int, alpha: float, hard: bool
+) -> None:
+    features, target = content(), style(1)
+    mask = torch.rand(13, 9, generator=torch.Generator().manual_seed(seed))
+    mask = mask.round() if hard else mask
+    result = adain(
+        features,
+        [target, style(1)],
+        alpha,
+        masks=[mask, 1 - mask],
+        region_statistics=region_statistics,
+    )
+    assert_same(result, adain(features, target, alpha))
+
+
+@region_statistics
+def test_background_of_the_same_style_is_no_mask(region_statistics: bool) -> None:
+    features, target = content(), style(1)
+    result = adain(
+        features,
+        [target],
+        masks=[torch.rand(8, 10)],
+        background=style(1),
+        region_statistics=region_statistics,
+    )
+    assert_same(result, adain(features, target))
+
+
+@region_statistics
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_empty_mask_changes_nothing(
+    region_statistics: bool, scale: float, dtype: torch.dtype
+) -> None:
+    features = content(scale=scale)
+    features = Features(features.tensor.to(dtype), features.size, "encoder-a")
+    alone = adain(
+        features, [style(1)], masks=[torch.zeros(8, 10)], region_statistics=region_statistics
+    )
+    assert torch.equal(alone.tensor, features.tensor)
+
+    left, _ = halves()
+    expected = adain(features, [style(1)], masks=[left], region_statistics=region_statistics)
+    result = adain(
+        features,
+        [style(1), style(2)],
+        masks=[left, torch.zeros(30, 40)],
+        region_statistics=region_statistics,
+    )
+    assert torch.equal(result.tensor, expected.tensor)
+
+
+@region_statistics
+def test_uncovered_places_keep_the_content(region_statistics: bool) -> None:
+    features = content()
+    left, right = halves()
+    result = adain(features, [style(1)], masks=[left], region_statistics=region_statistics).tensor
+    outside = right.bool()
+    assert torch.equal(result[:, :, outside], features.tensor[:, :, outside])
+    assert not torch.allclose(result[:, :, ~outside], features.tensor[:, :, ~outside], atol=0.1)
+
+
+def test_region_statistics_are_those_of_the_region() -> None:
+    features, (left, right) = content(), halves()
+    array, chosen = features.tensor.double().numpy(), left.bool().numpy()
+    expected = np.where(
+        chosen, numpy_adain(array, chosen, style(1)), numpy_adain(array, ~chosen, style(2))
+    )
+    result = adain(features, [style(1), style(2)], masks=[left, right]).tensor
+    torch.testing.assert_close(result.double(), torch.from_numpy(expected), rtol=1e-4, atol=1e-4)
+
+
+def test_whole_statistics_are_those_of_the_picture() -> None:
+    features, (left, right) = content(), halves()
+    array, chosen = features.tensor.double().numpy(), left.bool().numpy()
+    everywhere = np.ones_like(chosen)
+    expected = np.where(
+        chosen, numpy_adain(array, everywhere, style(1)), numpy_adain(array, everywhere, style(2))
+    )
+    result = adain(
+        features, [style(1), style(2)], masks=[left, right], region_statistics=False
+    ).tensor
+    torch.testing.assert_close(result.double(), torch.from_numpy(expected), rtol=1e-4, atol=1e-4)
+
+
+def test_background_takes_what_masks_leave() -> None:
+    features, (left, right) = content(), halves()
+    expected = adain(features, [style(1), style(2)], masks=[left, right])
+    result = adain(features, [style(1)], masks=[left], background=style(2))
+    assert_same(result, expected)
+
+
+def test_background_beside_two_regions() -> None:
+    features = content()
+    masks = [torch.zeros(8, 10) for _ in range(3)]
+    for number, mask in enumerate(masks):
+        mask[:, 3 * number : 3 * number + 3] = 1
+    masks[2][:, 9] = 1
+    styles = [style(seed) for seed in (1, 2, 3)]
+    expected = adain(features, styles, masks=masks)
+    result = adain(features, styles[:2], masks=masks[:2], background=styles[2])
+    assert_same(result, expected)
+
+
+@region_statistics
+def test_overlapping_masks_share_the_place(region_statistics: bool) -> None:
+    features, full = content(), torch.ones(8, 10)
+    styles = [style(1), style(2)]
+    for masks, weights in (([full, full], [1, 1]), ([full, 0.5 * full], [2, 1])):
+        result = adain(features, styles, masks=masks, region_statistics=region_statistics)
+        assert_same(result, adain(features, Style.mix(styles, weights)))
+
+
+@region_statistics
+def test_soft_mask_is_an_alpha_for_each_place(region_statistics: bool) -> None:
+    features = content()
+    result = adain(
+        features,
+        [style(1)],
+        masks=[torch.full((8, 10), 0.3)],
+        region_statistics=region_statistics,
+    )
+    assert_same(result, adain(features, style(1), 0.3))
+
+
+def test_soft_edge_blends_two_results() -> None:
+    features, mask = content(), torch.linspace(0, 1, 10).expand(8, 10)
+    styles = [style(1), style(2)]
+    one, two = (adain(features, each).tensor for each in styles)
+    result = adain(features, styles, masks=[mask, 1 - mask], region_statistics=False).tensor
+    torch.testing.assert_close(result, mask * one + (1 - mask) * two, rtol=1e-4, atol=1e-4)
+
+
+@region_statistics
+def test_alpha_works_inside_masks(region_statistics: bool) -> None:
+    features, (left, right) = content(), halves()
+    options = {"masks": [left, right], "region_statistics": region_statistics}
+    full = adain(features, [style(1), style(2)], 1.0, **options).tensor  # type: ignore[arg-type]
+    half = adain(features, [style(1), style(2)], 0.25, **options).tensor  # type: ignore[arg-type]
+    expected = torch.lerp(features.tensor, full, 0.25)
+    torch.testing.assert_close(half, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_each_picture_has_its_mask() -> None:
+    features, (left, right) = content(batch=2), halves()
+    result = adain(features, [style(1)], masks=[torch.stack([left, right])], background=style(2))
+    for number, mask in enumerate((left, right)):
+        one = Features(features.tensor[number : number + 1], features.size, "encoder-a")
+        expected = adain(one, [style(1)], masks=[mask], background=style(2)).tensor
+        torch.testing.assert_close(result.tensor[number : number + 1], expected)
+
+
+def test_one_mask_serves_the_batch() -> None:
+    features, (left, _) = content(batch=2), halves()
+    expected = adain(features, [style(1)], masks=[torch.stack([left, left])])
+    assert_same(adain(features, [style(1)], masks=[left]), expected)
+
+
+def test_resolution_of_a_mask_matters_only_at_its_edge() -> None:
+    features = content(width=16)
+    coarse, fine = halves(4, 16)[0], halves(64, 128)[0]
+    one, other = (
+        adain(features, [style(1)], masks=[mask], region_statistics=False).tensor
+        for mask in (coarse, fine)
+    )
+    away = [*range(7), *range(9, 16)]
+    torch.testing.assert_close(one[..., away], other[..., away])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("scale", [0.0, 1.0, 300.0])
+def test_one_pixel_region_is_finite(dtype: torch.dtype, scale: float) -> None:
+    features = content(scale=scale)
+    features = Features(features.tensor.to(dtype), features.size, "encoder-a")
+    mask = torch.zeros(8, 10)
+    mask[3, 4] = 1
+    for background in (None, style(2)):
+        result = adain(features, [style(1)], masks=[mask], background=background).tensor
+        assert result.isfinite().all()
+        # A region of one place has no contrast: it takes the style's mean.
+        torch.testing.assert_close(
+            result[:, :, 3, 4].float(), style(1).mean.expand(2, -1), rtol=0.02, atol=0.02
+        )
+
+
+@pytest.mark.parametrize(
+    ("styles", "masks", "message"),
+    [
+        (1, [(8, 10)] * 2, "expected one mask for each style, got 2 and 1"),
+        (2, [(8, 10)], "expected one mask for each style, got 1 and 2"),
+        (1, [], "expected one mask for each style, got 0 and 1"),
+        (0, [(8, 10)], "expected one mask for each style, got 1 and 0"),
+        (0, [], "expected at least one mask, got none"),
+        (
+            2,
+            [(8, 10), (3, 8, 10)],
+            "mask 2: expected 1 or 2 masks, as many as content pictures, got 3",
+        ),
+    ],
+)
+def test_wrong_counts(styles: int, masks: list[tuple[int, ...]], message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        adain(
+            content(batch=2),
+            [style(seed) for seed in range(styles)],
+            masks=[torch.ones(shape) for shape in masks],
+        )
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (NAN, "mask 2: values must lie in 0..1, got nan to nan"),
+        (255.0, "mask 2: values must lie in 0..1, got 255 to 255"),
+        (-0.5, "mask 2: values must lie in 0..1, got -0.5 to -0.5"),
+    ],
+)
+def test_bad_mask_values(value: float, message: str) -> None:
+    masks = [torch.ones(4, 4), torch.full((4, 4), value)]
+    with pytest.raises(ValueError) as caught:
+        adain(content(), [style(1), style(2)], masks=masks)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("styles", "background"), [(2, False), (0, False), (1, True)], ids=["two", "none", "background"]
+)
+def test_without_masks_one_style(styles: int, background: bool) -> None:
+    with pytest.raises(ValueError, match="without masks expected one style and no background, got"):
+        adain(
+            content(),
+            [style(seed) for seed in range(styles)],
+            background=style(9) if background else None,
+        )
+
+
+def test_style_of_another_encoder() -> None:
+    features, ours, foreign = content(), style(1), style(2, "encoder-b", "wave")
+    mask = torch.ones(8, 10)
+    for arguments in (
+        {"style": foreign},
+        {"style": [ours, foreign], "masks": [mask, mask]},
+        {"style": [ours], "masks": [mask], "background": foreign},
+    ):
+        with pytest.raises(StyleMismatchError, match=r"'wave'.*encoder-b.*encoder-a"):
+            adain(features, **arguments)  # type: ignore[arg-type]
+
+
+# --- concat --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def concat(make_model: Callable[..., AdaINModel]) -> AdaINModel:
+    return make_model(Architecture((4, 6, 8, 10), fusion="concat"))
+
+
+def test_concat_joins_the_statistics(concat: AdaINModel, picture: Callable[..., Tensor]) -> None:
+    features = concat.encode(picture(30, 41, batch=2))
+    target = concat.encode_style(picture(24, 24, seed=5))
+    result = adain(features, target, 0.25)
+    own_mean, own_std = channel_statistics(features.tensor)
+    assert result.tensor.shape == (2, 30, 4, 6)
+    assert torch.equal(result.tensor[:, :10], features.tensor)
+    for place, own, new in ((10, own_mean, target.mean), (20, own_std, target.std)):
+        expected = torch.lerp(own, new, 0.25)[:, :, None, None].expand(-1, -1, 4, 6)
+        torch.testing.assert_close(result.tensor[:, place : place + 10], expected)
+
+
+@region_statistics
+def test_concat_with_masks(
+    concat: AdaINModel, picture: Callable[..., Tensor], region_statistics: bool
+) -> None:
+    features = concat.encode(picture(32, 48))
+    one, two = (concat.encode_style(picture(24, 24, seed=seed)) for seed in (5, 6))
+    options = {"region_statistics": region_statistics}
+    full = adain(features, [one], 0.6, masks=[torch.ones(3, 3)], **options)
+    assert_same(full, adain(features, one, 0.6))
+    # At alpha 1 the maps hold the style of each place.
+    left, right = halves(4, 6)
+    result = adain(features, [one, two], masks=[left, right], **options).tensor
+    assert torch.equal(result[:, :10], features.tensor)
+    torch.testing.assert_close(result[0, 10:20, 0, 0], one.mean)
+    torch.testing.assert_close(result[0, 20:30, 0, 5], two.std)
+    empty = adain(features, [one], masks=[torch.zeros(4, 6)], **options)
+    assert_same(empty, adain(features, one, 0))
+    assert concat.decode(full).shape == (1, 3, 32, 48)

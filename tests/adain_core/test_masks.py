@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adain_core.masks import as_mask, region_weights, resize_mask
+
+NAN = float("nan")
+
+
+def random_mask(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (1, 4, 5), (3, 4, 5), (3, 1, 4, 5)])
+def test_layouts(shape: tuple[int, ...]) -> None:
+    mask = random_mask(*shape)
+    result = as_mask(mask)
+    batch = 3 if shape[0] == 3 else 1
+    assert result.shape == (batch, 1, 4, 5)
+    assert torch.equal(result.flatten(), mask.flatten())
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float64])
+def test_types(dtype: torch.dtype) -> None:
+    mask = torch.tensor([[0, 1], [1, 0]], dtype=dtype)
+    assert torch.equal(as_mask(mask), torch.tensor([[[[0.0, 1.0], [1.0, 0.0]]]]))
+    assert torch.equal(
+        as_mask(random_mask(2, 2).half()), random_mask(2, 2).half().float()[None, None]
+    )
+
+
+def test_rounding_errors_are_clamped() -> None:
+    mask = torch.tensor([[-5e-4, 1 + 5e-4]])
+    assert torch.equal(as_mask(mask), torch.tensor([[[[0.0, 1.0]]]]))
+
+
+@pytest.mark.parametrize(
+    "shape", [(), (4,), (0, 4), (4, 0), (2, 3, 4, 4), (1, 1, 1, 4, 4), (0, 4, 4)]
+)
+def test_bad_shapes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"^mask 2: expected \(H, W\), .* got \(") as caught:
+        as_mask(torch.zeros(shape), "mask 2")
+    assert str(caught.value).endswith(f"got {shape}")
+
+
+@pytest.mark.parametrize(
+    ("values", "came"),
+    [
+        ([[0.0, 255.0]], "0 to 255"),
+        ([[-1.0, 1.0]], "-1 to 1"),
+        ([[0.5, 1.01]], "0.5 to 1.01"),
+        ([[NAN, 0.5]], "nan to nan"),
+        ([[0.0, float("inf")]], "0 to inf"),
+    ],
+)
+def test_bad_values(values: list[list[float]], came: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        as_mask(torch.tensor(values))
+    assert str(caught.value) == f"mask: values must lie in 0..1, got {came}"
+
+
+@pytest.mark.parametrize("value", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("size", [(1, 1), (3, 50), (64, 64)])
+def test_constant_masks_stay_constant(value: float, size: tuple[int, int]) -> None:
+    resized = resize_mask(torch.full((2, 1, 17, 9), value), size)
+    torch.testing.assert_close(resized, torch.full((2, 1, *size), value))
+
+
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    new_height=st.integers(1, 40),
+    new_width=st.integers(1, 40),
+)
+def test_resized_masks_stay_in_range(
+    height: int, width: int, new_height: int, new_width: int
+) -> None:
+    mask = (random_mask(1, 1, height, width) > 0.5).float()
+    resized = resize_mask(mask, (new_height, new_width))
+    assert resized.shape == (1, 1, new_height, new_width)
+    assert 0 <= resized.min() <= resized.max() <= 1
+    # Complementary masks stay complementary.
+    torch.testing.assert_close(resize_mask(1 - mask, (new_height, new_width)), 1 - resized)
+
+
+def test_resizing_down_averages() -> None:
+    # Point sampling would see stripes or nothing; averaging sees half.
+    stripes = (torch.arange(256) % 2).float().expand(1, 1, 256, 256)
+    inner = resize_mask(stripes, (16, 16))[..., 1:-1]
+    torch.testing.assert_close(inner, torch.full_like(inner, 0.5), rtol=0, atol=0.01)
+
+
+def test_same_size_is_left_alone() -> None:
+    mask = random_mask(1, 1, 6, 7)
+    assert resize_mask(mask, (6, 7)) is mask
+
+
+def test_overlapping_regions_share_in_proportion() -> None:
+    one = torch.tensor([[1.0, 1.0, 0.0, 0.3]])[None, None]
+    other = torch.tensor([[1.0, 0.5, 0.0, 0.4]])[None, None]
+    weights = region_weights([one, other], (1, 4))
+    assert weights.shape == (2, 1, 1, 1, 4)
+    torch.testing.assert_close(weights[0].flatten(), torch.tensor([0.5, 2 / 3, 0.0, 0.3]))
+    torch.testing.assert_close(weights[1].flatten(), torch.tensor([0.5, 1 / 3, 0.0, 0.4]))
+
+
+@given(regions=st.integers(1, 4), seed=st.integers(0, 1000))
+def test_regions_never_exceed_one(regions: int, seed: int) -> None:
+    masks = [random_mask(1, 1, 7 + n, 12 - n, seed=seed + n) for n in range(regions)]
+    total = region_weights(masks, (5, 6)).sum(dim=0)
+    assert 0 <= total.min() <= total.max() <= 1 + 1e-6
+
+
+def test_one_mask_serves_a_batch() -> None:
+    batch, single = random_mask(3, 1, 4, 4), random_mask(1, 1, 8, 8, seed=1)
+    weights = region_weights([0.5 * batch, 0.5 * single], (4, 4))
+    assert weights.shape == (2, 3, 1, 4, 4)
+    torch.testing.assert_close(weights[0], 0.5 * batch)
+    torch.testing.assert_close(weights[1], 0.5 * resize_mask(single, (4, 4)).expand(3, -1, -1, -1))

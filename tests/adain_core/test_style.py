@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from adain_core import AdaINModel, Features, Style, StyleMismatchError, WeightsError, adain
+from adain_core.style import normalized_weights
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+def style(seed: int = 0, fingerprint: str = "encoder-a", name: str = "wave") -> Style:
+    generator = torch.Generator().manual_seed(seed)
+    mean = torch.randn(10, generator=generator)
+    return Style(mean, torch.rand(10, generator=generator), fingerprint, name)
+
+
+# --- weights -------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(0, 1e300), min_size=1, max_size=8).filter(any))
+def test_weights_are_divided_by_their_sum(weights: list[float]) -> None:
+    shares = normalized_weights(weights, len(weights), "style")
+    assert sum(shares) == pytest.approx(1)
+    assert all(0 <= share <= 1 for share in shares)
+    total = sum(weight / max(weights) for weight in weights)
+    assert shares == pytest.approx([weight / max(weights) / total for weight in weights])
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        (None, [1 / 3] * 3),
+        ([1e38] * 3, [1 / 3] * 3),
+        ([1.7e308] * 3, [1 / 3] * 3),
+        ([1e-300] * 3, [1 / 3] * 3),
+        ([5e-324, 0, 0], [1, 0, 0]),
+        ([3, 1, 0], [0.75, 0.25, 0]),
+        (torch.tensor([3, 1, 0]), [0.75, 0.25, 0]),
+    ],
+)
+def test_extreme_weights(weights: list[float] | None, expected: list[float]) -> None:
+    assert normalized_weights(weights, 3, "style") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1, -0.1], "style weights must be finite and 0 or more, got [1.0, -0.1]"),
+        ([1, NAN], "style weights must be finite and 0 or more, got [1.0, nan]"),
+        ([1, INFINITY], "style weights must be finite and 0 or more, got [1.0, inf]"),
+        ([0, 0], "style weights are all 0; at least one must be above"),
+        ([1], "expected 2 weights, one for each style, got 1"),
+        ([1, 2, 3], "expected 2 weights, one for each style, got 3"),
+        ([], "expected 2 weights, one for each style, got 0"),
+    ],
+)
+def test_bad_weights(weights: list[float], message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        Style.mix([style(1), style(2)], weights)
+    assert str(caught.value) == message
+
+
+# --- mix -----------------------------------------------------------------------------------------
+
+
+def test_mix_is_linear_in_mean_and_std() -> None:
+    one, two = style(1, name="wave"), style(2, name="stars")
+    mixed = Style.mix([one, two], weights=[3, 1])
+    torch.testing.assert_close(mixed.mean, 0.75 * one.mean + 0.25 * two.mean)
+    torch.testing.assert_close(mixed.std, 0.75 * one.std + 0.25 * two.std)
+    assert mixed.fingerprint == "encoder-a"
+    assert mixed.name == "wave + stars"
+
+
+def test_mix_without_weights_is_the_middle() -> None:
+    one, two = style(1), style(2)
+    torch.testing.assert_close(Style.mix([one, two]).mean, (one.mean + two.mean) / 2)
+
+
+@pytest.mark.parametrize("weight", [1, 1e38, 1e-300])
+def test_mix_of_one_is_itself(weight: float) -> None:
+    assert Style.mix([style()], [weight]) == style()
+    assert Style.mix([style(1), style(2)], [0, weight]) == style(2)
+
+
+def test_mix_names_only_what_counts() -> None:
+    styles = [style(1, name="a"), style(2, name="b"), style(3, name=""), style(4, name="a")]
+    assert Style.mix(styles, [1, 0, 1, 1]).name == "a"
+
+
+def test_mix_of_nothing() -> None:
+    with pytest.raises(ValueError, match=r"^expected at least one style, got none$"):
+        Style.mix([])
+
+
+def test_mix_of_different_encoders_names_both() -> None:
+    with pytest.raises(StyleMismatchError) as caught:
+        Style.mix([style(1, name="wave"), style(2, "encoder-b", "stars")])
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in ("'wave'", "encoder-a", "'stars'", "encoder-b"):
+        assert part in message
+
+
+# --- equality and repr ---------------------------------------------------------------------------
+
+
+def test_equality() -> None:
+    assert style() == style(name="another name")
+    assert style() != style(fingerprint="encoder-b")
+    assert style(1) != style(2)
+    one = style()
+    assert one != Style(one.mean, one.std + 1e-6, one.fingerprint)
+    assert one != Style(one.mean[:5], one.std[:5], one.fingerprint)
+    assert one != "wave"
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(one)
+
+
+def test_repr_is_short(tiny: AdaINModel) -> None:
+    assert repr(style()) == "Style('wave', 10 channels, encoder encoder-a)"
+    long = Style(torch.zeros(512), torch.zeros(512), "0123456789ab", "a + very\nlong name " * 20)
+    features = Features(torch.zeros(16, 512, 2, 2), (10_000, 10_000), "0123456789ab")
+    for thing in (style(), long, features, tiny):
+        assert len(repr(thing)) < 100
+        assert "\n" not in repr(thing)
+        assert "tensor" not in repr(thing)
+    assert "0123456789ab" in repr(long)
+    assert "10000x10000" in repr(features)
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def test_file_gives_back_the_same_style(tmp_path: Path) -> None:
+    path = tmp_path / "wave.safetensors"
+    # Rows of one tensor share their memory, a stride of 2 is not contiguous.
+    table = torch.randn(2, 20).abs()[:, ::2]
+    for saved in (style(), Style(table[0], table[1], "encoder-a", "Die große Welle 🌊"), style(3)):
+        saved.save(path)
+        loaded = Style.load(path)
+        assert loaded == saved
+        assert loaded.name == saved.name
+        assert loaded.mean.dtype == loaded.std.dtype == torch.float32
+    assert [file.name for file in tmp_path.iterdir()] == ["wave.safetensors"]
+    assert path.stat().st_size < 1000
+
+
+def test_metadata_of_the_file(tmp_path: Path) -> None:
+    style().save(tmp_path / "wave.safetensors")
+    with safe_open(tmp_path / "wave.safetensors", "pt") as file:
+        assert file.metadata() == {
+            "format": "adain-style",
+            "format_version": "1",
+            "encoder": "encoder-a",
+            "name": "wave",
+        }
+
+
+def test_style_of_a_model_survives_the_file(
+    tiny: AdaINModel, picture: Callable[..., Tensor], tmp_path: Path
+) -> None:
+    made = tiny.encode_style(picture(30, 40), name="noise")
+    made.save(tmp_path / "noise.safetensors")
+    loaded = Style.load(tmp_path / "noise.safetensors")
+    content = picture(20, 20, seed=1)
+    assert torch.equal(tiny.stylize(content, loaded), tiny.stylize(content, made))
+
+
+def refused(path: Path) -> str:
+    """Load a style that must not load; the message, checked to be one line that names the file."""
+    with pytest.raises(WeightsError) as caught:
+        Style.load(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return message
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    assert refused(tmp_path / "none.safetensors").endswith("no such file")
+    assert refused(tmp_path).endswith("no such file")
+
+
+def test_truncated_file(tmp_path: Path) -> None:
+    path = tmp_path / "wave.safetensors"
+    style().save(path)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        assert "damaged or not a safetensors file" in refused(path)
+
+
+def test_damaged_file_never_raises_anything_else(tmp_path: Path) -> None:
+    path = tmp_path / "wave.safetensors"
+    style().save(path)
+    whole = path.read_bytes()
+    generator = torch.Generator().manual_seed(0)
+    for place in range(len(whole)):
+        value = int(torch.randint(256, (), generator=generator))
+        path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+        try:
+            loaded = Style.load(path)
+        except WeightsError as error:
+            assert str(error).startswith(f"{path}: ")
+        else:
+            assert loaded.mean.isfinite().all()
+            assert (loaded.std >= 0).all()
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {},
+        {"mean": torch.zeros(4)},
+        {"std": torch.zeros(4)},
+        {"mean": torch.zeros(4), "std": torch.zeros(5)},
+        {"mean": torch.zeros(1, 4), "std": torch.zeros(1, 4)},
+        {"mean": torch.zeros(()), "std": torch.zeros(())},
+        {"mean": torch.zeros(0), "std": torch.zeros(0)},
+        {"mean": torch.zeros(4), "std": torch.full((4,), -0.1)},
+        {"mean": torch.full((4,), NAN), "std": torch.zeros(4)},
+        {"mean": torch.zeros(4), "std": torch.full((4,), INFINITY)},
+        {"mean": torch.zeros(4, dtype=torch.int32), "std": torch.zeros(4, dtype=torch.int32)},
+        {"mean": torch.zeros(4), "std": torch.zeros(4, dtype=torch.complex64)},
+    ],
+)
+def test_wrong_tensors(tensors: dict[str, Tensor], tmp_path: Path) -> None:
+    path = tmp_path / "wave.safetensors"
+    metadata = {"format": "adain-style", "format_version": "1", "encoder": "encoder-a"}
+    save_file(tensors, path, metadata)
+    assert "expected finite vectors 'mean' and 'std' of one length, std 0 or more" in refused(path)
+
+
+def test_other_files(tiny_path: Path, tmp_path: Path) -> None:
+    message = refused(tiny_path)
+    assert message.endswith(
+        "expected a file of format 'adain-style', got a file of format 'adain-model'"
+    )
+    path = tmp_path / "wave.safetensors"
+    save_file({"mean": torch.zeros(4), "std": torch.zeros(4)}, path)
+    assert refused(path).endswith("got a safetensors file without its metadata")
+    save_file({}, path, {"format": "adain-style", "format_version": "2"})
+    assert "format version '2' is newer than the 1" in refused(path)
+    path.write_text("not a style")
+    assert "damaged or not a safetensors file" in refused(path)
+
+
+def test_file_that_cannot_be_written(tmp_path: Path) -> None:
+    for path in (tmp_path / "none" / "wave.safetensors", tmp_path):
+        with pytest.raises(WeightsError, match="cannot be written") as caught:
+            style().save(path)
+        assert str(caught.value).startswith(f"{path}: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- with models ---------------------------------------------------------------------------------
+
+
+def test_style_of_another_model(
+    tiny: AdaINModel,
+    make_model: Callable[..., AdaINModel],
+    picture: Callable[..., Tensor],
+) -> None:
+    other = make_model(seed=7)
+    assert other.fingerprint != tiny.fingerprint
+    foreign = other.encode_style(picture(16, 16), name="wave")
+    content = picture(16, 16, seed=1)
+    for use in (
+        lambda: tiny.stylize(content, foreign),
+        lambda: tiny.stylize(content, [content, foreign], alpha=0),
+        lambda: adain(tiny.encode(content), foreign),
+        lambda: tiny.decode(other.encode(content)),
+    ):
+        with pytest.raises(StyleMismatchError) as caught:
+            use()
+        message = str(caught.value)
+        assert tiny.fingerprint in message
+        assert other.fingerprint in message
+        assert "\n" not in message
+    # Callers who check for bad arguments catch it as well.
+    assert issubclass(StyleMismatchError, ValueError)

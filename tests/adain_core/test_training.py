@@ -1,0 +1,425 @@
+"""Training: the losses, exact data and exact resume, falling losses, what a run leaves."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from adain_core import AdaINModel, Architecture, ImageFileError, WeightsError
+from adain_core.cli import main
+from adain_core.functional import adaptive_instance_norm, channel_statistics
+from adain_core.images import write_image
+from adain_core.networks import Decoder, Encoder
+from adain_core.training import Trainer, TrainingConfig, TrainingError
+from adain_core.training.data import Crops, crop_batches, seeded
+from adain_core.training.losses import content_loss, level_statistics, style_loss
+from adain_core.weights import ModelInfo, load_info, save_model
+
+Picture = Callable[..., Tensor]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
+    """``content`` and ``style`` with 6 pictures each, and ``vgg.safetensors``, full width."""
+    root = tmp_path_factory.mktemp("training")
+    for kind, start in (("content", 0), ("style", 100)):
+        (root / kind).mkdir()
+        for number in range(6):
+            write_image(root / kind / f"{number}.png", picture(40, 48, seed=start + number))
+    # Random filters serve the paper's losses nearly as well on data this small.
+    architecture = Architecture()
+    torch.manual_seed(0)
+    encoder, decoder = Encoder(architecture), Decoder(architecture)
+    for module in (*encoder.modules(), *decoder.modules()):
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    save_model(root / "vgg.safetensors", ModelInfo(architecture), encoder, decoder)
+    return root
+
+
+@pytest.fixture
+def config(folders: Path, tmp_path: Path) -> TrainingConfig:
+    """A slim run of 12 steps through all three stages, without worker processes."""
+    return TrainingConfig(
+        content=str(folders / "content"),
+        style=str(folders / "style"),
+        encoder=str(folders / "vgg.safetensors"),
+        output=str(tmp_path / "run"),
+        widths=(4, 6, 8, 12),
+        steps=12,
+        distill_steps=4,
+        imitate_steps=4,
+        batch_size=2,
+        learning_rate=2e-3,
+        image_size=(32, 40),
+        crop=32,
+        pool=4,
+        reuse=2,
+        workers=0,
+        log_every=2,
+        save_every=100,
+        sample_every=100,
+    )
+
+
+def weights_of(trainer: Trainer) -> dict[str, Tensor]:
+    return {k: v.clone() for k, v in trainer.average.state_dict().items()}
+
+
+# --- losses -----------------------------------------------------------------------------------
+
+
+def test_losses_are_zero_at_their_targets() -> None:
+    levels = [torch.rand(2, channels, 8, 8) for channels in (3, 5)]
+    assert style_loss(levels, level_statistics(levels)) == 0
+    assert content_loss(levels[0], levels[0]) == 0
+
+
+def test_style_loss_is_a_mean_over_channels_and_a_sum_over_levels() -> None:
+    features = torch.rand(2, 4, 8, 8)
+    mean, std = channel_statistics(features)
+    # Means off by 0.5, stds off by 0.25, in each of two levels.
+    loss = style_loss([features, features], [(mean + 0.5, std - 0.25)] * 2)
+    assert loss.item() == pytest.approx(2 * (0.25 + 0.0625), rel=1e-5)
+
+
+def test_content_loss_is_a_mean() -> None:
+    features = torch.rand(2, 4, 8, 8)
+    assert content_loss(features, features + 0.5).item() == pytest.approx(0.25, rel=1e-5)
+
+
+# --- configuration ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"steps": 0}, "steps must be 1 or more"),
+        ({"distill_steps": 13}, "leave the rest"),
+        ({"widths": (64, 128, 256, 512)}, "are for a slim encoder"),
+        ({"pool": 3}, "multiple of batch_size"),
+        ({"crop": 30}, "crop must be a multiple of 8"),
+        ({"image_size": (24, 40)}, "image_size"),
+        ({"ema": 1.0}, "ema"),
+        ({"style_weight": -1.0}, "weights must be 0 or more"),
+    ],
+)
+def test_bad_settings(config: TrainingConfig, change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        dataclasses.replace(config, **change)
+
+
+def test_learning_rate_schedules(config: TrainingConfig) -> None:
+    paper = dataclasses.replace(config, schedule="paper", steps=200_000, learning_rate=1e-4)
+    assert paper.learning_rate_at(0) == 1e-4
+    assert paper.learning_rate_at(160_000) == pytest.approx(1e-4 / 9)
+    cosine = dataclasses.replace(config, schedule="cosine", warmup_steps=2, learning_rate=1.0)
+    rates = [cosine.learning_rate_at(step) for step in range(13)]
+    assert rates[0] == 0.5
+    assert rates[6] == pytest.approx(0.5)
+    assert rates[12] == pytest.approx(0)
+    # Warm-up at the start of each of the three stages.
+    assert rates[4] < rates[5] and rates[8] < rates[9] * 1.6
+
+
+# --- data -------------------------------------------------------------------------------------
+
+
+def test_crops_depend_on_seed_and_number_alone(config: TrainingConfig) -> None:
+    first, second = (Crops(config.content, (32, 40), 32, seed=5) for _ in range(2))
+    backwards = {number: second[number][0] for number in reversed(range(9))}
+    for number in range(9):
+        crop, broken = first[number]
+        assert crop.shape == (3, 32, 32)
+        assert torch.equal(crop, backwards[number])
+        assert broken == frozenset()
+    assert not torch.equal(first[0][0], Crops(config.content, (32, 40), 32, seed=6)[0][0])
+
+
+def test_reading_crops_leaves_the_global_generator_alone(config: TrainingConfig) -> None:
+    state = torch.random.get_rng_state()
+    Crops(config.content, (32, 40), 32, seed=5)[3]
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_each_pass_shows_every_image_once(config: TrainingConfig) -> None:
+    crops = Crops(config.content, (32, 40), 32, seed=5)
+    for lap in range(3):
+        assert sorted(crops._file(lap * 6 + place) for place in range(6)) == list(range(6))
+
+
+def test_batches_start_anywhere_and_are_shared_between_processes(config: TrainingConfig) -> None:
+    crops = Crops(config.content, (32, 40), 32, seed=5)
+    whole = torch.cat([next(b)[0] for b in [crop_batches(crops, 8, 0, 0)]])
+    from_three = next(crop_batches(crops, 2, 0, 3))[0]
+    assert torch.equal(from_three, whole[3:5])
+    odd = next(crop_batches(crops, 2, 0, 1, stride=2))[0]
+    assert torch.equal(odd, whole[[1, 3]])
+
+
+def test_worker_processes_read_the_same(config: TrainingConfig) -> None:
+    crops = Crops(config.content, (32, 40), 32, seed=5)
+    batches = [crop_batches(crops, 4, workers, 0) for workers in (0, 2)]
+    for _ in range(2):
+        here, there = (next(source)[0] for source in batches)
+        assert torch.equal(here, there)
+
+
+def test_broken_images_are_replaced_and_counted(tmp_path: Path, picture: Picture) -> None:
+    for number in range(3):
+        write_image(tmp_path / f"{number}.png", picture(32, 32, seed=number))
+    (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:100])
+    crops = Crops(str(tmp_path), (32, 32), 32, seed=0)
+    found = [crops[number] for number in range(3)]
+    assert frozenset().union(*(broken for _, broken in found)) == {1}
+    assert all(crop.shape == (3, 32, 32) for crop, _ in found)
+
+
+def test_only_broken_images(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(ImageFileError, match="none of its images can be read"):
+        Crops(str(tmp_path), (32, 32), 32, seed=0)[0]
+
+
+def test_seeded_generators_differ() -> None:
+    draws = {torch.rand(1, generator=seeded(*key)).item() for key in [(0,), (1,), (0, 0), (0, 1)]}
+    assert len(draws) == 4
+
+
+# --- runs -------------------------------------------------------------------------------------
+
+
+def test_sixty_steps_lower_both_losses(config: TrainingConfig, folders: Path) -> None:
+    config = dataclasses.replace(config, steps=60, distill_steps=0, imitate_steps=0, log_every=10)
+    trainer = Trainer(config, progress=False)
+    assert trainer.run()
+    before, after = trainer.before, trainer._fixed_losses()
+    assert after["content"] < 0.9 * before["content"]
+    assert after["style"] < 0.9 * before["style"]
+    totals = [entry["total"] for entry in trainer.history]
+    assert totals[-1] < 0.8 * totals[0]
+
+
+def test_the_papers_decoder_learns_and_its_encoder_does_not(
+    config: TrainingConfig, folders: Path
+) -> None:
+    config = dataclasses.replace(
+        config,
+        widths=(64, 128, 256, 512),
+        distill_steps=0,
+        imitate_steps=0,
+        steps=6,
+        learning_rate=1e-3,
+        ema=0.0,
+    )
+    trainer = Trainer(config, progress=False)
+    before = {k: v.clone() for k, v in trainer._unwrapped.state_dict().items()}
+    trainer.run()
+    for name, value in trainer._unwrapped.state_dict().items():
+        changed = not torch.equal(value, before[name])
+        assert changed == name.startswith("decoder"), name
+    assert trainer._fixed_losses()["content"] < trainer.before["content"]
+
+
+@pytest.mark.parametrize("stop_at", [3, 7, 10])
+def test_resumed_run_equals_an_uninterrupted_one(
+    config: TrainingConfig, tmp_path: Path, stop_at: int
+) -> None:
+    whole = Trainer(config, progress=False)
+    whole.run()
+
+    halved = dataclasses.replace(config, output=str(tmp_path / "halved"), random_alpha=False)
+    first = Trainer(dataclasses.replace(halved, steps=12), progress=False)
+    step = first._train_step
+
+    def interrupted(pool: object) -> dict[str, Tensor]:
+        losses = step(pool)  # type: ignore[arg-type]
+        if first.step + 1 == stop_at:
+            import signal
+
+            signal.raise_signal(signal.SIGTERM)
+        return losses
+
+    first._train_step = interrupted  # type: ignore[method-assign]
+    assert not first.run()
+    assert first.step == stop_at
+
+    second = Trainer(halved, resume=True, progress=False)
+    assert second.step == stop_at
+    assert second.run()
+    for name, value in weights_of(whole).items():
+        torch.testing.assert_close(weights_of(second)[name], value, rtol=0, atol=0, msg=name)
+    final = [entry for entry in whole.history if entry["step"] == 12]
+    assert final == [entry for entry in second.history if entry["step"] == 12] or stop_at % 2
+
+
+def test_options_of_the_perceptual_stage(config: TrainingConfig) -> None:
+    config = dataclasses.replace(
+        config,
+        steps=4,
+        distill_steps=0,
+        imitate_steps=0,
+        identity_weight=1.0,
+        random_alpha=True,
+        clip_norm=0.5,
+    )
+    trainer = Trainer(config, progress=False)
+    trainer.run()
+    assert set(trainer.history[-1]) == {"step", "content", "style", "identity", "total"}
+    norm = sum(p.grad.square().sum() for p in trainer.student.parameters() if p.grad is not None)
+    assert norm**0.5 <= 0.5 * (1 + 1e-4)
+    alphas = [trainer._alpha(2) for trainer.step in (1, 1, 2)]
+    assert torch.equal(alphas[0], alphas[1]) and not torch.equal(alphas[0], alphas[2])
+
+
+def test_perceptual_target_is_the_papers(config: TrainingConfig) -> None:
+    """On the VGG's own AdaIN target the content loss is zero by definition of the target."""
+    trainer = Trainer(config, progress=False)
+    pool = next(trainer.reader.read(0))
+    places = torch.arange(4)
+    target = adaptive_instance_norm(
+        pool.content_features, *channel_statistics(trainer.vgg(pool.style))
+    )
+    trainer.vgg.levels = lambda _: [*trainer.vgg_levels, target]  # type: ignore[method-assign]
+    trainer.vgg_levels = Encoder.levels(trainer.vgg, pool.style)[:3]
+    losses = trainer._perceptual_losses(pool, places, places, torch.ones(4, 1), pool.content)
+    assert losses["content"].item() == pytest.approx(0, abs=1e-8)
+    assert losses["style"].item() == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options", [{"normalization": "batch"}, {"normalization": "instance"}, {"fusion": "concat"}]
+)
+def test_ablations_train(config: TrainingConfig, options: dict[str, str]) -> None:
+    config = dataclasses.replace(config, steps=9, **options)
+    trainer = Trainer(config, progress=False)
+    trainer.run()
+    model = AdaINModel.from_pretrained(trainer.model_file, device="cpu")
+    assert model.info.architecture == config.architecture
+    picture = model.stylize(torch.rand(1, 3, 20, 30), torch.rand(1, 3, 24, 24))
+    assert picture.shape == (1, 3, 20, 30)
+
+
+def test_what_a_run_leaves(config: TrainingConfig) -> None:
+    trainer = Trainer(dataclasses.replace(config, sample_every=6), progress=False)
+    trainer.run()
+    folder = trainer.folder
+    assert {p.name for p in folder.iterdir()} == {
+        "checkpoint.pt",
+        "run.safetensors",
+        "run.md",
+        "run-grid.jpg",
+        "run-curves.png",
+        "samples",
+        "tensorboard",
+    }
+    assert {p.name for p in (folder / "samples").iterdir()} == {"0000006.jpg", "0000012.jpg"}
+    training = load_info(folder / "run.safetensors").training
+    assert training["settings"]["steps"] == 12
+    assert training["images"] == {"content": 6, "style": 6}
+    assert set(training["after"]) == {"content", "style"}
+    # Nobody's folders end up in a published file.
+    assert str(folder.parent) not in json.dumps(training)
+    card = (folder / "run.md").read_text(encoding="utf-8")
+    assert "6 photographs and 6 artworks" in card and "run-grid.jpg" in card
+    model = AdaINModel.from_pretrained(folder / "run.safetensors", device="cpu")
+    averaged = trainer._averaged.encoder.get_submodule("conv1_1").weight
+    torch.testing.assert_close(
+        model.encoder.get_submodule("conv1_1").weight, averaged.detach(), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_warnings(config: TrainingConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    trainer = Trainer(config, progress=False)
+    trainer._warn_of_few_images()
+    assert "has only 6 images" in capsys.readouterr().err
+    trainer.step = 9
+    trainer.history = [{"step": 9, "total": 1 + 0.01 * n} for n in range(20)]
+    trainer._warn_if_not_falling()
+    assert "not falling in the perceptual stage" in capsys.readouterr().err
+    assert len(trainer.warnings) == 3
+
+
+def test_infinite_loss_stops_the_run(config: TrainingConfig) -> None:
+    trainer = Trainer(dataclasses.replace(config, save_every=2), progress=False)
+    losses = trainer._losses
+
+    def explode(pool: object) -> dict[str, Tensor]:
+        values = losses(pool)  # type: ignore[arg-type]
+        return {k: v * float("nan") if trainer.step == 5 else v for k, v in values.items()}
+
+    trainer._losses = explode  # type: ignore[method-assign]
+    with pytest.raises(TrainingError, match="loss is nan at step 5"):
+        trainer.run()
+    assert torch.load(trainer.checkpoint, weights_only=True)["step"] == 4
+
+
+# --- refusals ---------------------------------------------------------------------------------
+
+
+def test_a_run_is_not_started_over_another(config: TrainingConfig) -> None:
+    trainer = Trainer(config, progress=False)
+    trainer.save_checkpoint()
+    with pytest.raises(TrainingError, match="pass --resume"):
+        Trainer(config, progress=False)
+    with pytest.raises(TrainingError, match=r"other settings: batch_size 2 \(got 4\)"):
+        Trainer(dataclasses.replace(config, batch_size=4), resume=True, progress=False)
+
+
+def test_resume_without_a_checkpoint(config: TrainingConfig) -> None:
+    with pytest.raises(TrainingError, match="no checkpoint to resume from"):
+        Trainer(config, resume=True, progress=False)
+
+
+def test_resume_from_a_damaged_checkpoint(config: TrainingConfig) -> None:
+    Path(config.output).mkdir()
+    (Path(config.output) / "checkpoint.pt").write_bytes(b"nonsense")
+    with pytest.raises(TrainingError, match="damaged"):
+        Trainer(config, resume=True, progress=False)
+
+
+def test_slim_loss_network(config: TrainingConfig, tiny_path: Path) -> None:
+    with pytest.raises(WeightsError, match="must have the paper's widths"):
+        Trainer(dataclasses.replace(config, encoder=str(tiny_path)), progress=False)
+
+
+def test_folder_without_images(config: TrainingConfig, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageFileError, match="no image files"):
+        Trainer(dataclasses.replace(config, content=str(tmp_path / "empty")), progress=False)
+
+
+def test_command_line(folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = (
+        f"train --content {folders}/content --style {folders}/style -o {tmp_path}/mine "
+        f"--encoder {folders}/vgg.safetensors --width 0.05 --steps 3 --batch-size 2 --crop 32 "
+        "--image-size 32 32 --workers 0"
+    ).split()
+    assert main(command) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "mine" / "mine.safetensors")
+    model = AdaINModel.from_pretrained(tmp_path / "mine" / "mine.safetensors", device="cpu")
+    assert model.info.architecture.widths == (3, 6, 13, 26)
+    assert main(command) != 0
+    assert "pass --resume" in capsys.readouterr().err
+
+
+def test_unusable_torchvision_is_explained_in_one_sentence(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name.startswith("torchvision"):
+                raise RuntimeError("operator torchvision::nms does not exist")
+
+    for name in [name for name in sys.modules if name.startswith("torchvision")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.raises(Exception, match="torchvision does not fit the installed torch"):
+        Crops(config.content, (32, 32), 32, seed=0)
