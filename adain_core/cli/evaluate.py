@@ -1,0 +1,148 @@
+"""``adain evaluate``: models judged by the frozen VGG on every content-style pair."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from ..convert import read_loss_network
+from ..devices import resolve_device
+from ..evaluation import (
+    Pairs,
+    Scores,
+    judge_contents,
+    judge_model,
+    judge_pictures,
+    markdown_table,
+    mean_scores,
+)
+from ..files import replace_atomically
+from ..fusion import check_alpha
+from ..images import list_images, write_image
+from ..model import AdaINModel
+from .common import Subparsers, add_command, check_output_file
+
+_DESCRIPTION = """\
+Judge models by the paper's own measures, in one run and on the same pictures.
+
+Every photo is drawn in every style (centre crops of --size pixels) and each picture
+is judged by the frozen, normalised VGG-19: 'target' says how near it is to what AdaIN
+asked for, 'style' how near to the artwork's statistics, 'content' and 'SSIM' how near
+to the photo. The first model is the reference of the ratios in the table."""
+
+_EXAMPLES = """
+adain evaluate --content photos/ --style paintings/ --loss-network vgg_normalised.pth \\
+    --model adain-vgg19 adain-slim --csv scores.csv --grid grids/
+
+# another program's pictures, named <photo>__<painting>.png
+adain evaluate --content photos/ --style paintings/ --loss-network vgg_normalised.pth \\
+    --model adain-vgg19 --pictures other-program/
+"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = add_command(
+        subparsers, "evaluate", _run, "judge models by the frozen VGG", _DESCRIPTION, _EXAMPLES
+    )
+    parser.add_argument("--content", required=True, nargs="+", metavar="C", help="photos: folders")
+    parser.add_argument("--style", required=True, nargs="+", metavar="S", help="artworks: folders")
+    parser.add_argument(
+        "--model", nargs="+", default=[], metavar="NAME|PATH", help="models; the first is the reference"
+    )
+    parser.add_argument(
+        "--pictures",
+        nargs="+",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="pictures of other programs, one folder each, named <photo>__<artwork>",
+    )
+    parser.add_argument(
+        "--loss-network",
+        required=True,
+        metavar="PATH",
+        help="the judge: vgg_normalised.pth or a full-width .safetensors model",
+    )
+    parser.add_argument("--size", type=int, default=256, help="of the pictures (default: 256)")
+    parser.add_argument("--alpha", type=float, default=1.0, help="(default: 1)")
+    parser.add_argument("--limit", type=int, metavar="N", help="first N photos and artworks only")
+    parser.add_argument("--device", default="auto", help="(default: auto)")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write every pair's scores")
+    parser.add_argument(
+        "--grid", type=Path, metavar="DIR", help="write a grid of pictures for each model (.jpg)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
+
+
+def _run(args: argparse.Namespace) -> int:
+    check_alpha(args.alpha)
+    if args.size < 16:
+        raise ValueError(f"--size must be 16 pixels or more, got {args.size}")
+    if args.csv:
+        check_output_file(args.csv, args.overwrite)
+    device = resolve_device(args.device)
+    vgg = read_loss_network(args.loss_network).to(device)
+    contents, styles = (list_images(paths)[: args.limit] for paths in (args.content, args.style))
+    pairs = Pairs(contents, styles, args.size, vgg)
+
+    rows: dict[str, Scores] = {}
+    table: list[tuple[str, str, str, Scores]] = []
+    for name, judged in _judged(args, pairs, device):
+        scores, pictures = [], []
+        for content, style, picture, score in tqdm(
+            judged, total=len(pairs), desc=name, unit="pair", disable=None
+        ):
+            scores.append(score)
+            pictures.append(picture.cpu())
+            table.append((name, pairs.content_names[content], pairs.style_names[style], score))
+        rows[name] = mean_scores(scores)
+        if args.grid:
+            args.grid.mkdir(parents=True, exist_ok=True)
+            write_image(args.grid / f"{name}.jpg", _grid(pairs, pictures), overwrite=args.overwrite)
+    print(markdown_table(rows, next(iter(rows)) if args.model else None))
+    if args.csv:
+        _write_csv(args.csv, table)
+    return 0
+
+
+def _judged(
+    args: argparse.Namespace, pairs: Pairs, device: torch.device
+) -> Iterator[tuple[str, Iterator[tuple[int, int, Tensor, Scores]]]]:
+    for name in args.model:
+        model = AdaINModel.from_pretrained(name, device, "fp32")
+        yield model.name, judge_model(model, pairs, args.alpha)
+    for folder in args.pictures:
+        yield folder.name, judge_pictures(folder, pairs)
+    yield "content, unprocessed", judge_contents(pairs)
+
+
+def _grid(pairs: Pairs, pictures: list[Tensor]) -> Tensor:
+    """Styles along the top, contents down the left, ``(1, 3, H, W)``."""
+    count = len(pairs.styles)
+    corner = torch.ones_like(pairs.contents[0]).cpu()
+    rows = [[corner, *(style.cpu() for style in pairs.styles)]]
+    for number, content in enumerate(pairs.contents):
+        rows.append([content.cpu(), *pictures[number * count : (number + 1) * count]])
+    padded = [torch.cat([F.pad(cell, (0, 4, 0, 4), value=1.0) for cell in row], 3) for row in rows]
+    return torch.cat(padded, 2)
+
+
+def _write_csv(path: Path, table: list[tuple[str, str, str, Scores]]) -> None:
+    with replace_atomically(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["model", "content", "style_image", "target", "style", "content_loss", "ssim", "psnr"]
+        )
+        for name, content, style, scores in table:
+            figures = (scores.target, scores.style, scores.content, scores.ssim)
+            writer.writerow(
+                [name, content, style, *(f"{v:.5f}" for v in (*figures, scores.reconstruction))]
+            )

@@ -1,0 +1,223 @@
+"""How good a model is: its pictures judged by the frozen, normalised VGG-19.
+
+Every model's pictures of the same content-style pairs get the same judge, so that the figures of
+one run compare: a full-width model, a slim one, another program's pictures, the photo untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from statistics import fmean
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .errors import ImageFileError
+from .functional import adaptive_instance_norm, channel_statistics
+from .fusion import adain
+from .images import list_images, read_image, resize_shortest_side
+from .model import AdaINModel
+from .networks import Encoder
+
+Stylizer = Callable[[int, int], Tensor]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of one picture, or means over many; smaller is better but for the last two.
+
+    Attributes:
+        target: mean squared difference of relu4_1 to AdaIN(relu4_1 of content, of style).
+        style: over relu1_1, 2_1, 3_1 and 4_1, mean squared differences of channel means and stds.
+        content: mean squared difference of relu4_1 to the content's.
+        ssim: structural similarity of the luminance to the content's, up to 1.
+        reconstruction: PSNR in dB of the content decoded at its own statistics; NaN where there
+            is no model.
+    """
+
+    target: float
+    style: float
+    content: float
+    ssim: float
+    reconstruction: float = float("nan")
+
+
+class Pairs:
+    """Contents and styles at one size, and what the judge says of them.
+
+    Args:
+        contents: image files.
+        styles: image files.
+        size: images are resized to it on their shortest side and centre-cropped, pixels.
+        vgg: the judge, the normalised VGG-19.
+
+    Raises:
+        ImageFileError: an image cannot be read.
+    """
+
+    def __init__(
+        self, contents: Sequence[Path], styles: Sequence[Path], size: int, vgg: Encoder
+    ) -> None:
+        self.content_names = [path.stem for path in contents]
+        self.style_names = [path.stem for path in styles]
+        self.vgg = vgg.eval().requires_grad_(False)
+        device = next(vgg.parameters()).device
+        self.contents = [_square(path, size).to(device) for path in contents]
+        self.styles = [_square(path, size).to(device) for path in styles]
+        with torch.inference_mode():
+            self._content_features = [vgg(image) for image in self.contents]
+            self._style_statistics = [
+                [channel_statistics(level) for level in vgg.levels(image)] for image in self.styles
+            ]
+
+    def __len__(self) -> int:
+        return len(self.contents) * len(self.styles)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Numbers of content and style of every pair."""
+        for content in range(len(self.contents)):
+            for style in range(len(self.styles)):
+                yield content, style
+
+    @torch.inference_mode()
+    def judge(self, content: int, style: int, picture: Tensor) -> Scores:
+        """Scores of a picture ``(1, 3, size, size)`` of a pair, without ``reconstruction``."""
+        levels = self.vgg.levels(picture.to(self.contents[content].device))
+        statistics = self._style_statistics[style]
+        own = self._content_features[content]
+        target = adaptive_instance_norm(own, *statistics[-1])
+        style_difference = 0.0
+        for level, (mean, std) in zip(levels, statistics, strict=True):
+            level_mean, level_std = channel_statistics(level)
+            style_difference += float(F.mse_loss(level_mean, mean) + F.mse_loss(level_std, std))
+        return Scores(
+            target=float(F.mse_loss(levels[-1], target)),
+            style=style_difference,
+            content=float(F.mse_loss(levels[-1], own)),
+            ssim=ssim(_luminance(picture), _luminance(self.contents[content].to(picture))),
+        )
+
+
+def judge_model(
+    model: AdaINModel, pairs: Pairs, alpha: float = 1.0
+) -> Iterator[tuple[int, int, Tensor, Scores]]:
+    """A model's pictures and scores of every pair.
+
+    Args:
+        model: the model.
+        pairs: content-style pairs.
+        alpha: as in :func:`~adain_core.adain`.
+
+    Yields:
+        Numbers of content and style, picture ``(1, 3, size, size)`` in 0..1, scores.
+    """
+    styles = [model.encode_style(image, size=0) for image in pairs.styles]
+    for content, image in enumerate(pairs.contents):
+        features = model.encode(image)
+        own = model.encode_style(image, size=0)
+        reconstruction = psnr(model.decode(adain(features, own)), image)
+        for style, encoded in enumerate(styles):
+            picture = model.decode(adain(features, encoded, alpha))
+            scores = pairs.judge(content, style, picture)
+            yield content, style, picture, _with_reconstruction(scores, reconstruction)
+
+
+def judge_pictures(folder: Path, pairs: Pairs) -> Iterator[tuple[int, int, Tensor, Scores]]:
+    """Another program's pictures: files named ``<content>__<style>`` with any image suffix.
+
+    Raises:
+        ImageFileError: a pair's picture is missing, unreadable, or of another size.
+    """
+    files = {path.stem: path for path in list_images([folder])}
+    for content, style in pairs:
+        name = f"{pairs.content_names[content]}__{pairs.style_names[style]}"
+        if name not in files:
+            raise ImageFileError(f"{folder}: expected a picture named {name}, found none")
+        picture = read_image(files[name]).pixels[:, :3]
+        if picture.shape != pairs.contents[content].shape:
+            wanted = tuple(pairs.contents[content].shape[2:])
+            raise ImageFileError(
+                f"{files[name]}: expected {wanted} pixels (height, width), "
+                f"got {tuple(picture.shape[2:])}"
+            )
+        yield content, style, picture, pairs.judge(content, style, picture)
+
+
+def judge_contents(pairs: Pairs) -> Iterator[tuple[int, int, Tensor, Scores]]:
+    """The contents themselves: what the scores are before anything is done."""
+    for content, style in pairs:
+        picture = pairs.contents[content]
+        yield content, style, picture, pairs.judge(content, style, picture)
+
+
+def mean_scores(scores: Sequence[Scores]) -> Scores:
+    """Mean of each figure."""
+    return Scores(*(fmean(getattr(s, f.name) for s in scores) for f in fields(Scores)))
+
+
+def markdown_table(rows: Mapping[str, Scores], reference: str | None = None) -> str:
+    """One row a model; beside target and style their ratio to the reference model's."""
+    header = "| model | target | style | content | SSIM | reconstruction |\n" + "| --- " * 6 + "|"
+    lines = [header]
+    for name, scores in rows.items():
+        target, style = f"{scores.target:.3f}", f"{scores.style:.3f}"
+        if reference is not None and name != reference:
+            target += f" ({scores.target / rows[reference].target:.2f}×)"
+            style += f" ({scores.style / rows[reference].style:.2f}×)"
+        decibels = f"{scores.reconstruction:.1f} dB"
+        if scores.reconstruction != scores.reconstruction:
+            decibels = "–"
+        lines.append(
+            f"| {name} | {target} | {style} | {scores.content:.3f} | {scores.ssim:.3f} "
+            f"| {decibels} |"
+        )
+    return "\n".join(lines)
+
+
+def psnr(image: Tensor, reference: Tensor) -> float:
+    """Peak signal-to-noise ratio in dB of images in 0..1."""
+    return float(-10 * torch.log10(F.mse_loss(image.float(), reference.float())))
+
+
+def ssim(image: Tensor, reference: Tensor) -> float:
+    """Mean structural similarity (Wang et al. 2004), Gaussian window of 11 pixels, σ 1.5.
+
+    Args:
+        image: ``(1, 1, H, W)`` in 0..1, at least 11 pixels in both directions.
+        reference: likewise.
+    """
+    offsets = torch.arange(11, device=image.device) - 5
+    gauss = torch.exp(-offsets.square() / (2 * 1.5**2))
+    window = (gauss[:, None] * gauss / gauss.sum() ** 2)[None, None]
+
+    def blur(x: Tensor) -> Tensor:
+        return F.conv2d(x, window)
+
+    mean, reference_mean = blur(image), blur(reference)
+    variance = blur(image * image) - mean.square()
+    reference_variance = blur(reference * reference) - reference_mean.square()
+    covariance = blur(image * reference) - mean * reference_mean
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = ((2 * mean * reference_mean + c1) * (2 * covariance + c2)) / (
+        (mean.square() + reference_mean.square() + c1) * (variance + reference_variance + c2)
+    )
+    return float(similarity.mean())
+
+
+def _with_reconstruction(scores: Scores, reconstruction: float) -> Scores:
+    return Scores(scores.target, scores.style, scores.content, scores.ssim, reconstruction)
+
+
+def _luminance(image: Tensor) -> Tensor:
+    """Rec. 601 luma, ``(1, 1, H, W)``."""
+    weights = torch.tensor([0.299, 0.587, 0.114], device=image.device)
+    return torch.einsum("bchw,c->bhw", image, weights)[:, None]
+
+
+def _square(path: Path, size: int) -> Tensor:
+    image = resize_shortest_side(read_image(path).pixels[:, :3], size)
+    top, left = ((side - size) // 2 for side in image.shape[2:])
+    return image[:, :, top : top + size, left : left + size].contiguous()
