@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .errors import WeightsError
 from .networks import VGG19_WIDTHS, Architecture, Decoder, Encoder
-from .weights import ModelInfo, save_model
+from .weights import ModelInfo, load_model, save_model
 
 # Index of each convolution in pytorch-AdaIN's nn.Sequential, in the order of our layers.
 _ENCODER_INDICES = (2, 5, 9, 12, 16, 19, 22, 25, 29)
@@ -75,6 +75,29 @@ def read_decoder(path: str | os.PathLike[str]) -> Decoder:
     decoder = Decoder(Architecture(VGG19_WIDTHS))
     decoder.load_state_dict(_rename(path, _read_state(path), _DECODER_INDICES, decoder))
     return decoder
+
+
+def read_loss_network(path: str | os.PathLike[str]) -> tuple[Encoder, Decoder | None]:
+    """The normalised VGG-19, which judges pictures in training and evaluation.
+
+    Args:
+        path: ``vgg_normalised.pth``, or a full-width model file (``.safetensors``).
+
+    Returns:
+        The VGG, and the decoder where the file is a model's.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or a slim model's.
+    """
+    if Path(path).suffix != ".safetensors":
+        return read_vgg(path), None
+    info, vgg, decoder = load_model(path)
+    if info.architecture.widths != VGG19_WIDTHS:
+        raise WeightsError(
+            f"{path}: the loss network must have the paper's widths {VGG19_WIDTHS}, "
+            f"got {info.architecture.widths}"
+        )
+    return vgg, decoder
 
 
 def convert_vgg19(

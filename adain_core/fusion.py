@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .functional import channel_statistics, fuse
-from .masks import as_mask, region_weights
+from .masks import as_mask, pool_to_features, region_weights
 from .style import Features, Style, require_same_encoder
 
 Statistics = tuple[Tensor, Tensor]
@@ -74,7 +74,7 @@ def adain(
 
     kept = fuse(content, *whole, features.fusion)
     result = kept
-    for region_style, weight in _regions(styles, masks, background, content):
+    for region_style, weight in _regions(styles, masks, background, features):
         statistics = channel_statistics(content, weight) if region_statistics else whole
         result = result + weight * (stylized(region_style, statistics) - kept)
     return replace(features, tensor=result.to(features.tensor.dtype))
@@ -115,16 +115,19 @@ def _regions(
     styles: Sequence[Style],
     masks: Sequence[Tensor],
     background: Style | None,
-    content: Tensor,
+    features: Features,
 ) -> list[tuple[Style, Tensor]]:
     """Each style and its weight ``(B, 1, h, w)`` at every feature; equal styles are one region.
 
     One region, so that two halves in one style equal the whole in that style also when the
     content's statistics are taken inside the regions.
     """
-    size = (content.shape[2], content.shape[3])
+    content = features.tensor
     checked = [mask.to(content.device) for mask in check_masks(masks, len(styles), len(content))]
-    weights = region_weights(checked, size)
+    feature_size = (content.shape[2], content.shape[3])
+    weights = torch.stack(
+        [pool_to_features(w, feature_size) for w in region_weights(checked, features.size)]
+    )
     pairs = list(zip(styles, weights, strict=True))
     if background is not None:
         pairs.append((background, 1 - weights.sum(dim=0)))

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .networks import STRIDE
+
 
 def as_mask(mask: Tensor, what: str = "mask") -> Tensor:
     """A mask as ``(B, 1, H, W)`` float32.
@@ -41,18 +43,29 @@ def resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def region_weights(masks: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-    """Weight of each region at each place; together at most 1.
+    """Weight of each region at each pixel; together at most 1.
 
     Where masks overlap to more than 1 they share the place in proportion; what they leave of 1 is
     the background's.
 
     Args:
         masks: ``(B, 1, H, W)`` each, of any resolution; B may be 1.
-        size: height and width of the result.
+        size: height and width of the picture.
 
     Returns:
-        ``(regions, B, 1, h, w)`` in 0..1.
+        ``(regions, B, 1, H, W)`` in 0..1.
     """
     batch = max(len(mask) for mask in masks)
     resized = torch.stack([resize_mask(mask, size).expand(batch, -1, -1, -1) for mask in masks])
     return resized / resized.sum(dim=0, keepdim=True).clamp_min(1)
+
+
+def pool_to_features(weights: Tensor, feature_size: tuple[int, int]) -> Tensor:
+    """The mean of the 8x8 pixels under each feature, ``(B, 1, H, W)`` to ``(B, 1, h, w)``.
+
+    Where the picture ends within a feature's pixels its border is repeated; resizing instead
+    would shift the mask against the picture by up to one feature.
+    """
+    height, width = weights.shape[-2:]
+    missing = (0, STRIDE * feature_size[1] - width, 0, STRIDE * feature_size[0] - height)
+    return F.avg_pool2d(F.pad(weights, missing, mode="replicate"), STRIDE)

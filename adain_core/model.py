@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import ParamSpec, cast
 
 import torch
 import torch.nn.functional as F
@@ -18,12 +19,26 @@ from .devices import resolve_device, resolve_dtype
 from .functional import channel_statistics, fuse
 from .fusion import adain, check_alpha, check_masks
 from .images import ImageLike, resize_shortest_side, to_tensor
-from .masks import as_mask, region_weights, resize_mask
+from .masks import as_mask, pool_to_features, region_weights, resize_mask
 from .networks import MINIMUM_SIZE, Decoder, Encoder
 from .style import Features, Style, normalized_weights, require_same_encoder
 from .weights import ModelInfo, find_model, fingerprint, load_model
 
 DEFAULT_STYLE_SIZE = 512
+
+P = ParamSpec("P")
+
+
+def _inference(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """Run under inference mode, but return an ordinary tensor, which callers may change."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+        with torch.inference_mode():
+            image = function(*args, **kwargs)
+        return image.clone()
+
+    return run
 
 
 class AdaINModel(nn.Module):
@@ -135,7 +150,7 @@ class AdaINModel(nn.Module):
             name = Path(image).stem if isinstance(image, str | os.PathLike) else ""
         return self._encode_style(_resize_style(to_tensor(image), size), mask, name)
 
-    @torch.inference_mode()
+    @_inference
     def decode(self, features: Features) -> Tensor:
         """Decode features into pictures.
 
@@ -155,7 +170,7 @@ class AdaINModel(nn.Module):
             images = torch.cat([images, opacity], dim=1)
         return images.clamp(0, 1)
 
-    @torch.inference_mode()
+    @_inference
     def stylize(
         self,
         content: ImageLike,
@@ -217,11 +232,12 @@ class AdaINModel(nn.Module):
             if weights is not None:
                 raise ValueError("give weights (mix everywhere) or masks (place each), not both")
             masks = check_masks(masks, len(sources), len(pictures))
+            masks = [mask.to(self.device) for mask in masks]
             sources = [*sources, *([] if background is None else [background])]
         recolor = preserve_color is not None and preserve_color != "luminance"
         prepared = [self._prepare(source, style_size, recolor) for source in sources]
         if alpha == 0:
-            return pictures.clamp(0, 1)  # a copy: the caller's picture stays the caller's
+            return pictures.clamp(0, 1)
 
         # Recoloured styles belong to one content picture each; otherwise one call does all.
         groups = torch.split(pictures, 1) if recolor else (pictures,)
@@ -246,7 +262,7 @@ class AdaINModel(nn.Module):
                     region_statistics=region_statistics,
                 )
             image = self._decode(mixed)
-            if content_residual:
+            if content_residual and alpha < 1:
                 image += (1 - alpha) * (group[:, :3] - self._decode_own(features))
             results.append(image)
         image = torch.cat(results)
@@ -254,7 +270,7 @@ class AdaINModel(nn.Module):
             image = color.luminance(image.clamp(0, 1), pictures[:, :3])
         if masks is not None and background is None:
             size = (pictures.shape[2], pictures.shape[3])
-            covered = region_weights(masks, size).sum(dim=0).to(image.device)
+            covered = region_weights(masks, size).sum(dim=0)
             image = torch.lerp(pictures[:, :3], image, covered)
         return torch.cat([image, pictures[:, 3:]], dim=1).clamp(0, 1)
 
@@ -301,8 +317,8 @@ class AdaINModel(nn.Module):
             visible = features.opacity
             weight = visible if weight is None else resize_mask(weight, features.size) * visible
         if weight is not None:
-            size = cast("tuple[int, int]", tuple(features.tensor.shape[-2:]))
-            weight = resize_mask(weight, size)
+            feature_size = (features.tensor.shape[2], features.tensor.shape[3])
+            weight = pool_to_features(resize_mask(weight, features.size), feature_size)
             if not (weight.sum(dim=(1, 2, 3)) > 0).all():
                 raise ValueError("style mask: selects no pixel of the style image")
         mean, std = channel_statistics(features.tensor, weight)

@@ -111,6 +111,6 @@ def _check_kind(path: Path, kind: str, metadata: Mapping[str, str]) -> None:
     version = metadata.get("format_version", "")
     if not version.isdecimal() or int(version) > FORMAT_VERSION:
         raise WeightsError(
-            f"{path}: format version {version!r} is newer than the {FORMAT_VERSION} "
-            "that this version reads; update adain"
+            f"{path}: expected format version {FORMAT_VERSION}, got {version!r}; if it is a newer "
+            "one, update adain"
         )

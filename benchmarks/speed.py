@@ -11,6 +11,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -60,7 +61,7 @@ def product_case(dtype: str, device: torch.device) -> Case:
     """The yardstick: a matrix product large enough to run at full speed."""
     size = 2048 if device.type == "cpu" else 4096
     left, right = torch.rand(2, size, size).to(device, DTYPES[dtype])
-    return Case("", dtype, size, PRODUCT, lambda: left @ right)
+    return Case("", dtype, size, PRODUCT, partial(torch.matmul, left, right))
 
 
 def model_cases(
@@ -72,12 +73,11 @@ def model_cases(
     for size in sizes:
         content, artwork = torch.rand(2, batch, 3, size, size).to(device)
         features, style = model.encode(content), model.encode_style(artwork, size=0)
-        # Bound as defaults: a closure would see the last size's variables in every case.
         operations: dict[str, Callable[[], object]] = {
-            "encode style": lambda image=artwork: model.encode_style(image, size=0),
-            "encode content": lambda image=content: model.encode(image),
-            "decode": lambda features=features: model.decode(features),
-            "all": lambda image=content, style=style: model.stylize(image, style),
+            "encode style": partial(model.encode_style, artwork, size=0),
+            "encode content": partial(model.encode, content),
+            "decode": partial(model.decode, features),
+            "all": partial(model.stylize, content, style),
         }
         cases += [Case(name, dtype, size, label, call) for label, call in operations.items()]
     return cases
@@ -146,7 +146,7 @@ def row_of(case: Case, batch: int, product: Case) -> dict[str, str | int | float
 
 def print_markdown(rows: list[dict[str, str | int | float]]) -> None:
     """A table of ``rows``."""
-    formats = {"ms": ".1f", "images/s": ".3g", "GFLOP/s": ".1f", "share of product": ".0%"}
+    formats = {"ms": ".1f", "images/s": ".2f", "GFLOP/s": ".1f", "share of product": ".0%"}
     print("| " + " | ".join(rows[0]) + " |")
     text = {"model", "dtype", "operation"}
     print("| " + " | ".join("---" if name in text else "---:" for name in rows[0]) + " |")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import AdaINError
-from . import style, stylize, train, weights
+from . import evaluate, style, stylize, train, weights
 from .common import OUT_OF_MEMORY, HelpFormatter, is_out_of_memory, print_error
 
 _DESCRIPTION = """\
@@ -66,6 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adain {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (stylize, style, weights, train):
+    for command in (stylize, style, weights, train, evaluate):
         command.add_parser(commands)
     return parser

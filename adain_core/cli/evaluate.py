@@ -55,7 +55,11 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--content", required=True, nargs="+", metavar="C", help="photos: folders")
     parser.add_argument("--style", required=True, nargs="+", metavar="S", help="artworks: folders")
     parser.add_argument(
-        "--model", nargs="+", default=[], metavar="NAME|PATH", help="models; the first is the reference"
+        "--model",
+        nargs="+",
+        default=[],
+        metavar="NAME|PATH",
+        help="models; the first is the reference",
     )
     parser.add_argument(
         "--pictures",
@@ -89,7 +93,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.csv:
         check_output_file(args.csv, args.overwrite)
     device = resolve_device(args.device)
-    vgg = read_loss_network(args.loss_network).to(device)
+    vgg = read_loss_network(args.loss_network)[0].to(device)
     contents, styles = (list_images(paths)[: args.limit] for paths in (args.content, args.style))
     pairs = Pairs(contents, styles, args.size, vgg)
 

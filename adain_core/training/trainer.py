@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from ..convert import read_vgg
-from ..errors import AdaINError, WeightsError
+from ..convert import read_loss_network
+from ..errors import AdaINError
 from ..files import replace_atomically
 from ..functional import adaptive_instance_norm, channel_statistics, fuse
 from ..networks import VGG19_WIDTHS, Decoder, Encoder
-from ..weights import ModelInfo, load_model, save_model
+from ..weights import ModelInfo, save_model
 from .config import Stage, TrainingConfig
 from .data import crop_batches, seeded
 from .losses import Statistics, content_loss, style_loss
@@ -128,7 +128,12 @@ class Trainer:
         self.main: bool = self.accelerator.is_main_process
         self.progress = progress and self.main
         device = self.accelerator.device
-        self.vgg, teacher = _load_vgg(config)
+        self.vgg, teacher = read_loss_network(config.encoder)
+        if config.imitate_steps and teacher is None:
+            raise TrainingError(
+                "imitation needs a teacher: give --encoder a full-width .safetensors model "
+                "('adain weights convert' makes one)"
+            )
         for network in (self.vgg, teacher):
             if network is not None:
                 network.requires_grad_(False).eval()
@@ -216,7 +221,7 @@ class Trainer:
         total = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(total):
             raise TrainingError(
-                f"the loss is {float(total)} at step {self.step}; lower --lr or set --clip-norm, "
+                f"the loss is {total.item()} at step {self.step}; lower --lr or set --clip-norm, "
                 "and go on from the last checkpoint with --resume"
             )
         self.optimizer.zero_grad(set_to_none=True)
@@ -504,24 +509,6 @@ def _accelerator(config: TrainingConfig) -> Any:
     # The projection has no gradient after the distillation.
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(mixed_precision=config.precision, kwargs_handlers=[unused])
-
-
-def _load_vgg(config: TrainingConfig) -> tuple[Encoder, Decoder | None]:
-    path = Path(config.encoder)
-    if path.suffix != ".safetensors":
-        if config.imitate_steps:
-            raise TrainingError(
-                "imitation needs a teacher: give --encoder a full-width .safetensors model "
-                "('adain weights convert' makes one)"
-            )
-        return read_vgg(path), None
-    info, vgg, teacher = load_model(path)
-    if info.architecture.widths != VGG19_WIDTHS:
-        raise WeightsError(
-            f"{path}: the loss network must have the paper's widths {VGG19_WIDTHS}, "
-            f"got {info.architecture.widths}"
-        )
-    return vgg, teacher
 
 
 def _move(network: nn.Module, device: torch.device) -> None:
