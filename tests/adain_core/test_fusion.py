@@ -40,6 +40,11 @@ def halves(height: int = 8, width: int = 10) -> tuple[Tensor, Tensor]:
     return left, 1 - left
 
 
+def pixels(mask: Tensor) -> Tensor:
+    """A mask that is constant over each feature's 8x8 pixels."""
+    return mask.repeat_interleave(8, -1).repeat_interleave(8, -2)
+
+
 def assert_same(actual: Features, expected: Features) -> None:
     torch.testing.assert_close(actual.tensor, expected.tensor, rtol=1e-4, atol=1e-4)
 
@@ -211,7 +216,8 @@ def test_empty_mask_changes_nothing(
 def test_uncovered_places_keep_the_content(region_statistics: bool) -> None:
     features = content()
     left, right = halves()
-    result = adain(features, [style(1)], masks=[left], region_statistics=region_statistics).tensor
+    masks = [pixels(left)]
+    result = adain(features, [style(1)], masks=masks, region_statistics=region_statistics).tensor
     outside = right.bool()
     assert torch.equal(result[:, :, outside], features.tensor[:, :, outside])
     assert not torch.allclose(result[:, :, ~outside], features.tensor[:, :, ~outside], atol=0.1)
@@ -223,7 +229,8 @@ def test_region_statistics_are_those_of_the_region() -> None:
     expected = np.where(
         chosen, numpy_adain(array, chosen, style(1)), numpy_adain(array, ~chosen, style(2))
     )
-    result = adain(features, [style(1), style(2)], masks=[left, right]).tensor
+    masks = [pixels(left), pixels(right)]
+    result = adain(features, [style(1), style(2)], masks=masks).tensor
     torch.testing.assert_close(result.double(), torch.from_numpy(expected), rtol=1e-4, atol=1e-4)
 
 
@@ -234,9 +241,8 @@ def test_whole_statistics_are_those_of_the_picture() -> None:
     expected = np.where(
         chosen, numpy_adain(array, everywhere, style(1)), numpy_adain(array, everywhere, style(2))
     )
-    result = adain(
-        features, [style(1), style(2)], masks=[left, right], region_statistics=False
-    ).tensor
+    masks = [pixels(left), pixels(right)]
+    result = adain(features, [style(1), style(2)], masks=masks, region_statistics=False).tensor
     torch.testing.assert_close(result.double(), torch.from_numpy(expected), rtol=1e-4, atol=1e-4)
 
 
@@ -284,7 +290,8 @@ def test_soft_edge_blends_two_results() -> None:
     features, mask = content(), torch.linspace(0, 1, 10).expand(8, 10)
     styles = [style(1), style(2)]
     one, two = (adain(features, each).tensor for each in styles)
-    result = adain(features, styles, masks=[mask, 1 - mask], region_statistics=False).tensor
+    masks = [pixels(mask), pixels(1 - mask)]
+    result = adain(features, styles, masks=masks, region_statistics=False).tensor
     torch.testing.assert_close(result, mask * one + (1 - mask) * two, rtol=1e-4, atol=1e-4)
 
 
@@ -332,7 +339,7 @@ def test_one_pixel_region_is_finite(dtype: torch.dtype, scale: float) -> None:
     mask = torch.zeros(8, 10)
     mask[3, 4] = 1
     for background in (None, style(2)):
-        result = adain(features, [style(1)], masks=[mask], background=background).tensor
+        result = adain(features, [style(1)], masks=[pixels(mask)], background=background).tensor
         assert result.isfinite().all()
         # A region of one place has no contrast: it takes the style's mean.
         torch.testing.assert_close(

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adain_core.masks import as_mask, region_weights, resize_mask
+from adain_core.masks import as_mask, pool_to_features, region_weights, resize_mask
 
 NAN = float("nan")
 
@@ -120,3 +120,19 @@ def test_one_mask_serves_a_batch() -> None:
     assert weights.shape == (2, 3, 1, 4, 4)
     torch.testing.assert_close(weights[0], 0.5 * batch)
     torch.testing.assert_close(weights[1], 0.5 * resize_mask(single, (4, 4)).expand(3, -1, -1, -1))
+
+
+def test_pooling_is_the_mean_of_each_features_pixels() -> None:
+    weights = torch.rand(2, 1, 16, 24, generator=torch.Generator().manual_seed(0))
+    pooled = pool_to_features(weights, (2, 3))
+    expected = weights.reshape(2, 1, 2, 8, 3, 8).mean(dim=(3, 5))
+    torch.testing.assert_close(pooled, expected)
+
+
+def test_pooling_does_not_shift_a_mask_that_ends_within_a_feature() -> None:
+    # 17 pixels are 3 features: 8 + 8 + 1, the last one's border repeated.
+    weights = torch.zeros(1, 1, 8, 17)
+    weights[..., 8:] = 1
+    assert pool_to_features(weights, (1, 3)).tolist() == [[[[0, 1, 1]]]]
+    weights[..., 16] = 0.5
+    assert pool_to_features(weights, (1, 3)).tolist() == [[[[0, 1, 0.5]]]]

@@ -1,0 +1,165 @@
+"""Evaluation: the judge's figures against the formulas, the command end to end."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from adain_core import AdaINModel, Architecture, ImageFileError, adain, write_image
+from adain_core.cli import main
+from adain_core.evaluation import (
+    Pairs,
+    Scores,
+    judge_contents,
+    judge_model,
+    judge_pictures,
+    markdown_table,
+    mean_scores,
+    psnr,
+    ssim,
+)
+from adain_core.images import read_image
+from adain_core.weights import save_model
+
+Picture = Callable[..., Tensor]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> tuple[Path, Path]:
+    root = tmp_path_factory.mktemp("evaluation")
+    for kind, count in (("photos", 2), ("paintings", 3)):
+        (root / kind).mkdir()
+        for number in range(count):
+            seed = 10 * len(kind) + number
+            write_image(root / kind / f"{kind[:2]}{number}.png", picture(40, 56, seed=seed))
+    return root / "photos", root / "paintings"
+
+
+@pytest.fixture(scope="module")
+def judge(make_model: Callable[..., AdaINModel]) -> AdaINModel:
+    """A narrow stand-in for the VGG."""
+    return make_model(Architecture(widths=(5, 6, 7, 8)), 3)
+
+
+@pytest.fixture
+def pairs(folders: tuple[Path, Path], judge: AdaINModel) -> Pairs:
+    photos, paintings = folders
+    return Pairs(sorted(photos.iterdir()), sorted(paintings.iterdir()), 32, judge.encoder)
+
+
+def test_images_are_centre_crops(pairs: Pairs, folders: tuple[Path, Path]) -> None:
+    image = read_image(folders[0] / "ph0.png").pixels
+    resized = torch.nn.functional.interpolate(image, (32, 44), mode="bilinear", antialias=True)
+    torch.testing.assert_close(pairs.contents[0], resized[..., 6:38])
+    assert len(pairs) == 6
+
+
+def test_scores_are_the_formulas(pairs: Pairs, judge: AdaINModel, picture: Picture) -> None:
+    output = picture(32, 32, seed=99)
+    scores = pairs.judge(1, 2, output)
+    ours, content, style = (
+        [level.numpy().astype(np.float64) for level in judge.encoder.levels(image)]
+        for image in (output, pairs.contents[1], pairs.styles[2])
+    )
+
+    def statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return x.mean((2, 3)), np.sqrt(x.var((2, 3)) + 1e-5)
+
+    expected_style = 0.0
+    for mine, theirs in zip(ours, style, strict=True):
+        for a, b in zip(statistics(mine), statistics(theirs), strict=True):
+            expected_style += ((a - b) ** 2).mean()
+    (mean, std), (own_mean, own_std) = statistics(style[3]), statistics(content[3])
+    target = (content[3] - own_mean[..., None, None]) / own_std[..., None, None]
+    target = target * std[..., None, None] + mean[..., None, None]
+    assert scores.style == pytest.approx(expected_style, rel=1e-3)
+    assert scores.target == pytest.approx(((ours[3] - target) ** 2).mean(), rel=1e-3)
+    assert scores.content == pytest.approx(((ours[3] - content[3]) ** 2).mean(), rel=1e-3)
+
+
+def test_untouched_contents(pairs: Pairs) -> None:
+    judged = list(judge_contents(pairs))
+    assert [(content, style) for content, style, _, _ in judged] == list(pairs)
+    for _, _, _, scores in judged:
+        assert scores.content == 0
+        assert scores.ssim == pytest.approx(1)
+        assert math.isnan(scores.reconstruction)
+
+
+def test_models_are_judged_by_their_pictures(pairs: Pairs, tiny: AdaINModel) -> None:
+    for content, style, picture, scores in judge_model(tiny, pairs):
+        expected = tiny.stylize(pairs.contents[content], pairs.styles[style])
+        torch.testing.assert_close(picture, expected, rtol=1e-4, atol=1e-5)
+        assert scores.target == pytest.approx(pairs.judge(content, style, expected).target, 1e-3)
+        own = tiny.encode_style(pairs.contents[content], size=0)
+        again = tiny.decode(adain(tiny.encode(pairs.contents[content]), own))
+        assert scores.reconstruction == pytest.approx(psnr(again, pairs.contents[content]))
+
+
+def test_pictures_of_other_programs(pairs: Pairs, tmp_path: Path, tiny: AdaINModel) -> None:
+    expected = {}
+    for content, style, picture, scores in judge_model(tiny, pairs):
+        name = f"{pairs.content_names[content]}__{pairs.style_names[style]}.png"
+        write_image(tmp_path / name, picture)
+        expected[content, style] = scores
+    for content, style, _, scores in judge_pictures(tmp_path, pairs):
+        # The files have 8 bits.
+        assert scores.target == pytest.approx(expected[content, style].target, rel=0.1)
+    (tmp_path / "ph1__pa2.png").unlink()
+    with pytest.raises(ImageFileError, match="expected a picture named ph1__pa2, found none"):
+        list(judge_pictures(tmp_path, pairs))
+    write_image(tmp_path / "ph1__pa2.png", torch.zeros(3, 30, 32))
+    with pytest.raises(ImageFileError, match=r"expected \(32, 32\) pixels"):
+        list(judge_pictures(tmp_path, pairs))
+
+
+def test_psnr_and_ssim() -> None:
+    image = torch.rand(1, 1, 24, 30, generator=torch.Generator().manual_seed(0))
+    assert psnr(image, image + 0.1) == pytest.approx(20, abs=1e-4)
+    assert ssim(image, image) == pytest.approx(1)
+    assert ssim(image, 1 - image) < 0
+    # Two constants: only the luminance term is left (Wang et al. 2004, equation 6).
+    one, two = torch.full((1, 1, 16, 16), 0.2), torch.full((1, 1, 16, 16), 0.6)
+    assert ssim(one, two) == pytest.approx((2 * 0.12 + 1e-4) / (0.04 + 0.36 + 1e-4), abs=1e-4)
+
+
+def test_means_and_table() -> None:
+    mean = mean_scores([Scores(1, 2, 3, 0.5, 20), Scores(3, 4, 5, 0.7, 30)])
+    assert mean == Scores(2, 3, 4, 0.6, 25)
+    table = markdown_table({"full": mean, "slim": Scores(3, 6, 4, 0.6)}, "full").splitlines()
+    assert table[2] == "| full | 2.000 | 3.000 | 4.000 | 0.600 | 25.0 dB |"
+    assert table[3] == "| slim | 3.000 (1.50×) | 6.000 (2.00×) | 4.000 | 0.600 | – |"
+
+
+def test_command_line(
+    folders: tuple[Path, Path],
+    tiny_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    make_model: Callable[..., AdaINModel],
+) -> None:
+    full = make_model(Architecture(), 1)
+    save_model(tmp_path / "vgg.safetensors", full.info, full.encoder, full.decoder)
+    command = ["evaluate", "--content", str(folders[0]), "--style", str(folders[1])]
+    command += ["--loss-network", str(tmp_path / "vgg.safetensors"), "--model", str(tiny_path)]
+    command += ["--size", "32", "--device", "cpu", "--limit", "2"]
+    command += ["--csv", str(tmp_path / "scores.csv"), "--grid", str(tmp_path / "grids")]
+    assert main(command) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[0] for line in table[2:]] == ["| tiny", "| content, unprocessed"]
+    with (tmp_path / "scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 4
+    mean = np.mean([float(row["target"]) for row in rows if row["model"] == "tiny"])
+    assert f"{mean:.3f}" in table[2]
+    grid = read_image(tmp_path / "grids" / "tiny.jpg").pixels
+    assert grid.shape == (1, 3, 3 * 36, 3 * 36)
+    assert main(command) == 2
+    assert "pass --overwrite" in capsys.readouterr().err
