@@ -58,8 +58,8 @@ def config(folders: Path, tmp_path: Path) -> TrainingConfig:
         imitate_steps=4,
         batch_size=2,
         learning_rate=2e-3,
-        image_size=(32, 40),
-        crop=32,
+        image_size=(16, 24),
+        crop=16,  # the full-width VGG takes most of the time
         pool=4,
         reuse=2,
         workers=0,
@@ -106,7 +106,7 @@ def test_content_loss_is_a_mean() -> None:
         ({"widths": (64, 128, 256, 512)}, "are for a slim encoder"),
         ({"pool": 3}, "multiple of batch_size"),
         ({"crop": 30}, "crop must be a multiple of 8"),
-        ({"image_size": (24, 40)}, "image_size"),
+        ({"image_size": (8, 40)}, "image_size"),
         ({"ema": 1.0}, "ema"),
         ({"style_weight": -1.0}, "weights must be 0 or more"),
     ],
@@ -291,7 +291,7 @@ def test_perceptual_target_is_the_papers(config: TrainingConfig) -> None:
     trainer.vgg_levels = Encoder.levels(trainer.vgg, pool.style)[:3]
     losses = trainer._perceptual_losses(pool, places, places, torch.ones(4, 1), pool.content)
     assert losses["content"].item() == pytest.approx(0, abs=1e-8)
-    assert losses["style"].item() == pytest.approx(0, abs=1e-4)
+    assert losses["style"] < 1e-3  # the eps under the root, for features of 2x2 pixels
 
 
 @pytest.mark.parametrize(
@@ -399,8 +399,8 @@ def test_folder_without_images(config: TrainingConfig, tmp_path: Path) -> None:
 def test_command_line(folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = (
         f"train --content {folders}/content --style {folders}/style -o {tmp_path}/mine "
-        f"--encoder {folders}/vgg.safetensors --width 0.05 --steps 3 --batch-size 2 --crop 32 "
-        "--image-size 32 32 --workers 0"
+        f"--encoder {folders}/vgg.safetensors --width 0.05 --steps 3 --batch-size 2 --crop 16 "
+        "--image-size 16 16 --workers 0"
     ).split()
     assert main(command) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "mine" / "mine.safetensors")
