@@ -56,3 +56,11 @@ def resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype
     if chosen is None or chosen not in DTYPES.values():
         raise ValueError(f"dtype must be auto, fp32, bf16 or fp16, got {dtype!r}")
     return chosen
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device or the CPU had not enough memory: torch tells only CUDA's by class."""
+    text = str(error).lower()
+    return isinstance(error, torch.cuda.OutOfMemoryError | MemoryError) or any(
+        sign in text for sign in ("out of memory", "allocate memory", "not enough memory")
+    )

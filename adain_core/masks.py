@@ -69,3 +69,32 @@ def pool_to_features(weights: Tensor, feature_size: tuple[int, int]) -> Tensor:
     height, width = weights.shape[-2:]
     missing = (0, STRIDE * feature_size[1] - width, 0, STRIDE * feature_size[0] - height)
     return F.avg_pool2d(F.pad(weights, missing, mode="replicate"), STRIDE)
+
+
+def feather_mask(mask: Tensor, radius: int) -> Tensor:
+    """Soften a mask's edges with a Gaussian of σ = radius / 2, cut off at ``radius``.
+
+    A straight edge fades over ``radius`` pixels to both sides, with 0.5 in its middle; what lies
+    farther from every edge keeps its value. Beyond the border the mask goes on as it ends there.
+
+    Args:
+        mask: ``(B, 1, H, W)`` in 0..1.
+        radius: pixels, 0 or more; 0 changes nothing.
+
+    Returns:
+        ``(B, 1, H, W)`` in 0..1.
+
+    Raises:
+        ValueError: a radius below 0.
+    """
+    if radius < 0:
+        raise ValueError(f"feather must be 0 pixels or more, got {radius}")
+    if radius == 0:
+        return mask
+    offsets = torch.arange(-radius, radius + 1, device=mask.device, dtype=mask.dtype)
+    kernel = torch.exp(-2 * (offsets / radius).square())
+    kernel = kernel / kernel.sum()
+    # A Gaussian is separable: one pass along H, one along W.
+    mask = F.conv2d(F.pad(mask, (0, 0, radius, radius), mode="replicate"), kernel.view(1, 1, -1, 1))
+    mask = F.conv2d(F.pad(mask, (radius, radius, 0, 0), mode="replicate"), kernel.view(1, 1, 1, -1))
+    return mask.clamp(0, 1)

@@ -22,6 +22,7 @@ from .images import ImageLike, resize_shortest_side, to_tensor
 from .masks import as_mask, pool_to_features, region_weights, resize_mask
 from .networks import MINIMUM_SIZE, Decoder, Encoder
 from .style import Features, Style, normalized_weights, require_same_encoder
+from .tiles import automatic_tile, check_tile, decode_tiled, encode_tiled
 from .weights import ModelInfo, find_model, fingerprint, load_model
 
 DEFAULT_STYLE_SIZE = 512
@@ -106,7 +107,7 @@ class AdaINModel(nn.Module):
         return next(self.parameters()).dtype
 
     @torch.inference_mode()
-    def encode(self, content: ImageLike, size: int = 0) -> Features:
+    def encode(self, content: ImageLike, size: int = 0, tile: int | None = None) -> Features:
         """Encode content pictures.
 
         Args:
@@ -114,6 +115,8 @@ class AdaINModel(nn.Module):
                 :func:`~adain_core.images.to_tensor`), 1x1 pixel or more; a fourth channel is
                 carried to the decoded picture.
             size: shortest side in pixels to resize to before; 0: as it is.
+            tile: side in pixels, 64 or more, of the tiles that the encoder sees; the result does
+                not depend on it. ``None``: tiles whose activations take about 1 GiB.
 
         Raises:
             ValueError: no image of a known layout, NaN, or values that are not in 0..1.
@@ -122,7 +125,7 @@ class AdaINModel(nn.Module):
         images = to_tensor(content)
         if size:
             images = resize_shortest_side(images, size)
-        return self._encode(images)
+        return self._encode(images, tile)
 
     @torch.inference_mode()
     def encode_style(
@@ -151,11 +154,12 @@ class AdaINModel(nn.Module):
         return self._encode_style(_resize_style(to_tensor(image), size), mask, name)
 
     @_inference
-    def decode(self, features: Features) -> Tensor:
+    def decode(self, features: Features, tile: int | None = None) -> Tensor:
         """Decode features into pictures.
 
         Args:
             features: from :meth:`encode`, usually through :func:`~adain_core.adain`.
+            tile: as for :meth:`encode`.
 
         Returns:
             RGB in 0..1, float32, ``(B, 3, H, W)`` at exactly the content's size (4 channels where
@@ -164,7 +168,7 @@ class AdaINModel(nn.Module):
         Raises:
             StyleMismatchError: features of another model's encoder.
         """
-        images = self._decode(features)
+        images = self._decode(features, tile)
         if features.opacity is not None:
             opacity = features.opacity.to(images.device).expand(len(images), -1, -1, -1)
             images = torch.cat([images, opacity], dim=1)
@@ -185,6 +189,7 @@ class AdaINModel(nn.Module):
         content_residual: bool = False,
         content_size: int = 0,
         style_size: int | None = None,
+        tile: int | None = None,
     ) -> Tensor:
         """Draw pictures in a style, or in several.
 
@@ -204,6 +209,7 @@ class AdaINModel(nn.Module):
                 the picture goes to the content continuously as alpha goes to 0.
             content_size: shortest side in pixels to resize the content to; 0: as it is.
             style_size: likewise for the style images; ``None``: 512, but smaller ones as they are.
+            tile: as for :meth:`encode`.
 
         Returns:
             RGB in 0..1, float32, ``(B, 3, H, W)`` (4 channels where the content has alpha), on the
@@ -249,7 +255,7 @@ class AdaINModel(nn.Module):
                 else self._encode_style(_recolor(style, group, preserve_color), None, "")
                 for style in prepared
             ]
-            features = self._encode(group)
+            features = self._encode(group, tile)
             if masks is None:
                 mixed = adain(features, Style.mix(encoded, shares), alpha)
             else:
@@ -261,9 +267,9 @@ class AdaINModel(nn.Module):
                     background=None if background is None else encoded[-1],
                     region_statistics=region_statistics,
                 )
-            image = self._decode(mixed)
+            image = self._decode(mixed, tile)
             if content_residual and alpha < 1:
-                image += (1 - alpha) * (group[:, :3] - self._decode_own(features))
+                image += (1 - alpha) * (group[:, :3] - self._decode_own(features, tile))
             results.append(image)
         image = torch.cat(results)
         if preserve_color == "luminance":
@@ -289,14 +295,14 @@ class AdaINModel(nn.Module):
         image = _resize_style(to_tensor(source), style_size)
         return image.to(self.device) if recolor else self._encode_style(image, None, "")
 
-    def _encode(self, images: Tensor) -> Features:
+    def _encode(self, images: Tensor, tile: int | None = None) -> Features:
         images = images.to(self.device)
         height, width = images.shape[-2:]
         # Reflection needs more pixels than a tiny picture has; repeat its border instead.
         missing = (0, max(0, MINIMUM_SIZE - width), 0, max(0, MINIMUM_SIZE - height))
         padded = F.pad(images[:, :3], missing, mode="replicate") if any(missing) else images[:, :3]
         return Features(
-            tensor=self.encoder(padded.to(self.dtype)),
+            tensor=encode_tiled(self.encoder, padded.to(self.dtype), self._tile(tile)),
             size=(height, width),
             fingerprint=self.fingerprint,
             fusion=self.info.architecture.fusion,
@@ -324,17 +330,26 @@ class AdaINModel(nn.Module):
         mean, std = channel_statistics(features.tensor, weight)
         return Style(mean.mean(dim=0).cpu(), std.mean(dim=0).cpu(), self.fingerprint, name)
 
-    def _decode(self, features: Features) -> Tensor:
+    def _decode(self, features: Features, tile: int | None = None) -> Tensor:
         """RGB before clamping, float32, cropped to the content's size."""
         require_same_encoder(self, features)
         height, width = features.size
-        images: Tensor = self.decoder(features.tensor.to(self.device, self.dtype))
+        tensor, side = features.tensor.to(self.device, self.dtype), self._tile(tile)
+        if self.info.architecture.normalization == "instance":
+            images: Tensor = self.decoder(tensor)  # each layer takes statistics of the whole
+        else:
+            images = decode_tiled(self.decoder, tensor, side)
         return images[:, :, :height, :width].float()
 
-    def _decode_own(self, features: Features) -> Tensor:
+    def _tile(self, tile: int | None) -> int:
+        check_tile(tile)
+        return tile or automatic_tile(self.info.architecture.widths[0], self.dtype)
+
+    def _decode_own(self, features: Features, tile: int | None) -> Tensor:
         """The content at its own statistics: what the decoder keeps of it."""
         own = channel_statistics(features.tensor)
-        return self._decode(replace(features, tensor=fuse(features.tensor, *own, features.fusion)))
+        fused = fuse(features.tensor, *own, features.fusion)
+        return self._decode(replace(features, tensor=fused), tile)
 
 
 def _as_list(styles: ImageLike | Style | Sequence[ImageLike | Style]) -> list[ImageLike | Style]:

@@ -10,9 +10,10 @@ import argparse
 from collections.abc import Sequence
 
 from .. import __version__
+from ..devices import is_out_of_memory
 from ..errors import AdaINError
 from . import evaluate, style, stylize, train, weights
-from .common import OUT_OF_MEMORY, HelpFormatter, is_out_of_memory, print_error
+from .common import OUT_OF_MEMORY, HelpFormatter, print_error
 
 _DESCRIPTION = """\
 Draw photos in the style of any artwork: arbitrary style transfer with Adaptive
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The library's way to refuse an argument.
         print_error(error)
         return 2
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         print_error(OUT_OF_MEMORY)

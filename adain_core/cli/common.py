@@ -10,7 +10,6 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any, TypeAlias
 
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -119,14 +118,6 @@ def read_mask(path: str) -> Tensor:
     red, green, blue = pixels[:3]
     luma: Tensor = 0.299 * red + 0.587 * green + 0.114 * blue  # Rec. 601
     return luma
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device or the CPU had not enough memory: torch tells only CUDA's by class."""
-    text = str(error).lower()
-    return isinstance(error, torch.cuda.OutOfMemoryError) or any(
-        sign in text for sign in ("out of memory", "allocate memory", "not enough memory")
-    )
 
 
 def print_error(message: object) -> None:

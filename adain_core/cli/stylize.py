@@ -15,11 +15,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..color import METHODS
+from ..devices import is_out_of_memory
 from ..errors import AdaINError, ImageFileError, StyleMismatchError
 from ..fusion import check_alpha, check_masks
 from ..images import check_output_suffix, list_images, read_image, write_image
 from ..model import AdaINModel
 from ..style import Style, normalized_weights, require_same_encoder
+from ..tiles import check_tile
 from .common import (
     OUT_OF_MEMORY,
     STYLE_SUFFIX,
@@ -28,7 +30,6 @@ from .common import (
     add_model_options,
     check_output_file,
     check_replaceable,
-    is_out_of_memory,
     load_model,
     print_error,
     print_json,
@@ -164,6 +165,13 @@ def add_parser(subparsers: Subparsers) -> None:
         help="the same for artworks; it sets the scale of strokes and texture: larger is coarser; "
         "0: as they are (default: 512, smaller ones as they are)",
     )
+    size.add_argument(
+        "--tile",
+        type=int,
+        metavar="N",
+        help="work in tiles of N pixels, 64 or more, so that pictures of any size fit into memory; "
+        "the result is the same (default: tiles that take about 1 GiB)",
+    )
     add_model_options(parser)
 
     files = parser.add_argument_group("files")
@@ -213,6 +221,7 @@ def _run(args: argparse.Namespace) -> int:
         preserve_color=args.preserve_color,
         content_residual=args.content_residual,
         content_size=args.content_size,
+        tile=args.tile,
         style_size=args.style_size,
     )
 
@@ -247,6 +256,7 @@ def _run(args: argparse.Namespace) -> int:
 def _check_arguments(args: argparse.Namespace) -> None:
     """Raise ``ValueError`` for what can be known before any file is read."""
     check_alpha(args.alpha)
+    check_tile(args.tile)
     if args.mask is None:
         if args.background is not None:
             raise ValueError("--background needs --mask; without masks the styles cover everything")
@@ -368,7 +378,7 @@ def _stylize_file(
         return _Result(str(content), error=str(error))
     except ValueError as error:
         return _Result(str(content), error=f"{content}: {error}")
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         return _Result(str(content), error=f"{content}: {OUT_OF_MEMORY}")

@@ -1,0 +1,109 @@
+"""Draws the pictures of the README with the shipped default model: ``python docs/pictures.py``.
+
+Run it again when the weights change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from adain_core import AdaINModel, read_image, write_image
+from adain_core.color import METHODS
+from adain_core.images import resize_shortest_side, to_tensor
+
+ROOT = Path(__file__).resolve().parent
+SAMPLES = ROOT.parent / "samples"
+GAP, LABEL = 6, 26
+
+
+def content(name: str, height: int = 240, width: int = 320) -> Tensor:
+    """A sample photo, cropped to the shape and size given."""
+    return _crop(read_image(SAMPLES / "content" / f"{name}.jpg").pixels, height, width)
+
+
+def style(name: str) -> Tensor:
+    """A sample artwork, whole."""
+    return read_image(SAMPLES / "style" / f"{name}.jpg").pixels
+
+
+def _crop(image: Tensor, height: int, width: int) -> Tensor:
+    size = max(
+        -(-min(image.shape[2:]) * height // image.shape[2]),
+        -(-min(image.shape[2:]) * width // image.shape[3]),
+    )
+    image = resize_shortest_side(image, size + 1)
+    top, left = (image.shape[2] - height) // 2, (image.shape[3] - width) // 2
+    return image[:, :, top : top + height, left : left + width]
+
+
+def labelled(image: Tensor, text: str) -> Tensor:
+    """The picture with a line of text under it."""
+    strip = Image.new("RGB", (image.shape[3], LABEL), "white")
+    font = ImageFont.load_default(size=14)
+    ImageDraw.Draw(strip).text((strip.width / 2, LABEL / 2), text, "black", font, anchor="mm")
+    return torch.cat([image.cpu(), to_tensor(strip)], dim=2)
+
+
+def write_rows(name: str, rows: Sequence[Sequence[Tensor]]) -> None:
+    """Write rows of pictures as ``images/<name>.jpg``."""
+    padded = [torch.cat([F.pad(c.cpu(), (0, GAP, 0, GAP), value=1.0) for c in r], 3) for r in rows]
+    picture = torch.cat(padded, 2)[:, :, :-GAP, :-GAP]
+    write_image(ROOT / "images" / f"{name}.jpg", picture, overwrite=True, quality=88)
+
+
+def main() -> None:
+    """Draw them all."""
+    model = AdaINModel.from_pretrained()
+    names = ["van-gogh-starry-night", "van-gogh-night-cafe", "mosaic", "engraving"]
+
+    top = [torch.ones(1, 3, 240, 320), *(_crop(style(name), 240, 320) for name in names)]
+    photos = [content(name) for name in ("castle", "astronaut", "red-panda")]
+    drawn = [[photo, *(model.stylize(photo, style(name)) for name in names)] for photo in photos]
+    write_rows("grid", [top, *drawn])
+
+    photo, painting = content("castle"), style("van-gogh-starry-night")
+    alphas = (0.0, 0.25, 0.5, 0.75, 1.0)
+    drawn_alphas = [
+        labelled(model.stylize(photo, painting, alpha=a, content_residual=True), f"alpha {a:g}")
+        for a in alphas
+    ]
+    write_rows("alpha", [drawn_alphas])
+
+    photo, pair = content("great-wall"), [style("van-gogh-langlois-bridge"), style("mosaic")]
+    shares = ((1, 0), (3, 1), (1, 1), (1, 3), (0, 1))
+    mixes = [
+        labelled(model.stylize(photo, pair, weights=w), f"weights {w[0]} {w[1]}") for w in shares
+    ]
+    write_rows("mix", [mixes])
+
+    photo = content("kingfisher")
+    ramp = torch.linspace(-2, 3, photo.shape[3]).clamp(0, 1).expand(photo.shape[2], -1)
+    pair = [style("van-gogh-cafe-terrace"), style("engraving")]
+    masked = [
+        labelled(photo, "photo"),
+        labelled((1 - ramp).expand(1, 3, -1, -1), "mask of the first style"),
+        labelled(model.stylize(photo, pair, masks=[1 - ramp, ramp]), "two styles, two masks"),
+        labelled(model.stylize(photo, pair[:1], masks=[1 - ramp]), "one style, rest untouched"),
+    ]
+    write_rows("masks", [masked])
+
+    photo, painting = content("coffee", 240, 280), style("van-gogh-asylum-hall")
+    kept = [
+        labelled(photo, "photo"),
+        labelled(model.stylize(photo, painting), "style's colours"),
+        *(
+            labelled(model.stylize(photo, painting, preserve_color=method), method)
+            for method in METHODS
+        ),
+    ]
+    write_rows("color", [kept])
+
+
+if __name__ == "__main__":
+    main()
