@@ -71,6 +71,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
 
     model = parser.add_argument_group("the model")
+    add(model, "--init", "init", "model file to start from", metavar="PATH")
     widths = model.add_mutually_exclusive_group()
     widths.add_argument(
         "--width",
@@ -145,6 +146,13 @@ def add_parser(subparsers: Any) -> None:
         "--identity-weight",
         "identity_weight",
         "weight of the pixel loss of the content at its own statistics",
+        type=float,
+    )
+    add(
+        losses,
+        "--imitation-weight",
+        "imitation_weight",
+        "weight, beside the paper's losses, of the pixel loss to the full-width model's picture",
         type=float,
     )
     add(

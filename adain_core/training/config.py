@@ -23,6 +23,7 @@ class TrainingConfig:
         encoder: the frozen VGG, the loss network: ``vgg_normalised.pth``, or a full-width
             ``.safetensors`` model, whose decoder is then the teacher of ``imitate_steps``.
         output: folder of the run: checkpoints, samples, logs, and at the end the model.
+        init: a model file to start from instead of random weights; empty: none.
         widths: channels of the four blocks. At the paper's widths the encoder is the frozen VGG
             and the decoder alone is trained; at others both are trained, end to end.
         normalization: see :class:`~adain_core.networks.Architecture`.
@@ -40,6 +41,9 @@ class TrainingConfig:
         content_weight: weight of the content loss, 1 in the paper.
         identity_weight: weight of the pixel loss of the content reconstructed at its own
             statistics; 0 in the paper.
+        imitation_weight: weight, in the perceptual stage, of the pixel loss to the full-width
+            model's picture; an anchor for slim models, which otherwise let the content go before
+            the style is learned (at λ = 10). Pairs are then fixed for a pool.
         random_alpha: draw alpha from 0..1 for each pair instead of 1, so that a slim model's
             mixtures of content and style are trained too.
         image_size: shortest side in pixels that images are resized to before the crop, smallest
@@ -65,6 +69,7 @@ class TrainingConfig:
     style: str
     encoder: str
     output: str
+    init: str = ""
     widths: tuple[int, int, int, int] = VGG19_WIDTHS
     normalization: Normalization = "none"
     fusion: Fusion = "adain"
@@ -78,6 +83,7 @@ class TrainingConfig:
     style_weight: float = 10.0
     content_weight: float = 1.0
     identity_weight: float = 0.0
+    imitation_weight: float = 0.0
     random_alpha: bool = False
     image_size: tuple[int, int] = (512, 512)
     crop: int = 256
@@ -107,9 +113,15 @@ class TrainingConfig:
             "reuse must be 1 or more": self.reuse >= 1,
             "learning_rate must be above 0": self.learning_rate > 0,
             "weights must be 0 or more": min(
-                self.style_weight, self.content_weight, self.identity_weight
+                self.style_weight,
+                self.content_weight,
+                self.identity_weight,
+                self.imitation_weight,
             )
             >= 0,
+            "random_alpha and imitation_weight exclude each other (the teacher draws at 1)": not (
+                self.random_alpha and self.imitation_weight
+            ),
             "crop must be a multiple of 8, at least 16": self.crop >= 16 and self.crop % 8 == 0,
             "image_size must be the smallest and the largest side, from crop on": self.crop
             <= smallest
@@ -136,6 +148,11 @@ class TrainingConfig:
     def trains_decoder_only(self) -> bool:
         """Whether the encoder is the frozen VGG itself."""
         return self.widths == VGG19_WIDTHS
+
+    @property
+    def imitates(self) -> bool:
+        """Whether a teacher's pictures are needed."""
+        return self.imitate_steps > 0 or self.imitation_weight > 0
 
     @property
     def pool_steps(self) -> int:

@@ -105,7 +105,7 @@ class PoolReader:
         style_statistics = level_statistics(style_levels)
         features, nothing = content_levels[-1].float(), content.new_empty(0)
         teacher = nothing
-        if "imitate" in stages and self.teacher is not None:
+        if self.teacher is not None and ("imitate" in stages or self.config.imitation_weight > 0):
             target = adaptive_instance_norm(features, *style_statistics[-1])
             teacher = self.teacher(target).float().clamp(0, 1)
         return Pool(

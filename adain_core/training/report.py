@@ -78,7 +78,7 @@ def training_summary(
 ) -> dict[str, Any]:
     """What the model file says of its training; folders by name only, never by path."""
     settings = config.to_dict()
-    for folder in ("content", "style", "encoder", "output"):
+    for folder in ("content", "style", "encoder", "init", "output"):
         settings[folder] = Path(settings[folder]).name
     return {"settings": settings, "images": dict(counts), "torch": torch.__version__, **facts}
 

@@ -28,7 +28,7 @@ from ..errors import AdaINError
 from ..files import replace_atomically
 from ..functional import adaptive_instance_norm, channel_statistics, fuse
 from ..networks import VGG19_WIDTHS, Decoder, Encoder
-from ..weights import ModelInfo, save_model
+from ..weights import ModelInfo, load_model, save_model
 from .config import Stage, TrainingConfig
 from .data import crop_batches, seeded
 from .losses import Statistics, content_loss, style_loss
@@ -44,6 +44,7 @@ CHANGEABLE = {
     "content",
     "style",
     "encoder",
+    "init",
     "output",
     "steps",
     "workers",
@@ -129,7 +130,7 @@ class Trainer:
         self.progress = progress and self.main
         device = self.accelerator.device
         self.vgg, teacher = read_loss_network(config.encoder)
-        if config.imitate_steps and teacher is None:
+        if config.imitates and teacher is None:
             raise TrainingError(
                 "imitation needs a teacher: give --encoder a full-width .safetensors model "
                 "('adain weights convert' makes one)"
@@ -148,6 +149,8 @@ class Trainer:
         )
         torch.manual_seed(config.seed)
         student = Student(config, self.vgg)
+        if config.init:
+            _load_start(config, student)
         _move(student, device)
         optimizer = torch.optim.Adam(
             [p for p in student.parameters() if p.requires_grad], lr=config.learning_rate
@@ -261,6 +264,9 @@ class Trainer:
         if reconstruct:
             difference = F.mse_loss(reconstruction.float(), content)
             losses["identity"] = config.identity_weight * difference
+        if config.imitation_weight > 0:
+            difference = F.mse_loss(output.float(), pool.teacher[contents])
+            losses["imitation"] = config.imitation_weight * difference
         return losses
 
     def _perceptual_losses(
@@ -292,7 +298,7 @@ class Trainer:
             torch.randperm(size, generator=seeded(config.seed, pool_number, lap, self._rank, kind))
             for kind in (0, 1)
         )
-        if config.stage(self.step) == "imitate":
+        if config.stage(self.step) == "imitate" or config.imitation_weight > 0:
             styles = contents  # the teacher's pictures are of content i in style i
         device = self.accelerator.device
         return contents[part].to(device), styles[part].to(device)
@@ -509,6 +515,18 @@ def _accelerator(config: TrainingConfig) -> Any:
     # The projection has no gradient after the distillation.
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(mixed_precision=config.precision, kwargs_handlers=[unused])
+
+
+def _load_start(config: TrainingConfig, student: Student) -> None:
+    info, encoder, decoder = load_model(config.init)
+    if info.architecture != config.architecture:
+        raise TrainingError(
+            f"{config.init}: its architecture {info.architecture} is not the run's "
+            f"{config.architecture}"
+        )
+    if not config.trains_decoder_only:
+        student.encoder.load_state_dict(encoder.state_dict())
+    student.decoder.load_state_dict(decoder.state_dict())
 
 
 def _move(network: nn.Module, device: torch.device) -> None:
