@@ -44,7 +44,7 @@ def resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype
     Args:
         dtype: ``"auto"``, ``"fp32"``, ``"bf16"``, ``"fp16"`` or torch's own names or dtypes.
             ``"auto"`` is float16 on CUDA, else float32: half precision is fast on a CPU only with
-            AVX-512 or AMX, and was 7 to 100 times slower than float32 on one with AVX2.
+            AVX-512 or AMX; convolutions were 7 to 128 times slower than float32 on one with AVX2.
         device: where it will run.
 
     Raises:
