@@ -371,7 +371,7 @@ def _recolor(style: Tensor, content: Tensor, method: str | None) -> Tensor:
         return style
     reference, size = content[:, :3], (style.shape[2], style.shape[3])
     pixels = content.shape[2] * content.shape[3] / (size[0] * size[1])
-    if not 1 / 3 <= pixels <= 3:
+    if not 1 / 2 <= pixels <= 2:
         # The official CORAL scales contrast by the square root of this ratio: 7 times for a
         # photo of 12 megapixels. Colour statistics do not mind the other aspect.
         reference = F.interpolate(reference, size, mode="bilinear", antialias=True)

@@ -7,7 +7,7 @@ width is the same code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -122,20 +122,23 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Feature map at relu4_1."""
-        return self.levels(images)[-1]
+        return self._run(images, keep=lambda _: None)
 
     def levels(self, images: Tensor) -> list[Tensor]:
         """Feature maps at relu1_1, relu2_1, relu3_1 and relu4_1, the levels of the style loss."""
         levels: list[Tensor] = []
-        features = images
+        self._run(images, keep=levels.append)
+        return levels
+
+    def _run(self, features: Tensor, keep: Callable[[Tensor], None]) -> Tensor:
         for name, convolution in self.named_children():
             starts_block = name.endswith("_1")
-            if starts_block and levels:
+            if starts_block and name != "conv1_1":
                 features = F.max_pool2d(features, kernel_size=2, ceil_mode=True)
             features = F.relu(convolution(features))
             if starts_block:
-                levels.append(features)
-        return levels
+                keep(features)
+        return features
 
 
 class Decoder(nn.Module):

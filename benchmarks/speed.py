@@ -183,7 +183,7 @@ def main() -> None:
     torch.manual_seed(0)
     try:
         device = resolve_device(arguments.device)
-        # Half precision on a CPU without AVX-512 or AMX is up to 100 times slower than float32.
+        # Half precision on a CPU without AVX-512 or AMX is up to 128 times slower than float32.
         dtypes = arguments.dtypes or (["fp32"] if device.type == "cpu" else ["fp32", "fp16"])
         if device.type == "cuda":
             # cuDNN convolves float32 in TF32 by default; the product must do likewise.

@@ -1,27 +1,15 @@
-"""Fixtures of the library's tests: small models, pictures, tolerances, the shared folder."""
+"""Fixtures of the library's tests: a loaded model, the shared folder."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
-from hypothesis import settings
-from torch import Tensor, nn
 
-from adain_core import AdaINModel, Architecture, adain
-from adain_core.networks import Decoder, Encoder
-from adain_core.weights import ModelInfo, save_model
-
-# Time says nothing on a busy machine.
-settings.register_profile("adain", deadline=None)
-settings.load_profile("adain")
-# Pictures here are tiny: more threads wait for each other, on a busy machine five times as long.
-torch.set_num_threads(1)
+from adain_core import AdaINModel
 
 
 def _let_torchvision_import() -> torch.library.Library | None:
@@ -51,80 +39,10 @@ def _let_torchvision_import() -> torch.library.Library | None:
 _TORCHVISION_OPERATORS = _let_torchvision_import()
 
 
-def build_model(architecture: Architecture | None = None, seed: int = 0) -> AdaINModel:
-    """A model with seeded random weights whose pictures vary and mostly lie within 0..1."""
-    architecture = architecture or Architecture(widths=(4, 6, 8, 10))
-    generator = torch.Generator().manual_seed(seed)
-    encoder, decoder = Encoder(architecture), Decoder(architecture)
-    for module in (*encoder.modules(), *decoder.modules()):
-        if isinstance(module, nn.Conv2d):
-            # torch's default initialization would let the signal fade over 18 layers.
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-            nn.init.uniform_(module.bias, -0.05, 0.05, generator=generator)
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.1, 0.1, generator=generator)
-            nn.init.uniform_(module.running_var, 0.5, 2, generator=generator)
-    model = AdaINModel(
-        encoder, decoder, ModelInfo(architecture, "MIT", "random numbers", {"seed": seed}), "tiny"
-    )
-    style = model.encode_style(smooth_picture(64, 64, seed=seed + 1))
-    pictures = decoder(adain(model.encode(smooth_picture(64, 64, seed=seed)), style).tensor)
-    last = decoder.get_submodule("conv1_1")
-    scale = 0.2 / pictures.std(dim=(0, 2, 3)).clamp_min(1e-3)
-    last.weight *= scale[:, None, None, None]
-    last.bias.copy_(0.5 + scale * (last.bias - pictures.mean(dim=(0, 2, 3))))
-    return model
-
-
-def smooth_picture(
-    height: int, width: int, batch: int = 1, channels: int = 3, seed: int = 0
-) -> Tensor:
-    """Smooth colours with fine noise in 0..1, ``(batch, channels, height, width)``."""
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(batch, channels, 5, 5, generator=generator)
-    smooth = F.interpolate(coarse, (height, width), mode="bicubic")
-    fine = torch.rand(batch, channels, height, width, generator=generator)
-    return (0.85 * smooth + 0.15 * fine).clamp(0, 1)
-
-
-@pytest.fixture(scope="session")
-def make_model() -> Callable[..., AdaINModel]:
-    """``make_model(architecture, seed)``; without arguments widths (4, 6, 8, 10)."""
-    return build_model
-
-
-@pytest.fixture(scope="session")
-def picture() -> Callable[..., Tensor]:
-    """``picture(height, width, batch, channels, seed)``: a seeded picture in 0..1."""
-    return smooth_picture
-
-
-@pytest.fixture(scope="session")
-def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a model with widths (4, 6, 8, 10)."""
-    path = tmp_path_factory.mktemp("models") / "tiny.safetensors"
-    model = build_model()
-    save_model(path, model.info, model.encoder, model.decoder)
-    return path
-
-
 @pytest.fixture(scope="session")
 def tiny(tiny_path: Path) -> AdaINModel:
     """The model of ``tiny_path``: float32, on the CPU. Do not change it."""
     return AdaINModel.from_pretrained(tiny_path, device="cpu", dtype="fp32")
-
-
-@pytest.fixture(scope="session")
-def tolerance() -> dict[torch.dtype, dict[str, float]]:
-    """Tolerances of ``torch.testing.assert_close`` by the dtype that a model ran in.
-
-    Rounding of 18 layers and of AdaIN between them, for values around 1.
-    """
-    return {
-        torch.float32: {"rtol": 1e-5, "atol": 1e-5},
-        torch.float16: {"rtol": 1e-2, "atol": 1e-2},
-        torch.bfloat16: {"rtol": 8e-2, "atol": 8e-2},
-    }
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adain_core.masks import as_mask, pool_to_features, region_weights, resize_mask
+from adain_core.masks import as_mask, feather_mask, pool_to_features, region_weights, resize_mask
 
 NAN = float("nan")
 
@@ -136,3 +136,62 @@ def test_pooling_does_not_shift_a_mask_that_ends_within_a_feature() -> None:
     assert pool_to_features(weights, (1, 3)).tolist() == [[[[0, 1, 1]]]]
     weights[..., 16] = 0.5
     assert pool_to_features(weights, (1, 3)).tolist() == [[[[0, 1, 0.5]]]]
+
+
+def half_plane(width: int = 21) -> torch.Tensor:
+    mask = torch.zeros(1, 1, 12, width)
+    mask[..., width // 2 :] = 1
+    return mask
+
+
+@pytest.mark.parametrize("radius", [1, 4, 9])
+def test_feathered_edge(radius: int) -> None:
+    """Fades over the radius to both sides, rises steadily, and is even about its middle."""
+    mask = feather_mask(half_plane(), radius)
+    row = mask[0, 0, 0]
+    assert torch.equal(mask, row.expand_as(mask))
+    assert (row[: 10 - radius] == 0).all()
+    torch.testing.assert_close(row[10 + radius :], torch.ones(11 - radius))
+    assert (row[10 - radius : 10 + radius].diff() > 0).all()
+    # The edge lies between pixels 9 and 10.
+    torch.testing.assert_close(
+        row[10 - radius : 10] + row[10 : 10 + radius].flip(0), torch.ones(radius)
+    )
+
+
+def test_feather_is_a_gaussian() -> None:
+    """One step of the edge is the kernel: σ is half the radius."""
+    step = feather_mask(half_plane(41), 8)[0, 0, 0].diff()[12:27]
+    distance = torch.arange(-7.0, 8.0)
+    expected = torch.exp(-(distance**2) / (2 * 4**2))
+    torch.testing.assert_close(step / step[7], expected)
+
+
+def test_feather_in_both_directions() -> None:
+    mask = half_plane()
+    turned = feather_mask(mask.mT, 3).mT
+    torch.testing.assert_close(turned, feather_mask(mask, 3))
+    point = torch.zeros(2, 1, 9, 9)
+    point[0, 0, 4, 4] = 1
+    soft = feather_mask(point, 2)
+    torch.testing.assert_close(soft[0].sum(), torch.tensor(1.0))
+    torch.testing.assert_close(soft[0, 0, 4, 2], soft[0, 0, 2, 4])
+    assert not soft[1].any()
+
+
+@given(st.integers(0, 12), st.integers(0, 1000))
+def test_feather_keeps_the_complement(radius: int, seed: int) -> None:
+    mask = random_mask(2, 1, 5, 7, seed=seed)
+    torch.testing.assert_close(feather_mask(1 - mask, radius), 1 - feather_mask(mask, radius))
+
+
+def test_feather_at_the_border() -> None:
+    """A mask goes on beyond the border as it ends there: what covers everything still does."""
+    torch.testing.assert_close(feather_mask(torch.ones(1, 1, 3, 4), 50), torch.ones(1, 1, 3, 4))
+
+
+def test_no_feather() -> None:
+    mask = random_mask(1, 1, 4, 5)
+    assert feather_mask(mask, 0) is mask
+    with pytest.raises(ValueError, match="feather must be 0 pixels or more, got -1"):
+        feather_mask(mask, -1)

@@ -1,0 +1,47 @@
+"""The nodes, by the ids that workflows hold. An id that has landed is never renamed."""
+
+from __future__ import annotations
+
+from . import host
+from .blend import AdaINBlend
+from .color import AdaINColorPreserve
+from .decode import AdaINDecode
+from .encode import AdaINEncodeContent, AdaINEncodeStyle
+from .loading import MODEL_FOLDER, AdaINModelLoader
+from .masked import AdaINMasked
+from .samples import AdaINSampleImage
+from .styles import STYLE_FOLDER, AdaINLoadStyle, AdaINSaveStyle
+from .stylize import AdaINStylize
+
+host.register_folder(MODEL_FOLDER)
+host.register_folder(STYLE_FOLDER)
+
+NODE_CLASS_MAPPINGS = {
+    "AdaINModelLoader": AdaINModelLoader,
+    "AdaINStylize": AdaINStylize,
+    "AdaINEncodeContent": AdaINEncodeContent,
+    "AdaINEncodeStyle": AdaINEncodeStyle,
+    "AdaINBlend": AdaINBlend,
+    "AdaINMasked": AdaINMasked,
+    "AdaINDecode": AdaINDecode,
+    "AdaINColorPreserve": AdaINColorPreserve,
+    "AdaINSaveStyle": AdaINSaveStyle,
+    "AdaINLoadStyle": AdaINLoadStyle,
+    "AdaINSampleImage": AdaINSampleImage,
+}
+
+NODE_DISPLAY_NAME_MAPPINGS = {
+    "AdaINModelLoader": "Load AdaIN Model",
+    "AdaINStylize": "AdaIN Stylize",
+    "AdaINEncodeContent": "AdaIN Encode Content",
+    "AdaINEncodeStyle": "AdaIN Encode Style",
+    "AdaINBlend": "AdaIN Blend",
+    "AdaINMasked": "Masked AdaIN",
+    "AdaINDecode": "AdaIN Decode",
+    "AdaINColorPreserve": "AdaIN Color Preserve",
+    "AdaINSaveStyle": "Save AdaIN Style",
+    "AdaINLoadStyle": "Load AdaIN Style",
+    "AdaINSampleImage": "Load AdaIN Sample Image",
+}
+
+__all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]

@@ -1,0 +1,72 @@
+"""AdaIN Blend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..adain_core import Features, Style, adain
+from .images import join_features, take_features
+from .inputs import ALPHA, CATEGORY, FEATURES, WEIGHT
+
+
+class AdaINBlend:
+    """Up to four styles, mixed, over the whole picture."""
+
+    CATEGORY = CATEGORY
+    DESCRIPTION = (
+        "Gives encoded pictures a style, or a mix of up to four. For more styles chain these "
+        "nodes: connect the mixed style to the next one's style_1."
+    )
+    SEARCH_ALIASES = ("style transfer", "adain apply", "mix styles", "interpolate styles", "blend")
+    RETURN_TYPES = ("ADAIN_FEATURES", "ADAIN_STYLE")
+    RETURN_NAMES = ("features", "style")
+    OUTPUT_TOOLTIPS = (
+        "The pictures in the style, for AdaIN Decode.",
+        "The mix of the styles, without alpha, for another AdaIN Blend or for saving.",
+    )
+    FUNCTION = "blend"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        optional: dict[str, Any] = {}
+        for number in (2, 3, 4):
+            tooltip = "Another style to mix in."
+            optional[f"style_{number}"] = ("ADAIN_STYLE", {"tooltip": tooltip})
+            optional[f"weight_{number}"] = WEIGHT
+        return {
+            "required": {
+                "features": FEATURES,
+                "style_1": (
+                    "ADAIN_STYLE",
+                    {"tooltip": "The style, from AdaIN Encode Style or Load AdaIN Style."},
+                ),
+                "alpha": ALPHA,
+                "weight_1": WEIGHT,
+            },
+            "optional": optional,
+        }
+
+    def blend(
+        self,
+        features: Features,
+        style_1: Style,
+        alpha: float,
+        weight_1: float,
+        style_2: Style | None = None,
+        weight_2: float = 1.0,
+        style_3: Style | None = None,
+        weight_3: float = 1.0,
+        style_4: Style | None = None,
+        weight_4: float = 1.0,
+    ) -> tuple[Features, Style]:
+        """Run the node."""
+        places = zip(
+            (style_1, style_2, style_3, style_4),
+            (weight_1, weight_2, weight_3, weight_4),
+            strict=True,
+        )
+        connected = [(style, weight) for style, weight in places if style is not None]
+        style = Style.mix(*zip(*connected, strict=True))
+        count = len(features.tensor)
+        blended = (adain(take_features(features, number), style, alpha) for number in range(count))
+        return (join_features(blended, count), style)

@@ -1,0 +1,96 @@
+"""AdaIN Color Preserve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..adain_core.color import METHODS, transfer_color
+from . import host
+from .images import common_count, from_image, take, to_image
+from .inputs import CATEGORY
+
+METHOD_TOOLTIP = (
+    "coral: match how the colours correlate, as the paper's authors do. histogram: match the "
+    "histogram of each channel. luminance: keep the brightness, take the colours pixel by pixel "
+    "(for results after decoding). mean_std: match mean and contrast of each channel. cholesky: "
+    "match mean and covariance."
+)
+
+
+class AdaINColorPreserve:
+    """One picture in the colours of another."""
+
+    CATEGORY = CATEGORY
+    DESCRIPTION = (
+        "Gives a picture the colours of another one. To keep a photo's colours: recolour the style "
+        "picture to the photo before encoding it, or the decoded result to the photo with the "
+        "method luminance."
+    )
+    SEARCH_ALIASES = ("color transfer", "color match", "coral", "histogram matching", "preserve")
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("image",)
+    OUTPUT_TOOLTIPS = ("The recoloured pictures.",)
+    FUNCTION = "recolor"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "image": (
+                    "IMAGE",
+                    {"tooltip": "The picture to recolour: a style picture, or a decoded result."},
+                ),
+                "color_reference": (
+                    "IMAGE",
+                    {
+                        "tooltip": "The picture whose colours it gets, usually the content. It is "
+                        "resized to the image's size first."
+                    },
+                ),
+                "method": (list(METHODS), {"default": "coral", "tooltip": METHOD_TOOLTIP}),
+                "strength": (
+                    "FLOAT",
+                    {
+                        "default": 1.0,
+                        "min": 0.0,
+                        "max": 1.0,
+                        "step": 0.01,
+                        "display": "slider",
+                        "tooltip": "0 keeps the image's own colours, 1 gives the reference's.",
+                    },
+                ),
+            }
+        }
+
+    def recolor(
+        self, image: Tensor, color_reference: Tensor, method: str, strength: float
+    ) -> tuple[Tensor]:
+        """Run the node."""
+        pictures = from_image(image, "image")
+        references = from_image(color_reference, "color_reference")
+        count = common_count({"image": len(pictures), "color_reference": len(references)})
+        recolored = (
+            _recolor(take(pictures, number), take(references, number), method, strength)
+            for number in range(count)
+        )
+        return (to_image(recolored, count),)
+
+
+def _recolor(picture: Tensor, reference: Tensor, method: str, strength: float) -> Tensor:
+    """One picture, its alpha channel kept; grey becomes RGB."""
+    device = host.compute_device()
+    picture, reference = _rgb(picture).to(device), _rgb(reference)[:, :3].to(device)
+    size = picture.shape[2:]
+    if reference.shape[2:] != size:
+        # luminance needs pixel beside pixel, and coral scales contrast by the ratio of the sizes.
+        reference = F.interpolate(reference, size, mode="bilinear", antialias=True)
+    recolored = transfer_color(picture[:, :3], reference, method, strength)
+    return torch.cat([recolored, picture[:, 3:]], dim=1)
+
+
+def _rgb(picture: Tensor) -> Tensor:
+    return picture.expand(-1, 3, -1, -1) if picture.shape[1] == 1 else picture

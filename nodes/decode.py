@@ -1,0 +1,35 @@
+"""AdaIN Decode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from ..adain_core import Features
+from . import host
+from .images import take_features, to_image
+from .inputs import CATEGORY, FEATURES, MODEL
+
+
+class AdaINDecode:
+    """Features to pictures."""
+
+    CATEGORY = CATEGORY
+    DESCRIPTION = "Draws the pictures that encoded features stand for, at exactly their own size."
+    SEARCH_ALIASES = ("style transfer", "adain image", "features to image")
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("image",)
+    OUTPUT_TOOLTIPS = ("The pictures, of the size of the content.",)
+    FUNCTION = "decode"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"model": MODEL, "features": FEATURES}}
+
+    def decode(self, model: host.ManagedModel, features: Features) -> tuple[Tensor]:
+        """Run the node."""
+        network = model.load(*features.size)
+        count = len(features.tensor)
+        pictures = (network.decode(take_features(features, number)) for number in range(count))
+        return (to_image(pictures, count),)

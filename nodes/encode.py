@@ -1,0 +1,110 @@
+"""AdaIN Encode Content and AdaIN Encode Style."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from ..adain_core import Features, Style
+from ..adain_core.images import resize_shortest_side
+from . import host
+from .images import common_count, from_image, from_mask, is_no_mask, join_features, take
+from .inputs import CATEGORY, MODEL, STYLE_SIZE
+
+
+class AdaINEncodeContent:
+    """Pictures to features."""
+
+    CATEGORY = CATEGORY
+    DESCRIPTION = (
+        "Encodes the picture that is to be drawn in a style. Encode once, then try styles with "
+        "AdaIN Blend or Masked AdaIN and see them with AdaIN Decode."
+    )
+    SEARCH_ALIASES = ("style transfer", "adain content", "encode photo", "vgg features")
+    RETURN_TYPES = ("ADAIN_FEATURES",)
+    RETURN_NAMES = ("features",)
+    OUTPUT_TOOLTIPS = ("The encoded pictures, for AdaIN Blend, Masked AdaIN or AdaIN Decode.",)
+    FUNCTION = "encode"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "model": MODEL,
+                "image": (
+                    "IMAGE",
+                    {"tooltip": "The picture, or a batch: photos, video frames. Any size."},
+                ),
+            }
+        }
+
+    def encode(self, model: host.ManagedModel, image: Tensor) -> tuple[Features]:
+        """Run the node."""
+        pictures = from_image(image, "image")
+        network = model.load(*pictures.shape[2:])
+        encoded = (network.encode(picture[None]) for picture in pictures)
+        return (join_features(encoded, len(pictures)),)
+
+
+class AdaINEncodeStyle:
+    """Artworks to a style."""
+
+    CATEGORY = CATEGORY
+    DESCRIPTION = (
+        "Takes the style out of an artwork: two small lists of numbers that AdaIN Blend and Masked "
+        "AdaIN give to a content, and that can be saved and mixed. Transparent pixels do not count."
+    )
+    SEARCH_ALIASES = ("style transfer", "adain style", "encode artwork", "reference style")
+    RETURN_TYPES = ("ADAIN_STYLE",)
+    RETURN_NAMES = ("style",)
+    OUTPUT_TOOLTIPS = ("The style, for AdaIN Blend, Masked AdaIN, AdaIN Stylize or saving.",)
+    FUNCTION = "encode"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "model": MODEL,
+                "image": (
+                    "IMAGE",
+                    {"tooltip": "The artwork. A batch is averaged into one style."},
+                ),
+                "style_size": STYLE_SIZE,
+            },
+            "optional": {
+                "mask": (
+                    "MASK",
+                    {
+                        "tooltip": "Which part of the artwork counts: white does, black does not. "
+                        "The empty mask that Load Image gives for a picture without transparency "
+                        "means all of it."
+                    },
+                ),
+            },
+        }
+
+    def encode(
+        self, model: host.ManagedModel, image: Tensor, style_size: int, mask: Tensor | None = None
+    ) -> tuple[Style]:
+        """Run the node."""
+        return (encode_style(model, from_image(image, "image"), style_size, mask),)
+
+
+def encode_style(
+    model: host.ManagedModel, pictures: Tensor, size: int, mask: Tensor | None = None
+) -> Style:
+    """One style of all pictures ``(B, C, H, W)``, each resized to ``size``."""
+    masks = None if is_no_mask(mask) else from_mask(mask, "mask")
+    counts = {"image": len(pictures)} | ({} if masks is None else {"mask": len(masks)})
+    count = common_count(counts)
+    progress = host.progress_bar(count)
+    styles = []
+    for number in range(count):
+        picture = take(pictures, number)
+        picture = resize_shortest_side(picture, size) if size else picture
+        network = model.load(*picture.shape[2:])
+        part = None if masks is None else take(masks, number)
+        styles.append(network.encode_style(picture, mask=part, size=0))
+        progress.update(1)
+    return Style.mix(styles)

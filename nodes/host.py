@@ -1,0 +1,173 @@
+"""ComfyUI: devices, memory, progress and folders. The one module that touches its modules.
+
+Outside ComfyUI, in tests and scripts, every function here has a plain stand-in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..adain_core import AdaINModel
+from ..adain_core.devices import DTYPES, resolve_device, resolve_dtype
+from ..adain_core.tiles import automatic_tile
+from ..adain_core.weights import cache_folder
+
+try:
+    import folder_paths
+except ModuleNotFoundError:
+    HOSTED = False
+else:
+    HOSTED = True
+    import comfy.model_management as management
+    from comfy.model_patcher import ModelPatcher
+    from comfy.utils import ProgressBar as HostProgressBar
+
+# The only kind of file the pack reads: it cannot run code.
+EXTENSION = ".safetensors"
+# Maps of the first block's width that live at once in its convolution: its input, that input
+# padded, its output, relu's output, and relu1_1, which the encoder keeps.
+_LIVE_MAPS = 5
+
+
+# --- devices and memory -----------------------------------------------------------------------
+
+
+def compute_device() -> torch.device:
+    """Where models run."""
+    return management.get_torch_device() if HOSTED else resolve_device("auto")
+
+
+def output_device() -> torch.device:
+    """Where results wait for the next node."""
+    return management.intermediate_device() if HOSTED else torch.device("cpu")
+
+
+def choose_dtype(name: str) -> torch.dtype:
+    """The dtype behind a combo's ``auto``, ``fp32``, ``bf16`` or ``fp16``."""
+    device = compute_device()
+    if name != "auto" or not HOSTED:
+        return resolve_dtype(name, device)
+    if management.should_use_fp16(device):
+        return DTYPES["fp16"]
+    return DTYPES["bf16"] if management.should_use_bf16(device) else DTYPES["fp32"]
+
+
+class _Wrapped(nn.ModuleList):
+    """A module around an AdaINModel, which takes the attributes that the patcher sets."""
+
+
+class ManagedModel:
+    """What travels as ADAIN_MODEL: a model that the host moves between its devices.
+
+    Args:
+        model: the model, on the CPU.
+    """
+
+    def __init__(self, model: AdaINModel) -> None:
+        self.model = model
+        if HOSTED:
+            # The patcher sets ``device`` on what it wraps; on AdaINModel that is a property.
+            self._patcher = ModelPatcher(
+                _Wrapped([model]),
+                load_device=management.get_torch_device(),
+                offload_device=management.unet_offload_device(),
+            )
+
+    def __repr__(self) -> str:
+        # Short: the host prints its nodes' inputs.
+        return f"ManagedModel({self.model!r})"
+
+    def load(self, height: int, width: int) -> AdaINModel:
+        """Bring the model to the compute device, with memory to spare for one picture.
+
+        Args:
+            height: of the picture, pixels.
+            width: of the picture, pixels.
+        """
+        device = compute_device()
+        if HOSTED:
+            required = memory_required(self.model, height, width)
+            management.load_models_gpu(
+                [self._patcher], memory_required=required, force_full_load=True
+            )
+        # With --novram the host leaves all weights behind and expects layers that fetch their
+        # own; these few MB simply come along.
+        return self.model.to(device)
+
+
+def memory_required(model: AdaINModel, height: int, width: int) -> int:
+    """Estimate of the bytes that encoding and decoding a picture take besides the weights."""
+    widths = model.info.architecture.widths
+    tile = automatic_tile(widths[0], model.dtype)
+    itemsize = torch.empty(0, dtype=model.dtype).element_size()
+    activations = _LIVE_MAPS * widths[0] * itemsize * min(height * width, tile * tile)
+    # RGB in and out and the features before and after AdaIN, float32; 64 pixels a feature.
+    return activations + height * width * (2 * 3 * 4 + 2 * 4 * widths[3] // 64)
+
+
+# --- progress ---------------------------------------------------------------------------------
+
+
+class _SilentProgress:
+    def __init__(self, total: int) -> None:
+        self.total = total
+
+    def update(self, value: int) -> None:
+        """Do nothing."""
+
+
+def progress_bar(total: int) -> Any:
+    """A progress bar on the node that runs; its ``update(steps)`` is where Cancel takes effect."""
+    return HostProgressBar(total) if HOSTED else _SilentProgress(total)
+
+
+# --- folders and files ------------------------------------------------------------------------
+
+
+def register_folder(name: str) -> None:
+    """Make ``models/<name>`` a model folder of the host's, for safetensors files.
+
+    Folders that the user's extra_model_paths.yaml gave to that name stay, and stay first.
+    """
+    if not HOSTED:
+        return
+    folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / name))
+    paths, extensions = folder_paths.folder_names_and_paths[name]
+    # A folder added without extensions, as this one and the yaml's are, lists every file.
+    folder_paths.folder_names_and_paths[name] = (paths, {*extensions, EXTENSION})
+
+
+def folders(name: str) -> list[Path]:
+    """Where files of a model folder are looked for; new ones go to the first."""
+    if HOSTED:
+        return [Path(path) for path in folder_paths.get_folder_paths(name)]
+    return [cache_folder() / name]
+
+
+def list_files(name: str) -> list[str]:
+    """The safetensors files of a model folder, relative to it."""
+    if HOSTED:
+        files = folder_paths.get_filename_list(name)
+    else:
+        found = (folder for folder in folders(name) if folder.is_dir())
+        files = sorted(file.name for folder in found for file in folder.iterdir())
+    return [file for file in files if file.lower().endswith(EXTENSION)]
+
+
+def find_file(name: str, file: str) -> Path | None:
+    """The path of a file that :func:`list_files` lists, else ``None``."""
+    if file not in list_files(name):
+        return None
+    return next((path / file for path in folders(name) if (path / file).is_file()), None)
+
+
+def file_hash(path: Path | None) -> str:
+    """SHA-256 of a file's content; empty where there is none."""
+    if path is None or not path.is_file():
+        return ""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

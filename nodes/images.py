@@ -1,0 +1,127 @@
+"""The host's IMAGE ``(B, H, W, C)`` and MASK ``(B, H, W)``, and the library's ``(B, C, H, W)``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..adain_core import Features
+from ..adain_core.images import to_tensor
+from ..adain_core.masks import as_mask
+from . import host
+
+# What Load Image gives as the mask of a picture without transparency: zeros of this size.
+_NO_MASK_SIZE = (64, 64)
+
+
+def from_image(image: Tensor, name: str) -> Tensor:
+    """An input IMAGE as ``(B, C, H, W)``, without a copy.
+
+    Args:
+        image: the input.
+        name: of the input, for messages.
+
+    Raises:
+        ValueError: not an IMAGE, NaN, or values that are not in 0..1.
+    """
+    shape = tuple(image.shape)
+    if image.ndim != 4 or shape[-1] not in (1, 3, 4) or 0 in shape:
+        raise ValueError(
+            f"{name}: expected an IMAGE of shape (batch, height, width, 3), got {shape}; "
+            f"look at the node that is connected to {name}"
+        )
+    pictures = image.movedim(-1, 1)
+    # All of them before any work starts, and one by one: the number goes into the message.
+    for number, picture in enumerate(pictures, start=1):
+        try:
+            to_tensor(picture)
+        except ValueError as error:
+            which = f"picture {number} of {len(pictures)}: " if len(pictures) > 1 else ""
+            raise ValueError(
+                f"{name}: {which}{error}; look at the node that is connected to {name} (a model "
+                "or VAE in half precision is a common cause of NaN)"
+            ) from None
+    return pictures
+
+
+def to_image(pictures: Iterable[Tensor], count: int) -> Tensor:
+    """Join pictures as an IMAGE on the host's device, one step of progress for each.
+
+    Args:
+        pictures: ``(1, C, H, W)`` each, made while they are asked for.
+        count: how many there will be.
+    """
+    progress = host.progress_bar(count)
+    image = torch.empty(0)
+    for number, picture in enumerate(pictures):
+        if number == 0:
+            # Made once: joining at the end would hold a long video in memory twice.
+            shape = (count, *picture.shape[2:], picture.shape[1])
+            image = torch.empty(shape, device=host.output_device())
+        image[number] = picture[0].movedim(0, -1)
+        progress.update(1)
+    return image
+
+
+def from_mask(mask: Tensor | None, name: str) -> Tensor | None:
+    """An input MASK of any size as ``(B, 1, H, W)``, ``None`` if there is none.
+
+    Raises:
+        ValueError: not a MASK, NaN, or values that are not in 0..1.
+    """
+    return None if mask is None else as_mask(mask, name)
+
+
+def is_no_mask(mask: Tensor | None) -> bool:
+    """Whether a mask is missing or Load Image's zeros for a picture without transparency."""
+    return mask is None or (tuple(mask.shape[-2:]) == _NO_MASK_SIZE and not mask.any())
+
+
+def common_count(counts: dict[str, int]) -> int:
+    """How many pictures come out of inputs that hold one for all or one for each.
+
+    Args:
+        counts: pictures of each input, by its name.
+
+    Raises:
+        ValueError: two inputs with more than one and not equally many, naming both.
+    """
+    name, count = max(counts.items(), key=lambda item: item[1])
+    for other, found in counts.items():
+        if found not in (1, count):
+            raise ValueError(
+                f"{name} has {count} pictures and {other} has {found}: connect equally many, or "
+                "one that serves for all"
+            )
+    return count
+
+
+def take(batch: Tensor, number: int) -> Tensor:
+    """Entry ``number`` as a batch of one; the only entry serves for every number."""
+    return batch[number : number + 1] if len(batch) > 1 else batch
+
+
+def take_features(features: Features, number: int) -> Features:
+    """Likewise for encoded pictures."""
+    opacity = features.opacity
+    return replace(
+        features,
+        tensor=take(features.tensor, number),
+        opacity=None if opacity is None else take(opacity, number),
+    )
+
+
+def join_features(pictures: Iterable[Features], count: int) -> Features:
+    """Join encoded pictures on the host's device, one step of progress for each."""
+    progress, device = host.progress_bar(count), host.output_device()
+    tensors, opacities = [], []
+    for picture in pictures:
+        tensors.append(picture.tensor.to(device))
+        opacities += [] if picture.opacity is None else [picture.opacity.to(device)]
+        progress.update(1)
+    return replace(
+        picture, tensor=torch.cat(tensors), opacity=torch.cat(opacities) if opacities else None
+    )

@@ -1,0 +1,75 @@
+"""Inputs that several nodes declare."""
+
+from __future__ import annotations
+
+CATEGORY = "AdaIN"
+
+MODEL = ("ADAIN_MODEL", {"tooltip": "The model, from Load AdaIN Model."})
+
+FEATURES = (
+    "ADAIN_FEATURES",
+    {"tooltip": "The encoded picture, from AdaIN Encode Content or another AdaIN node."},
+)
+
+ALPHA = (
+    "FLOAT",
+    {
+        "default": 1.0,
+        "min": 0.0,
+        "max": 1.0,
+        "step": 0.01,
+        "display": "slider",
+        "tooltip": "How much style: 0 keeps the content, 1 gives the full style.",
+    },
+)
+
+WEIGHT = (
+    "FLOAT",
+    {
+        "default": 1.0,
+        "min": 0.0,
+        "max": 1.0,
+        "step": 0.01,
+        "display": "slider",
+        "tooltip": "This style's share of the mix. Only the ratio of the weights counts: they are "
+        "divided by their sum.",
+    },
+)
+
+STYLE_SIZE = (
+    "INT",
+    {
+        "default": 512,
+        "min": 0,
+        "max": 4096,
+        "step": 32,
+        "tooltip": "The style picture's shorter side is resized to this many pixels before "
+        "encoding. Larger gives larger, smaller gives finer strokes. 0 leaves the picture as it "
+        "is.",
+    },
+)
+
+FEATHER = (
+    "INT",
+    {
+        "default": 0,
+        "min": 0,
+        "max": 256,
+        "step": 1,
+        "display": "slider",
+        "tooltip": "Softens the masks' edges over this many pixels of the content to both sides, "
+        "so that regions flow into each other.",
+    },
+)
+
+REGION_STATISTICS = (
+    "BOOLEAN",
+    {
+        "default": True,
+        "label_on": "each region's own",
+        "label_off": "whole picture's",
+        "tooltip": "Which of the content's statistics the style replaces: those inside each "
+        "region (the usual choice: a region gets its full style, whatever lies around it) or "
+        "those of the whole picture (regions keep their contrast to each other).",
+    },
+)

@@ -1,0 +1,92 @@
+"""Load AdaIN Model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..adain_core import AdaINModel
+from ..adain_core.weights import DEFAULT_MODEL, shipped_folder
+from . import host
+from .inputs import CATEGORY
+
+MODEL_FOLDER = "adain"
+
+
+def _shipped_models() -> dict[str, Path]:
+    """The pack's own models by file name, the default first."""
+    files = sorted(
+        shipped_folder().glob(f"*{host.EXTENSION}"), key=lambda path: path.stem != DEFAULT_MODEL
+    )
+    return {path.name: path for path in files}
+
+
+def _find(name: str) -> Path | None:
+    return _shipped_models().get(name) or host.find_file(MODEL_FOLDER, name)
+
+
+class AdaINModelLoader:
+    """An encoder and its decoder from a file."""
+
+    CATEGORY = CATEGORY
+    DESCRIPTION = (
+        "Loads an AdaIN model: an encoder and the decoder trained with it. The pack ships one; "
+        f"others go as .safetensors files into ComfyUI's models/{MODEL_FOLDER} folder."
+    )
+    SEARCH_ALIASES = ("style transfer model", "adain loader", "neural style", "load model")
+    RETURN_TYPES = ("ADAIN_MODEL",)
+    RETURN_NAMES = ("model",)
+    OUTPUT_TOOLTIPS = ("The model, for the AdaIN nodes that encode, decode or stylize.",)
+    FUNCTION = "load"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        shipped = list(_shipped_models())
+        own = [name for name in host.list_files(MODEL_FOLDER) if name not in shipped]
+        return {
+            "required": {
+                "model": (
+                    [*shipped, *own],
+                    {
+                        "tooltip": "The model's file: the pack's own first, then those in "
+                        f"ComfyUI's models/{MODEL_FOLDER}. Styles only fit the model that "
+                        "encoded them."
+                    },
+                ),
+                "dtype": (
+                    ["auto", "fp32", "bf16", "fp16"],
+                    {
+                        "default": "auto",
+                        "tooltip": "Precision. auto lets ComfyUI choose for your device: half "
+                        "precision on most GPUs, fp32 on a CPU, where half precision is slow. The "
+                        "pictures hardly differ.",
+                    },
+                ),
+            }
+        }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, model: str | None) -> bool | str:
+        # In place of the host's own check, which would say no more than "not in list".
+        return True if model is None or _find(model) else _not_found(model)
+
+    @classmethod
+    def IS_CHANGED(cls, model: str | None, dtype: str | None = None) -> str:
+        return "" if model is None else host.file_hash(_find(model))
+
+    def load(self, model: str, dtype: str) -> tuple[host.ManagedModel]:
+        """Run the node."""
+        path = _find(model)
+        if path is None:
+            raise ValueError(_not_found(model))
+        loaded = AdaINModel.from_pretrained(path, device="cpu", dtype="fp32")
+        return (host.ManagedModel(loaded.to(host.choose_dtype(dtype))),)
+
+
+def _not_found(model: str) -> str:
+    places = " or ".join(str(folder) for folder in host.folders(MODEL_FOLDER))
+    known = ", ".join([*_shipped_models(), *host.list_files(MODEL_FOLDER)]) or "none"
+    return (
+        f"There is no AdaIN model {model!r}. Put the file into {places} and press R to refresh, "
+        f"or choose another; found here: {known}"
+    )

@@ -1,0 +1,114 @@
+"""Masked AdaIN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from ..adain_core import Features, Style, adain
+from .images import common_count, is_no_mask, join_features, take_features
+from .inputs import ALPHA, CATEGORY, FEATHER, FEATURES, REGION_STATISTICS
+from .regions import connected_regions, mask_counts, picture_masks
+
+
+class AdaINMasked:
+    """Up to four styles, each in its region."""
+
+    CATEGORY = CATEGORY
+    DESCRIPTION = (
+        "Gives each masked region of encoded pictures its own style. What no mask covers gets the "
+        "background's style, or stays as it is. Where masks overlap, their styles mix."
+    )
+    SEARCH_ALIASES = ("style transfer mask", "spatial control", "regional style", "inpaint style")
+    RETURN_TYPES = ("ADAIN_FEATURES",)
+    RETURN_NAMES = ("features",)
+    OUTPUT_TOOLTIPS = ("The pictures with their regions in the styles, for AdaIN Decode.",)
+    FUNCTION = "apply"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        optional: dict[str, Any] = {}
+        for number in (2, 3, 4):
+            optional[f"style_{number}"] = _style(number)
+            optional[f"mask_{number}"] = _mask(number)
+        optional["background"] = (
+            "ADAIN_STYLE",
+            {"tooltip": "The style of what no mask covers. Not connected: that stays as it is."},
+        )
+        return {
+            "required": {
+                "features": FEATURES,
+                "style_1": _style(1),
+                "mask_1": _mask(1),
+                "alpha": ALPHA,
+                "feather": FEATHER,
+                "region_statistics": REGION_STATISTICS,
+            },
+            "optional": optional,
+        }
+
+    def apply(
+        self,
+        features: Features,
+        style_1: Style,
+        mask_1: Tensor,
+        alpha: float,
+        feather: int,
+        region_statistics: bool,
+        style_2: Style | None = None,
+        mask_2: Tensor | None = None,
+        style_3: Style | None = None,
+        mask_3: Tensor | None = None,
+        style_4: Style | None = None,
+        mask_4: Tensor | None = None,
+        background: Style | None = None,
+    ) -> tuple[Features]:
+        """Run the node."""
+        regions = connected_regions(
+            (style_1, style_2, style_3, style_4), (mask_1, mask_2, mask_3, mask_4)
+        )
+        styles, masks = [], []
+        for region in regions:
+            if region.mask is None:
+                number = region.number
+                raise ValueError(
+                    f"style_{number} has no mask: connect mask_{number}, or disconnect "
+                    f"style_{number}; a style for the rest of the picture goes into background"
+                )
+            styles.append(region.style)
+            masks.append(region.mask)
+        if background is None and all(map(is_no_mask, masks)):
+            raise ValueError(
+                "mask_1 is the empty mask that Load Image gives for a picture without "
+                "transparency, so there is no region to stylize: paint one (right-click the "
+                "picture, Open in Mask Editor), load one with Load Image (as Mask), or use AdaIN "
+                "Blend for the whole picture"
+            )
+        count = common_count({"features": len(features.tensor), **mask_counts(regions)})
+        stylized = (
+            adain(
+                take_features(features, number),
+                styles,
+                alpha,
+                masks=picture_masks(masks, number, features.size, feather),
+                background=background,
+                region_statistics=region_statistics,
+            )
+            for number in range(count)
+        )
+        return (join_features(stylized, count),)
+
+
+def _style(number: int) -> tuple[str, dict[str, str]]:
+    return ("ADAIN_STYLE", {"tooltip": f"The style of the region that mask_{number} covers."})
+
+
+def _mask(number: int) -> tuple[str, dict[str, str]]:
+    return (
+        "MASK",
+        {
+            "tooltip": f"Where style_{number} goes: white gets it, grey partly, black does not. "
+            "Any size; one mask, or one for each picture."
+        },
+    )

@@ -1,0 +1,60 @@
+"""Styles and the masks that say where they go, as Masked AdaIN and AdaIN Stylize take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from torch import Tensor
+
+from ..adain_core.masks import feather_mask, resize_mask
+from .images import from_mask, take
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Region(Generic[S]):
+    """A connected style and its mask, ``(B, 1, H, W)`` of any size, if it has one.
+
+    Args:
+        number: of its inputs, ``style_<number>`` and ``mask_<number>``.
+        style: the style.
+        mask: where it goes.
+    """
+
+    number: int
+    style: S
+    mask: Tensor | None
+
+
+def connected_regions(
+    styles: Sequence[S | None], masks: Sequence[Tensor | None]
+) -> list[Region[S]]:
+    """The regions that are in use.
+
+    Raises:
+        ValueError: a mask without its style, or a bad mask, by the name of its input.
+    """
+    regions = []
+    for number, (style, mask) in enumerate(zip(styles, masks, strict=True), start=1):
+        if style is not None:
+            regions.append(Region(number, style, from_mask(mask, f"mask_{number}")))
+        elif mask is not None:
+            raise ValueError(
+                f"mask_{number} has no style: connect style_{number}, or disconnect mask_{number}"
+            )
+    return regions
+
+
+def mask_counts(regions: Sequence[Region[S]]) -> dict[str, int]:
+    """How many masks there are, by the names of their inputs."""
+    return {f"mask_{r.number}": len(r.mask) for r in regions if r.mask is not None}
+
+
+def picture_masks(
+    masks: Sequence[Tensor], number: int, size: tuple[int, int], feather: int
+) -> list[Tensor]:
+    """The masks of picture ``number``, of height and width ``size``, feathered by pixels of it."""
+    return [feather_mask(resize_mask(take(mask, number), size), feather) for mask in masks]

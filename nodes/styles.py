@@ -1,0 +1,137 @@
+"""Save AdaIN Style and Load AdaIN Style."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..adain_core import Style
+from . import host
+from .inputs import CATEGORY
+
+STYLE_FOLDER = "adain_styles"
+# Not allowed in file names, if not here then on another system.
+_FORBIDDEN = set('/\\:*?"<>|')
+
+
+class AdaINSaveStyle:
+    """A style to a file."""
+
+    CATEGORY = CATEGORY
+    DESCRIPTION = (
+        "Saves a style as a small .safetensors file (a few kB) in ComfyUI's "
+        f"models/{STYLE_FOLDER} folder, for Load AdaIN Style."
+    )
+    SEARCH_ALIASES = ("save style", "export style", "style library")
+    RETURN_TYPES = ("ADAIN_STYLE",)
+    RETURN_NAMES = ("style",)
+    OUTPUT_TOOLTIPS = ("The style under its new name, to go on with.",)
+    FUNCTION = "save"
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "style": (
+                    "ADAIN_STYLE",
+                    {"tooltip": "The style, from AdaIN Encode Style or AdaIN Blend."},
+                ),
+                "name": (
+                    "STRING",
+                    {
+                        "default": "my-style",
+                        "tooltip": "Name of the style and its file, without a folder. The ending "
+                        ".safetensors is added. Press R after saving to see it in Load AdaIN "
+                        "Style.",
+                    },
+                ),
+                "overwrite": (
+                    "BOOLEAN",
+                    {
+                        "default": False,
+                        "tooltip": "Replace another style that has this name. Off: refuse.",
+                    },
+                ),
+            }
+        }
+
+    def save(self, style: Style, name: str, overwrite: bool) -> tuple[Style]:
+        """Run the node."""
+        stem = name.strip().removesuffix(host.EXTENSION)
+        if not stem or stem[0] == "." or not _FORBIDDEN.isdisjoint(stem) or not stem.isprintable():
+            raise ValueError(
+                f"name: {name!r} cannot be a file's name; use letters, digits, spaces, - and _, "
+                "without a folder"
+            )
+        named = replace(style, name=stem)
+        folder = host.folders(STYLE_FOLDER)[0]
+        path = folder / f"{stem}{host.EXTENSION}"
+        if overwrite or not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            named.save(path)
+        elif Style.load(path) != named:
+            raise ValueError(
+                f"name: another style is already saved as {path}; choose another name, or turn "
+                "overwrite on"
+            )
+        return (named,)
+
+
+class AdaINLoadStyle:
+    """A style from a file."""
+
+    CATEGORY = CATEGORY
+    DESCRIPTION = (
+        f"Loads a style that Save AdaIN Style wrote to ComfyUI's models/{STYLE_FOLDER} folder. It "
+        "fits only the model that encoded it."
+    )
+    SEARCH_ALIASES = ("load style", "import style", "style library")
+    RETURN_TYPES = ("ADAIN_STYLE",)
+    RETURN_NAMES = ("style",)
+    OUTPUT_TOOLTIPS = ("The style, for AdaIN Blend, Masked AdaIN or AdaIN Stylize.",)
+    FUNCTION = "load"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "style": (
+                    host.list_files(STYLE_FOLDER),
+                    {
+                        "tooltip": f"A file in ComfyUI's models/{STYLE_FOLDER} folder. Press R to "
+                        "refresh the list."
+                    },
+                ),
+            }
+        }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, style: str | None) -> bool | str:
+        # In place of the host's own check, which would say no more than "not in list".
+        return True if style is None or _find(style) else _not_found(style)
+
+    @classmethod
+    def IS_CHANGED(cls, style: str | None) -> str:
+        return "" if style is None else host.file_hash(_find(style))
+
+    def load(self, style: str) -> tuple[Style]:
+        """Run the node."""
+        path = _find(style)
+        if path is None:
+            raise ValueError(_not_found(style))
+        return (Style.load(path),)
+
+
+def _find(style: str) -> Path | None:
+    return host.find_file(STYLE_FOLDER, style)
+
+
+def _not_found(style: str) -> str:
+    places = " or ".join(str(folder) for folder in host.folders(STYLE_FOLDER))
+    known = ", ".join(host.list_files(STYLE_FOLDER)) or "none"
+    return (
+        f"There is no style {style!r}. Save one with Save AdaIN Style, or put the file into "
+        f"{places}, and press R to refresh; found here: {known}"
+    )

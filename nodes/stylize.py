@@ -1,0 +1,187 @@
+"""AdaIN Stylize: everything in one node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+from ..adain_core import Style
+from ..adain_core.color import METHODS
+from ..adain_core.images import resize_shortest_side
+from . import host
+from .color import METHOD_TOOLTIP
+from .encode import encode_style
+from .images import common_count, from_image, is_no_mask, take, to_image
+from .inputs import ALPHA, CATEGORY, FEATHER, MODEL, REGION_STATISTICS, STYLE_SIZE, WEIGHT
+from .regions import Region, connected_regions, mask_counts, picture_masks
+
+# A saved or mixed style, or simply an artwork.
+STYLE_TYPE = "IMAGE,ADAIN_STYLE"
+
+
+class AdaINStylize:
+    """Pictures and styles in, pictures out."""
+
+    CATEGORY = CATEGORY
+    DESCRIPTION = (
+        "Draws pictures in the style of any artwork, or in several. Connect a model, a content and "
+        "a style, and run. Long batches, such as the frames of a video, pass one by one, so that "
+        "memory does not grow with their number."
+    )
+    SEARCH_ALIASES = (
+        "style transfer",
+        "neural style",
+        "artistic style",
+        "stylize image",
+        "stylize video",
+        "painting",
+    )
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("image",)
+    OUTPUT_TOOLTIPS = ("The stylized pictures, of the size of the content.",)
+    FUNCTION = "stylize"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        # Saved workflows hold widget values by position: new ones go to the end.
+        sockets: dict[str, Any] = {"mask_1": _mask(1)}
+        for number in (2, 3, 4):
+            sockets |= {f"style_{number}": _style(number), f"mask_{number}": _mask(number)}
+        return {
+            "required": {
+                "model": MODEL,
+                "content": (
+                    "IMAGE",
+                    {"tooltip": "The picture to stylize, or a batch: photos, video frames."},
+                ),
+                "style_1": _style(1),
+                "alpha": ALPHA,
+            },
+            "optional": {
+                **sockets,
+                "preserve_color": (
+                    ["none", *METHODS],
+                    {
+                        "default": "none",
+                        "tooltip": "Keep the content's colours. none: the style's colours. "
+                        f"{METHOD_TOOLTIP} All but luminance recolour the artwork first, for every "
+                        "picture anew, so they need an artwork, not an encoded style.",
+                    },
+                ),
+                "style_size": STYLE_SIZE,
+                **{f"weight_{number}": WEIGHT for number in (1, 2, 3, 4)},
+                "feather": FEATHER,
+                "region_statistics": REGION_STATISTICS,
+            },
+        }
+
+    def stylize(
+        self,
+        model: host.ManagedModel,
+        content: Tensor,
+        style_1: Tensor | Style,
+        alpha: float,
+        mask_1: Tensor | None = None,
+        style_2: Tensor | Style | None = None,
+        mask_2: Tensor | None = None,
+        style_3: Tensor | Style | None = None,
+        mask_3: Tensor | None = None,
+        style_4: Tensor | Style | None = None,
+        mask_4: Tensor | None = None,
+        preserve_color: str = "none",
+        style_size: int = 512,
+        weight_1: float = 1.0,
+        weight_2: float = 1.0,
+        weight_3: float = 1.0,
+        weight_4: float = 1.0,
+        feather: int = 0,
+        region_statistics: bool = True,
+    ) -> tuple[Tensor]:
+        """Run the node."""
+        pictures = from_image(content, "content")
+        masks = [None if is_no_mask(mask) else mask for mask in (mask_1, mask_2, mask_3, mask_4)]
+        styles: list[Tensor | Style | None] = [style_1, style_2, style_3, style_4]
+        regions: list[Region[Tensor | Style]] = connected_regions(styles, masks)
+        count = common_count({"content": len(pictures), **mask_counts(regions)})
+        options: dict[str, Any] = {
+            "alpha": alpha,
+            "preserve_color": None if preserve_color == "none" else preserve_color,
+        }
+        recolor = preserve_color not in ("none", "luminance")
+        sources = [_source(model, region, style_size, recolor) for region in regions]
+        weights = (weight_1, weight_2, weight_3, weight_4)
+
+        placed = [(region.mask, source) for region, source in zip(regions, sources, strict=True)]
+        covering = [mask for mask, _ in placed if mask is not None]
+        if covering:
+            options |= {
+                "styles": [source for mask, source in placed if mask is not None],
+                "background": _background(regions, sources),
+                "region_statistics": region_statistics,
+            }
+        else:
+            shares = [weights[region.number - 1] for region in regions]
+            options |= {"styles": sources, "weights": shares}
+
+        size = (pictures.shape[2], pictures.shape[3])
+        network = model.load(*size)
+
+        def stylized() -> Iterator[Tensor]:
+            for number in range(count):
+                if covering:
+                    options["masks"] = picture_masks(covering, number, size, feather)
+                # The sources have their size already.
+                yield network.stylize(take(pictures, number), style_size=0, **options)
+
+        return (to_image(stylized(), count),)
+
+
+def _source(
+    model: host.ManagedModel, region: Region[Tensor | Style], size: int, recolor: bool
+) -> Tensor | Style:
+    """The style, encoded once; an artwork where its colours still depend on the content."""
+    if isinstance(region.style, Style):
+        return region.style
+    pictures = from_image(region.style, f"style_{region.number}")
+    if not recolor:
+        return encode_style(model, pictures, size)
+    return resize_shortest_side(pictures, size) if size else pictures
+
+
+def _background(
+    regions: list[Region[Tensor | Style]], sources: list[Tensor | Style]
+) -> Tensor | Style | None:
+    """The style without a mask, which fills what the masks leave free."""
+    free = [(r.number, s) for r, s in zip(regions, sources, strict=True) if r.mask is None]
+    if len(free) > 1:
+        names = " and ".join(f"style_{number}" for number, _ in free)
+        raise ValueError(
+            f"{names} have no masks, while others have: connect their masks; only one style can "
+            "fill the rest of the picture"
+        )
+    return free[0][1] if free else None
+
+
+def _style(number: int) -> tuple[str, dict[str, str]]:
+    return (
+        STYLE_TYPE,
+        {
+            "tooltip": f"Style {number}: an artwork, or a style from AdaIN Encode Style, AdaIN "
+            "Blend or Load AdaIN Style. A batch of artworks is averaged."
+        },
+    )
+
+
+def _mask(number: int) -> tuple[str, dict[str, str]]:
+    return (
+        "MASK",
+        {
+            "tooltip": f"Where style_{number} goes: white gets it, black does not. Any size; one "
+            "mask, or one for each picture. Without masks the styles mix by their weights "
+            "everywhere; beside masked styles, one without a mask fills the rest of the picture. "
+            "The empty mask that Load Image gives for a picture without transparency counts as "
+            "none."
+        },
+    )

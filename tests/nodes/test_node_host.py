@@ -1,0 +1,184 @@
+"""The loader, and what the pack asks of its host."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+MakeImage = Callable[..., Tensor]
+
+
+def loader(pack: Any) -> Any:
+    return pack.module.NODE_CLASS_MAPPINGS["AdaINModelLoader"]
+
+
+def choices(pack: Any) -> list[str]:
+    return loader(pack).INPUT_TYPES()["required"]["model"][0]
+
+
+# --- without a host ---------------------------------------------------------------------------
+
+
+def test_shipped_models_come_first(pack: Any, tiny_path: Path, tmp_path: Path) -> None:
+    shipped, own = tmp_path / "shipped", tmp_path / "user" / "adain"
+    for path in (shipped / "aaa", shipped / "adain-slim", own / "0-mine", own / "aaa"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tiny_path, path.with_suffix(".safetensors"))
+    (own / "notes.txt").write_text("not a model")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pack.submodule("nodes.loading"), "shipped_folder", lambda: shipped)
+        assert choices(pack) == [
+            "adain-slim.safetensors",
+            "aaa.safetensors",
+            "0-mine.safetensors",
+        ]
+        (model,) = pack.run("AdaINModelLoader", model="0-mine.safetensors", dtype="auto")
+    assert repr(model).startswith("ManagedModel(AdaINModel('0-mine', encoder ")
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)],
+)
+def test_dtype(
+    pack: Any,
+    image: MakeImage,
+    tolerance: dict[torch.dtype, dict[str, float]],
+    name: str,
+    dtype: torch.dtype,
+) -> None:
+    (model,) = pack.run("AdaINModelLoader", model="tiny.safetensors", dtype=name)
+    assert model.model.dtype == dtype
+    photo = image(24, 24)
+    (features,) = pack.run("AdaINEncodeContent", model=model, image=photo)
+    assert features.tensor.dtype == dtype
+    (decoded,) = pack.run("AdaINDecode", model=model, features=features)
+    assert decoded.dtype == torch.float32
+    (exact,) = pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    reference = exact.model.decode(exact.model.encode(photo.movedim(-1, 1))).movedim(1, -1)
+    torch.testing.assert_close(decoded, reference, **tolerance[dtype])
+
+
+def test_changed_file_is_noticed(pack: Any, tiny_path: Path, tmp_path: Path) -> None:
+    node, path = loader(pack), tmp_path / "user" / "adain" / "mine.safetensors"
+    assert (
+        node.IS_CHANGED("tiny.safetensors", "auto")
+        == hashlib.sha256(tiny_path.read_bytes()).hexdigest()
+    )
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"one")
+    before = node.IS_CHANGED("mine.safetensors", "auto")
+    path.write_bytes(b"two")
+    assert node.IS_CHANGED("mine.safetensors", "auto") != before
+
+
+def test_model_that_is_missing(pack: Any) -> None:
+    text = loader(pack).VALIDATE_INPUTS("gone.safetensors")
+    assert text.startswith("There is no AdaIN model 'gone.safetensors'. Put the file into ")
+    assert text.endswith("found here: tiny.safetensors")
+    with pytest.raises(ValueError, match=r"There is no AdaIN model 'gone\.safetensors'"):
+        pack.run("AdaINModelLoader", model="gone.safetensors", dtype="auto")
+    assert loader(pack).VALIDATE_INPUTS("tiny.safetensors") is True
+
+
+def test_damaged_model_is_named(pack: Any, tmp_path: Path) -> None:
+    path = tmp_path / "user" / "adain" / "mine.safetensors"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not a model")
+    with pytest.raises(Exception, match=r"mine\.safetensors: damaged or not a safetensors file"):
+        pack.run("AdaINModelLoader", model="mine.safetensors", dtype="auto")
+
+
+# --- in a host --------------------------------------------------------------------------------
+
+
+def test_folders_keep_the_users(host: Any, tiny_path: Path, tmp_path: Path) -> None:
+    table = host.folder_paths.folder_names_and_paths
+    assert table["adain"] == (
+        [str(tmp_path / "yaml"), str(tmp_path / "models" / "adain")],
+        {".safetensors"},
+    )
+    assert table["adain_styles"] == (
+        [str(tmp_path / "models" / "adain_styles")],
+        {".safetensors"},
+    )
+    for folder, name in (("yaml", "a"), ("models/adain", "b")):
+        path = tmp_path / folder / f"{name}.safetensors"
+        path.parent.mkdir(parents=True)
+        shutil.copy(tiny_path, path)
+        path.with_suffix(".yaml").write_text("not a model")
+    assert choices(host.pack) == ["tiny.safetensors", "a.safetensors", "b.safetensors"]
+    (model,) = host.pack.run("AdaINModelLoader", model="b.safetensors", dtype="auto")
+    assert model.model.name == "b"
+
+
+def test_styles_are_saved_in_the_first_folder(host: Any, image: MakeImage, tmp_path: Path) -> None:
+    (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    inputs = {"model": model, "image": image(16, 16), "style_size": 0}
+    (style,) = host.pack.run("AdaINEncodeStyle", **inputs)
+    host.pack.run("AdaINSaveStyle", style=style, name="wave", overwrite=False)
+    assert (tmp_path / "models" / "adain_styles" / "wave.safetensors").is_file()
+    assert host.pack.run("AdaINLoadStyle", style="wave.safetensors")[0] == style
+
+
+def test_models_are_loaded_by_the_host(host: Any, image: MakeImage) -> None:
+    (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    assert host.loads == []
+    (features,) = host.pack.run("AdaINEncodeContent", model=model, image=image(16, 24, 3))
+    # 5 maps of 4 channels, RGB in and out, 10 channels of features in and out; 4 bytes each.
+    pixels = 16 * 24
+    required = pixels * 4 * (5 * 4 + 2 * 3) + pixels * (2 * 10 * 4 // 64)
+    assert host.loads == [{"memory_required": required, "force_full_load": True}]
+    assert host.steps == [(1, 3), (2, 3), (3, 3)]
+    host.pack.run("AdaINDecode", model=model, features=features)
+    assert len(host.loads) == 2
+    assert host.steps[3:] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_memory_is_bounded_by_the_tile(host: Any) -> None:
+    (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    estimate = host.pack.submodule("nodes.host").memory_required
+    small, large = (estimate(model.model, side, side) for side in (1000, 100_000))
+    assert small == 1000**2 * (5 * 4 * 4 + 25)
+    assert large < 2 * 2**30 + 100_000**2 * 25
+
+
+def test_host_chooses_the_dtype(host: Any) -> None:
+    def loaded() -> torch.dtype:
+        (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="auto")
+        return model.model.dtype
+
+    assert loaded() == torch.float32
+    host.management.should_use_bf16 = lambda device: True
+    assert loaded() == torch.bfloat16
+    host.management.should_use_fp16 = lambda device: True
+    assert loaded() == torch.float16
+
+
+def test_cancel(host: Any, image: MakeImage) -> None:
+    (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    inputs = {"model": model, "content": image(16, 16, 4), "style_1": image(16, 16), "alpha": 1.0}
+    host.cancelled = True
+    with pytest.raises(host.interruption):
+        host.pack.run("AdaINStylize", **inputs)
+    host.cancelled = False
+    host.steps.clear()
+    host.pack.run("AdaINStylize", **inputs)
+    assert host.steps == [(1, 1), (1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_results_are_the_same_as_without_a_host(
+    host: Any, pack: Any, model: Any, image: MakeImage
+) -> None:
+    (hosted,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    inputs = {"content": image(20, 30, 2), "style_1": image(24, 24, seed=1), "alpha": 0.8}
+    (ours,) = host.pack.run("AdaINStylize", model=hosted, **inputs)
+    (theirs,) = pack.run("AdaINStylize", model=model, **inputs)
+    assert torch.equal(ours, theirs)

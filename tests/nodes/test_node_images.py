@@ -1,0 +1,96 @@
+"""IMAGE and MASK at the nodes' inputs: layouts, bad values, counts, alpha."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+MakeImage = Callable[..., Tensor]
+
+
+def test_features_are_the_librarys(pack: Any, model: Any, image: MakeImage) -> None:
+    photos = image(33, 41, 3)
+    (features,) = pack.run("AdaINEncodeContent", model=model, image=photos)
+    expected = model.model.encode(photos.movedim(-1, 1))
+    torch.testing.assert_close(features.tensor, expected.tensor)
+    assert features.size == (33, 41)
+    assert repr(features) == f"Features(3 of 41x33 px, encoder {model.model.fingerprint})"
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 30), (33, 41)])
+def test_decoded_size_is_the_contents(
+    pack: Any, model: Any, image: MakeImage, height: int, width: int
+) -> None:
+    photos = image(height, width, 2)
+    (features,) = pack.run("AdaINEncodeContent", model=model, image=photos)
+    (decoded,) = pack.run("AdaINDecode", model=model, features=features)
+    assert decoded.shape == photos.shape
+    assert decoded.dtype == torch.float32
+    expected = model.model.decode(model.model.encode(photos.movedim(-1, 1)))
+    torch.testing.assert_close(decoded, expected.movedim(1, -1))
+
+
+def test_alpha_channel_passes_through(pack: Any, model: Any, image: MakeImage) -> None:
+    photos = image(24, 24, 2, 4)
+    (features,) = pack.run("AdaINEncodeContent", model=model, image=photos)
+    (decoded,) = pack.run("AdaINDecode", model=model, features=features)
+    assert torch.equal(decoded[..., 3], photos[..., 3])
+    (stylized,) = pack.run(
+        "AdaINStylize", model=model, content=photos, style_1=image(20, 20, seed=1), alpha=1.0
+    )
+    assert torch.equal(stylized[..., 3], photos[..., 3])
+
+
+def test_grey_is_three_channels(pack: Any, model: Any, image: MakeImage) -> None:
+    grey = image(24, 24, 1, 1)
+    (features,) = pack.run("AdaINEncodeContent", model=model, image=grey)
+    (expected,) = pack.run("AdaINEncodeContent", model=model, image=grey.expand(-1, -1, -1, 3))
+    torch.testing.assert_close(features.tensor, expected.tensor)
+
+
+@pytest.mark.parametrize(
+    ("bad", "text"),
+    [
+        (lambda x: x.movedim(-1, 1), r"image: expected an IMAGE of shape \(batch, height, width"),
+        (lambda x: x[0], r"image: expected an IMAGE .*, got \(20, 24, 3\); look at the node"),
+        (lambda x: x[:0], r"got \(0, 20, 24, 3\)"),
+        (lambda x: x * 255, r"image: picture 1 of 2: expected image values in 0\.\.1"),
+        (
+            lambda x: torch.cat([x[:1], x[1:] * float("nan")]),
+            r"image: picture 2 of 2: image has NaN or infinite values at 480 pixels; look at the "
+            r"node that is connected to image",
+        ),
+    ],
+)
+def test_bad_images(
+    pack: Any, model: Any, image: MakeImage, bad: Callable[[Tensor], Tensor], text: str
+) -> None:
+    with pytest.raises(ValueError, match=text):
+        pack.run("AdaINEncodeContent", model=model, image=bad(image(20, 24, 2)))
+
+
+def test_bad_images_name_their_input(pack: Any, model: Any, image: MakeImage) -> None:
+    good, nan = image(20, 24), torch.full((1, 20, 24, 3), float("nan"))
+    inputs = {"content": good, "style_1": good, "style_2": good}
+    for name in inputs:
+        with pytest.raises(ValueError, match=f"^{name}: image has NaN"):
+            pack.run("AdaINStylize", model=model, alpha=1.0, **{**inputs, name: nan})
+    colors = {"image": good, "color_reference": good}
+    for name in colors:
+        with pytest.raises(ValueError, match=f"^{name}: image has NaN"):
+            inputs = {**colors, name: nan}
+            pack.run("AdaINColorPreserve", method="coral", strength=1.0, **inputs)
+
+
+def test_counts(pack: Any) -> None:
+    common_count = pack.submodule("nodes.images").common_count
+    assert common_count({"content": 5, "mask_1": 1}) == 5
+    assert common_count({"content": 1, "mask_1": 1, "mask_2": 4}) == 4
+    with pytest.raises(
+        ValueError, match=r"^content has 5 pictures and mask_2 has 3: connect equally many, or one"
+    ):
+        common_count({"content": 5, "mask_1": 1, "mask_2": 3})

@@ -1,0 +1,174 @@
+"""Encode Style, Blend, Save Style and Load Style."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from adain_core import Architecture
+from adain_core.weights import save_model
+
+MakeImage = Callable[..., Tensor]
+
+
+def encode(pack: Any, model: Any, image: Tensor, size: int = 32, **inputs: Any) -> Any:
+    return pack.run("AdaINEncodeStyle", model=model, image=image, style_size=size, **inputs)[0]
+
+
+@pytest.fixture
+def styles(pack: Any, model: Any, image: MakeImage) -> list[Any]:
+    return [encode(pack, model, image(32, 32, seed=seed)) for seed in range(4)]
+
+
+@pytest.fixture
+def features(pack: Any, model: Any, image: MakeImage) -> Any:
+    return pack.run("AdaINEncodeContent", model=model, image=image(25, 30, 2, seed=9))[0]
+
+
+def assert_same_style(style: Any, expected: Any) -> None:
+    assert style.fingerprint == expected.fingerprint
+    torch.testing.assert_close(style.mean, expected.mean)
+    torch.testing.assert_close(style.std, expected.std)
+
+
+@pytest.mark.parametrize("size", [0, 16, 64])
+def test_style_is_the_librarys(pack: Any, model: Any, image: MakeImage, size: int) -> None:
+    art = image(24, 40)
+    expected = model.model.encode_style(art.movedim(-1, 1), size=size)
+    assert_same_style(encode(pack, model, art, size), expected)
+
+
+def test_batch_is_averaged(pack: Any, model: Any, image: MakeImage) -> None:
+    art = image(32, 32, 3)
+    expected = model.model.encode_style(art.movedim(-1, 1), size=32)
+    assert_same_style(encode(pack, model, art), expected)
+
+
+def test_style_mask(pack: Any, model: Any, image: MakeImage) -> None:
+    art, mask = image(32, 32), torch.zeros(1, 16, 16)
+    mask[:, :, :8] = 1
+    expected = model.model.encode_style(art.movedim(-1, 1), mask=mask, size=32)
+    assert_same_style(encode(pack, model, art, mask=mask), expected)
+    assert_same_style(encode(pack, model, art, mask=mask[0]), expected)
+    assert not torch.equal(expected.mean, encode(pack, model, art).mean)
+
+
+def test_a_mask_for_each_artwork(pack: Any, model: Any, image: MakeImage) -> None:
+    art, masks = image(32, 32, 2), torch.zeros(2, 32, 32)
+    masks[0, :16], masks[1, 16:] = 1, 1
+    expected = model.model.encode_style(art.movedim(-1, 1), mask=masks, size=32)
+    assert_same_style(encode(pack, model, art, mask=masks), expected)
+    with pytest.raises(ValueError, match=r"^image has 3 pictures and mask has 2"):
+        encode(pack, model, image(32, 32, 3), mask=masks)
+
+
+def test_load_images_empty_mask_is_no_mask(pack: Any, model: Any, image: MakeImage) -> None:
+    art = image(32, 32)
+    assert_same_style(
+        encode(pack, model, art, mask=torch.zeros(1, 64, 64)), encode(pack, model, art)
+    )
+    with pytest.raises(ValueError, match=r"style mask: selects no pixel of the style image"):
+        encode(pack, model, art, mask=torch.zeros(1, 32, 32))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
+def test_blend(pack: Any, styles: list[Any], features: Any, alpha: float) -> None:
+    library = pack.submodule("adain_core")
+    weights = [0.5, 0.25, 0.0, 1.0]
+    inputs = {f"style_{n}": style for n, style in enumerate(styles, start=1)}
+    inputs |= {f"weight_{n}": weight for n, weight in enumerate(weights, start=1)}
+    blended, mixed = pack.run("AdaINBlend", features=features, alpha=alpha, **inputs)
+    assert mixed == library.Style.mix(styles, weights)
+    expected = library.adain(features, mixed, alpha)
+    torch.testing.assert_close(blended.tensor, expected.tensor)
+    assert blended.size == features.size
+
+
+def test_gaps_between_styles(pack: Any, styles: list[Any], features: Any) -> None:
+    """style_3's weight is weight_3, whether or not style_2 is connected."""
+    inputs = {"style_1": styles[0], "weight_1": 0.2, "weight_2": 1.0}
+    inputs |= {"style_3": styles[2], "weight_3": 0.8}
+    _, mixed = pack.run("AdaINBlend", features=features, alpha=1.0, **inputs)
+    assert mixed == pack.submodule("adain_core").Style.mix([styles[0], styles[2]], [0.2, 0.8])
+
+
+def test_chained_blends(pack: Any, styles: list[Any], features: Any) -> None:
+    """(a + b) · 2/3 + c · 1/3 is the equal mix of the three."""
+    first = {"style_1": styles[0], "weight_1": 1.0, "style_2": styles[1], "weight_2": 1.0}
+    _, two = pack.run("AdaINBlend", features=features, alpha=1.0, **first)
+    second = {"style_1": two, "weight_1": 1.0, "style_2": styles[2], "weight_2": 0.5}
+    _, three = pack.run("AdaINBlend", features=features, alpha=1.0, **second)
+    assert_same_style(three, pack.submodule("adain_core").Style.mix(styles[:3]))
+
+
+def test_weights_that_are_all_zero(pack: Any, styles: list[Any], features: Any) -> None:
+    with pytest.raises(ValueError, match=r"style weights are all 0"):
+        pack.run("AdaINBlend", features=features, style_1=styles[0], alpha=1.0, weight_1=0.0)
+
+
+def test_style_of_another_model(
+    pack: Any,
+    features: Any,
+    image: MakeImage,
+    make_model: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    other = make_model(Architecture(widths=(4, 6, 8, 10)), seed=5)
+    path = tmp_path / "user" / "adain" / "other.safetensors"
+    path.parent.mkdir(parents=True)
+    save_model(path, other.info, other.encoder, other.decoder)
+    (loaded,) = pack.run("AdaINModelLoader", model="other.safetensors", dtype="fp32")
+    style = encode(pack, loaded, image(32, 32))
+    text = r"Style\('', 10 channels, .* does not fit Features\(1 of 30x25 px, .* encode the picture"
+    with pytest.raises(ValueError, match=text):
+        pack.run("AdaINBlend", features=features, style_1=style, alpha=1.0, weight_1=1.0)
+    with pytest.raises(ValueError, match=r"Features.* does not fit AdaINModel.'other'"):
+        pack.run("AdaINDecode", model=loaded, features=features)
+
+
+def test_save_and_load(pack: Any, styles: list[Any], tmp_path: Path) -> None:
+    saver, loader = "AdaINSaveStyle", pack.module.NODE_CLASS_MAPPINGS["AdaINLoadStyle"]
+    assert loader.INPUT_TYPES()["required"]["style"][0] == []
+    (named,) = pack.run(saver, style=styles[0], name=" wave ", overwrite=False)
+    assert named == styles[0] and named.name == "wave"
+    assert (tmp_path / "user" / "adain_styles" / "wave.safetensors").stat().st_size < 4096
+    assert loader.INPUT_TYPES()["required"]["style"][0] == ["wave.safetensors"]
+    assert loader.VALIDATE_INPUTS("wave.safetensors") is True
+    (loaded,) = pack.run("AdaINLoadStyle", style="wave.safetensors")
+    assert loaded == styles[0] and loaded.name == "wave"
+
+
+def test_saving_over_another_style(pack: Any, styles: list[Any]) -> None:
+    loader = pack.module.NODE_CLASS_MAPPINGS["AdaINLoadStyle"]
+    pack.run("AdaINSaveStyle", style=styles[0], name="wave", overwrite=False)
+    before = loader.IS_CHANGED("wave.safetensors")
+    pack.run("AdaINSaveStyle", style=styles[0], name="wave.safetensors", overwrite=False)
+    assert loader.IS_CHANGED("wave.safetensors") == before
+    with pytest.raises(ValueError, match=r"name: another style is already saved as .*overwrite on"):
+        pack.run("AdaINSaveStyle", style=styles[1], name="wave", overwrite=False)
+    pack.run("AdaINSaveStyle", style=styles[1], name="wave", overwrite=True)
+    assert pack.run("AdaINLoadStyle", style="wave.safetensors")[0] == styles[1]
+    assert loader.IS_CHANGED("wave.safetensors") != before
+
+
+@pytest.mark.parametrize(
+    "name", ["", "  ", "../wave", "a/b", "a\\b", "C:wave", ".wave", "a\nb", ".safetensors"]
+)
+def test_names_that_are_no_file(pack: Any, styles: list[Any], name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^name: .* cannot be a file's name"):
+        pack.run("AdaINSaveStyle", style=styles[0], name=name, overwrite=True)
+    assert not (tmp_path / "user").exists()
+
+
+def test_style_that_is_missing(pack: Any) -> None:
+    loader = pack.module.NODE_CLASS_MAPPINGS["AdaINLoadStyle"]
+    text = "There is no style 'gone.safetensors'. Save one with Save AdaIN Style"
+    assert loader.VALIDATE_INPUTS("gone.safetensors").startswith(text)
+    with pytest.raises(ValueError, match=text):
+        pack.run("AdaINLoadStyle", style="gone.safetensors")
+    assert "There is no style" in loader.VALIDATE_INPUTS("../../tiny.safetensors")

@@ -1,0 +1,148 @@
+"""AdaIN Stylize against the library's ``stylize``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+MakeImage = Callable[..., Tensor]
+
+
+@pytest.fixture
+def content(image: MakeImage) -> Tensor:
+    return image(30, 37, 2, seed=9)
+
+
+@pytest.fixture
+def arts(image: MakeImage) -> list[Tensor]:
+    return [image(32, 40, seed=seed) for seed in range(3)]
+
+
+def run(pack: Any, model: Any, **inputs: Any) -> Tensor:
+    inputs = {"alpha": 1.0, "style_size": 32, **inputs}
+    return pack.run("AdaINStylize", model=model, **inputs)[0]
+
+
+def expect(model: Any, content: Tensor, styles: Any, **options: Any) -> Tensor:
+    options = {"style_size": 32, **options}
+    pictures = [style.movedim(-1, 1) if torch.is_tensor(style) else style for style in styles]
+    return model.model.stylize(content.movedim(-1, 1), pictures, **options).movedim(1, -1)
+
+
+def left() -> Tensor:
+    mask = torch.zeros(1, 30, 37)
+    mask[:, :, :18] = 1
+    return mask
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0])
+def test_one_style(
+    pack: Any, model: Any, content: Tensor, arts: list[Tensor], alpha: float
+) -> None:
+    result = run(pack, model, content=content, style_1=arts[0], alpha=alpha)
+    assert result.shape == content.shape
+    torch.testing.assert_close(result, expect(model, content, arts[:1], alpha=alpha))
+
+
+def test_defaults(pack: Any, model: Any, content: Tensor, arts: list[Tensor]) -> None:
+    """Optional inputs that the host leaves out."""
+    (result,) = pack.run("AdaINStylize", model=model, content=content, style_1=arts[0], alpha=1.0)
+    torch.testing.assert_close(result, expect(model, content, arts[:1], style_size=512))
+
+
+def test_mixed_styles(pack: Any, model: Any, content: Tensor, arts: list[Tensor]) -> None:
+    """Artworks and encoded styles go into the same inputs."""
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=arts[1], style_size=32)
+    inputs = {"style_1": arts[0], "style_3": style, "weight_1": 0.25, "weight_3": 0.75}
+    result = run(pack, model, content=content, **inputs)
+    torch.testing.assert_close(result, expect(model, content, arts[:2], weights=[0.25, 0.75]))
+
+
+@pytest.mark.parametrize("method", ["coral", "histogram", "luminance", "mean_std", "cholesky"])
+def test_colors(pack: Any, model: Any, content: Tensor, arts: list[Tensor], method: str) -> None:
+    result = run(pack, model, content=content, style_1=arts[0], preserve_color=method)
+    expected = expect(model, content, arts[:1], preserve_color=method)
+    torch.testing.assert_close(result, expected)
+    plain = run(pack, model, content=content, style_1=arts[0])
+    assert not torch.allclose(result, plain, atol=1e-2)
+
+
+def test_colors_need_an_artwork(pack: Any, model: Any, content: Tensor, arts: list[Tensor]) -> None:
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=arts[1], style_size=32)
+    with pytest.raises(ValueError, match=r"give the image, or use preserve_color='luminance'"):
+        run(pack, model, content=content, style_1=style, preserve_color="coral")
+    result = run(pack, model, content=content, style_1=style, preserve_color="luminance")
+    expected = expect(model, content, [arts[1]], preserve_color="luminance")
+    torch.testing.assert_close(result, expected)
+
+
+@pytest.mark.parametrize("region_statistics", [True, False])
+def test_masks(
+    pack: Any, model: Any, content: Tensor, arts: list[Tensor], region_statistics: bool
+) -> None:
+    inputs = {"style_1": arts[0], "mask_1": left(), "region_statistics": region_statistics}
+    result = run(pack, model, content=content, **inputs)
+    expected = expect(model, content, arts[:1], masks=[left()], region_statistics=region_statistics)
+    torch.testing.assert_close(result, expected)
+    assert torch.equal(result[:, :, 18:], content[:, :, 18:])
+
+
+def test_style_without_mask_fills_the_rest(
+    pack: Any, model: Any, content: Tensor, arts: list[Tensor]
+) -> None:
+    inputs = {"style_1": arts[0], "style_2": arts[1], "mask_2": left(), "feather": 4}
+    result = run(pack, model, content=content, **inputs)
+    soft = pack.submodule("adain_core.masks").feather_mask(left()[None], 4)
+    background = arts[0].movedim(-1, 1)
+    expected = expect(model, content, arts[1:2], masks=[soft], background=background)
+    torch.testing.assert_close(result, expected)
+    with pytest.raises(ValueError, match=r"^style_1 and style_3 have no masks, while others have"):
+        run(pack, model, content=content, **inputs, style_3=arts[2])
+
+
+def test_a_mask_for_each_picture(
+    pack: Any, model: Any, content: Tensor, arts: list[Tensor]
+) -> None:
+    masks = torch.cat([left(), 1 - left()])
+    result = run(pack, model, content=content, style_1=arts[0], mask_1=masks)
+    torch.testing.assert_close(result, expect(model, content, arts[:1], masks=[masks]))
+    spread = run(pack, model, content=content[:1], style_1=arts[0], mask_1=masks)
+    doubled = content[:1].expand(2, -1, -1, -1)
+    torch.testing.assert_close(spread, expect(model, doubled, arts[:1], masks=[masks]))
+    with pytest.raises(ValueError, match=r"^mask_1 has 3 pictures and content has 2"):
+        run(pack, model, content=content, style_1=arts[0], mask_1=left().expand(3, -1, -1))
+
+
+def test_load_images_empty_mask_is_no_mask(
+    pack: Any, model: Any, content: Tensor, arts: list[Tensor]
+) -> None:
+    result = run(pack, model, content=content, style_1=arts[0], mask_1=torch.zeros(1, 64, 64))
+    assert torch.equal(result, run(pack, model, content=content, style_1=arts[0]))
+
+
+def test_the_separate_nodes_give_the_same(
+    pack: Any, model: Any, content: Tensor, arts: list[Tensor]
+) -> None:
+    (features,) = pack.run("AdaINEncodeContent", model=model, image=content)
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=arts[0], style_size=32)
+    blended, _ = pack.run("AdaINBlend", features=features, style_1=style, alpha=0.5, weight_1=1.0)
+    (decoded,) = pack.run("AdaINDecode", model=model, features=blended)
+    torch.testing.assert_close(
+        run(pack, model, content=content, style_1=arts[0], alpha=0.5), decoded
+    )
+
+
+def test_style_is_encoded_once(
+    pack: Any, model: Any, image: MakeImage, arts: list[Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    forward = model.model.encoder.forward
+    monkeypatch.setattr(
+        model.model.encoder, "forward", lambda images: calls.append("") or forward(images)
+    )
+    run(pack, model, content=image(16, 16, 5), style_1=arts[0], style_2=arts[1])
+    assert len(calls) == 5 + 2
