@@ -19,21 +19,20 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from ..convert import read_loss_network
-from ..errors import AdaINError
 from ..files import replace_atomically
-from ..functional import adaptive_instance_norm, channel_statistics, fuse
-from ..networks import VGG19_WIDTHS, Decoder, Encoder
-from ..weights import ModelInfo, load_model, save_model
-from .config import Stage, TrainingConfig
+from ..functional import adaptive_instance_norm
+from ..weights import ModelInfo, save_model
+from .config import TrainingConfig
 from .data import crop_batches, seeded
-from .losses import Statistics, content_loss, style_loss
+from .losses import content_loss, style_loss
 from .pools import Pool, PoolReader
 from .report import model_card, sample_grid, training_summary, write_curves, write_grid
+from .student import Student, TrainingError, move
 
 FEW_IMAGES = 500
 FIXED_PAIRS = 8
@@ -54,55 +53,6 @@ CHANGEABLE = {
 }
 # Pixel losses lie near 0.01 where feature losses lie near 1; this makes them count alike.
 PIXEL_WEIGHT = 50.0
-
-
-class TrainingError(AdaINError):
-    """Training cannot start or go on."""
-
-
-class Student(nn.Module):
-    """The networks being trained; one module, so that several devices can share it.
-
-    Args:
-        config: of the run.
-        vgg: the frozen encoder, which is the student's own at the paper's widths.
-    """
-
-    def __init__(self, config: TrainingConfig, vgg: Encoder) -> None:
-        super().__init__()
-        self.fusion = config.fusion
-        self.encoder = vgg if config.trains_decoder_only else Encoder(config.architecture)
-        self.decoder = Decoder(config.architecture)
-        # Serves the distillation only and is not part of the model.
-        self.projection = nn.Conv2d(config.widths[3], VGG19_WIDTHS[3], kernel_size=1)
-        self.projection.requires_grad_(config.distill_steps > 0)
-        for network in (self.encoder, self.decoder):
-            if network is not vgg:
-                _initialize(network)
-
-    def forward(
-        self, content: Tensor, style: Tensor, alpha: Tensor, stage: Stage, reconstruct: bool
-    ) -> tuple[Tensor, Tensor]:
-        """One call for every stage, since several devices exchange gradients round this call.
-
-        Returns:
-            ``"distill"``: features of contents and styles, projected to the VGG's channels, and
-            these images at their own statistics. Other stages: the stylized contents, and the
-            contents at their own statistics (empty unless ``reconstruct``).
-        """
-        if stage == "distill":
-            features = self.encoder(torch.cat([content, style]))
-            return self.projection(features), self._decode(features, channel_statistics(features))
-        features = self.encoder(content)
-        own = channel_statistics(features)
-        target = channel_statistics(self.encoder(style))
-        mean, std = (torch.lerp(o, t, alpha) for o, t in zip(own, target, strict=True))
-        output = self._decode(features, (mean, std))
-        return output, self._decode(features, own) if reconstruct else output[:0]
-
-    def _decode(self, features: Tensor, statistics: Statistics) -> Tensor:
-        images: Tensor = self.decoder(fuse(features, *statistics, self.fusion))
-        return images
 
 
 class Trainer:
@@ -138,7 +88,7 @@ class Trainer:
         for network in (self.vgg, teacher):
             if network is not None:
                 network.requires_grad_(False).eval()
-                _move(network, device)
+                move(network, device)
         self.reader = PoolReader(
             config,
             self.vgg,
@@ -150,8 +100,8 @@ class Trainer:
         torch.manual_seed(config.seed)
         student = Student(config, self.vgg)
         if config.init:
-            _load_start(config, student)
-        _move(student, device)
+            student.start_from(config.init)
+        move(student, device)
         optimizer = torch.optim.Adam(
             [p for p in student.parameters() if p.requires_grad], lr=config.learning_rate
         )
@@ -515,35 +465,6 @@ def _accelerator(config: TrainingConfig) -> Any:
     # The projection has no gradient after the distillation.
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(mixed_precision=config.precision, kwargs_handlers=[unused])
-
-
-def _load_start(config: TrainingConfig, student: Student) -> None:
-    info, encoder, decoder = load_model(config.init)
-    if info.architecture != config.architecture:
-        raise TrainingError(
-            f"{config.init}: its architecture {info.architecture} is not the run's "
-            f"{config.architecture}"
-        )
-    if not config.trains_decoder_only:
-        student.encoder.load_state_dict(encoder.state_dict())
-    student.decoder.load_state_dict(decoder.state_dict())
-
-
-def _move(network: nn.Module, device: torch.device) -> None:
-    # channels_last: the VGG's forward and backward takes 0.83 of the time on a 2-core CPU.
-    network.to(device)
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
-
-
-def _initialize(network: nn.Module) -> None:
-    """He initialization: PyTorch's own lets the signal fade over 9 layers without normalization."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
 
 
 @contextmanager

@@ -279,6 +279,46 @@ def test_options_of_the_perceptual_stage(config: TrainingConfig) -> None:
     assert torch.equal(alphas[0], alphas[1]) and not torch.equal(alphas[0], alphas[2])
 
 
+def test_imitation_anchors_the_perceptual_stage(config: TrainingConfig) -> None:
+    config = dataclasses.replace(
+        config, steps=3, distill_steps=0, imitate_steps=0, imitation_weight=7.0, log_every=1
+    )
+    trainer = Trainer(config, progress=False)
+    trainer.run()
+    assert set(trainer.history[-1]) == {"step", "content", "style", "imitation", "total"}
+    pool = next(trainer.reader.read(0))
+    trainer.step = 0
+    contents, styles = trainer._pairs(4)
+    assert torch.equal(contents, styles)  # the teacher's pictures are of fixed pairs
+    losses = trainer._losses(pool)
+    output, _ = trainer.student(
+        pool.content[contents], pool.style[styles], torch.ones(2, 1), "perceptual", False
+    )
+    expected = 7 * (output - pool.teacher[contents]).square().mean()
+    torch.testing.assert_close(losses["imitation"], expected)
+
+
+def test_imitation_needs_a_teacher(
+    config: TrainingConfig, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vgg = Encoder(Architecture())
+    monkeypatch.setattr("adain_core.training.trainer.read_loss_network", lambda _: (vgg, None))
+    with pytest.raises(TrainingError, match="imitation needs a teacher"):
+        Trainer(config, progress=False)
+
+
+def test_a_run_starts_from_a_model(
+    config: TrainingConfig, tiny_path: Path, tiny: AdaINModel
+) -> None:
+    start = dataclasses.replace(config, init=str(tiny_path), widths=(4, 6, 8, 10))
+    student = Trainer(start, progress=False)._unwrapped
+    for network, expected in ((student.encoder, tiny.encoder), (student.decoder, tiny.decoder)):
+        for name, value in network.state_dict().items():
+            assert torch.equal(value, expected.state_dict()[name]), name
+    with pytest.raises(TrainingError, match="is not the run's"):
+        Trainer(dataclasses.replace(config, init=str(tiny_path)), progress=False)
+
+
 def test_perceptual_target_is_the_papers(config: TrainingConfig) -> None:
     """On the VGG's own AdaIN target the content loss is zero by definition of the target."""
     trainer = Trainer(config, progress=False)
