@@ -66,8 +66,8 @@ REGION_STATISTICS = (
     "BOOLEAN",
     {
         "default": True,
-        "label_on": "each region's own",
-        "label_off": "whole picture's",
+        "label_on": "per region",
+        "label_off": "whole picture",
         "tooltip": "Which of the content's statistics the style replaces: those inside each "
         "region (the usual choice: a region gets its full style, whatever lies around it) or "
         "those of the whole picture (regions keep their contrast to each other).",

@@ -245,9 +245,9 @@ def test_styles_are_encoded_once(folder: Folder, monkeypatch: pytest.MonkeyPatch
     sizes = []
     encode = AdaINModel._encode
 
-    def counted(self: AdaINModel, images: Tensor) -> object:
+    def counted(self: AdaINModel, images: Tensor, tile: int | None = None) -> object:
         sizes.append(tuple(images.shape[-2:]))
-        return encode(self, images)
+        return encode(self, images, tile)
 
     monkeypatch.setattr(AdaINModel, "_encode", counted)
     contents = [folder.save(f"in/{number}.png", number) for number in range(3)]
