@@ -18,7 +18,7 @@ _NO_MASK_SIZE = (64, 64)
 
 
 def from_image(image: Tensor, name: str) -> Tensor:
-    """An input IMAGE as ``(B, C, H, W)``, without a copy.
+    """An input IMAGE as ``(B, C, H, W)``, float32, without a copy where it is that already.
 
     Args:
         image: the input.
@@ -33,7 +33,8 @@ def from_image(image: Tensor, name: str) -> Tensor:
             f"{name}: expected an IMAGE of shape (batch, height, width, 3), got {shape}; "
             f"look at the node that is connected to {name}"
         )
-    pictures = image.movedim(-1, 1)
+    # Half precision comes from hosts that run with --fp16-intermediates.
+    pictures = image.movedim(-1, 1).float()
     # All of them before any work starts, and one by one: the number goes into the message.
     for number, picture in enumerate(pictures, start=1):
         try:

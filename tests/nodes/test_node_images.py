@@ -45,6 +45,31 @@ def test_alpha_channel_passes_through(pack: Any, model: Any, image: MakeImage) -
     assert torch.equal(stylized[..., 3], photos[..., 3])
 
 
+def test_half_precision_images_count_as_their_values(
+    pack: Any, model: Any, image: MakeImage
+) -> None:
+    photo, artwork = image(24, 32).half(), image(20, 28, seed=1).half()
+
+    def pictures(photo: Tensor, artwork: Tensor) -> list[Tensor]:
+        (stylized,) = pack.run(
+            "AdaINStylize", model=model, content=photo, style_1=artwork, alpha=1.0, style_size=16
+        )
+        (recolored,) = pack.run(
+            "AdaINColorPreserve",
+            image=photo,
+            color_reference=artwork,
+            method="coral",
+            strength=1.0,
+        )
+        return [stylized, recolored]
+
+    for half, full in zip(
+        pictures(photo, artwork), pictures(photo.float(), artwork.float()), strict=True
+    ):
+        assert half.dtype == torch.float32
+        torch.testing.assert_close(half, full)
+
+
 def test_grey_is_three_channels(pack: Any, model: Any, image: MakeImage) -> None:
     grey = image(24, 24, 1, 1)
     (features,) = pack.run("AdaINEncodeContent", model=model, image=grey)
