@@ -38,6 +38,8 @@ class Architecture:
             paper's Enc-Concat-Dec baseline (section 7.1). Here the latter joins the content's
             features with the style's mean and std as constant maps, so that a style stays two
             vectors, instead of with the style's feature map.
+            (Instance normalization in the decoder cancels constant maps: together they learn no
+            style.)
 
     Raises:
         ValueError: a value outside these choices.
