@@ -116,7 +116,7 @@ class AdaINModel(nn.Module):
                 carried to the decoded picture.
             size: shortest side in pixels to resize to before; 0: as it is.
             tile: side in pixels, 64 or more, of the tiles that the encoder sees; the result does
-                not depend on it. ``None``: tiles whose activations take about 1 GiB.
+                not depend on it. ``None``: tiles whose activations take about 1.3 GiB.
 
         Raises:
             ValueError: no image of a known layout, NaN, or values that are not in 0..1.

@@ -30,8 +30,8 @@ else:
 # The only kind of file the pack reads: it cannot run code.
 EXTENSION = ".safetensors"
 # Maps of the first block's width that live at once in its convolution: its input, that input
-# padded, its output, relu's output, and relu1_1, which the encoder keeps.
-_LIVE_MAPS = 5
+# padded, its output, and relu's output.
+_LIVE_MAPS = 4
 
 
 # --- devices and memory -----------------------------------------------------------------------

@@ -170,7 +170,7 @@ def add_parser(subparsers: Subparsers) -> None:
         type=int,
         metavar="N",
         help="work in tiles of N pixels, 64 or more, so that pictures of any size fit into memory; "
-        "the result is the same (default: tiles that take about 1 GiB)",
+        "the result is the same (default: tiles that take about 1.3 GiB)",
     )
     add_model_options(parser)
 

@@ -21,7 +21,7 @@ with 'accelerate launch -m adain_core train …'.
 
 EPILOG = """\
 examples:
-  the paper's decoder (160,000 steps; about half an hour on a recent GPU, days on a CPU):
+  the paper's decoder (160,000 steps, for a GPU):
     adain train --content photos --style paintings --encoder vgg_normalised.pth -o runs/decoder
 
   a slim model in stages, on a CPU: first match the VGG's features, then the full model's pictures,

@@ -36,7 +36,7 @@ from .student import Student, TrainingError, move
 
 FEW_IMAGES = 500
 FIXED_PAIRS = 8
-# Numbers far beyond any run's: the fixed pairs are crops that no step sees.
+# Numbers far beyond any run's: the fixed pairs are crops (of the same images) that no step sees.
 FIXED_START = 10**12
 # Settings that a resumed run may change without becoming another run.
 CHANGEABLE = {
