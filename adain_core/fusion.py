@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -13,6 +13,9 @@ from .masks import as_mask, pool_to_features, region_weights
 from .style import Features, Style, require_same_encoder
 
 Statistics = tuple[Tensor, Tensor]
+# From the content's statistics to those that are used in their place: the whole picture's first,
+# then each region's. ``adain_core.temporal`` pools them over the frames of a video.
+Smoothing = Callable[[list[Statistics]], list[Statistics]]
 
 
 def adain(
@@ -23,6 +26,7 @@ def adain(
     masks: Sequence[Tensor] | None = None,
     background: Style | None = None,
     region_statistics: bool = True,
+    smoothing: Smoothing | None = None,
 ) -> Features:
     """Give the content's features the style's channel statistics (equation 8).
 
@@ -37,6 +41,7 @@ def adain(
         background: style of what the masks leave free.
         region_statistics: take the content's statistics inside each region (section 7.4 and the
             official code), else over the whole picture.
+        smoothing: for the frames of a video, see :class:`~adain_core.temporal.TemporalPool`.
 
     Returns:
         Features for ``AdaINModel.decode``.
@@ -70,12 +75,19 @@ def adain(
                 f"{len(styles)} style(s){' and a background' if background else ''}; "
                 "Style.mix makes one style of several"
             )
+        if smoothing is not None:
+            [whole] = smoothing([whole])
         return replace(features, tensor=stylized(styles[0], whole))
 
-    kept = fuse(content, *whole, features.fusion)
+    regions = _regions(styles, masks, background, features)
+    used = [
+        channel_statistics(content, weight) if region_statistics else whole for _, weight in regions
+    ]
+    if smoothing is not None:
+        whole, *used = smoothing([whole, *used])
+    kept = fuse(content, *whole, features.fusion, whole)
     result = kept
-    for region_style, weight in _regions(styles, masks, background, features):
-        statistics = channel_statistics(content, weight) if region_statistics else whole
+    for (region_style, weight), statistics in zip(regions, used, strict=True):
         result = result + weight * (stylized(region_style, statistics) - kept)
     return replace(features, tensor=result.to(features.tensor.dtype))
 

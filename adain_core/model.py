@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from . import color
 from .devices import resolve_device, resolve_dtype
 from .functional import channel_statistics, fuse
-from .fusion import adain, check_alpha, check_masks
+from .fusion import Smoothing, adain, check_alpha, check_masks
 from .images import ImageLike, resize_shortest_side, to_tensor
 from .masks import as_mask, pool_to_features, region_weights, resize_mask
 from .networks import MINIMUM_SIZE, Decoder, Encoder
@@ -190,6 +190,7 @@ class AdaINModel(nn.Module):
         content_size: int = 0,
         style_size: int | None = None,
         tile: int | None = None,
+        smoothing: Smoothing | None = None,
     ) -> Tensor:
         """Draw pictures in a style, or in several.
 
@@ -210,6 +211,8 @@ class AdaINModel(nn.Module):
             content_size: shortest side in pixels to resize the content to; 0: as it is.
             style_size: likewise for the style images; ``None``: 512, but smaller ones as they are.
             tile: as for :meth:`encode`.
+            smoothing: of the content's statistics, when the pictures are the frames of a video in
+                their order: a :class:`~adain_core.temporal.TemporalPool`, kept from call to call.
 
         Returns:
             RGB in 0..1, float32, ``(B, 3, H, W)`` (4 channels where the content has alpha), on the
@@ -257,7 +260,7 @@ class AdaINModel(nn.Module):
             ]
             features = self._encode(group, tile)
             if masks is None:
-                mixed = adain(features, Style.mix(encoded, shares), alpha)
+                mixed = adain(features, Style.mix(encoded, shares), alpha, smoothing=smoothing)
             else:
                 mixed = adain(
                     features,
@@ -266,6 +269,7 @@ class AdaINModel(nn.Module):
                     masks=[_of_picture(mask, number, recolor) for mask in masks],
                     background=None if background is None else encoded[-1],
                     region_statistics=region_statistics,
+                    smoothing=smoothing,
                 )
             image = self._decode(mixed, tile)
             if content_residual and alpha < 1:

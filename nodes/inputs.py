@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+from ..adain_core.temporal import Temporal
+
 CATEGORY = "AdaIN"
 
 MODEL = ("ADAIN_MODEL", {"tooltip": "The model, from Load AdaIN Model."})
@@ -71,5 +75,41 @@ REGION_STATISTICS = (
         "tooltip": "Which of the content's statistics the style replaces: those inside each "
         "region (the usual choice: a region gets its full style, whatever lies around it) or "
         "those of the whole picture (regions keep their contrast to each other).",
+    },
+)
+
+TILE = (
+    "INT",
+    {
+        "default": 0,
+        "min": 0,
+        "max": 8192,
+        "step": 64,
+        "tooltip": "Large pictures are worked on in tiles of this many pixels (64 or more), which "
+        "bounds the memory and changes nothing in the picture. 0 takes what fits into the free "
+        "memory.",
+    },
+)
+
+TEMPORAL = (
+    list(get_args(Temporal)),
+    {
+        "default": "frame",
+        "tooltip": "For the frames of a video, whose colours flicker when each is normalized by "
+        "itself. frame: each by itself (for batches of unrelated pictures). window: by the last "
+        "temporal_length frames together. ema: by an exponential mean over about as many. Both "
+        "start anew at scene cuts.",
+    },
+)
+
+TEMPORAL_LENGTH = (
+    "INT",
+    {
+        "default": 8,
+        "min": 1,
+        "max": 240,
+        "step": 1,
+        "tooltip": "Frames that temporal window or ema remembers. More is calmer and follows "
+        "changes of light more slowly.",
     },
 )

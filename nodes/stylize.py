@@ -10,11 +10,23 @@ from torch import Tensor
 from ..adain_core import Style
 from ..adain_core.color import METHODS
 from ..adain_core.images import resize_shortest_side
+from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
 from .color import METHOD_TOOLTIP
 from .encode import encode_style
 from .images import common_count, from_image, is_no_mask, take, to_image
-from .inputs import ALPHA, CATEGORY, FEATHER, MODEL, REGION_STATISTICS, STYLE_SIZE, WEIGHT
+from .inputs import (
+    ALPHA,
+    CATEGORY,
+    FEATHER,
+    MODEL,
+    REGION_STATISTICS,
+    STYLE_SIZE,
+    TEMPORAL,
+    TEMPORAL_LENGTH,
+    TILE,
+    WEIGHT,
+)
 from .regions import Region, connected_regions, mask_counts, picture_masks
 
 # A saved or mixed style, or simply an artwork.
@@ -74,6 +86,9 @@ class AdaINStylize:
                 **{f"weight_{number}": WEIGHT for number in (1, 2, 3, 4)},
                 "feather": FEATHER,
                 "region_statistics": REGION_STATISTICS,
+                "tile": TILE,
+                "temporal": TEMPORAL,
+                "temporal_length": TEMPORAL_LENGTH,
             },
         }
 
@@ -98,6 +113,9 @@ class AdaINStylize:
         weight_4: float = 1.0,
         feather: int = 0,
         region_statistics: bool = True,
+        tile: int = 0,
+        temporal: Temporal = "frame",
+        temporal_length: int = 8,
     ) -> tuple[Tensor]:
         """Run the node."""
         pictures = from_image(content, "content")
@@ -108,6 +126,8 @@ class AdaINStylize:
         options: dict[str, Any] = {
             "alpha": alpha,
             "preserve_color": None if preserve_color == "none" else preserve_color,
+            "tile": tile or None,
+            "smoothing": TemporalPool(temporal, temporal_length),
         }
         recolor = preserve_color not in ("none", "luminance")
         sources = [_source(model, region, style_size, recolor) for region in regions]

@@ -174,6 +174,13 @@ def add_parser(subparsers: Any) -> None:
         metavar=("MIN", "MAX"),
     )
     add(data, "--crop", "crop", "side of the random crop, pixels", type=int)
+    add(
+        data,
+        "--recolor",
+        "recolor",
+        "share of crops that get another hue, saturation and contrast",
+        type=float,
+    )
     add(data, "--pool", "pool", "images of each kind encoded at a time; 0: one batch", type=int)
     add(data, "--reuse", "reuse", "passes over a pool, in new pairs", type=int)
     add(data, "--workers", "workers", "processes that read images", type=int)

@@ -49,6 +49,8 @@ class TrainingConfig:
         image_size: shortest side in pixels that images are resized to before the crop, smallest
             and largest; drawn at random between them.
         crop: side of the random square crop, pixels.
+        recolor: share of the crops, photographs and artworks alike, that get another hue,
+            saturation and contrast; hues that are rare among artworks are lost otherwise.
         pool: images of each kind that are encoded by the VGG at a time; 0: one batch.
         reuse: passes over a pool, in new random pairs, before the next one is read. 1 is the
             paper's loop; more saves the VGG's forward passes on content and style.
@@ -87,6 +89,7 @@ class TrainingConfig:
     random_alpha: bool = False
     image_size: tuple[int, int] = (512, 512)
     crop: int = 256
+    recolor: float = 0.0
     pool: int = 0
     reuse: int = 1
     ema: float = 0.999
@@ -126,6 +129,7 @@ class TrainingConfig:
             "image_size must be the smallest and the largest side, from crop on": self.crop
             <= smallest
             <= largest,
+            "recolor must be from 0 to 1": 0 <= self.recolor <= 1,
             "ema must be at least 0 and below 1": 0 <= self.ema < 1,
             "log_every, save_every and sample_every must be 1 or more": min(
                 self.log_every, self.save_every, self.sample_every

@@ -35,22 +35,32 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         folder: read without its sub-folders.
         image_size: smallest and largest shortest side before the crop, pixels.
         crop: side of the crop, pixels.
-        seed: of order, size, place and flip.
+        seed: of order, size, place, flip and colour.
+        recolor: probability that a crop's hue, saturation and contrast are changed.
 
     Raises:
         ImageFileError: the folder is missing or has no images.
     """
 
-    def __init__(self, folder: str, image_size: tuple[int, int], crop: int, seed: int) -> None:
+    def __init__(
+        self,
+        folder: str,
+        image_size: tuple[int, int],
+        crop: int,
+        seed: int,
+        recolor: float = 0.0,
+    ) -> None:
         self.paths: list[Path] = list_images([folder])
         self.seed = seed
         transforms = _transforms()
         smallest, largest = image_size
+        recoloring = transforms.ColorJitter(0.2, contrast=0.4, saturation=(0.5, 2.0), hue=0.5)
         self.transform = transforms.Compose(
             [
                 transforms.RandomShortestSize(list(range(smallest, largest + 1)), antialias=True),
                 transforms.RandomCrop(crop),
                 transforms.RandomHorizontalFlip(),
+                transforms.RandomApply([recoloring], p=recolor),
             ]
         )
 

@@ -69,7 +69,7 @@ class PoolReader:
         self.config, self.vgg, self.teacher, self.device = config, vgg, teacher, device
         self.rank, self.processes = rank, processes
         self.crops = [
-            Crops(folder, config.image_size, config.crop, 2 * config.seed + kind)
+            Crops(folder, config.image_size, config.crop, 2 * config.seed + kind, config.recolor)
             for kind, folder in enumerate((config.content, config.style))
         ]
         self.broken: set[str] = set()

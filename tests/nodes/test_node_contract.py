@@ -31,6 +31,7 @@ WIDGETS = {
     "AdaINStylize": [
         *("alpha", "preserve_color", "style_size"),
         *("weight_1", "weight_2", "weight_3", "weight_4", "feather", "region_statistics"),
+        *("tile", "temporal", "temporal_length"),
     ],
     "AdaINEncodeContent": [],
     "AdaINEncodeStyle": ["style_size"],
