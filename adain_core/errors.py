@@ -11,6 +11,10 @@ class ImageFileError(AdaINError):
     """An image file cannot be read or written; the message names the file."""
 
 
+class VideoFileError(AdaINError):
+    """A video cannot be read or written; the message names the file and what is left of it."""
+
+
 class WeightsError(AdaINError):
     """A weights or style file is missing, damaged or foreign; the message names the file."""
 

@@ -7,7 +7,17 @@ from torch import Tensor
 
 from .networks import Fusion
 
+# Rows and columns of a map, in cells or pixels.
+Window = tuple[slice, slice]
+
 EPSILON = 1e-5
+# Values per step of the statistics, so that their temporaries stay small beside a large map.
+_CHUNK = 2**24
+
+
+def crop(image: Tensor, window: Window) -> Tensor:
+    """The part of ``(…, H, W)`` in a window, as a view."""
+    return image[..., window[0], window[1]]
 
 
 def channel_statistics(
@@ -28,6 +38,15 @@ def channel_statistics(
     Returns:
         Mean and std, each ``(B, C)``, float32 (float64 for float64 features).
     """
+    # A few channels at a time: each has its own statistics.
+    step = max(1, _CHUNK * features.shape[1] // max(1, features.numel()))
+    parts = [_channel_moments(part, mask) for part in torch.split(features, step, dim=1)]
+    mean, variance = (torch.cat(values, dim=1) for values in zip(*parts, strict=True))
+    return mean, (variance + eps).sqrt()
+
+
+def _channel_moments(features: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Mean and variance."""
     features = features.to(torch.promote_types(features.dtype, torch.float32))
     if mask is None:
         variance, mean = torch.var_mean(features, dim=(2, 3), correction=0)
@@ -38,7 +57,7 @@ def channel_statistics(
         mean = (features * weight).sum(dim=(2, 3))
         centred = features - mean[:, :, None, None]
         variance = (centred.square() * weight).sum(dim=(2, 3))
-    return mean, (variance + eps).sqrt()
+    return mean, variance
 
 
 def adaptive_instance_norm(

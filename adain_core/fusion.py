@@ -3,19 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from .functional import channel_statistics, fuse
-from .masks import as_mask, pool_to_features, region_weights
+from .functional import Window, channel_statistics, crop, fuse
+from .masks import as_mask, feature_weights
+from .networks import Fusion
 from .style import Features, Style, require_same_encoder
 
 Statistics = tuple[Tensor, Tensor]
 # From the content's statistics to those that are used in their place: the whole picture's first,
 # then each region's. ``adain_core.temporal`` pools them over the frames of a video.
 Smoothing = Callable[[list[Statistics]], list[Statistics]]
+
+
+@dataclass(frozen=True)
+class Region:
+    """One style's part of a picture.
+
+    Args:
+        content: mean and std that the content's features have, ``(B, C)`` each.
+        target: mean and std that they are given.
+        weight: of the region at each feature, ``(B, 1, h, w)``; ``None``: all of it.
+    """
+
+    content: Statistics
+    target: Statistics
+    weight: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """AdaIN made ready: all statistics are known, so that features can be fused part by part.
+
+    Args:
+        fusion: how the model fuses content and style.
+        whole: the content's own mean and std, for what no region covers.
+        regions: where there is a style.
+    """
+
+    fusion: Fusion
+    whole: Statistics
+    regions: tuple[Region, ...]
+
+    def __call__(self, features: Tensor, window: Window = (slice(None), slice(None))) -> Tensor:
+        """What the decoder receives for a part of the features.
+
+        Args:
+            features: the content's, the whole map.
+            window: the part.
+        """
+        content = crop(features, window)
+        only = self.regions[0]
+        if only.weight is None:
+            return fuse(content, *only.target, self.fusion, only.content)
+        # Regions need float32: far outside a small one its style can leave the range of float16.
+        content = content.float()
+        kept = fuse(content, *self.whole, self.fusion, self.whole)
+        result = kept
+        for region in self.regions:
+            assert region.weight is not None
+            stylized = fuse(content, *region.target, self.fusion, region.content)
+            result = result + crop(region.weight, window) * (stylized - kept)
+        return result.to(features.dtype)
 
 
 def adain(
@@ -53,21 +105,36 @@ def adain(
     Example:
         >>> image = model.decode(adain(model.encode(photo), style, alpha=0.8))
     """
+    transfer = plan_transfer(
+        features,
+        style,
+        alpha,
+        masks=masks,
+        background=background,
+        region_statistics=region_statistics,
+        smoothing=smoothing,
+    )
+    return replace(features, tensor=transfer(features.tensor))
+
+
+def plan_transfer(
+    features: Features,
+    style: Style | Sequence[Style],
+    alpha: float = 1.0,
+    *,
+    masks: Sequence[Tensor] | None = None,
+    background: Style | None = None,
+    region_statistics: bool = True,
+    smoothing: Smoothing | None = None,
+) -> Transfer:
+    """The statistics of :func:`adain`, whose arguments and errors these are."""
     check_alpha(alpha)
     styles = [style] if isinstance(style, Style) else list(style)
     for each in [*styles, *([background] if background else [])]:
         require_same_encoder(features, each)
-    # Regions need float32: far outside a small one its style can leave the range of float16.
-    content = features.tensor if masks is None else features.tensor.float()
+    content = features.tensor
     whole = channel_statistics(content)
-
-    def stylized(style: Style, content_statistics: Statistics) -> Tensor:
-        mean, std = (
-            torch.lerp(own, target.to(own), alpha)
-            for own, target in zip(content_statistics, (style.mean, style.std), strict=True)
-        )
-        return fuse(content, mean, std, features.fusion, content_statistics)
-
+    pairs: list[tuple[Style, Tensor | None]]
     if masks is None:
         if len(styles) != 1 or background is not None:
             raise ValueError(
@@ -75,21 +142,31 @@ def adain(
                 f"{len(styles)} style(s){' and a background' if background else ''}; "
                 "Style.mix makes one style of several"
             )
+        pairs, used = [(styles[0], None)], [whole]
         if smoothing is not None:
-            [whole] = smoothing([whole])
-        return replace(features, tensor=stylized(styles[0], whole))
+            [whole] = used = smoothing([whole])
+    else:
+        pairs = [*_regions(styles, masks, background, features)]
+        used = [
+            channel_statistics(content, weight) if region_statistics else whole
+            for _, weight in pairs
+        ]
+        if smoothing is not None:
+            whole, *used = smoothing([whole, *used])
+    regions = []
+    for (each, weight), statistics in zip(pairs, used, strict=True):
+        mean, std = (
+            torch.lerp(own, target.to(own), alpha)
+            for own, target in zip(statistics, (each.mean, each.std), strict=True)
+        )
+        regions.append(Region(statistics, (mean, std), weight))
+    return Transfer(features.fusion, whole, tuple(regions))
 
-    regions = _regions(styles, masks, background, features)
-    used = [
-        channel_statistics(content, weight) if region_statistics else whole for _, weight in regions
-    ]
-    if smoothing is not None:
-        whole, *used = smoothing([whole, *used])
-    kept = fuse(content, *whole, features.fusion, whole)
-    result = kept
-    for (region_style, weight), statistics in zip(regions, used, strict=True):
-        result = result + weight * (stylized(region_style, statistics) - kept)
-    return replace(features, tensor=result.to(features.tensor.dtype))
+
+def own_transfer(features: Features) -> Transfer:
+    """The content at its own statistics: what the decoder keeps of it."""
+    own = channel_statistics(features.tensor)
+    return Transfer(features.fusion, own, (Region(own, own),))
 
 
 def check_alpha(alpha: float) -> None:
@@ -137,9 +214,7 @@ def _regions(
     content = features.tensor
     checked = [mask.to(content.device) for mask in check_masks(masks, len(styles), len(content))]
     feature_size = (content.shape[2], content.shape[3])
-    weights = torch.stack(
-        [pool_to_features(w, feature_size) for w in region_weights(checked, features.size)]
-    )
+    weights = feature_weights(checked, features.size, feature_size)
     pairs = list(zip(styles, weights, strict=True))
     if background is not None:
         pairs.append((background, 1 - weights.sum(dim=0)))

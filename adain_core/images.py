@@ -1,8 +1,9 @@
 """Image files in, image files out, and the checks on images that callers hand in.
 
 Inside the library an image is a float32 tensor in 0..1 of shape (B, 3, H, W), or (B, 4, H, W)
-with alpha (straight, not premultiplied). Pixel values are kept as the file has them: no colour
-management, the ICC profile travels beside the pixels.
+with alpha (straight, not premultiplied); a large one can stay uint8 in 0..255 and become float32
+part by part. Pixel values are kept as the file has them: no colour management, the ICC profile
+travels beside the pixels.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 import os
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ class ImageFile:
     """An image as read from a file.
 
     Attributes:
-        pixels: (1, 3, H, W), or (1, 4, H, W) where the file has transparency; float32 in 0..1.
+        pixels: (1, 3, H, W), or (1, 4, H, W) where the file has transparency; float32 in 0..1,
+            or uint8 where that was asked for.
         icc_profile: the file's RGB colour profile, if it has one.
         exif: the file's EXIF block without orientation (the pixels are already turned) and
             thumbnail.
@@ -78,10 +80,14 @@ class ImageFile:
     exif: bytes | None
 
 
+# Rows that are float at once when a picture is written.
+_BAND = 256
+
+
 # --- reading ----------------------------------------------------------------------------------
 
 
-def read_image(path: str | os.PathLike[str]) -> ImageFile:
+def read_image(path: str | os.PathLike[str], *, keep_uint8: bool = False) -> ImageFile:
     """Reads an image file of any kind that Pillow knows, as RGB or RGBA, turned upright.
 
     Grey becomes RGB; palette, 1-bit and CMYK images are converted (CMYK without its profile);
@@ -90,6 +96,8 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
 
     Args:
         path: the file.
+        keep_uint8: leave 8 bits per channel as uint8, which takes a quarter of the memory; more
+            bits become float32 in any case.
 
     Returns:
         The pixels, with the ICC profile and the EXIF block to hand to ``write_image``.
@@ -106,7 +114,7 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
             with PIL.Image.open(file) as image:
-                return _from_pil(image)
+                read = _from_pil(image)
     except FileNotFoundError:
         raise ImageFileError(f"cannot read {path}: there is no such file") from None
     except PIL.UnidentifiedImageError:
@@ -115,6 +123,8 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
         raise ImageFileError(f"cannot read {path}: it is too large ({error})") from error
     except Exception as error:  # decoders raise anything from struct.error to SyntaxError
         raise ImageFileError(f"cannot read {path}: {_reason(error)}") from error
+    # Here Pillow's own copy is gone.
+    return read if keep_uint8 else replace(read, pixels=as_float(read.pixels))
 
 
 def _from_pil(image: PIL.Image.Image) -> ImageFile:
@@ -125,7 +135,8 @@ def _from_pil(image: PIL.Image.Image) -> ImageFile:
     with contextlib.suppress(Exception):  # damaged metadata must not cost the picture
         exif = _exif(image)
     with contextlib.suppress(Exception):
-        image = ImageOps.exif_transpose(image)
+        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # without it that would copy
+            image = ImageOps.exif_transpose(image)
     profile = image.info.get("icc_profile")
     # Bytes 16 to 20 name the colour space: a grey or CMYK profile is invalid for RGB pixels.
     if not isinstance(profile, bytes) or profile[16:20] != b"RGB ":
@@ -147,15 +158,15 @@ def _exif(image: PIL.Image.Image) -> bytes | None:
 
 
 def _pixels(image: PIL.Image.Image) -> Tensor:
-    """(1, 3 or 4, H, W) float32 in 0..1 of any Pillow mode."""
+    """(1, 3 or 4, H, W) of any Pillow mode: uint8, or float32 in 0..1 of more than 8 bits."""
     if image.mode.startswith("I") or image.mode == "F":  # I;16, I;16B, I: 16 bits; F: float
         grey = torch.from_numpy(np.array(image, dtype=np.float32))[None, None]
         _check_finite(grey)
         scale = 1 if image.mode == "F" else 65535
         return (grey / scale).clamp_(0, 1).repeat(1, 3, 1, 1)
-    converted = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    pixels = torch.from_numpy(np.array(converted)).permute(2, 0, 1).contiguous()
-    return pixels[None].float().div_(255)
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    converted = image if image.mode == mode else image.convert(mode)
+    return torch.from_numpy(np.array(converted)).permute(2, 0, 1)[None]
 
 
 # --- writing ----------------------------------------------------------------------------------
@@ -193,8 +204,8 @@ def write_image(
 
     Args:
         path: the file; .png, .jpg, .jpeg, .webp, .tif or .tiff.
-        pixels: (1, 3|4, H, W) or (3|4, H, W), float; clamped to 0..1. JPEG has no alpha: the
-            image is laid over white.
+        pixels: (1, 3|4, H, W) or (3|4, H, W), float, clamped to 0..1, or uint8. JPEG has no
+            alpha: the image is laid over white.
         icc_profile: as in ``ImageFile``.
         exif: as in ``ImageFile``.
         overwrite: replace an existing file.
@@ -248,18 +259,40 @@ def _to_pil(pixels: Tensor, *, alpha: bool) -> PIL.Image.Image:
         raise ValueError(
             f"expected one image as (1, 3|4, H, W) or (3|4, H, W) to write, got shape {shape}"
         )
-    if not pixels.is_floating_point():
-        raise ValueError(f"expected float pixels in 0..1 to write, got {pixels.dtype}")
-    pixels = pixels.detach().float().cpu()
-    _check_finite(pixels)
-    pixels = pixels.clamp(0, 1)
-    if len(pixels) == 4 and not alpha:
-        pixels = pixels[:3] * pixels[3:] + (1 - pixels[3:])
-    array = (pixels * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    if not (pixels.is_floating_point() or pixels.dtype == torch.uint8):
+        raise ValueError(f"expected float pixels in 0..1 or uint8 to write, got {pixels.dtype}")
+    pixels = pixels.detach()
+    if pixels.is_floating_point():
+        _check_finite(pixels)
+    flatten = len(pixels) == 4 and not alpha
+    height, width = pixels.shape[-2:]
+    array = np.empty((height, width, 3 if flatten else len(pixels)), dtype=np.uint8)
+    # In bands, so that no float copy of a large picture is made.
+    for top in range(0, height, _BAND):
+        band = pixels[:, top : top + _BAND].cpu()
+        if flatten:
+            band = as_float(band).clamp(0, 1)
+            band = band[:3] * band[3:] + (1 - band[3:])
+        array[top : top + _BAND] = as_uint8(band).permute(1, 2, 0).numpy()
     return PIL.Image.fromarray(array)
 
 
 # --- images in memory -------------------------------------------------------------------------
+
+
+def as_float(pixels: Tensor) -> Tensor:
+    """uint8 as float32 in 0..1; floats as float32."""
+    if pixels.dtype != torch.uint8:
+        return pixels.float()
+    # Channels lie together in what Pillow and NumPy give; the library has them apart.
+    return pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+
+
+def as_uint8(pixels: Tensor) -> Tensor:
+    """Floats, clamped to 0..1, rounded to uint8; uint8 as it is."""
+    if pixels.dtype == torch.uint8:
+        return pixels
+    return pixels.float().clamp(0, 1).mul_(255).round_().byte()
 
 
 def to_tensor(image: ImageLike) -> Tensor:
@@ -285,6 +318,11 @@ def to_tensor(image: ImageLike) -> Tensor:
         TypeError: not an image of any of these kinds.
         ImageFileError: the file cannot be read.
     """
+    return as_float(to_pixels(image))
+
+
+def to_pixels(image: ImageLike) -> Tensor:
+    """As :func:`to_tensor`, but uint8 stays uint8, without a copy where there is a way."""
     if isinstance(image, torch.Tensor):
         return _checked(image)
     if isinstance(image, np.ndarray):
@@ -292,7 +330,7 @@ def to_tensor(image: ImageLike) -> Tensor:
     if isinstance(image, PIL.Image.Image):
         return _from_pil(image).pixels
     if isinstance(image, (str, os.PathLike)):
-        return read_image(image).pixels
+        return read_image(image, keep_uint8=True).pixels
     raise TypeError(
         "expected an image as a torch tensor, a NumPy array, a Pillow image or a path, "
         f"got {type(image).__name__}"
@@ -315,8 +353,10 @@ def _from_array(array: np.ndarray[Any, Any]) -> Tensor:
         )
     if array.dtype.kind == "f":
         array = array.astype(np.float32)
-    elif array.dtype.kind == "u" and array.dtype.itemsize <= 2:
-        array = array.astype(array.dtype.newbyteorder("="))
+    elif array.dtype == np.uint8:
+        array = np.require(array, requirements=["C", "W"])  # torch knows no others
+    elif array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        array = array.astype(np.uint16)
     else:
         raise ValueError(
             "expected a NumPy image of floats in 0..1, uint8 or uint16, "
@@ -324,7 +364,10 @@ def _from_array(array: np.ndarray[Any, Any]) -> Tensor:
         )
     if array.ndim == 2:
         array = array[:, :, None]
-    return _checked(torch.from_numpy(np.ascontiguousarray(np.moveaxis(array, -1, -3))))
+    if array.dtype != np.uint8:
+        array = np.ascontiguousarray(np.moveaxis(array, -1, -3))
+        return _checked(torch.from_numpy(array))
+    return _checked(torch.from_numpy(array).movedim(-1, -3))
 
 
 def _checked(image: Tensor) -> Tensor:
@@ -341,12 +384,12 @@ def _checked(image: Tensor) -> Tensor:
     if 0 in shape:
         raise ValueError(f"expected an image with pixels, got shape {shape}")
 
-    if image.dtype in (torch.uint8, torch.uint16):
-        image = image.float() / (255 if image.dtype == torch.uint8 else 65535)
+    if image.dtype == torch.uint16:
+        image = image.float() / 65535
     elif image.is_floating_point():
         image = image.float()
         _check_range(image)
-    else:
+    elif image.dtype != torch.uint8:
         raise ValueError(
             f"expected a tensor image of floats in 0..1, uint8 or uint16, got {image.dtype}"
         )
@@ -381,7 +424,7 @@ def resize_shortest_side(images: Tensor, size: int) -> Tensor:
     The longer side is rounded down, as torchvision's ``Resize`` does.
 
     Args:
-        images: (B, C, H, W), float.
+        images: (B, C, H, W), float, or uint8, which becomes float32 in 0..1.
         size: pixels, at least 1.
 
     Returns:
@@ -399,8 +442,19 @@ def resize_shortest_side(images: Tensor, size: int) -> Tensor:
     if short == size:
         return images
     # The longer side is never below the shorter: rounding down keeps at least `size` pixels.
-    resized = (size * height // short, size * width // short)
-    return F.interpolate(images, resized, mode="bilinear", antialias=True, align_corners=False)
+    return resize(images, (size * height // short, size * width // short))
+
+
+def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resizes (B, C, H, W), float or uint8, to a height and width; antialiased bilinear, float."""
+    if images.dtype == torch.uint8:
+        # Channel by channel: of a large image only one becomes float at its full size.
+        channels = torch.split(images, 1, dim=1)
+        return torch.cat([resize(as_float(channel), size) for channel in channels], dim=1)
+    if size[1] == 1 < size[0]:
+        # For one column torch 2.13 repeats the first row on a CPU; for one row it does not.
+        return resize(images.mT, (1, size[0])).mT
+    return F.interpolate(images, size, mode="bilinear", antialias=True)
 
 
 # --- lists of files ---------------------------------------------------------------------------

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .functional import Window, crop
 from .networks import STRIDE
+
+# Rows of features pooled at once: weights in full resolution exist for so many alone.
+_BAND = 64
 
 
 def as_mask(mask: Tensor, what: str = "mask") -> Tensor:
@@ -35,14 +40,49 @@ def as_mask(mask: Tensor, what: str = "mask") -> Tensor:
     return mask.clamp(0, 1)
 
 
-def resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resize ``(B, 1, H, W)`` to ``size`` (height, width), antialiased; 0..1 stays 0..1."""
+def resize_mask(mask: Tensor, size: tuple[int, int], window: Window | None = None) -> Tensor:
+    """Resize ``(B, 1, H, W)`` to ``size`` (height, width), antialiased; 0..1 stays 0..1.
+
+    Args:
+        mask: the mask.
+        size: height and width of the result.
+        window: the part of the result that is wanted; ``None``: all of it.
+    """
     if tuple(mask.shape[-2:]) == tuple(size):
-        return mask
-    return F.interpolate(mask, size=size, mode="bilinear", antialias=True).clamp(0, 1)
+        return mask if window is None else crop(mask, window)
+    for dim, length, part in zip((-2, -1), size, window or (slice(None),) * 2, strict=True):
+        mask = _resample(mask, dim, length, part)
+    return mask.clamp(0, 1)
 
 
-def region_weights(masks: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+def _resample(mask: Tensor, dim: int, length: int, part: slice) -> Tensor:
+    """A part of ``mask`` resized to ``length`` along ``dim``.
+
+    The triangle filter of ``F.interpolate(mode="bilinear", antialias=True)``, which can give the
+    whole only: resizing a crop would put its samples at other places between the pixels.
+    """
+    source = mask.shape[dim]
+    scale = source / length
+    reach = max(scale, 1.0)
+    centres = (torch.arange(*part.indices(length), dtype=torch.float64) + 0.5) * scale
+    first = (centres - reach).floor().long()
+    taps = first[:, None] + torch.arange(int(2 * reach) + 2)
+    weights = (1 - (taps + 0.5 - centres[:, None]).abs() / reach).clamp_min(0)
+    weights *= (taps >= 0) & (taps < source)
+    weights = (weights / weights.sum(dim=1, keepdim=True)).to(mask)
+    taps = taps.clamp(0, source - 1).to(mask.device)
+    shape = (-1, 1) if dim == -2 else (-1,)
+    terms = (
+        mask.index_select(dim, tap) * weight.view(shape)
+        for tap, weight in zip(taps.T, weights.T, strict=True)
+    )
+    resized: Tensor = functools.reduce(Tensor.add, terms)
+    return resized
+
+
+def region_weights(
+    masks: Sequence[Tensor], size: tuple[int, int], window: Window | None = None
+) -> Tensor:
     """Weight of each region at each pixel; together at most 1.
 
     Where masks overlap to more than 1 they share the place in proportion; what they leave of 1 is
@@ -51,13 +91,39 @@ def region_weights(masks: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     Args:
         masks: ``(B, 1, H, W)`` each, of any resolution; B may be 1.
         size: height and width of the picture.
+        window: the part of the picture that is wanted; ``None``: all of it.
 
     Returns:
         ``(regions, B, 1, H, W)`` in 0..1.
     """
     batch = max(len(mask) for mask in masks)
-    resized = torch.stack([resize_mask(mask, size).expand(batch, -1, -1, -1) for mask in masks])
+    resized = torch.stack(
+        [resize_mask(mask, size, window).expand(batch, -1, -1, -1) for mask in masks]
+    )
     return resized / resized.sum(dim=0, keepdim=True).clamp_min(1)
+
+
+def feature_weights(
+    masks: Sequence[Tensor], size: tuple[int, int], feature_size: tuple[int, int]
+) -> Tensor:
+    """Weight of each region at each feature: :func:`region_weights`, pooled band by band.
+
+    Args:
+        masks: as for :func:`region_weights`.
+        size: height and width of the picture.
+        feature_size: of its features.
+
+    Returns:
+        ``(regions, B, 1, h, w)`` in 0..1.
+    """
+    bands = []
+    for top in range(0, feature_size[0], _BAND):
+        rows = min(_BAND, feature_size[0] - top)
+        # Features of a padded tiny picture can lie below its last row; that row serves them.
+        window = (slice(STRIDE * top, STRIDE * (top + rows)), slice(None))
+        weights = region_weights(masks, size, window)
+        bands.append(torch.stack([pool_to_features(w, (rows, feature_size[1])) for w in weights]))
+    return torch.cat(bands, dim=-2)
 
 
 def pool_to_features(weights: Tensor, feature_size: tuple[int, int]) -> Tensor:

@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import reprlib
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ParamSpec, cast
+from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import color
+from . import color, pipeline
 from .devices import resolve_device, resolve_dtype
-from .functional import channel_statistics, fuse
-from .fusion import Smoothing, adain, check_alpha, check_masks
-from .images import ImageLike, resize_shortest_side, to_tensor
-from .masks import as_mask, pool_to_features, region_weights, resize_mask
-from .networks import MINIMUM_SIZE, Decoder, Encoder
+from .functional import channel_statistics, crop
+from .fusion import Smoothing, check_alpha, check_masks, own_transfer, plan_transfer
+from .images import ImageLike, as_float, resize, resize_shortest_side, to_pixels, to_tensor
+from .inference import Inference
+from .masks import as_mask, pool_to_features, resize_mask
+from .networks import Decoder, Encoder
+from .pipeline import Retouch, empty_picture
 from .style import Features, Style, normalized_weights, require_same_encoder
-from .tiles import automatic_tile, check_tile, decode_tiled, encode_tiled
+from .tiles import Progress, Tiler, automatic_tile, check_tile
 from .weights import ModelInfo, find_model, fingerprint, load_model
 
 DEFAULT_STYLE_SIZE = 512
-
-P = ParamSpec("P")
-
-
-def _inference(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
-    """Run under inference mode, but return an ordinary tensor, which callers may change."""
-
-    @functools.wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> Tensor:
-        with torch.inference_mode():
-            image = function(*args, **kwargs)
-        return image.clone()
-
-    return run
 
 
 class AdaINModel(nn.Module):
@@ -61,6 +46,8 @@ class AdaINModel(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
+        # What runs; they follow the two wherever these are moved.
+        self._fast_encoder, self._fast_decoder = Inference(encoder), Inference(decoder)
         self.info, self.name = info, name
         # Taken before any change of dtype, so that a style fits the model in every precision.
         self.fingerprint = fingerprint(encoder)
@@ -107,25 +94,35 @@ class AdaINModel(nn.Module):
         return next(self.parameters()).dtype
 
     @torch.inference_mode()
-    def encode(self, content: ImageLike, size: int = 0, tile: int | None = None) -> Features:
+    def encode(
+        self,
+        content: ImageLike,
+        size: int = 0,
+        tile: int | None = None,
+        progress: Progress | None = None,
+    ) -> Features:
         """Encode content pictures.
 
         Args:
             content: ``(B, 3, H, W)`` RGB in 0..1 or any other image (see
                 :func:`~adain_core.images.to_tensor`), 1x1 pixel or more; a fourth channel is
-                carried to the decoded picture.
+                carried to the decoded picture. uint8 becomes float one tile at a time.
             size: shortest side in pixels to resize to before; 0: as it is.
-            tile: side in pixels, 64 or more, of the tiles that the encoder sees; the result does
-                not depend on it. ``None``: tiles whose activations take about 1.3 GiB.
+            tile: side in pixels, 64 or more, of the tiles that the networks see; the result does
+                not depend on it. Halved where memory runs out. ``None``: the fastest that fits
+                into the free memory.
+            progress: called after each tile with the number of tiles done and in all; an
+                exception that it raises ends the work.
 
         Raises:
             ValueError: no image of a known layout, NaN, or values that are not in 0..1.
             ImageFileError: a file that cannot be read.
+            MemoryError: not even the smallest tile fits.
         """
-        images = to_tensor(content)
+        pictures = to_pixels(content)
         if size:
-            images = resize_shortest_side(images, size)
-        return self._encode(images, tile)
+            pictures = resize_shortest_side(pictures, size)
+        return self._encode(pictures, self._tiler(pictures, tile, progress))
 
     @torch.inference_mode()
     def encode_style(
@@ -153,28 +150,39 @@ class AdaINModel(nn.Module):
             name = Path(image).stem if isinstance(image, str | os.PathLike) else ""
         return self._encode_style(_resize_style(to_tensor(image), size), mask, name)
 
-    @_inference
-    def decode(self, features: Features, tile: int | None = None) -> Tensor:
+    @torch.inference_mode()
+    def decode(
+        self,
+        features: Features,
+        tile: int | None = None,
+        progress: Progress | None = None,
+        output_dtype: torch.dtype = torch.float32,
+    ) -> Tensor:
         """Decode features into pictures.
 
         Args:
             features: from :meth:`encode`, usually through :func:`~adain_core.adain`.
             tile: as for :meth:`encode`.
+            progress: as for :meth:`encode`.
+            output_dtype: ``torch.float32``, or ``torch.uint8`` for 0..255, rounded.
 
         Returns:
-            RGB in 0..1, float32, ``(B, 3, H, W)`` at exactly the content's size (4 channels where
-            the content had alpha), on the model's device.
+            RGB in 0..1, ``(B, 3, H, W)`` at exactly the content's size (4 channels where the
+            content had alpha), on the model's device.
 
         Raises:
             StyleMismatchError: features of another model's encoder.
+            MemoryError: not even the smallest tile fits.
         """
-        images = self._decode(features, tile)
-        if features.opacity is not None:
-            opacity = features.opacity.to(images.device).expand(len(images), -1, -1, -1)
-            images = torch.cat([images, opacity], dim=1)
-        return images.clamp(0, 1)
+        require_same_encoder(self, features)
+        channels = 3 if features.opacity is None else 4
+        shape = (len(features.tensor), channels, *features.size)
+        output = empty_picture(shape, output_dtype, self.device)
+        tiler = self._tiler(output, tile, progress)
+        self._decode(features, crop, output, tiler)
+        return output
 
-    @_inference
+    @torch.inference_mode()
     def stylize(
         self,
         content: ImageLike,
@@ -191,6 +199,8 @@ class AdaINModel(nn.Module):
         style_size: int | None = None,
         tile: int | None = None,
         smoothing: Smoothing | None = None,
+        progress: Progress | None = None,
+        output_dtype: torch.dtype = torch.float32,
     ) -> Tensor:
         """Draw pictures in a style, or in several.
 
@@ -213,25 +223,30 @@ class AdaINModel(nn.Module):
             tile: as for :meth:`encode`.
             smoothing: of the content's statistics, when the pictures are the frames of a video in
                 their order: a :class:`~adain_core.temporal.TemporalPool`, kept from call to call.
+            progress: as for :meth:`encode`; encoding and decoding the content count alike.
+            output_dtype: as for :meth:`decode`. With uint8 in and out no float picture is made,
+                whatever its size.
 
         Returns:
-            RGB in 0..1, float32, ``(B, 3, H, W)`` (4 channels where the content has alpha), on the
-            model's device.
+            RGB in 0..1, ``(B, 3, H, W)`` (4 channels where the content has alpha), on the model's
+            device.
 
         Raises:
             ValueError: arguments out of range or that do not fit together.
             StyleMismatchError: a style of another model.
             ImageFileError: a file that cannot be read.
+            MemoryError: not even the smallest tile fits.
         """
         check_alpha(alpha)
+        check_tile(tile)
         if preserve_color is not None and preserve_color not in color.METHODS:
             raise ValueError(
                 f"preserve_color must be one of {', '.join(color.METHODS)}, got {preserve_color!r}"
             )
-        pictures = to_tensor(content)
+        pictures = to_pixels(content)
         if content_size:
             pictures = resize_shortest_side(pictures, content_size)
-        pictures = pictures.to(self.device)
+        output = empty_picture(pictures.shape, output_dtype, self.device)
         sources = _as_list(styles)
         if masks is None:
             if background is not None:
@@ -246,43 +261,49 @@ class AdaINModel(nn.Module):
         recolor = preserve_color is not None and preserve_color != "luminance"
         prepared = [self._prepare(source, style_size, recolor) for source in sources]
         if alpha == 0:
-            return pictures.clamp(0, 1)
+            pipeline.copy(pictures, output, self._tiler(pictures, tile, progress))
+            return output
 
-        # Recoloured styles belong to one content picture each; otherwise one call does all.
-        groups = torch.split(pictures, 1) if recolor else (pictures,)
-        results = []
-        for number, group in enumerate(groups):
+        # Recoloured styles belong to one content picture each; otherwise small pictures that
+        # together are as large as a tile go together.
+        side = tile or self._automatic_tile(pictures[:1])
+        count = 1 if recolor else max(1, side**2 // (pictures.shape[2] * pictures.shape[3]))
+        groups = [slice(start, start + count) for start in range(0, len(pictures), count)]
+        tiler = self._tiler(pictures, side, progress, rounds=2 * len(groups))
+
+        def draw(group: slice) -> None:
+            content = pictures[group]
             encoded = [
                 style
                 if isinstance(style, Style)
-                else self._encode_style(_recolor(style, group, preserve_color), None, "")
+                else self._encode_style(_recolor(style, content, preserve_color), None, "")
                 for style in prepared
             ]
-            features = self._encode(group, tile)
-            if masks is None:
-                mixed = adain(features, Style.mix(encoded, shares), alpha, smoothing=smoothing)
-            else:
-                mixed = adain(
-                    features,
-                    encoded[: len(masks)],
-                    alpha,
-                    masks=[_of_picture(mask, number, recolor) for mask in masks],
-                    background=None if background is None else encoded[-1],
-                    region_statistics=region_statistics,
-                    smoothing=smoothing,
-                )
-            image = self._decode(mixed, tile)
-            if content_residual and alpha < 1:
-                image += (1 - alpha) * (group[:, :3] - self._decode_own(features, tile))
-            results.append(image)
-        image = torch.cat(results)
-        if preserve_color == "luminance":
-            image = color.luminance(image.clamp(0, 1), pictures[:, :3])
-        if masks is not None and background is None:
-            size = (pictures.shape[2], pictures.shape[3])
-            covered = region_weights(masks, size).sum(dim=0)
-            image = torch.lerp(pictures[:, :3], image, covered)
-        return torch.cat([image, pictures[:, 3:]], dim=1).clamp(0, 1)
+            placed = None
+            if masks is not None:
+                placed = [mask[group] if len(mask) > 1 else mask for mask in masks]
+            features = self._encode(content, tiler)
+            transfer = plan_transfer(
+                features,
+                Style.mix(encoded, shares) if masks is None else encoded[: len(masks)],
+                alpha,
+                masks=placed,
+                background=None if background is None else encoded[-1],
+                region_statistics=region_statistics,
+                smoothing=smoothing,
+            )
+            retouch = Retouch(
+                content,
+                own=own_transfer(features) if content_residual and alpha < 1 else None,
+                residual=1 - alpha,
+                luminance=preserve_color == "luminance",
+                masks=placed if placed is not None and background is None else (),
+            )
+            self._decode(features, transfer, output[group], tiler, retouch)
+
+        for group in groups:
+            draw(group)
+        return output
 
     def _prepare(
         self, source: ImageLike | Style, style_size: int | None, recolor: bool
@@ -299,32 +320,28 @@ class AdaINModel(nn.Module):
         image = _resize_style(to_tensor(source), style_size)
         return image.to(self.device) if recolor else self._encode_style(image, None, "")
 
-    def _encode(self, images: Tensor, tile: int | None = None) -> Features:
-        images = images.to(self.device)
-        height, width = images.shape[-2:]
-        # Reflection needs more pixels than a tiny picture has; repeat its border instead.
-        missing = (0, max(0, MINIMUM_SIZE - width), 0, max(0, MINIMUM_SIZE - height))
-        padded = F.pad(images[:, :3], missing, mode="replicate") if any(missing) else images[:, :3]
+    def _encode(self, pictures: Tensor, tiler: Tiler) -> Features:
         return Features(
-            tensor=encode_tiled(self.encoder, padded.to(self.dtype), self._tile(tile)),
-            size=(height, width),
+            tensor=pipeline.encode(self._fast_encoder, pictures, tiler, self.device, self.dtype),
+            size=(pictures.shape[2], pictures.shape[3]),
             fingerprint=self.fingerprint,
             fusion=self.info.architecture.fusion,
-            opacity=images[:, 3:] if images.shape[1] == 4 else None,
+            opacity=pictures[:, 3:] if pictures.shape[1] == 4 else None,
         )
 
     def _encode_style(self, images: Tensor, mask: Tensor | None, name: str) -> Style:
-        features = self._encode(images)
+        features = self._encode(images, self._tiler(images))
+        device = features.tensor.device
         weight = None
         if mask is not None:
-            weight = as_mask(mask, "style mask").to(features.tensor.device)
+            weight = as_mask(mask, "style mask").to(device)
             if len(weight) not in (1, len(images)):
                 raise ValueError(
                     f"style mask: expected 1 or {len(images)} masks, as many as style images, "
                     f"got {len(weight)}"
                 )
         if features.opacity is not None:
-            visible = features.opacity
+            visible = features.opacity.to(device)
             weight = visible if weight is None else resize_mask(weight, features.size) * visible
         if weight is not None:
             feature_size = (features.tensor.shape[2], features.tensor.shape[3])
@@ -334,26 +351,46 @@ class AdaINModel(nn.Module):
         mean, std = channel_statistics(features.tensor, weight)
         return Style(mean.mean(dim=0).cpu(), std.mean(dim=0).cpu(), self.fingerprint, name)
 
-    def _decode(self, features: Features, tile: int | None = None) -> Tensor:
-        """RGB before clamping, float32, cropped to the content's size."""
-        require_same_encoder(self, features)
-        height, width = features.size
-        tensor, side = features.tensor.to(self.device, self.dtype), self._tile(tile)
-        if self.info.architecture.normalization == "instance":
-            images: Tensor = self.decoder(tensor)  # each layer takes statistics of the whole
-        else:
-            images = decode_tiled(self.decoder, tensor, side)
-        return images[:, :, :height, :width].float()
+    def _decode(
+        self,
+        features: Features,
+        fuse: pipeline.Fuse,
+        output: Tensor,
+        tiler: Tiler,
+        retouch: Retouch | None = None,
+    ) -> None:
+        pipeline.decode(
+            self._fast_decoder,
+            features.tensor,
+            fuse,
+            output,
+            tiler,
+            self.dtype,
+            retouch=retouch,
+            opacity=features.opacity,
+        )
 
-    def _tile(self, tile: int | None) -> int:
+    def _tiler(
+        self,
+        pictures: Tensor,
+        tile: int | None = None,
+        progress: Progress | None = None,
+        rounds: int = 1,
+    ) -> Tiler:
+        """For pictures of this shape."""
         check_tile(tile)
-        return tile or automatic_tile(self.info.architecture.widths[0], self.dtype)
+        shape = pipeline.feature_shape((pictures.shape[2], pictures.shape[3]))
+        if self.info.architecture.normalization == "instance":
+            # Its layers take statistics of the whole.
+            return Tiler(shape, None, progress, rounds)
+        return Tiler(shape, tile or self._automatic_tile(pictures), progress, rounds)
 
-    def _decode_own(self, features: Features, tile: int | None) -> Tensor:
-        """The content at its own statistics: what the decoder keeps of it."""
-        own = channel_statistics(features.tensor)
-        fused = fuse(features.tensor, *own, features.fusion)
-        return self._decode(replace(features, tensor=fused), tile)
+    def _automatic_tile(self, pictures: Tensor) -> int:
+        """Side of the tiles for pictures of this shape."""
+        batch, widths = len(pictures), self.info.architecture.widths
+        rows, columns = pipeline.feature_shape((pictures.shape[2], pictures.shape[3]))
+        features = batch * widths[-1] * rows * columns * self.dtype.itemsize
+        return automatic_tile(widths[0], self.dtype, self.device, batch=batch, reserved=features)
 
 
 def _as_list(styles: ImageLike | Style | Sequence[ImageLike | Style]) -> list[ImageLike | Style]:
@@ -378,10 +415,7 @@ def _recolor(style: Tensor, content: Tensor, method: str | None) -> Tensor:
     if not 1 / 2 <= pixels <= 2:
         # The official CORAL scales contrast by the square root of this ratio: 7 times for a
         # photo of 12 megapixels. Colour statistics do not mind the other aspect.
-        reference = F.interpolate(reference, size, mode="bilinear", antialias=True)
+        reference = resize(reference, size)
+    reference = as_float(reference).to(style.device)
     recolored = color.METHODS[method](style[:, :3], reference)
     return torch.cat([recolored, style[:, 3:]], dim=1)
-
-
-def _of_picture(mask: Tensor, number: int, one_by_one: bool) -> Tensor:
-    return mask[number : number + 1] if one_by_one and len(mask) > 1 else mask

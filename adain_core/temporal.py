@@ -16,8 +16,12 @@ from torch import Tensor
 from .fusion import Statistics
 
 Temporal = Literal["frame", "window", "ema"]
-# A cut is where the channels' means leave the pooled ones by more than this many stds on average.
-CUT = 0.5
+# A cut is where the channels' stds change against each other: by more than this on average between
+# two frames, as the logarithm of their ratios. What they all share, as with brightness, does not
+# count. Measured on 30 photos at 256 px with adain-slim, and on 15 with the official model: any two
+# photos 0.23 to 0.44 (smallest and median) and 0.22 to 0.37; the same photo 20 % brighter or darker
+# at most 0.18 and 0.08; moved by a tenth of its width at most 0.15 and 0.05.
+CUT = 0.21
 
 
 class TemporalPool:
@@ -51,8 +55,8 @@ class TemporalPool:
 
     def reset(self) -> None:
         """Forget the frames so far, as at a scene cut."""
-        self._frames: deque[list[Tensor]] = deque(maxlen=self.length)
-        self._mean: list[Tensor] | None = None
+        self._last: Tensor | None = None
+        self._regions: list[_Moments] = []
 
     def __call__(self, statistics: list[Statistics]) -> list[Statistics]:
         """Pooled statistics.
@@ -74,28 +78,42 @@ class TemporalPool:
         ]
 
     def _pool(self, frame: list[Statistics]) -> list[Statistics]:
-        # Of the pixels of several frames taken together, the moments are the means of the frames'.
-        moments = [torch.stack([mean, mean**2 + std**2]) for mean, std in frame]
-        if self._mean is not None and (
-            len(moments) != len(self._mean) or _distance(moments[0], self._mean[0]) > CUT
-        ):
-            self.reset()
-        if self.mode == "window":
-            self._frames.append(moments)
-            self._mean = [
-                sum(parts) / len(self._frames) for parts in zip(*self._frames, strict=True)
-            ]
+        std = frame[0][1]
+        if self._last is None or len(frame) != len(self._regions) or _change(std, self._last) > CUT:
+            self._regions = [_Moments(self.mode, self.length) for _ in frame]
+        self._last = std
+        return [
+            moments.add(*statistics)
+            for moments, statistics in zip(self._regions, frame, strict=True)
+        ]
+
+
+class _Moments:
+    """Of the pixels of several frames taken together: the means of the frames' moments."""
+
+    def __init__(self, mode: Temporal, length: int) -> None:
+        self._window: deque[Tensor] = deque(maxlen=length)
+        self._share = 2 / (length + 1)
+        self._mean: Tensor | None = None
+        self._mode = mode
+
+    def add(self, mean: Tensor, std: Tensor) -> Statistics:
+        if not mean.any():  # a region that is empty in this frame
+            return mean, std
+        moments = torch.stack([mean, mean**2 + std**2])
+        if self._mode == "window":
+            self._window.append(moments)
+            self._mean = torch.stack(list(self._window)).mean(dim=0)
         elif self._mean is None:
             self._mean = moments
         else:
-            share = 2 / (self.length + 1)
-            self._mean = [
-                torch.lerp(m, new, share) for m, new in zip(self._mean, moments, strict=True)
-            ]
-        return [(m, (square - m**2).clamp(min=0).sqrt()) for m, square in self._mean]
+            self._mean = torch.lerp(self._mean, moments, self._share)
+        first, second = self._mean
+        return first, (second - first**2).clamp(min=0).sqrt()
 
 
-def _distance(moments: Tensor, pooled: Tensor) -> float:
-    """Mean over channels of the difference of means, in stds."""
-    std = (pooled[1] - pooled[0] ** 2).clamp(min=1e-5).sqrt()
-    return float(((moments[0] - pooled[0]).abs() / std).mean())
+def _change(std: Tensor, last: Tensor) -> float:
+    """Mean over channels of the stds' ratios against their median, as logarithms."""
+    # A channel that is flat in both is no change.
+    ratio = torch.log((std + 1e-3) / (last + 1e-3))
+    return float((ratio - ratio.median()).abs().mean())

@@ -1,4 +1,4 @@
-"""Images per second of each model, beside the rate at which this machine multiplies matrices.
+"""Images per second of each model, beside plain eager code and the machine's matrix product.
 
 ``python benchmarks/speed.py`` measures; ``benchmarks/README.md`` says how to read the result.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import csv
+import ctypes
+import math
 import platform
 import time
 from collections.abc import Callable
@@ -16,15 +18,20 @@ from pathlib import Path
 from statistics import median
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from adain_core import AdaINModel
-from adain_core.devices import DTYPES, resolve_device
+from adain_core import AdaINModel, Architecture
+from adain_core.devices import DTYPES, resolve_device, resolve_dtype
 from adain_core.errors import AdaINError
+from adain_core.networks import Decoder, Encoder
 from adain_core.weights import available_models
 
 PRODUCT = "matrix product"
+EAGER, FULL_WIDTH = "eager ", "eager, full width"
+CACHED, NEW_STYLE = "all", "all, new style"
 # A case with a call longer than this is not called again.
 LIMIT_SECONDS = 30.0
 
@@ -39,7 +46,9 @@ class Case:
         size: side of the square image or matrix.
         operation: what is timed.
         call: does it once.
-        flops: floating-point operations of one call, two for each multiplication and addition.
+        plain: the same work in plain layers, whose operations count as those of ``call``.
+        flops: floating-point operations of ``plain``, two for each multiplication and addition.
+        peak: bytes of memory that the first call took beyond what was in use; NaN: not known.
         seconds: of each timed call.
     """
 
@@ -48,7 +57,9 @@ class Case:
     size: int
     operation: str
     call: Callable[[], object]
+    plain: Callable[[], object]
     flops: int = 0
+    peak: float = math.nan
     seconds: list[float] = field(default_factory=list)
 
     @property
@@ -61,26 +72,105 @@ def product_case(dtype: str, device: torch.device) -> Case:
     """The yardstick: a matrix product large enough to run at full speed."""
     size = 2048 if device.type == "cpu" else 4096
     left, right = torch.rand(2, size, size).to(device, DTYPES[dtype])
-    return Case("", dtype, size, PRODUCT, partial(torch.matmul, left, right))
+    call = partial(torch.matmul, left, right)
+    return Case("", dtype, size, PRODUCT, call, call)
+
+
+class EagerModel:
+    """What ``AdaINModel`` does, as straightforward code does it: float32, layer after layer.
+
+    Args:
+        encoder: where the weights come from, as for the decoder.
+        decoder: without normalization layers.
+        device: to run on.
+    """
+
+    def __init__(self, encoder: Encoder, decoder: Decoder, device: torch.device) -> None:
+        layers: list[nn.Module] = []
+        for name, convolution in encoder.named_children():
+            if name.endswith("_1") and layers:
+                layers.append(nn.MaxPool2d(2, ceil_mode=True))
+            layers += [nn.ReflectionPad2d(1), plain_convolution(convolution), nn.ReLU()]
+        self.encoder = nn.Sequential(*layers).to(device).requires_grad_(False)
+        layers = []
+        for name in decoder.layer_names:
+            convolution = decoder.get_submodule(f"conv{name}")
+            layers += [nn.ReflectionPad2d(1), plain_convolution(convolution), nn.ReLU()]
+            if name.endswith("_1"):
+                layers.append(nn.Upsample(scale_factor=2, mode="nearest"))
+        # Neither ReLU nor upsampling follows the last.
+        self.decoder = nn.Sequential(*layers[:-2]).to(device).requires_grad_(False)
+
+    @torch.inference_mode()
+    def statistics(self, artwork: Tensor) -> tuple[Tensor, Tensor]:
+        """Of a style."""
+        features = self.encoder(artwork)
+        return features.mean((2, 3), keepdim=True), features.std((2, 3), keepdim=True)
+
+    @torch.inference_mode()
+    def stylize(self, content: Tensor, style: tuple[Tensor, Tensor] | Tensor) -> Tensor:
+        """With a style's statistics, or an artwork."""
+        mean, std = self.statistics(style) if isinstance(style, Tensor) else style
+        features = self.encoder(content)
+        features = F.instance_norm(features, eps=1e-5) * std + mean
+        images: Tensor = self.decoder(features).clamp(0, 1)
+        return images
+
+
+def plain_convolution(module: nn.Module) -> nn.Conv2d:
+    """A copy without padding."""
+    assert isinstance(module, nn.Conv2d)
+    plain = nn.Conv2d(module.in_channels, module.out_channels, 3)
+    plain.load_state_dict(module.float().state_dict())
+    return plain
+
+
+def eager_cases(
+    name: str, model: EagerModel, sizes: list[int], batch: int, device: torch.device
+) -> list[Case]:
+    """The baseline at each size, with a style encoded before and with a new one."""
+    cases = []
+    for size in sizes:
+        content, artwork = torch.rand(2, batch, 3, size, size).to(device)
+        operations = {CACHED: model.statistics(artwork), NEW_STYLE: artwork}
+        for label, style in operations.items():
+            call = partial(model.stylize, content, style)
+            cases.append(Case(name, "fp32", size, label, call, call))
+    return cases
 
 
 def model_cases(
     name: str, dtype: str, sizes: list[int], batch: int, device: torch.device
 ) -> list[Case]:
-    """The four operations of one model at each size; images lie on the device already."""
+    """The operations of one model at each size; images lie on the device already."""
     model = AdaINModel.from_pretrained(name, device, dtype)
     cases = []
     for size in sizes:
         content, artwork = torch.rand(2, batch, 3, size, size).to(device)
         features, style = model.encode(content), model.encode_style(artwork, size=0)
-        operations: dict[str, Callable[[], object]] = {
-            "encode style": partial(model.encode_style, artwork, size=0),
-            "encode content": partial(model.encode, content),
-            "decode": partial(model.decode, features),
-            "all": partial(model.stylize, content, style),
+        encoder = partial(model.encoder, content.to(model.dtype))
+        decoder = partial(model.decoder, features.tensor)
+        operations: dict[str, tuple[Callable[[], object], ...]] = {
+            "encode style": (partial(model.encode_style, artwork, size=0), encoder),
+            "encode content": (partial(model.encode, content), encoder),
+            "decode": (partial(model.decode, features), decoder),
+            CACHED: (partial(model.stylize, content, style), encoder, decoder),
+            NEW_STYLE: (
+                partial(model.stylize, content, artwork, style_size=0),
+                encoder,
+                encoder,
+                decoder,
+            ),
         }
-        cases += [Case(name, dtype, size, label, call) for label, call in operations.items()]
+        for label, (call, *plain) in operations.items():
+            cases.append(Case(name, dtype, size, label, call, partial(run_all, plain)))
     return cases
+
+
+def run_all(calls: list[Callable[[], object]]) -> None:
+    """One after the other."""
+    for call in calls:
+        call()
 
 
 def synchronize(device: torch.device) -> None:
@@ -107,8 +197,11 @@ def measure(cases: list[Case], repeats: int, device: torch.device) -> None:
     timing one case after the other would blame the case that was running.
     """
     for case in tqdm(cases, desc="warm-up", leave=False):
+        before = start_peak(device)
+        elapsed = timed(case.call, device)
+        case.peak = read_peak(device) - before
         with FlopCounterMode(display=False) as counter:
-            elapsed = timed(case.call, device)
+            case.plain()
         case.flops = counter.get_total_flops()
         if elapsed > LIMIT_SECONDS:
             case.seconds.append(elapsed)  # the only figure it gets
@@ -116,6 +209,29 @@ def measure(cases: list[Case], repeats: int, device: torch.device) -> None:
         for case in cases:
             if max(case.seconds, default=0) <= LIMIT_SECONDS:
                 case.seconds.append(timed(case.call, device))
+
+
+def start_peak(device: torch.device) -> float:
+    """Begin a new peak of memory; returns the bytes in use."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return float(torch.cuda.memory_allocated(device))
+    if device.type == "cpu" and platform.system() == "Linux":
+        if platform.libc_ver()[0] == "glibc":
+            ctypes.CDLL(None).malloc_trim(0)  # what is free already would hide what is taken
+        Path("/proc/self/clear_refs").write_text("5")
+        return read_peak(device)
+    return math.nan
+
+
+def read_peak(device: torch.device) -> float:
+    """Most bytes in use since :func:`start_peak`."""
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
+    if device.type == "cpu" and platform.system() == "Linux":
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return math.nan
 
 
 def device_name(device: torch.device) -> str:
@@ -128,9 +244,16 @@ def device_name(device: torch.device) -> str:
     return next(names, f"{device.type} ({platform.processor() or platform.machine()})")
 
 
-def row_of(case: Case, batch: int, product: Case) -> dict[str, str | int | float]:
-    """One line of the result, not rounded."""
+def row_of(
+    case: Case, batch: int, product: Case, baselines: dict[tuple[str, int, str], Case]
+) -> dict[str, str | int | float]:
+    """One line of the result, not rounded; NaN where there is nothing to compare with."""
     seconds = median(case.seconds)
+
+    def ratio(name: str) -> float:
+        baseline = baselines.get((name, case.size, case.operation))
+        return median(baseline.seconds) / seconds if baseline else math.nan
+
     return {
         "model": case.model,
         "dtype": case.dtype,
@@ -138,20 +261,31 @@ def row_of(case: Case, batch: int, product: Case) -> dict[str, str | int | float
         "operation": case.operation,
         "ms": seconds * 1e3,
         "images/s": batch / seconds,
+        "x eager": ratio(EAGER + case.model),
+        "x eager, full width": ratio(FULL_WIDTH),
         "GFLOP/s": case.rate,
         "share of product": case.rate / product.rate,
+        "peak MiB": case.peak / 2**20,
         "calls": len(case.seconds),
     }
 
 
 def print_markdown(rows: list[dict[str, str | int | float]]) -> None:
     """A table of ``rows``."""
-    formats = {"ms": ".1f", "images/s": ".2f", "GFLOP/s": ".1f", "share of product": ".0%"}
+    formats = {"ms": ".1f", "share of product": ".0%", "peak MiB": ".0f", "calls": ""}
     print("| " + " | ".join(rows[0]) + " |")
     text = {"model", "dtype", "operation"}
     print("| " + " | ".join("---" if name in text else "---:" for name in rows[0]) + " |")
     for row in rows:
-        print("| " + " | ".join(format(row[name], formats.get(name, "")) for name in row) + " |")
+        cells = (
+            ""
+            if value != value
+            else format(value, formats.get(name, ".2f"))
+            if isinstance(value, float)
+            else str(value)
+            for name, value in row.items()
+        )
+        print("| " + " | ".join(cells) + " |")
 
 
 def positive(text: str) -> int:
@@ -170,7 +304,7 @@ def main() -> None:
         "--dtypes",
         nargs="+",
         choices=["fp32", "bf16", "fp16"],
-        help="default: fp32, and fp16 where there is a GPU",
+        help="default: fp32, and what dtype 'auto' is here",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
     parser.add_argument("--batch", type=positive, default=1, help="images in one call")
@@ -183,21 +317,44 @@ def main() -> None:
     torch.manual_seed(0)
     try:
         device = resolve_device(arguments.device)
-        # Half precision on a CPU without AVX-512 or AMX is up to 128 times slower than float32.
-        dtypes = arguments.dtypes or (["fp32"] if device.type == "cpu" else ["fp32", "fp16"])
+        # The dtype that "auto" takes, beside float32.
+        automatic = resolve_dtype("auto", device)
+        half = [name for name in ("bf16", "fp16") if DTYPES[name] == automatic]
+        dtypes = arguments.dtypes or ["fp32", *half]
         if device.type == "cuda":
             # cuDNN convolves float32 in TF32 by default; the product must do likewise.
             torch.set_float32_matmul_precision("high")
-        products = {dtype: product_case(dtype, device) for dtype in dtypes}
+        products = {
+            dtype: product_case(dtype, device) for dtype in {"fp32": None, **dict.fromkeys(dtypes)}
+        }
         cases = [
             case
             for name in models
             for dtype in dtypes
             for case in model_cases(name, dtype, arguments.sizes, arguments.batch, device)
         ]
+        # Time does not depend on the weights.
+        networks = {FULL_WIDTH: (Encoder(Architecture()), Decoder(Architecture()))}
+        for name in models:
+            model = AdaINModel.from_pretrained(name, "cpu", "fp32")
+            architecture = model.info.architecture
+            if (architecture.normalization, architecture.fusion) == ("none", "adain"):
+                networks[EAGER + name] = model.encoder, model.decoder
+        eager = [
+            case
+            for name, (encoder, decoder) in networks.items()
+            for case in eager_cases(
+                name,
+                EagerModel(encoder, decoder, device),
+                arguments.sizes,
+                arguments.batch,
+                device,
+            )
+        ]
     except (AdaINError, ValueError) as error:
         parser.error(str(error))
-    measure([*products.values(), *cases], arguments.repeats, device)
+    measure([*products.values(), *eager, *cases], arguments.repeats, device)
+    baselines = {(case.model, case.size, case.operation): case for case in eager}
 
     print(
         f"{device_name(device)}; {torch.get_num_threads()} threads, "
@@ -207,7 +364,9 @@ def main() -> None:
     for dtype, product in products.items():
         print(f"{PRODUCT} {product.size}x{product.size}, {dtype}: {product.rate:.1f} GFLOP/s")
     print()
-    rows = [row_of(case, arguments.batch, products[case.dtype]) for case in cases]
+    rows = [
+        row_of(case, arguments.batch, products[case.dtype], baselines) for case in [*eager, *cases]
+    ]
     print_markdown(rows)
     if arguments.csv:
         with arguments.csv.open("w", newline="") as file:

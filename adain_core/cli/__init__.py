@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..devices import is_out_of_memory
 from ..errors import AdaINError
-from . import evaluate, style, stylize, train, weights
+from . import evaluate, style, stylize, train, video, weights
 from .common import OUT_OF_MEMORY, HelpFormatter, print_error
 
 _DESCRIPTION = """\
@@ -24,6 +24,7 @@ _EPILOG = """\
 examples:
   adain stylize photo.jpg --style painting.jpg -o result.png
   adain stylize photos/ --style painting.jpg --alpha 0.7 -o results/
+  adain video clip.mp4 --style painting.jpg -o painted.mp4
   adain style encode painting.jpg -o painting.safetensors
   adain weights list
 
@@ -44,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = args.run(args)
         return code
-    except KeyboardInterrupt:
-        print_error("interrupted")
+    except KeyboardInterrupt as error:
+        print_error(str(error) or "interrupted")
         return 130
     except AdaINError as error:
         print_error(error)
@@ -67,6 +68,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adain {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (stylize, style, weights, train, evaluate):
+    for command in (stylize, video, style, weights, train, evaluate):
         command.add_parser(commands)
     return parser

@@ -13,8 +13,13 @@ from typing import Any, TypeAlias
 from torch import Tensor
 from tqdm import tqdm
 
+from ..color import METHODS
+from ..errors import StyleMismatchError
+from ..fusion import check_alpha
 from ..images import read_image
 from ..model import AdaINModel
+from ..style import Style, normalized_weights, require_same_encoder
+from ..tiles import check_tile
 from ..weights import DEFAULT_MODEL
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -75,6 +80,146 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_style_options(
+    parser: argparse.ArgumentParser, mask_help: str, style_required: bool = True
+) -> None:
+    """Add the controls of ``AdaINModel.stylize``; :func:`check_style_options` checks them.
+
+    Args:
+        parser: of the command.
+        mask_help: which files give masks.
+        style_required: whether ``--style`` is.
+    """
+    group = parser.add_argument_group("style")
+    group.add_argument(
+        "--style",
+        nargs="+",
+        required=style_required,
+        metavar="S",
+        help="artworks: image files, style files (.safetensors) of 'adain style', or both",
+    )
+    group.add_argument(
+        "--style-weights",
+        nargs="+",
+        type=float,
+        metavar="W",
+        help="share of each style in the mix, of any sum: 3 1 is three quarters of the first "
+        "(default: equal shares)",
+    )
+    group.add_argument(
+        "--alpha",
+        type=float,
+        default=1.0,
+        metavar="A",
+        help="content-style trade-off: 0 leaves the photo, 1 is the full style; 0.6 to 0.8 keeps "
+        "more of the photo recognisable (default: 1)",
+    )
+    group.add_argument(
+        "--content-residual",
+        action="store_true",
+        help="with an alpha below 1: give back the detail that the network loses, so that the "
+        "result goes to the photo itself as alpha goes to 0",
+    )
+    group.add_argument(
+        "--preserve-color",
+        choices=METHODS,
+        metavar="METHOD",
+        help="keep the photo's colours. luminance: paint the brightness only; coral, histogram, "
+        "mean_std, cholesky: recolour the artwork before (needs image files as styles)",
+    )
+
+    group = parser.add_argument_group("masks")
+    group.add_argument("--mask", nargs="+", metavar="M", help=mask_help)
+    group.add_argument(
+        "--background", metavar="S", help="style (image or style file) of what no mask covers"
+    )
+    group.add_argument(
+        "--global-statistics",
+        dest="region_statistics",
+        action="store_false",
+        help="normalize each region by the statistics of the whole photo instead of its own: "
+        "differences of light and colour between the regions stay",
+    )
+
+    group = parser.add_argument_group("size")
+    group.add_argument(
+        "--content-size",
+        type=int,
+        default=0,
+        metavar="N",
+        help="resize photos to N pixels on the shortest side before (default: 0, as they are)",
+    )
+    group.add_argument(
+        "--style-size",
+        type=int,
+        metavar="N",
+        help="the same for artworks; it sets the scale of strokes and texture: larger is coarser; "
+        "0: as they are (default: 512, smaller ones as they are)",
+    )
+    group.add_argument(
+        "--tile",
+        type=int,
+        metavar="N",
+        help="work in tiles of N pixels, 64 or more, so that pictures of any size fit into memory; "
+        "the result is the same (default: the fastest that fit into the free memory)",
+    )
+
+
+def check_style_options(args: argparse.Namespace) -> None:
+    """Raise ``ValueError`` for what can be known before any file is read."""
+    check_alpha(args.alpha)
+    check_tile(args.tile)
+    if args.mask is None:
+        if args.background is not None:
+            raise ValueError("--background needs --mask; without masks the styles cover everything")
+        normalized_weights(args.style_weights, len(args.style), "style")
+    else:
+        if args.style_weights is not None:
+            raise ValueError(
+                "give --style-weights (mix everywhere) or --mask (place each), not both"
+            )
+        if len(args.mask) != len(args.style):
+            raise ValueError(
+                f"expected one --mask for each --style, got {len(args.mask)} and {len(args.style)}"
+            )
+    for option in ("content_size", "style_size"):
+        if (getattr(args, option) or 0) < 0:
+            name = f"--{option.replace('_', '-')}"
+            raise ValueError(f"{name} must be 0 or more pixels, got {getattr(args, option)}")
+    for path in [*args.style, *([args.background] if args.background else [])]:
+        if recolors(args) and is_style_file(path):
+            raise ValueError(
+                f"--preserve-color {args.preserve_color} recolours the artwork, and the style file "
+                f"{path} holds no picture: give the image, or use --preserve-color luminance"
+            )
+
+
+def is_style_file(path: str) -> bool:
+    """Whether a path names a saved style, by its suffix."""
+    return Path(path).suffix == STYLE_SUFFIX
+
+
+def recolors(args: argparse.Namespace) -> bool:
+    """Whether the artwork itself is recoloured, for each content."""
+    return args.preserve_color not in (None, "luminance")
+
+
+def read_source(path: str) -> Style | Tensor:
+    """A style file's style, or an image's pixels."""
+    return Style.load(path) if is_style_file(path) else read_image(path).pixels
+
+
+def encode_source(model: AdaINModel, path: str, source: Style | Tensor, size: int | None) -> Style:
+    """The style of what :func:`read_source` has read; ``StyleMismatchError`` names the file."""
+    if isinstance(source, Tensor):
+        return model.encode_style(source, size=size)
+    try:
+        require_same_encoder(model, source)
+    except StyleMismatchError as error:
+        raise StyleMismatchError(f"{path}: {error}") from None
+    return source
+
+
 def load_model(args: argparse.Namespace) -> AdaINModel:
     """The model that the options ask for."""
     return AdaINModel.from_pretrained(args.model, args.device, args.dtype)
@@ -123,6 +268,11 @@ def read_mask(path: str) -> Tensor:
 def print_error(message: object) -> None:
     """One line on stderr, above a progress bar where there is one."""
     tqdm.write(f"adain: error: {' '.join(str(message).splitlines())}", file=sys.stderr)
+
+
+def print_note(message: str) -> None:
+    """Likewise, of what went through all the same."""
+    tqdm.write(f"adain: note: {message}", file=sys.stderr)
 
 
 def print_json(value: Any) -> None:

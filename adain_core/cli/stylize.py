@@ -11,29 +11,30 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..color import METHODS
 from ..devices import is_out_of_memory
-from ..errors import AdaINError, ImageFileError, StyleMismatchError
-from ..fusion import check_alpha, check_masks
+from ..errors import AdaINError, ImageFileError
+from ..fusion import check_masks
 from ..images import check_output_suffix, list_images, read_image, write_image
-from ..model import AdaINModel
-from ..style import Style, normalized_weights, require_same_encoder
-from ..tiles import check_tile
 from .common import (
     OUT_OF_MEMORY,
-    STYLE_SUFFIX,
     Subparsers,
     add_command,
     add_model_options,
+    add_style_options,
     check_output_file,
     check_replaceable,
+    check_style_options,
+    encode_source,
     load_model,
     print_error,
     print_json,
     read_mask,
+    read_source,
+    recolors,
 )
 
 _FORMATS = ("png", "jpg", "webp", "tif")
@@ -92,85 +93,11 @@ def add_parser(subparsers: Subparsers) -> None:
         "the names of their contents; several contents need a folder",
     )
 
-    style = parser.add_argument_group("style")
-    style.add_argument(
-        "--style",
-        nargs="+",
-        required=True,
-        metavar="S",
-        help="artworks: image files, style files (.safetensors) of 'adain style', or both",
-    )
-    style.add_argument(
-        "--style-weights",
-        nargs="+",
-        type=float,
-        metavar="W",
-        help="share of each style in the mix, of any sum: 3 1 is three quarters of the first "
-        "(default: equal shares)",
-    )
-    style.add_argument(
-        "--alpha",
-        type=float,
-        default=1.0,
-        metavar="A",
-        help="content-style trade-off: 0 leaves the photo, 1 is the full style; 0.6 to 0.8 keeps "
-        "more of the photo recognisable (default: 1)",
-    )
-    style.add_argument(
-        "--content-residual",
-        action="store_true",
-        help="with an alpha below 1: give back the detail that the network loses, so that the "
-        "result goes to the photo itself as alpha goes to 0",
-    )
-    style.add_argument(
-        "--preserve-color",
-        choices=METHODS,
-        metavar="METHOD",
-        help="keep the photo's colours. luminance: paint the brightness only; coral, histogram, "
-        "mean_std, cholesky: recolour the artwork before (needs image files as styles)",
-    )
-
-    place = parser.add_argument_group("masks")
-    place.add_argument(
-        "--mask",
-        nargs="+",
-        metavar="M",
-        help="an image for each style that says where it goes: white there, black not, grey in "
-        "part (or its transparency, if it has any); of any size, stretched over the photo. What "
+    add_style_options(
+        parser,
+        mask_help="an image for each style that says where it goes: white there, black not, grey "
+        "in part (or its transparency, if it has any); of any size, stretched over the photo. What "
         "no mask covers stays as it is",
-    )
-    place.add_argument(
-        "--background", metavar="S", help="style (image or style file) of what no mask covers"
-    )
-    place.add_argument(
-        "--global-statistics",
-        dest="region_statistics",
-        action="store_false",
-        help="normalize each region by the statistics of the whole photo instead of its own: "
-        "differences of light and colour between the regions stay",
-    )
-
-    size = parser.add_argument_group("size")
-    size.add_argument(
-        "--content-size",
-        type=int,
-        default=0,
-        metavar="N",
-        help="resize photos to N pixels on the shortest side before (default: 0, as they are)",
-    )
-    size.add_argument(
-        "--style-size",
-        type=int,
-        metavar="N",
-        help="the same for artworks; it sets the scale of strokes and texture: larger is coarser; "
-        "0: as they are (default: 512, smaller ones as they are)",
-    )
-    size.add_argument(
-        "--tile",
-        type=int,
-        metavar="N",
-        help="work in tiles of N pixels, 64 or more, so that pictures of any size fit into memory; "
-        "the result is the same (default: tiles that take about 1.3 GiB)",
     )
     add_model_options(parser)
 
@@ -198,16 +125,16 @@ def _run(args: argparse.Namespace) -> int:
     contents = list_images(args.content)
     outputs = _plan_outputs(args, contents)
 
-    sources = [_read_source(path) for path in args.style]
-    background = _read_source(args.background) if args.background else None
+    sources = [read_source(path) for path in args.style]
+    background = read_source(args.background) if args.background else None
     masks = None
     if args.mask:
         masks = check_masks([read_mask(path) for path in args.mask], len(sources), 1)
 
     model = load_model(args)
-    if not _recolors(args):
+    if not recolors(args):
         # Once for all contents; recoloured artworks differ from content to content.
-        encode = partial(_encode_source, model, size=args.style_size)
+        encode = partial(encode_source, model, size=args.style_size)
         sources = [encode(*pair) for pair in zip(args.style, sources, strict=True)]
         background = None if background is None else encode(args.background, background)
     stylize = partial(
@@ -223,6 +150,7 @@ def _run(args: argparse.Namespace) -> int:
         content_size=args.content_size,
         tile=args.tile,
         style_size=args.style_size,
+        output_dtype=torch.uint8,
     )
 
     _make_folder(outputs[0].parent)
@@ -233,7 +161,9 @@ def _run(args: argparse.Namespace) -> int:
     for content, output in tqdm(
         pairs, total=len(contents), unit="image", disable=None if len(contents) > 1 else True
     ):
-        result = _stylize_file(stylize, content, output, args.overwrite, args.quality)
+        result = _stylize_file(
+            stylize, content, output, args.overwrite, args.quality, show_tiles=len(contents) == 1
+        )
         if result.error:
             print_error(result.error)
         results.append(result)
@@ -255,33 +185,9 @@ def _run(args: argparse.Namespace) -> int:
 
 def _check_arguments(args: argparse.Namespace) -> None:
     """Raise ``ValueError`` for what can be known before any file is read."""
-    check_alpha(args.alpha)
-    check_tile(args.tile)
-    if args.mask is None:
-        if args.background is not None:
-            raise ValueError("--background needs --mask; without masks the styles cover everything")
-        normalized_weights(args.style_weights, len(args.style), "style")
-    else:
-        if args.style_weights is not None:
-            raise ValueError(
-                "give --style-weights (mix everywhere) or --mask (place each), not both"
-            )
-        if len(args.mask) != len(args.style):
-            raise ValueError(
-                f"expected one --mask for each --style, got {len(args.mask)} and {len(args.style)}"
-            )
-    for option in ("content_size", "style_size"):
-        if (getattr(args, option) or 0) < 0:
-            name = f"--{option.replace('_', '-')}"
-            raise ValueError(f"{name} must be 0 or more pixels, got {getattr(args, option)}")
+    check_style_options(args)
     if not 1 <= args.quality <= 100:
         raise ValueError(f"--quality must lie in 1..100, got {args.quality}")
-    for path in [*args.style, *([args.background] if args.background else [])]:
-        if _recolors(args) and _is_style_file(path):
-            raise ValueError(
-                f"--preserve-color {args.preserve_color} recolours the artwork, and the style file "
-                f"{path} holds no picture: give the image, or use --preserve-color luminance"
-            )
 
 
 def _plan_outputs(args: argparse.Namespace, contents: list[Path]) -> list[Path]:
@@ -326,31 +232,6 @@ def _is_writable(path: Path) -> bool:
     return True
 
 
-def _is_style_file(path: str) -> bool:
-    return Path(path).suffix == STYLE_SUFFIX
-
-
-def _recolors(args: argparse.Namespace) -> bool:
-    """Whether the artwork itself is recoloured, for each content."""
-    return args.preserve_color not in (None, "luminance")
-
-
-def _read_source(path: str) -> Style | Tensor:
-    return Style.load(path) if _is_style_file(path) else read_image(path).pixels
-
-
-def _encode_source(
-    model: AdaINModel, path: str, source: Style | Tensor, size: int | None
-) -> Style | Tensor:
-    if isinstance(source, Tensor):
-        return model.encode_style(source, size=size)
-    try:
-        require_same_encoder(model, source)
-    except StyleMismatchError as error:
-        raise StyleMismatchError(f"{path}: {error}") from None
-    return source
-
-
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -359,21 +240,22 @@ def _make_folder(folder: Path) -> None:
 
 
 def _stylize_file(
-    stylize: Callable[[Tensor], Tensor], content: Path, output: Path, overwrite: bool, quality: int
+    stylize: Callable[..., Tensor],
+    content: Path,
+    output: Path,
+    overwrite: bool,
+    quality: int,
+    show_tiles: bool,
 ) -> _Result:
     """One picture from file to file; what goes wrong with it must not stop the others."""
     started = time.perf_counter()
     try:
-        photo = read_image(content)
-        picture = stylize(photo.pixels)
-        write_image(
-            output,
-            picture,
-            icc_profile=photo.icc_profile,
-            exif=photo.exif,
-            overwrite=overwrite,
-            quality=quality,
-        )
+        photo = read_image(content, keep_uint8=True)
+        picture = _draw(stylize, photo.pixels, show_tiles)
+        # Writing takes memory, too: the photo's pixels are not needed any more.
+        metadata = {"icc_profile": photo.icc_profile, "exif": photo.exif}
+        del photo
+        write_image(output, picture, **metadata, overwrite=overwrite, quality=quality)
     except AdaINError as error:
         return _Result(str(content), error=str(error))
     except ValueError as error:
@@ -385,3 +267,16 @@ def _stylize_file(
     height, width = picture.shape[-2:]
     seconds = round(time.perf_counter() - started, 3)
     return _Result(str(content), str(output), width, height, seconds)
+
+
+def _draw(stylize: Callable[..., Tensor], pixels: Tensor, show_tiles: bool) -> Tensor:
+    # With a delay: for a picture of ordinary size there is nothing to show.
+    with tqdm(
+        desc="tiles", unit="tile", delay=1, leave=False, disable=None if show_tiles else True
+    ) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return stylize(pixels, progress=progress)

@@ -33,6 +33,7 @@ COMMANDS = [
     "weights convert",
     "weights download",
     "train",
+    "video",
 ]
 
 
@@ -274,6 +275,30 @@ def test_profile_exif_and_transparency_are_kept(folder: Folder) -> None:
         folder.run("stylize", folder / "clear.png", "--style", style, "-o", folder / "c.png") == 0
     )
     assert (read(folder / "c.png")[:, :, 3] == 77).all()
+
+
+def test_stylize_works_on_eight_bits(
+    folder: Folder, tiny: AdaINModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of 8 bits stay that from file to file; more bits become float."""
+    content, style = folder.save("a.png"), folder.save("s.png", 2)
+    words16 = np.linspace(0, 65535, 20 * 28).reshape(20, 28).astype(np.uint16)
+    PIL.Image.fromarray(words16).save(folder / "deep.png")
+    stylize, seen = AdaINModel.stylize, []
+
+    def watched(self: AdaINModel, picture: Tensor, **options: object) -> Tensor:
+        result = stylize(self, picture, **options)  # type: ignore[arg-type]
+        seen.append((picture.dtype, result.dtype))
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AdaINModel, "stylize", watched)
+        for path in (content, folder / "deep.png"):
+            words = ["stylize", path, "--style", style, "-o", folder / "o.png", "--overwrite"]
+            assert folder.run(*words) == 0
+    assert seen == [(torch.uint8, torch.uint8), (torch.float32, torch.uint8)]
+    expected = to_array(tiny.stylize(folder / "deep.png", style))
+    np.testing.assert_array_equal(read(folder / "o.png"), expected)
 
 
 # --- stylize: files ---------------------------------------------------------------------------

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from adain_core.devices import resolve_device, resolve_dtype
+from adain_core.devices import has_fast_bfloat16, memory_format, resolve_device, resolve_dtype
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -51,7 +51,6 @@ def test_cuda_where_there_is_none() -> None:
 @pytest.mark.parametrize(
     ("dtype", "device", "expected"),
     [
-        ("auto", CPU, torch.float32),
         ("auto", CUDA, torch.float16),
         ("auto", torch.device("mps"), torch.float32),
         ("fp32", CUDA, torch.float32),
@@ -72,3 +71,39 @@ def test_dtype(dtype: str | torch.dtype, device: torch.device, expected: torch.d
 def test_other_dtypes(dtype: str | torch.dtype) -> None:
     with pytest.raises(ValueError, match="dtype must be auto, fp32, bf16 or fp16, got"):
         resolve_dtype(dtype, CPU)
+
+
+FEATURES = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+
+
+@pytest.mark.parametrize(
+    ("supported", "expected"),
+    [
+        ((False, False), torch.float32),
+        ((True, False), torch.bfloat16),
+        ((False, True), torch.bfloat16),
+        ((None, None), torch.float32),  # an older torch, which cannot tell
+        ((None, True), torch.bfloat16),
+    ],
+)
+def test_auto_dtype_of_a_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+    supported: tuple[bool | None, bool | None],
+    expected: torch.dtype,
+) -> None:
+    for name, answer in zip(FEATURES, supported, strict=True):
+        if answer is None:
+            monkeypatch.delattr(torch.cpu, name, raising=False)
+        else:
+            monkeypatch.setattr(torch.cpu, name, lambda answer=answer: answer, raising=False)
+    assert resolve_dtype("auto", CPU) == expected
+
+
+def test_bfloat16_needs_avx512() -> None:
+    if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX", "AVX2"):
+        assert not has_fast_bfloat16()
+
+
+def test_memory_format() -> None:
+    assert memory_format(CPU) == memory_format(CUDA) == torch.channels_last
+    assert memory_format(torch.device("mps")) == torch.contiguous_format

@@ -223,3 +223,14 @@ def test_fuse() -> None:
     assert torch.equal(joined[:, 3:6], mean[:, :, None, None].expand(2, 3, 4, 5))
     assert torch.equal(joined[:, 6:], std[:, :, None, None].expand(2, 3, 4, 5))
     assert fuse(features.half(), mean, std, "concat").dtype == torch.float16
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_statistics_a_few_channels_at_a_time(masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    features = random(2, 7, 4, 5)
+    mask = torch.rand(1, 1, 4, 5) if masked else None
+    whole = channel_statistics(features, mask)
+    for chunk in (1, 2 * 3 * 20):  # a channel, three channels
+        monkeypatch.setattr("adain_core.functional._CHUNK", chunk)
+        for part, expected in zip(channel_statistics(features, mask), whole, strict=True):
+            torch.testing.assert_close(part, expected)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from adain_core import AdaINModel, Architecture, Features, Style, StyleMismatchError, adain
-from adain_core.functional import channel_statistics
+from adain_core.functional import channel_statistics, crop
+from adain_core.fusion import own_transfer, plan_transfer
 
 CHANNELS = 6
 NAN = float("nan")
@@ -409,6 +411,33 @@ def test_style_of_another_encoder() -> None:
     ):
         with pytest.raises(StyleMismatchError, match=r"'wave'.*encoder-b.*encoder-a"):
             adain(features, **arguments)  # type: ignore[arg-type]
+
+
+# --- part by part --------------------------------------------------------------------------------
+
+
+@region_statistics
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_part_of_the_transfer_is_the_transfer_of_a_part(
+    region_statistics: bool, masked: bool, dtype: torch.dtype
+) -> None:
+    features = content()
+    features = Features(features.tensor.to(dtype), features.size, "encoder-a")
+    options: dict[str, Any] = {"alpha": 0.7, "region_statistics": region_statistics}
+    if masked:
+        options |= {"masks": [torch.rand(2, 13, 9)], "background": style(2)}
+    styles = [style(1)] if masked else style(1)
+    whole = adain(features, styles, **options)
+    transfer = plan_transfer(features, styles, **options)
+    for window in ((slice(2, 5), slice(0, 7)), (slice(6, 99), slice(9, 10))):
+        part = transfer(features.tensor, window)
+        assert torch.equal(part, crop(whole.tensor, window))
+
+
+def test_own_transfer_keeps_the_features() -> None:
+    features = content()
+    torch.testing.assert_close(own_transfer(features)(features.tensor), features.tensor)
 
 
 # --- concat --------------------------------------------------------------------------------------

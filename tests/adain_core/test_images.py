@@ -16,10 +16,14 @@ from PIL import ImageCms
 from adain_core import images
 from adain_core.errors import ImageFileError
 from adain_core.images import (
+    as_float,
+    as_uint8,
     check_output_suffix,
     list_images,
     read_image,
+    resize,
     resize_shortest_side,
+    to_pixels,
     to_tensor,
     write_image,
 )
@@ -273,6 +277,26 @@ def test_bomb_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert PIL.Image.MAX_IMAGE_PIXELS == 50
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1", "LA", "CMYK"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_read_eight_bits_as_they_are(tmp_path: Path, mode: str, orientation: int) -> None:
+    image = PIL.Image.fromarray(gradient()).convert(mode)
+    exif = camera_exif(orientation).tobytes()
+    image.save(tmp_path / "a.tif", exif=exif)
+    expected, file = read_image(tmp_path / "a.tif"), read_image(tmp_path / "a.tif", keep_uint8=True)
+    assert file.pixels.dtype == torch.uint8
+    assert torch.equal(file.pixels.float() / 255, expected.pixels)
+    assert file.exif == expected.exif
+    assert torch.equal(to_pixels(tmp_path / "a.tif"), file.pixels)
+
+
+def test_read_16_bits_as_float(tmp_path: Path) -> None:
+    values = np.array([[0, 1, 255, 256]], dtype=np.uint16)
+    path = save(tmp_path / "a.png", values)
+    assert torch.equal(read_image(path, keep_uint8=True).pixels, read_image(path).pixels)
+    assert read_image(path, keep_uint8=True).pixels[0, 0, 0, 1] == torch.tensor(1 / 65535)
+
+
 # --- writing ----------------------------------------------------------------------------------
 
 
@@ -283,6 +307,18 @@ def test_write_and_read_back_exactly(tmp_path: Path, suffix: str, channels: int)
     write_image(tmp_path / f"a{suffix}", pixels)
     assert torch.equal(read_image(tmp_path / f"a{suffix}").pixels, pixels)
     assert [file.name for file in tmp_path.iterdir()] == [f"a{suffix}"]
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_write_eight_bits(tmp_path: Path, channels: int, suffix: str) -> None:
+    """The same file as of floats, in bands whose number of rows divides nothing."""
+    levels = torch.randint(256, (1, channels, 300, 40), dtype=torch.uint8)
+    write_image(tmp_path / f"a{suffix}", levels)
+    write_image(tmp_path / f"b{suffix}", levels.float() / 255)
+    assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+    if suffix == ".png":
+        assert torch.equal(read_image(tmp_path / "a.png", keep_uint8=True).pixels, levels)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".webp"])
@@ -346,7 +382,7 @@ def test_write_unknown_suffix(tmp_path: Path, name: str) -> None:
         (torch.rand(4, 4), r"got shape \(4, 4\)"),
         (torch.rand(1, 4, 4), r"got shape \(1, 4, 4\)"),
         (torch.rand(3, 0, 4), r"got shape \(3, 0, 4\)"),
-        (torch.ones(3, 4, 4).byte(), "got torch.uint8"),
+        (torch.ones(3, 4, 4).int(), "got torch.int32"),
         (torch.full((3, 4, 4), float("nan")), "NaN or infinite values at 16 pixels"),
     ],
 )
@@ -467,6 +503,26 @@ def test_to_tensor_of_arrays() -> None:
     assert torch.equal(to_tensor(array), planar(array))
 
 
+def test_every_level_of_eight_bits_comes_back() -> None:
+    levels = torch.arange(256, dtype=torch.uint8)
+    assert torch.equal(as_uint8(as_float(levels)), levels)
+    assert as_uint8(levels) is levels
+    assert torch.equal(as_float(levels), torch.arange(256) / 255)
+    assert as_uint8(torch.tensor([-0.1, 0.0019, 0.002, 1.3])).tolist() == [0, 0, 1, 255]
+
+
+def test_to_pixels_keeps_eight_bits_without_a_copy() -> None:
+    array, tensor = gradient(), torch.zeros(2, 3, 4, 5, dtype=torch.uint8)
+    assert to_pixels(tensor) is tensor
+    pixels = to_pixels(array)
+    assert pixels.dtype == torch.uint8
+    assert torch.equal(pixels.float() / 255, planar(array))
+    assert pixels.data_ptr() == array.ctypes.data
+    assert to_pixels(torch.zeros(1, 4, 5, dtype=torch.uint8)).shape == (1, 3, 4, 5)
+    assert to_pixels(array.astype(np.float32) / 255).dtype == torch.float32
+    assert to_pixels(array.astype(np.uint16)).dtype == torch.float32
+
+
 def test_to_tensor_never_shares_memory_with_arrays() -> None:
     array = np.full((4, 5, 1), 0.5, dtype=np.float32)
     for source in (array, np.repeat(array, 3, axis=-1)):
@@ -554,6 +610,20 @@ def test_resize_errors() -> None:
         resize_shortest_side(torch.rand(1, 3, 4, 4), 0)
     with pytest.raises(ValueError, match=r"\(B, C, H, W\), got shape \(3, 4, 4\)"):
         resize_shortest_side(torch.rand(3, 4, 4), 2)
+
+
+def test_resize_one_pixel_wide() -> None:
+    column = torch.tensor([0.0, 1.0]).view(1, 1, 2, 1).repeat(1, 3, 1, 1)
+    resized = resize(column, (3, 1))
+    torch.testing.assert_close(resized[0, 0, :, 0], torch.tensor([0, 0.5, 1]))
+    torch.testing.assert_close(resize(column.mT, (1, 3)), resized.mT)
+
+
+def test_resize_eight_bits() -> None:
+    levels = torch.randint(256, (2, 4, 20, 31), dtype=torch.uint8)
+    expected = resize_shortest_side(levels.float() / 255, 7)
+    torch.testing.assert_close(resize_shortest_side(levels, 7), expected, rtol=0, atol=1e-6)
+    assert resize_shortest_side(levels, 20) is levels
 
 
 # --- lists of files ---------------------------------------------------------------------------

@@ -2,10 +2,18 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adain_core.masks import as_mask, feather_mask, pool_to_features, region_weights, resize_mask
+from adain_core.masks import (
+    as_mask,
+    feather_mask,
+    feature_weights,
+    pool_to_features,
+    region_weights,
+    resize_mask,
+)
 
 NAN = float("nan")
 
@@ -195,3 +203,38 @@ def test_no_feather() -> None:
     assert feather_mask(mask, 0) is mask
     with pytest.raises(ValueError, match="feather must be 0 pixels or more, got -1"):
         feather_mask(mask, -1)
+
+
+# --- parts of a picture --------------------------------------------------------------------------
+
+
+@given(
+    source=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    corner=st.tuples(st.integers(0, 50), st.integers(0, 50)),
+)
+def test_a_window_is_a_part_of_the_whole(
+    source: tuple[int, int], size: tuple[int, int], corner: tuple[int, int]
+) -> None:
+    masks = [random_mask(2, 1, *source), random_mask(1, 1, *size, seed=1)]
+    top, left = (min(start, length - 1) for start, length in zip(corner, size, strict=True))
+    window = slice(top, top + 16), slice(left, left + 16)  # beyond the end, too
+    for mask in masks:
+        # torch gets pictures of one column wrong on a CPU.
+        turned = F.interpolate(mask.mT, (size[1], size[0]), mode="bilinear", antialias=True).mT
+        whole = turned if size[0] > 1 else resize_mask(mask, size)
+        torch.testing.assert_close(resize_mask(mask, size), whole, rtol=0, atol=1e-5)
+        part = resize_mask(mask, size, window)
+        torch.testing.assert_close(part, whole[..., window[0], window[1]], rtol=0, atol=1e-5)
+    whole = region_weights(masks, size)
+    part = region_weights(masks, size, window)
+    torch.testing.assert_close(part, whole[..., window[0], window[1]], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1300, 50), (517, 20), (512, 8), (1, 1), (5, 30)])
+def test_feature_weights_are_pooled_region_weights(size: tuple[int, int]) -> None:
+    masks = [random_mask(1, 1, 30, 20), random_mask(2, 1, *size, seed=1)]
+    feature_size = (max(2, -(-size[0] // 8)), max(2, -(-size[1] // 8)))
+    expected = [pool_to_features(w, feature_size) for w in region_weights(masks, size)]
+    result = feature_weights(masks, size, feature_size)
+    torch.testing.assert_close(result, torch.stack(expected), rtol=0, atol=1e-5)

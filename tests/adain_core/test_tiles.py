@@ -6,18 +6,27 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from adain_core import AdaINModel, Architecture
+from adain_core import AdaINModel
+from adain_core.functional import crop
+from adain_core.pipeline import feature_shape
 from adain_core.tiles import (
+    HALO_CELLS,
     SMALLEST_TILE,
+    Tile,
+    Tiler,
     automatic_tile,
     check_tile,
-    decode_tiled,
+    decode_tile,
     encode_tiled,
+    free_memory,
 )
 
 Picture = Callable[..., Tensor]
+CPU = torch.device("cpu")
 
 
 class Counting(nn.Module):
@@ -34,6 +43,24 @@ class Counting(nn.Module):
         return self.network(inputs)
 
 
+def encode(network: nn.Module, image: Tensor, tile: int) -> Tensor:
+    tiler = Tiler(feature_shape((image.shape[2], image.shape[3])), tile)
+    return encode_tiled(network, lambda window: crop(image, window), tiler)
+
+
+def decode(network: nn.Module, features: Tensor, tile: int) -> Tensor:
+    rows, columns = features.shape[2:]
+    image = torch.full((len(features), 3, 8 * rows, 8 * columns), float("nan"))
+    tiler = Tiler((rows, columns), tile)
+
+    def work(tile: Tile) -> None:
+        part = decode_tile(network, lambda window: crop(features, window), tile, tiler)
+        crop(image, tile.pixels).copy_(part)
+
+    tiler.run(work)
+    return image
+
+
 @pytest.mark.parametrize("size", [(201, 323), (330, 72), (65, 64), (150, 129)])
 @pytest.mark.parametrize("tile", [64, 100])
 def test_tiled_networks_equal_whole_ones(
@@ -41,27 +68,10 @@ def test_tiled_networks_equal_whole_ones(
 ) -> None:
     image = picture(*size)
     features = tiny.encoder(image)
+    torch.testing.assert_close(encode(tiny.encoder, image, tile), features, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(
-        encode_tiled(tiny.encoder, image, tile), features, rtol=1e-4, atol=1e-5
+        decode(tiny.decoder, features, tile), tiny.decoder(features), rtol=1e-4, atol=1e-5
     )
-    torch.testing.assert_close(
-        decode_tiled(tiny.decoder, features, tile), tiny.decoder(features), rtol=1e-4, atol=1e-5
-    )
-
-
-@pytest.mark.parametrize("fusion", ["adain", "concat"])
-def test_tiled_pictures_equal_whole_ones(
-    make_model: Callable[..., AdaINModel], picture: Picture, fusion: str
-) -> None:
-    model = make_model(Architecture(widths=(4, 6, 8, 10), fusion=fusion))  # type: ignore[arg-type]
-    photo, painting, mask = picture(203, 170, batch=2, channels=4), picture(90, 80, seed=5), None
-    for mask in (None, [torch.rand(40, 30)]):
-        whole = model.stylize(photo, painting, alpha=0.7, masks=mask, content_residual=True)
-        tiled = model.stylize(
-            photo, painting, alpha=0.7, masks=mask, content_residual=True, tile=64
-        )
-        torch.testing.assert_close(tiled, whole, rtol=1e-4, atol=1e-4)
-    assert torch.equal(tiled[:, 3], photo[:, 3])
 
 
 def test_halo_is_needed(
@@ -71,46 +81,115 @@ def test_halo_is_needed(
     image = picture(201, 323)
     features = tiny.encoder(image)
     monkeypatch.setattr("adain_core.tiles.HALO_CELLS", 3)
-    assert not torch.allclose(encode_tiled(tiny.encoder, image, 64), features, atol=1e-5)
-    decoded = decode_tiled(tiny.decoder, features, 64)
+    assert not torch.allclose(encode(tiny.encoder, image, 64), features, atol=1e-5)
+    decoded = decode(tiny.decoder, features, 64)
     assert not torch.allclose(decoded, tiny.decoder(features), atol=1e-5)
 
 
-def test_instance_normalization_is_not_tiled(
-    make_model: Callable[..., AdaINModel], picture: Picture
-) -> None:
-    model = make_model(Architecture(widths=(4, 6, 8, 10), normalization="instance"))
-    photo, painting = picture(150, 130), picture(64, 64, seed=5)
-    whole = model.stylize(photo, painting)
-    torch.testing.assert_close(model.stylize(photo, painting, tile=64), whole, rtol=1e-4, atol=1e-4)
+@given(rows=st.integers(2, 60), columns=st.integers(2, 60), tile=st.integers(64, 300))
+def test_tiles_cover_the_map_once(rows: int, columns: int, tile: int) -> None:
+    tiler, covered, shapes = Tiler((rows, columns), tile), torch.zeros(rows, columns), set()
+
+    def work(part: Tile) -> None:
+        crop(covered, part.cells).add_(1)
+        assert max(part.bottom - part.top, part.right - part.left) <= tile // 8
+        outer = tiler.outer(part)
+        shapes.add((outer.bottom - outer.top, outer.right - outer.left))
+        assert 0 <= outer.top <= max(0, part.top - HALO_CELLS)
+        assert 0 <= outer.left <= max(0, part.left - HALO_CELLS)
+        assert min(rows, part.bottom + HALO_CELLS) <= outer.bottom <= rows
+        assert min(columns, part.right + HALO_CELLS) <= outer.right <= columns
+
+    tiler.run(work)
+    assert (covered == 1).all()
+    assert len(shapes) == 1
 
 
 def test_network_sees_no_more_than_tile_and_halo(tiny: AdaINModel, picture: Picture) -> None:
     counting = Counting(tiny.encoder)
-    encode_tiled(counting, picture(300, 300), 64)
+    encode(counting, picture(300, 300), 64)
     assert len(counting.seen) == 25
     assert max(max(size) for size in counting.seen) == 64 + 2 * 32
 
 
 def test_tiles_are_halved_until_they_fit(tiny: AdaINModel, picture: Picture) -> None:
     image = picture(300, 300)
-    counting = Counting(tiny.encoder, limit=200**2)
-    result = encode_tiled(counting, image, 512)
+    counting = Counting(tiny.encoder, limit=150**2)
+    result = encode(counting, image, 512)
     torch.testing.assert_close(result, tiny.encoder(image), rtol=1e-4, atol=1e-5)
-    assert counting.seen[:2] == [(300, 300), (288, 288)]  # 512, 256 + 32, then 128 + 64
+    # 38 cells, then 19 and a halo of 8, then 10 and the halo.
+    assert counting.seen[:3] == [(300, 300), (216, 216), (144, 144)]
+    assert len(counting.seen) == 2 + 16
     with pytest.raises(MemoryError, match="not enough memory for a tile of 64 pixels"):
-        encode_tiled(Counting(tiny.encoder, limit=100), image, 512)
+        encode(Counting(tiny.encoder, limit=100), image, 512)
+
+
+def test_finished_tiles_are_kept() -> None:
+    """Memory runs out in the middle: what is done is not done again, the rest is halved."""
+    steps: list[tuple[int, int]] = []
+    tiler = Tiler((32, 32), 128, lambda *step: steps.append(step), rounds=2)
+    covered, failed = torch.zeros(32, 32), []
+
+    def work(part: Tile) -> None:
+        if len(steps) == 2 and not failed:
+            failed.append(part)
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        crop(covered, part.cells).add_(1)
+
+    tiler.run(work)
+    assert failed == [(16, 32, 0, 16)]
+    assert (covered == 1).all()
+    tiler.run(work)
+    assert (covered == 2).all()
+    # Two tiles of four, the others as four each, and the second round with the small ones.
+    assert steps == [(1, 8), (2, 8), *((done, 2 + 8 + 16) for done in range(3, 27))]
+
+
+def test_a_map_that_must_stay_whole() -> None:
+    seen = []
+    Tiler((100, 7), None).run(seen.append)
+    assert seen == [(0, 100, 0, 7)]
+
+    def work(_: Tile) -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError, match="a tile of 800 pixels"):
+        Tiler((100, 7), None).run(work)
 
 
 def test_other_errors_pass(tiny: AdaINModel) -> None:
     with pytest.raises(RuntimeError, match="channels"):
-        encode_tiled(tiny.encoder, torch.rand(1, 5, 80, 80), 64)
+        encode(tiny.encoder, torch.rand(1, 5, 80, 80), 64)
 
 
-def test_automatic_tile() -> None:
+def test_automatic_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without a device the largest there can be.
     assert automatic_tile(64, torch.float32) == 1182
     assert automatic_tile(16, torch.float32) == 2 * 1182
+    assert automatic_tile(16, torch.float32, batch=4) == 1182
     assert automatic_tile(4096, torch.float32) >= SMALLEST_TILE
+    monkeypatch.setattr("adain_core.tiles.free_memory", lambda device: 2**30)
+    gpu = torch.device("cuda")
+    assert automatic_tile(16, torch.float32, gpu) == int((2**29 / (3 * 16 * 4)) ** 0.5)
+    assert automatic_tile(16, torch.float32, CPU) == 1024
+    reserved = automatic_tile(16, torch.float32, CPU, reserved=2**30 - 2**24)
+    assert reserved == int((2**23 / (3 * 16 * 4)) ** 0.5)
+    assert automatic_tile(16, torch.float32, CPU, reserved=2**40) == SMALLEST_TILE
+    monkeypatch.setattr("adain_core.tiles.free_memory", lambda device: None)
+    assert automatic_tile(64, torch.float32, gpu) == 1182
+    assert automatic_tile(64, torch.float32, CPU, reserved=2**40) == 1024
+
+
+def test_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert free_memory(torch.device("meta")) is None
+    monkeypatch.setattr("pathlib.Path.read_text", lambda path: "MemFree: 9 kB\nMemAvailable: 3 kB")
+    assert free_memory(CPU) == 3 * 1024
+
+    def fail(_: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("pathlib.Path.read_text", fail)
+    assert free_memory(CPU) is None
 
 
 @pytest.mark.parametrize("tile", [0, -1, 63])
@@ -119,3 +198,5 @@ def test_small_tiles_are_refused(tiny: AdaINModel, tile: int) -> None:
         check_tile(tile)
     with pytest.raises(ValueError, match="tile must be"):
         tiny.encode(torch.rand(1, 3, 20, 20), tile=tile)
+    with pytest.raises(ValueError, match="tile must be"):
+        tiny.stylize(torch.rand(1, 3, 20, 20), torch.rand(1, 3, 20, 20), tile=tile)

@@ -1,0 +1,264 @@
+"""``adain video``: a video in, a video out."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import get_args
+
+from torch import Tensor
+from tqdm import tqdm
+
+from ..errors import ImageFileError
+from ..style import Style
+from ..temporal import Temporal
+from .common import (
+    Subparsers,
+    add_command,
+    add_model_options,
+    add_style_options,
+    check_style_options,
+    encode_source,
+    load_model,
+    print_error,
+    print_json,
+    print_note,
+    read_mask,
+    read_source,
+    recolors,
+)
+
+_DESCRIPTION = """\
+Draw a video (IN) in the style of one or more artworks (--style), or in styles
+that change over time (--keyframe).
+
+Times, rotation and colours stay those of the input, the sound is copied. Ctrl-C
+ends the work early: what is drawn by then plays. Until it is finished the output
+has a name beside its own (out.partial.mp4)."""
+
+_EXAMPLES = """
+# the style of one artwork
+adain video clip.mp4 --style painting.jpg -o painted.mp4
+
+# from one style to half of another in the first five seconds
+adain video clip.mp4 --keyframe 0=wave.jpg --keyframe 5s=stars.jpg,alpha=0.5 -o painted.mp4
+
+# a style where the mask video is white, another elsewhere
+adain video clip.mp4 --style stars.jpg --mask person.mp4 --background wave.jpg -o painted.mov
+
+# numbered pictures, in H.265, shortest side 720 pixels
+adain video 'frames/%06d.png' --style painting.jpg --codec h265 --content-size 720 -o painted.mp4
+"""
+
+
+@dataclass(frozen=True)
+class _KeyframeOption:
+    """``--keyframe``, taken apart."""
+
+    at: float
+    seconds: bool
+    paths: list[str]
+    weights: list[float] | None
+    alpha: float
+
+    def mixed(self, styles: dict[str, Style]) -> Style | list[Style]:
+        """One style by the weights, or all for as many masks."""
+        own = [styles[path] for path in self.paths]
+        return own if self.weights is None else Style.mix(own, self.weights)
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = add_command(
+        subparsers, "video", _run, "draw a video in the style of artworks", _DESCRIPTION, _EXAMPLES
+    )
+    parser.add_argument(
+        "input", metavar="IN", help="a video, or numbered pictures such as 'frames/%%06d.png'"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="a file (.mp4, .mov, .mkv, .webm, .gif), or numbered pictures 'frames/%%06d.png'",
+    )
+    add_style_options(
+        parser,
+        mask_help="for each style an image, or a video of as many frames, that says where it goes: "
+        "white there, black not, grey in part; of any size, stretched over the picture. What no "
+        "mask covers stays as it is",
+        style_required=False,
+    )
+    time_ = parser.add_argument_group("time")
+    time_.add_argument(
+        "--temporal",
+        choices=get_args(Temporal),
+        default="ema",
+        help="against flicker: normalize by an exponential mean over frames (ema), by a sliding "
+        "window of frames, or each frame by itself (frame); ema and window start anew at scene "
+        "cuts (default: ema)",
+    )
+    time_.add_argument(
+        "--temporal-length",
+        type=int,
+        default=8,
+        metavar="N",
+        help="frames that ema or window remembers; more is calmer and follows changes of light "
+        "more slowly (default: 8)",
+    )
+    time_.add_argument(
+        "--keyframe",
+        action="append",
+        metavar="WHEN=S,…",
+        help="instead of --style, and several times: the style at a frame (120=S) or second "
+        "(5s=S); between keyframes styles and alpha change evenly. More styles follow after a "
+        "comma, one for each --mask or with weights=3:1, and so does alpha=0.5 (default: --alpha)",
+    )
+    add_model_options(parser)
+
+    files = parser.add_argument_group("files")
+    files.add_argument(
+        "--codec",
+        metavar="C",
+        help="h264, h265, vp9, prores, gif or png (default: by the suffix; h264 for .mp4, .mov, "
+        ".mkv, vp9 for .webm)",
+    )
+    files.add_argument(
+        "--quality",
+        type=int,
+        metavar="Q",
+        help="constant rate factor, lower is better and larger: 0 to 51 for h264 (default: 18) "
+        "and h265 (22), to 63 for vp9 (26)",
+    )
+    files.add_argument(
+        "--chroma",
+        metavar="C",
+        help="resolution of colour: 420 (half, plays everywhere) or 444 (full); prores: 422 or 444 "
+        "(default: the lower one, but 444 where an odd width or height needs it)",
+    )
+    files.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    files.add_argument("--json", action="store_true", help="print what became of it as JSON")
+
+
+def _run(args: argparse.Namespace) -> int:
+    try:
+        from ..video import Keyframe, stylize_video
+    except ImportError as error:
+        print_error(error)
+        return 1
+
+    options = _keyframe_options(args)
+    check_style_options(args)
+    masks = [_read_mask(path) for path in args.mask] if args.mask else None
+    paths = [path for option in options for path in option.paths] or args.style
+    sources = {path: read_source(path) for path in [*paths, args.background] if path}
+    model = load_model(args)
+    keyframes = None
+    if options:
+        styles = {
+            path: encode_source(model, path, source, args.style_size)
+            for path, source in sources.items()
+        }
+        keyframes = [
+            Keyframe(option.at, option.mixed(styles), option.alpha, option.seconds)
+            for option in options
+        ]
+
+    started = time.perf_counter()
+    # disable=None: no bar where stderr is not a terminal.
+    with tqdm(unit="frame", disable=None) as bar:
+
+        def progress(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        result = stylize_video(
+            model,
+            args.input,
+            args.output,
+            None if keyframes else [sources[path] for path in args.style],
+            keyframes=keyframes,
+            weights=args.style_weights,
+            alpha=args.alpha,
+            masks=masks,
+            background=sources.get(args.background),
+            preserve_color=args.preserve_color,
+            style_size=args.style_size,
+            temporal=args.temporal,
+            temporal_length=args.temporal_length,
+            codec=args.codec,
+            quality=args.quality,
+            chroma=args.chroma,
+            overwrite=args.overwrite,
+            progress=progress,
+            content_residual=args.content_residual,
+            region_statistics=args.region_statistics,
+            content_size=args.content_size,
+            tile=args.tile,
+        )
+    seconds = round(time.perf_counter() - started, 3)
+    for note in result.notes:
+        print_note(note)
+    if args.json:
+        print_json(
+            {"input": args.input, "output": args.output, "seconds": seconds, **asdict(result)}
+        )
+    else:
+        print(
+            f"{args.output} ({result.width}x{result.height}, {result.frames} frames, "
+            f"{seconds:.1f} s)"
+        )
+    return 0 if result.complete else 1
+
+
+def _read_mask(path: str) -> Tensor | str:
+    """An image's mask, or the name of a video."""
+    # Pillow reads the first picture of a GIF alone.
+    if "%" not in path and Path(path).suffix.lower() != ".gif":
+        with contextlib.suppress(ImageFileError):
+            return read_mask(path)
+    return path
+
+
+def _keyframe_options(args: argparse.Namespace) -> list[_KeyframeOption]:
+    """The keyframes in their order, the first one's styles in place of ``--style``."""
+    if not args.keyframe:
+        if args.style is None:
+            raise ValueError("expected --style or --keyframe, got neither")
+        return []
+    if args.style is not None or args.style_weights is not None:
+        raise ValueError("give --style (and --style-weights) or --keyframe, not both")
+    if recolors(args):
+        raise ValueError(
+            f"--preserve-color {args.preserve_color} recolours artworks, --keyframe mixes styles "
+            "without them: use --preserve-color luminance"
+        )
+    options = [_parse_keyframe(text, args.alpha) for text in args.keyframe]
+    first = options[0]
+    args.style = first.paths if first.weights is None else first.paths[:1]  # a mix is one style
+    return options
+
+
+def _parse_keyframe(text: str, alpha: float) -> _KeyframeOption:
+    when, _, rest = text.partition("=")
+    paths, weights = [], None
+    try:
+        at = float(when.removesuffix("s"))
+        for part in rest.split(","):
+            if part.startswith("alpha="):
+                alpha = float(part.removeprefix("alpha="))
+            elif part.startswith("weights="):
+                weights = [float(weight) for weight in part.removeprefix("weights=").split(":")]
+            else:
+                paths.append(part)
+        if not all(paths) or not paths:
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            "expected a keyframe such as 120=painting.jpg, 5s=painting.jpg,alpha=0.5 or "
+            f"0=one.jpg,other.jpg,weights=3:1, got {text!r}"
+        ) from None
+    return _KeyframeOption(at, when.endswith("s"), paths, weights, alpha)

@@ -1,0 +1,105 @@
+"""Which codecs there are, and which file takes which."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How FFmpeg is asked for a codec.
+
+    Args:
+        encoder: FFmpeg's name.
+        chroma: pixel format by the resolution of colour; the first is the default.
+        quality: the encoder's constant rate factor, lower is better; ``None``: it has none.
+        worst: the highest factor.
+        options: of the encoder.
+        even: 4:2:0 needs an even width and height.
+    """
+
+    encoder: str
+    chroma: dict[str, str]
+    quality: int | None = None
+    worst: int = 0
+    options: tuple[tuple[str, str], ...] = ()
+    even: bool = False
+
+
+_YUV = {"420": "yuv420p", "444": "yuv444p"}
+CODECS = {
+    # Strokes are fine texture: one step better than the encoders' own defaults (23, 28, 32).
+    "h264": Codec("libx264", _YUV, 18, 51, even=True),
+    "h265": Codec("libx265", _YUV, 22, 51, (("x265-params", "log-level=error"),), even=True),
+    "vp9": Codec("libvpx-vp9", _YUV, 26, 63, (("b", "0"), ("row-mt", "1"), ("cpu-used", "4"))),
+    "prores": Codec("prores_ks", {"422": "yuv422p10le", "444": "yuv444p10le"}),
+    "gif": Codec("gif", {}),
+    "png": Codec("png", {}),
+}
+# The first is the default.
+SUFFIXES = {
+    ".mp4": ("h264", "h265", "vp9"),
+    ".m4v": ("h264", "h265"),
+    ".mov": ("h264", "h265", "prores"),
+    ".mkv": ("h264", "h265", "vp9", "prores"),
+    ".webm": ("vp9",),
+    ".gif": ("gif",),
+    ".png": ("png",),
+}
+# The place of the frame's number in the name of a picture.
+NUMBER = re.compile(r"%0?\d*d")
+
+
+def choose_codec(path: Path, codec: str | None, quality: int | None, chroma: str | None) -> str:
+    """The name of the codec for an output file, checked with its settings.
+
+    Args:
+        path: the file, or the pattern of pictures, such as ``frames/%06d.png``.
+        codec: one of ``CODECS``; ``None`` for the suffix's own.
+        quality: see :class:`Codec`; ``None`` for the codec's default.
+        chroma: one of the codec's, or ``None``.
+
+    Raises:
+        ValueError: an unknown suffix, or settings that do not fit it.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(
+            f"cannot write {path}: expected a file name ending in {', '.join(SUFFIXES)}, "
+            f"got {suffix or 'none'!r}"
+        )
+    choices = SUFFIXES[suffix]
+    name = codec or choices[0]
+    if name not in choices:
+        if name not in CODECS:
+            raise ValueError(f"codec must be one of {', '.join(CODECS)}, got {name!r}")
+        fitting = [suffix for suffix, names in SUFFIXES.items() if name in names]
+        raise ValueError(
+            f"cannot write {path}: {suffix} does not take {name}; name the output "
+            f"{' or '.join(fitting)}, or choose {' or '.join(choices)}"
+        )
+    if suffix == ".png" and not NUMBER.search(path.name):
+        raise ValueError(
+            f"cannot write {path}: a picture for each frame needs the place of its number, "
+            f"such as {path.with_name(path.stem + '-%06d.png')}"
+        )
+    settings = CODECS[name]
+    if quality is not None:
+        if settings.quality is None:
+            raise ValueError(f"{name} has no quality setting; leave it out")
+        if not 0 <= quality <= settings.worst:
+            raise ValueError(
+                f"quality of {name} must lie in 0 (best) to {settings.worst}, got {quality}"
+            )
+    if chroma is not None and chroma not in settings.chroma:
+        raise ValueError(
+            f"chroma of {name} must be {' or '.join(settings.chroma) or 'left out'}, got {chroma!r}"
+        )
+    return name
+
+
+def takes_sound(path: Path) -> bool:
+    """Whether files of that suffix hold sound."""
+    return path.suffix.lower() not in (".gif", ".png")

@@ -1,0 +1,109 @@
+"""Styles that change over time."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..fusion import check_alpha
+from ..style import Style, require_same_encoder
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """The style that a video has at one moment.
+
+    Args:
+        at: frame number from 0, or seconds from the video's first frame.
+        styles: one style, or with masks one for each mask.
+        alpha: content-style trade-off in 0..1.
+        seconds: whether ``at`` is seconds.
+
+    Raises:
+        ValueError: a moment before the video, or alpha outside 0..1.
+
+    Example:
+        >>> Keyframe(0, wave), Keyframe(120, stars, alpha=0.5)
+        >>> Keyframe(0, wave), Keyframe(5, Style.mix([wave, stars]), seconds=True)
+    """
+
+    at: float
+    styles: Style | Sequence[Style]
+    alpha: float = 1.0
+    seconds: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.at < float("inf"):
+            raise ValueError(f"a keyframe must be at 0 or later, got {self.at}")
+        check_alpha(self.alpha)
+
+
+class Keyframes:
+    """A course of styles through keyframes, linear in statistics and alpha between them.
+
+    Before the first keyframe its own style holds, after the last that one's.
+
+    Args:
+        keyframes: one or more, in any order.
+
+    Raises:
+        ValueError: no keyframes, two at one moment, some in frames and some in seconds (0 is
+            both), or different numbers of styles.
+        StyleMismatchError: styles of different encoders.
+    """
+
+    def __init__(self, keyframes: Sequence[Keyframe]) -> None:
+        if not keyframes:
+            raise ValueError("expected at least one keyframe, got none")
+        units = {keyframe.seconds for keyframe in keyframes if keyframe.at}
+        if len(units) > 1:
+            raise ValueError(
+                "keyframes must be all in frames or all in seconds, got both; 0 counts as either"
+            )
+        self._seconds = units == {True}
+        self._keyframes = sorted(keyframes, key=lambda keyframe: keyframe.at)
+        self._times = [keyframe.at for keyframe in self._keyframes]
+        self._styles = [_as_list(keyframe.styles) for keyframe in self._keyframes]
+        for time, following in zip(self._times, self._times[1:], strict=False):
+            if time == following:
+                raise ValueError(f"two keyframes are at {time:g}; give each its own moment")
+        counts = {len(styles) for styles in self._styles}
+        if len(counts) > 1 or 0 in counts:
+            raise ValueError(
+                "every keyframe needs as many styles as the others, at least one, "
+                f"got {' and '.join(str(count) for count in sorted(counts))}"
+            )
+        for styles in self._styles:
+            for style in styles:
+                require_same_encoder(self._styles[0][0], style)
+
+    @property
+    def styles(self) -> list[Style]:
+        """Those of the first keyframe."""
+        return self._styles[0]
+
+    def at(self, frame: int, seconds: float) -> tuple[list[Style], float]:
+        """Styles and alpha of a frame.
+
+        Args:
+            frame: its number from 0.
+            seconds: its time from the first frame.
+        """
+        now = seconds if self._seconds else frame
+        following = bisect_right(self._times, now)
+        before, after = max(0, following - 1), min(following, len(self._times) - 1)
+        if before == after or now <= self._times[0]:
+            return self._styles[before], self._keyframes[before].alpha
+        share = (now - self._times[before]) / (self._times[after] - self._times[before])
+        shares = [1 - share, share]
+        styles = [
+            Style.mix(pair, shares)
+            for pair in zip(self._styles[before], self._styles[after], strict=True)
+        ]
+        start, end = self._keyframes[before].alpha, self._keyframes[after].alpha
+        return styles, min(1.0, start + share * (end - start))
+
+
+def _as_list(styles: Style | Sequence[Style]) -> list[Style]:
+    return [styles] if isinstance(styles, Style) else list(styles)

@@ -1,0 +1,294 @@
+"""``stylize_video``: frames are decoded ahead of the model and encoded behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from ..errors import VideoFileError
+from ..fusion import check_alpha
+from ..images import ImageLike
+from ..model import AdaINModel
+from ..style import Style, normalized_weights
+from ..temporal import Temporal, TemporalPool
+from .keyframes import Keyframe, Keyframes
+from .reader import Frame, VideoReader
+from .writer import Writer, open_writer
+
+# Frames that wait between two steps: enough to even out their times, little memory (25 MB each
+# at 4K).
+_WAITING = 4
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class VideoResult:
+    """What became of a video.
+
+    Args:
+        frames: written.
+        width: of the result, pixels.
+        height: likewise.
+        complete: False where the input was cut off or damaged.
+        notes: what was left out or done differently, a sentence each.
+    """
+
+    frames: int
+    width: int
+    height: int
+    complete: bool
+    notes: list[str]
+
+
+def stylize_video(
+    model: AdaINModel,
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    styles: ImageLike | Style | Sequence[ImageLike | Style] | None = None,
+    *,
+    keyframes: Sequence[Keyframe] | None = None,
+    weights: Sequence[float] | None = None,
+    alpha: float = 1.0,
+    masks: Sequence[Tensor | str | os.PathLike[str]] | None = None,
+    background: ImageLike | Style | None = None,
+    preserve_color: str | None = None,
+    style_size: int | None = None,
+    temporal: Temporal = "ema",
+    temporal_length: int = 8,
+    codec: str | None = None,
+    quality: int | None = None,
+    chroma: str | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int | None], None] | None = None,
+    **controls: Any,
+) -> VideoResult:
+    """Draw a video in a style, in several, or in styles that change over time.
+
+    Times, rotation and colours are the input's; its sound is copied, or encoded anew where the
+    output's kind of file does not take it. Memory does not grow with the length. The output has
+    a name beside its own (``clip.partial.mp4``) until it is finished; after an error or an
+    interruption what there is by then takes its place and plays.
+
+    Args:
+        model: the model.
+        source: a video of any kind that FFmpeg reads, or numbered pictures ``frames/%06d.png``.
+        output: ``.mp4``, ``.mov``, ``.mkv``, ``.webm``, ``.gif``, or ``frames/%06d.png``.
+        styles: artwork(s) or :class:`Style`, as for :meth:`AdaINModel.stylize`.
+        keyframes: instead of styles and alpha, styles that change over time.
+        weights: of the styles.
+        alpha: content-style trade-off.
+        masks: instead of weights, where each style goes: ``(H, W)`` tensors, or videos of as many
+            frames whose brightness counts.
+        background: style of what the masks leave free.
+        preserve_color: as for :meth:`AdaINModel.stylize`.
+        style_size: shortest side of the artworks, likewise.
+        temporal: how the content's statistics are pooled, see
+            :class:`~adain_core.temporal.TemporalPool`.
+        temporal_length: frames.
+        codec: ``"h264"``, ``"h265"``, ``"vp9"``, ``"prores"``, ``"gif"``, ``"png"``; ``None``: by
+            the output's suffix.
+        quality: the encoder's constant rate factor, 0 is best; ``None``: the codec's default.
+        chroma: ``"420"`` or ``"444"``, see :func:`~adain_core.video.writer.open_writer`.
+        overwrite: replace an existing file.
+        progress: called after each frame with the number done and of all, if that is known.
+        **controls: more of :meth:`AdaINModel.stylize`: ``region_statistics``,
+            ``content_residual``, ``content_size``, ``tile``.
+
+    Raises:
+        ValueError: arguments out of range or that do not fit together.
+        VideoFileError: a file that cannot be read or written; the message says what is left.
+        KeyboardInterrupt: likewise.
+
+    Example:
+        >>> from adain_core import AdaINModel
+        >>> from adain_core.video import Keyframe, stylize_video
+        >>> model = AdaINModel.from_pretrained()
+        >>> stylize_video(model, "clip.mp4", "painted.mp4", "wave.jpg", temporal="ema")
+        >>> wave, stars = model.encode_style("wave.jpg"), model.encode_style("stars.jpg")
+        >>> keyframes = [Keyframe(0, wave), Keyframe(120, stars, alpha=0.5)]
+        >>> stylize_video(model, "clip.mp4", "changing.mp4", keyframes=keyframes)
+    """
+    check_alpha(alpha)
+    pool = TemporalPool(temporal, temporal_length)
+    recolors = preserve_color not in (None, "luminance")
+    course = None
+    if keyframes is not None:
+        if styles is not None or weights is not None:
+            raise ValueError("give styles (and weights) or keyframes, not both")
+        if recolors:
+            raise ValueError(
+                f"preserve_color={preserve_color!r} recolours artworks, keyframes mix styles "
+                "without them: use preserve_color='luminance'"
+            )
+        course = Keyframes(keyframes)
+        sources: list[Any] = list(course.styles)
+    elif styles is None:
+        raise ValueError("expected styles or keyframes, got neither")
+    else:
+        sources = list(styles) if isinstance(styles, list | tuple) else [styles]
+    if masks is not None and len(masks) != len(sources):
+        raise ValueError(f"expected one mask for each style, got {len(masks)} and {len(sources)}")
+    if masks is None and course is not None and len(sources) > 1:
+        raise ValueError(
+            "keyframes of several styles need a mask for each; Style.mix makes one of several"
+        )
+    if masks is None:
+        normalized_weights(weights, len(sources), "style")
+
+    def encoded(artwork: ImageLike | Style) -> ImageLike | Style:
+        """Once for all frames; recoloured artworks differ from frame to frame."""
+        if recolors or isinstance(artwork, Style):
+            return artwork
+        return model.encode_style(artwork, size=style_size)
+
+    with contextlib.ExitStack() as files:
+        reader = files.enter_context(VideoReader(source))
+        writer = open_writer(output, reader, codec, quality, chroma, overwrite)
+        tracks = [_MaskTrack(mask, files) for mask in masks or []]
+        sources = [encoded(artwork) for artwork in sources]
+        background = None if background is None else encoded(background)
+
+        def draw(frame: Frame, frame_masks: list[Tensor]) -> Tensor:
+            used, strength = (
+                (sources, alpha) if course is None else course.at(frame.number, frame.seconds)
+            )
+            picture: Tensor = model.stylize(
+                frame.pixels,
+                used,
+                weights=weights,
+                alpha=strength,
+                masks=frame_masks or None,
+                background=background,
+                preserve_color=preserve_color,
+                style_size=style_size,
+                smoothing=pool,
+                output_dtype=torch.uint8,
+                **controls,
+            )
+            return picture[0].cpu()
+
+        try:
+            _run(_with_masks(reader, tracks), draw, writer, reader.expected_frames, progress)
+            if writer.size is None:
+                raise VideoFileError(f"cannot read {source}: it has no frame that can be decoded")
+            writer.close(reader.tail)
+        except BaseException as error:
+            kept = writer.rescue()
+            if not kept:
+                raise
+            # After a failed write, frames that refer to a lost one do not count as lost here.
+            about = "" if kept == writer.frames else "about "
+            left = f"{output} holds {about}the first {kept} frame{'s' if kept > 1 else ''}"
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt(f"interrupted; {left}") from None
+            raise VideoFileError(f"{error}; {left}") from error
+        notes = [
+            *reader.notes,
+            *writer.notes,
+            *(note for track in tracks for note in track.notes()),
+        ]
+        return VideoResult(writer.frames, *writer.size, complete=not reader.notes, notes=notes)
+
+
+def _run(
+    items: Iterable[tuple[Frame, list[Tensor]]],
+    draw: Callable[[Frame, list[Tensor]], Tensor],
+    writer: Writer,
+    expected: int | None,
+    progress: Callable[[int, int | None], None] | None,
+) -> None:
+    """Decode, draw and encode, each in a thread of its own; the model in the caller's.
+
+    Whatever ends it, both threads have ended when this returns.
+    """
+    waiting: deque[Future[None]] = deque()
+    ahead = _ahead(items)
+    with ThreadPoolExecutor(1, "adain-encode") as behind:
+        try:
+            for frame, masks in ahead:
+                picture = draw(frame, masks)
+                if len(waiting) == _WAITING:
+                    waiting.popleft().result()
+                waiting.append(behind.submit(writer.write, picture, frame))
+                if progress is not None:
+                    progress(frame.number + 1, expected)
+        finally:
+            ahead.close()
+        for future in waiting:
+            future.result()
+
+
+class _End:
+    pass
+
+
+def _ahead(items: Iterable[T]) -> Generator[T, None, None]:
+    """Iterate in a thread, a few items ahead."""
+    iterator, end = iter(items), _End()
+    with ThreadPoolExecutor(1, "adain-decode") as pool:
+        try:
+            waiting = deque(pool.submit(next, iterator, end) for _ in range(_WAITING))
+            while not isinstance(item := waiting.popleft().result(), _End):
+                waiting.append(pool.submit(next, iterator, end))
+                yield item
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _with_masks(
+    frames: Iterable[Frame], tracks: Sequence[_MaskTrack]
+) -> Iterator[tuple[Frame, list[Tensor]]]:
+    for frame in frames:
+        yield frame, [track.next() for track in tracks]
+
+
+class _MaskTrack:
+    """A mask for each frame, from a still one or from a video."""
+
+    def __init__(self, mask: Tensor | str | os.PathLike[str], files: contextlib.ExitStack) -> None:
+        self._frames: Iterator[Frame] = iter(())
+        self._mask, self._path = None, None
+        self._read, self._missing = 0, 0
+        if isinstance(mask, Tensor):
+            self._mask = mask
+        else:
+            self._path = mask
+            self._frames = iter(files.enter_context(VideoReader(mask)))
+
+    def next(self) -> Tensor:
+        """The next frame's mask; after the end of a video its last one."""
+        frame = next(self._frames, None)
+        if frame is not None:
+            red, green, blue = frame.pixels[0].float() / 255
+            self._mask = 0.299 * red + 0.587 * green + 0.114 * blue  # Rec. 601
+            self._read += 1
+        elif self._mask is None:
+            raise VideoFileError(f"cannot read the mask {self._path}: it has no frames")
+        else:
+            self._missing += 1
+        return self._mask
+
+    def notes(self) -> list[str]:
+        """What is wrong with its length, after the last frame; one frame is a still mask."""
+        if self._path is None or self._read == 1:
+            return []
+        if self._missing:
+            return [
+                f"the mask {self._path} has {self._read} frames, the video "
+                f"{self._read + self._missing}: its last frame was used for the rest"
+            ]
+        if next(self._frames, None) is not None:
+            return [
+                f"the mask {self._path} has more frames than the video's {self._read}: the rest "
+                "was not used"
+            ]
+        return []

@@ -1,0 +1,292 @@
+"""Videos in, through PyAV: pictures, their times, colours and sound."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import VideoFileError
+
+try:
+    import av
+    from av.stream import Disposition
+except ImportError as error:
+    raise ImportError(
+        "videos need the package av (PyAV): install it with: python -m pip install 'av>=17'"
+    ) from error
+
+Packet: TypeAlias = "av.Packet[Any]"
+
+# FFmpeg's AVColorSpace to swscale's matrices, for those it can compute: 709, FCC, 601 (twice),
+# 240M, 2020 (twice).
+_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+_BT709, _BT601 = 1, 6
+_LIMITED, _FULL = 1, 2
+# Bilinear, colour interpolated at full resolution, accurate rounding.
+SCALING = 2 | 0x2000 | 0x4000 | 0x40000
+# A last packet this much before the end that the file announces means that it was cut off.
+_MISSING_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Color:
+    """How a video's numbers stand for colours, as FFmpeg's codes.
+
+    Args:
+        matrix: AVColorSpace.
+        full: luma takes 0..255, not 16..235.
+        primaries: AVColorPrimaries, 2 for unknown.
+        transfer: AVColorTransferCharacteristic, 2 for unknown.
+    """
+
+    matrix: int
+    full: bool = False
+    primaries: int = 2
+    transfer: int = 2
+
+    @property
+    def range(self) -> int:
+        """AVColorRange."""
+        return _FULL if self.full else _LIMITED
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture of a video.
+
+    Args:
+        pixels: ``(1, 3, H, W)``, uint8, upright.
+        number: from 0.
+        pts: its time, in units of the reader's ``time_base``.
+        duration: likewise; 0 if unknown.
+        seconds: its time from the first frame.
+        sound: packets that come before it in the file.
+    """
+
+    pixels: Tensor
+    number: int
+    pts: int
+    duration: int
+    seconds: float
+    sound: list[Packet] = field(default_factory=list)
+
+
+class VideoReader:
+    """A video file, or numbered pictures such as ``frames/%06d.png``; iterate once for its frames.
+
+    What is damaged is left out, and ``notes`` says so afterwards in a sentence each.
+
+    Args:
+        path: the file.
+
+    Raises:
+        VideoFileError: the file is missing, no video, or has no picture stream.
+
+    Example:
+        >>> with VideoReader("clip.mp4") as reader:
+        ...     for frame in reader:
+        ...         print(frame.seconds, frame.pixels.shape)
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        try:
+            self._container = av.open(os.fspath(path), metadata_errors="replace")
+        except (OSError, av.FFmpegError) as error:
+            raise VideoFileError(f"cannot read {path}: {_why_unreadable(error)}") from None
+        covers = [s for s in self._container.streams.video if _is_cover(s)]
+        streams = [s for s in self._container.streams.video if s not in covers]
+        if not streams:
+            self.close()
+            raise VideoFileError(f"cannot read {path}: it has no video stream")
+        self._stream = streams[0]
+        self._stream.thread_type = "AUTO"
+        self.time_base = self._stream.time_base or Fraction(1, 90000)
+        self.rate = self._stream.average_rate or self._stream.guessed_rate or Fraction(25)
+        self.sound_streams = list(self._container.streams.audio)
+        self.metadata = dict(self._container.metadata)
+        self.color = Color(_BT709)
+        self.aspect: Fraction | None = None
+        self.notes: list[str] = []
+        # Sound after the last frame.
+        self.tail: list[Packet] = []
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many frames there should be, from the file's head; ``None`` if it does not say."""
+        if self._stream.frames:
+            return self._stream.frames
+        seconds = self._announced_seconds()
+        return round(seconds * self.rate) if seconds else None
+
+    def __iter__(self) -> Iterator[Frame]:
+        first: int | None = None
+        last_pts, number, damaged = 0, 0, 0
+        sound = self.tail
+        for packet_frames in self._decoded(sound):
+            if packet_frames is None:
+                damaged += 1
+                continue
+            for picture in packet_frames:
+                pts = picture.pts
+                if pts is None or (first is not None and pts <= last_pts):
+                    # Without a time, or back in time: encoders take neither.
+                    step = max(1, round(1 / (self.rate * self.time_base)))
+                    pts = 0 if first is None else last_pts + (step if picture.pts is None else 1)
+                if first is None:
+                    first = pts
+                    self.color, self.aspect = _color(picture), self._aspect(picture)
+                yield Frame(
+                    _to_pixels(picture),
+                    number,
+                    pts,
+                    picture.duration or 0,
+                    float((pts - first) * self.time_base),
+                    list(sound),
+                )
+                sound.clear()
+                last_pts, number = pts, number + 1
+        if damaged:
+            self.notes.append(f"{self.path}: {damaged} damaged frame(s) are left out")
+
+    def _decoded(self, sound: list[Packet]) -> Iterator[list[av.VideoFrame] | None]:
+        """Frames of one packet after the other, ``None`` for a damaged one."""
+        end = 0.0
+        cut_off = False
+        packets = self._container.demux(self._stream, *self.sound_streams)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (OSError, av.FFmpegError):
+                packet, cut_off = None, True
+            if packet is None:
+                break
+            if packet.pts is not None and packet.time_base is not None:
+                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            if packet.stream is not self._stream:
+                if packet.dts is not None:
+                    sound.append(packet)
+                continue
+            yield self._decode(packet)
+        if cut_off:  # otherwise the last packet, an empty one, has emptied the decoder
+            yield self._decode(None)
+        announced, start = self._announced_seconds(), (self._container.start_time or 0) / 1e6
+        if announced and end - start < announced - _MISSING_SECONDS:
+            cut_off = True
+        if cut_off:
+            of = f" of {announced:.1f}" if announced else ""
+            self.notes.append(
+                f"{self.path} is cut off: {max(0, end - start):.1f}{of} seconds could be read"
+            )
+
+    def _decode(self, packet: Packet | None) -> list[av.VideoFrame] | None:
+        try:
+            return self._stream.decode(packet)
+        except av.FFmpegError as error:
+            return [] if isinstance(error, av.EOFError) else None
+
+    def _announced_seconds(self) -> float | None:
+        duration = self._container.duration
+        return duration / av.time_base if duration and duration > 0 else None
+
+    def _aspect(self, picture: av.VideoFrame) -> Fraction | None:
+        aspect = self._stream.sample_aspect_ratio
+        return 1 / aspect if aspect and picture.rotation % 180 else aspect
+
+
+def _is_cover(stream: av.VideoStream) -> bool:
+    """A picture beside the sound of a music file, not a video."""
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _color(picture: av.VideoFrame) -> Color:
+    if _is_rgb(picture):
+        return Color(_BT709)
+    matrix = int(picture.colorspace)
+    if matrix not in _MATRICES:
+        # Untagged: as players take it, SD is BT.601 and anything larger BT.709.
+        matrix = _BT709 if picture.width >= 1280 or picture.height > 576 else _BT601
+    full = picture.color_range == _FULL or picture.format.name.startswith("yuvj")
+    return Color(matrix, full, int(picture.color_primaries), int(picture.color_trc))
+
+
+def _is_rgb(picture: av.VideoFrame) -> bool:
+    return picture.format.is_rgb or picture.format.has_palette
+
+
+def _to_pixels(picture: av.VideoFrame) -> Tensor:
+    if _is_rgb(picture):
+        rgb = picture.reformat(format="rgb24")
+    else:
+        color = _color(picture)
+        rgb = picture.reformat(
+            format="rgb24",
+            src_colorspace=_MATRICES[color.matrix],
+            dst_colorspace=_MATRICES[color.matrix],
+            src_color_range=color.range,
+            dst_color_range=_FULL,
+            interpolation=SCALING,
+        )
+    # The display matrix of phone videos: FFmpeg's angle is counter-clockwise, as NumPy's is.
+    array = np.rot90(rgb.to_ndarray(), round(picture.rotation / 90) % 4)
+    return torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1)[None]
+
+
+def to_yuv(picture: av.VideoFrame, pixel_format: str, color: Color) -> av.VideoFrame:
+    """An RGB picture as a codec takes it, tagged."""
+    picture.colorspace = color.matrix  # PyAV 17 does not know BT.2020 by the argument alone
+    yuv = picture.reformat(
+        format=pixel_format,
+        src_colorspace=_MATRICES[color.matrix],
+        dst_colorspace=_MATRICES[color.matrix],
+        src_color_range=_FULL,
+        dst_color_range=color.range,
+        interpolation=SCALING,
+    )
+    yuv.colorspace, yuv.color_range = color.matrix, color.range
+    yuv.color_primaries, yuv.color_trc = color.primaries, color.transfer
+    return yuv
+
+
+def reason(error: Exception) -> str:
+    """FFmpeg's or the system's words, without numbers and file names."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _why_unreadable(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder, a video file is expected"
+    if isinstance(error, av.InvalidDataError):
+        return (
+            "it is not a video that FFmpeg knows, or its index is missing (an MP4 file that was "
+            "cut off has lost it)"
+        )
+    if isinstance(error, av.EOFError):
+        return "it ends before its first frame"
+    return reason(error)

@@ -1,0 +1,334 @@
+"""Videos out, through PyAV: playable at any time, and under their names when they are finished."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import av
+import av.filter
+import numpy as np
+from torch import Tensor
+
+from ..errors import VideoFileError
+from ..images import write_image
+from .formats import CODECS, choose_codec, takes_sound
+from .reader import Color, Frame, Packet, VideoReader, reason, to_yuv
+
+
+class Writer(Protocol):
+    """Takes the pictures of a video in their order.
+
+    Attributes:
+        frames: taken so far.
+        size: width and height of the result; ``None`` before the first frame.
+        notes: what had to be done differently, a sentence each.
+    """
+
+    frames: int
+    size: tuple[int, int] | None
+    notes: list[str]
+
+    def write(self, pixels: Tensor, frame: Frame) -> None:
+        """Add a picture ``(3, H, W)``, uint8, at a frame's time."""
+
+    def close(self, tail: list[Packet]) -> None:
+        """Finish, with the sound after the last frame."""
+
+    def rescue(self) -> int:
+        """Keep what there is after a failure; returns how many frames that are."""
+
+
+def open_writer(
+    path: str | os.PathLike[str],
+    reader: VideoReader,
+    codec: str | None = None,
+    quality: int | None = None,
+    chroma: str | None = None,
+    overwrite: bool = False,
+) -> Writer:
+    """A writer for an output file; nothing is written yet.
+
+    Args:
+        path: the file, or the pattern of numbered pictures, such as ``frames/%06d.png``.
+        reader: of the video that it is made from, for times, colours and sound; open as long.
+        codec: one of ``CODECS``; ``None`` for the suffix's own.
+        quality: the encoder's constant rate factor, 0 is best; ``None`` for the codec's default.
+        chroma: resolution of colour: ``"420"``, half (``"422"`` for ProRes); ``"444"``, full;
+            ``None``: the codec's default, but full where an odd size needs it.
+        overwrite: replace existing files.
+
+    Raises:
+        ValueError: settings that do not fit together.
+        VideoFileError: the file exists, or its folder does not.
+    """
+    path = Path(path)
+    name = choose_codec(path, codec, quality, chroma)
+    if name == "png":
+        return _PictureWriter(path, reader, overwrite)
+    if path.is_dir():
+        raise VideoFileError(f"cannot write {path}: a folder has that name")
+    if path.exists():
+        if not overwrite:
+            raise VideoFileError(
+                f"cannot write {path}: the file exists; pass overwrite=True (--overwrite on the "
+                "command line) to replace it"
+            )
+        if reader.path.exists() and path.samefile(reader.path):
+            raise VideoFileError(f"cannot write {path}: it is the video that is read")
+    if not path.parent.is_dir():
+        raise VideoFileError(f"cannot write {path}: there is no folder {path.parent}")
+    return _VideoWriter(path, reader, name, quality, chroma)
+
+
+class _VideoWriter:
+    """The file has a name beside its own until it is finished."""
+
+    def __init__(
+        self, path: Path, reader: VideoReader, codec: str, quality: int | None, chroma: str | None
+    ) -> None:
+        self.frames = 0
+        self.size: tuple[int, int] | None = None
+        self.notes: list[str] = []
+        self._path, self._reader, self._codec = path, reader, codec
+        self._quality, self._chroma = quality, chroma
+        self._partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+        self._broken = False
+        self._container: Any = None
+        self._palette: av.filter.Graph | None = None
+        # By time: encoders reorder frames and forget how long the last one lasts.
+        self._durations: dict[int, int] = {}
+
+    def write(self, pixels: Tensor, frame: Frame) -> None:
+        if self._broken:
+            return  # a gap would follow
+        with self._explained():
+            if self.size is None:
+                self._open(pixels.shape[2], pixels.shape[1])
+            assert self.size is not None
+            width, height = self.size
+            self._write_sound(frame.sound)
+            array = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()[:height, :width])
+            picture = av.VideoFrame.from_ndarray(array, format="rgb24")
+            if self._palette is None:
+                picture = to_yuv(picture, self._stream.pix_fmt, self._color)
+            picture.pts, picture.time_base = frame.pts, self._reader.time_base
+            self._durations[frame.pts] = frame.duration
+            if self._palette is not None:
+                self._palette.vpush(picture)
+                picture = self._palette.vpull()
+            self._encode(picture)
+            self.frames += 1
+
+    def close(self, tail: list[Packet]) -> None:
+        with self._explained():
+            self._finish(tail)
+            self._partial.replace(self._path)
+
+    def rescue(self) -> int:
+        if self._container is None:
+            return 0
+        count = 0
+        with contextlib.suppress(Exception):
+            if not self._broken:
+                self._finish([])
+                count = self.frames
+        with contextlib.suppress(Exception):
+            self._container.close()
+        with contextlib.suppress(OSError):
+            count = count or _count_frames(self._partial)
+            if count:
+                self._partial.replace(self._path)
+            else:
+                self._partial.unlink()
+        return count
+
+    def _open(self, width: int, height: int) -> None:
+        settings, reader = CODECS[self._codec], self._reader
+        chroma = self._chroma or next(iter(settings.chroma), None)
+        if settings.even and chroma == "420" and (width % 2 or height % 2):
+            if self._chroma is None and min(width, height) > 1:
+                chroma = "444"
+                self.notes.append(
+                    f"{self._path}: {self._codec} keeps the odd size {width}x{height} only with "
+                    "colour at full resolution (4:4:4), which some players do not show; --chroma "
+                    "420 leaves the last row or column out instead"
+                )
+            else:
+                width, height = max(2, width - width % 2), max(2, height - height % 2)
+        # Fragments outlive a crash; the file becomes an ordinary one in the end. The movie's own
+        # clock, 1/1000 s by default, must not round the time of the first frame.
+        options = {
+            "movflags": "hybrid_fragmented+delay_moov",
+            "frag_duration": "1000000",  # 1 s
+            "movie_timescale": str(reader.time_base.denominator),
+        }
+        is_movie = self._path.suffix.lower() in (".mp4", ".m4v", ".mov")
+        self._container = av.open(
+            os.fspath(self._partial), "w", container_options=options if is_movie else {}
+        )
+        self._container.metadata.update(reader.metadata)
+        stream = self._container.add_stream(settings.encoder, rate=reader.rate)
+        stream.width, stream.height = width, height
+        context = stream.codec_context
+        context.time_base = reader.time_base
+        if reader.aspect:
+            context.sample_aspect_ratio = reader.aspect
+        if chroma is None:
+            stream.pix_fmt = "pal8"
+            self._palette = _palette_graph(width, height, reader)
+        else:
+            stream.pix_fmt = settings.chroma[chroma]
+            color = reader.color
+            # ProRes knows the limited range alone.
+            self._color = Color(
+                color.matrix,
+                color.full and self._codec != "prores",
+                color.primaries,
+                color.transfer,
+            )
+            context.colorspace, context.color_range = self._color.matrix, self._color.range
+            context.color_primaries, context.color_trc = color.primaries, color.transfer
+        stream.options = dict(settings.options)
+        if settings.quality is not None:
+            quality = settings.quality if self._quality is None else self._quality
+            stream.options = {**stream.options, "crf": str(quality)}
+        if self._codec == "prores":
+            stream.options = {"profile": "4" if chroma == "444" else "3"}
+        if self._codec == "h265" and is_movie:
+            context.codec_tag = "hvc1"  # Apple's players want this one of the two
+        self._stream = stream
+        self._sound = self._add_sound()
+        self.size = (width, height)
+
+    def _add_sound(self) -> dict[int, tuple[Any, bool]]:
+        """Stream of the output and whether it is encoded anew, by the index of the input's."""
+        streams = self._reader.sound_streams
+        if streams and not takes_sound(self._path):
+            self.notes.append(f"{self._path}: {self._path.suffix} files have no sound")
+            return {}
+        known = self._container.supported_codecs
+        result: dict[int, tuple[Any, bool]] = {}
+        for stream in streams:
+            codec = stream.codec_context.name
+            if codec in known:
+                added = self._container.add_stream_from_template(stream)
+            else:
+                encoder = "libopus" if self._path.suffix.lower() == ".webm" else "aac"
+                rate = 48000 if encoder == "libopus" else stream.rate
+                added = self._container.add_stream(encoder, rate=rate)
+                added.layout = "mono" if stream.channels == 1 else "stereo"
+                self.notes.append(
+                    f"{self._path}: {self._path.suffix} does not take {codec} sound; it is "
+                    f"encoded as {encoder.removeprefix('lib')}"
+                )
+            if stream.language:
+                added.metadata["language"] = stream.language
+            result[stream.index] = (added, codec not in known)
+        return result
+
+    def _write_sound(self, packets: list[Packet]) -> None:
+        for packet in packets:
+            if packet.stream.index not in self._sound:
+                continue
+            stream, anew = self._sound[packet.stream.index]
+            if not anew:
+                packet.stream = stream
+                self._container.mux(packet)
+                continue
+            with contextlib.suppress(av.InvalidDataError):
+                for part in packet.decode():
+                    self._container.mux(stream.encode(part))
+
+    def _encode(self, picture: av.VideoFrame | None) -> None:
+        for packet in self._stream.encode(picture):
+            duration = self._durations.pop(packet.pts, 0)
+            if duration:
+                packet.duration = duration
+            self._container.mux(packet)
+
+    def _finish(self, tail: list[Packet]) -> None:
+        self._write_sound(tail)
+        self._encode(None)
+        for stream, anew in self._sound.values():
+            if anew:
+                self._container.mux(stream.encode(None))
+        self._container.close()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, av.FFmpegError) as error:
+            self._broken = True
+            raise VideoFileError(f"cannot write {self._path}: {reason(error)}") from error
+
+
+class _PictureWriter:
+    """A PNG file for each frame, numbered from 0."""
+
+    def __init__(self, path: Path, reader: VideoReader, overwrite: bool) -> None:
+        self.frames = 0
+        self.size: tuple[int, int] | None = None
+        self.notes: list[str] = []
+        if reader.sound_streams:
+            self.notes.append(f"{path}: pictures have no sound")
+        self._path, self._overwrite = path, overwrite
+        if not overwrite and self._name(0).exists():
+            raise VideoFileError(
+                f"cannot write {self._name(0)}: the file exists; pass overwrite=True (--overwrite "
+                "on the command line) to replace it"
+            )
+
+    def _name(self, number: int) -> Path:
+        return self._path.with_name(self._path.name % number)
+
+    def write(self, pixels: Tensor, frame: Frame) -> None:
+        if self.size is None:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise VideoFileError(
+                    f"cannot make the folder {self._path.parent}: {reason(error)}"
+                ) from error
+            self.size = (pixels.shape[2], pixels.shape[1])
+        write_image(self._name(frame.number), pixels.float() / 255, overwrite=self._overwrite)
+        self.frames += 1
+
+    def close(self, tail: list[Packet]) -> None:
+        pass
+
+    def rescue(self) -> int:
+        return self.frames
+
+
+def _palette_graph(width: int, height: int, reader: VideoReader) -> av.filter.Graph:
+    """RGB to 256 colours chosen anew for each frame, so that no frame has to wait for others."""
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=width, height=height, format=av.VideoFormat("rgb24"), time_base=reader.time_base
+    )
+    split = graph.add("split")
+    choose = graph.add("palettegen", "stats_mode=single:reserve_transparent=0")
+    use = graph.add("paletteuse", "new=1:dither=sierra2_4a")
+    sink = graph.add("buffersink")
+    source.link_to(split)
+    split.link_to(use, 0, 0)
+    split.link_to(choose, 1, 0)
+    choose.link_to(use, 0, 1)
+    use.link_to(sink)
+    graph.configure()
+    return graph
+
+
+def _count_frames(path: Path) -> int:
+    """How many frames of a file can be read."""
+    count, size = 0, path.stat().st_size
+    with contextlib.suppress(OSError, av.FFmpegError), av.open(os.fspath(path)) as container:
+        for packet in container.demux(video=0):
+            # The last packet may have lost its end.
+            count += packet.size > 0 and (packet.pos or 0) + packet.size <= size
+    return count

@@ -1,0 +1,639 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+from torch import Tensor
+
+from adain_core import AdaINModel, Style
+from adain_core.cli import main
+from adain_core.errors import VideoFileError
+from adain_core.video import Keyframe, VideoReader, stylize_video
+from adain_core.video.reader import Color, to_yuv
+
+CLOCK = Fraction(1, 15360)
+STEADY = [512 * number for number in range(10)]  # 30 frames a second
+# Variable rate, and not from 0 on.
+UNSTEADY = [1000, 1512, 2400, 2500, 3524, 4036, 4037, 6000, 6512, 7024]
+
+
+@pytest.fixture
+def style(tiny: AdaINModel, picture: Callable[..., Tensor]) -> Style:
+    return tiny.encode_style(picture(32, 32, seed=7))
+
+
+@pytest.fixture
+def make_clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Callable[..., Path]:
+    def make(
+        name: str = "clip.mp4",
+        times: list[int] = STEADY,
+        size: tuple[int, int] = (64, 48),
+        codec: str = "libx264",
+        color: Color | None = None,
+        sound: str | None = None,
+        rotation: int = 0,
+    ) -> Path:
+        """A smooth picture that moves, nearly without loss."""
+        path = tmp_path / name
+        width, height = size
+        wide = (picture(height, width + 2 * len(times), seed=1)[0] * 255).byte()
+        options = {"movie_timescale": str(CLOCK.denominator)} if path.suffix == ".mp4" else {}
+        with av.open(str(path), "w", container_options=options) as container:
+            stream = container.add_stream(codec, rate=30)
+            stream.width, stream.height = width, height
+            stream.pix_fmt = "yuv420p" if color is None else "yuv444p"
+            stream.options = {"crf": "4"}
+            context = stream.codec_context
+            context.time_base = CLOCK
+            if color is not None:
+                context.colorspace, context.color_range = color.matrix, color.range
+            if rotation:
+                stream.set_display_rotation(rotation)
+            audio = container.add_stream(sound, rate=48000) if sound else None
+            for number, time in enumerate(times):
+                array = wide[:, :, 2 * number : 2 * number + width].permute(1, 2, 0).numpy()
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array))
+                frame = to_yuv(frame, stream.pix_fmt, color or Color(6))
+                frame.pts, frame.time_base = time, CLOCK
+                container.mux(stream.encode(frame))
+                if audio:
+                    wave = np.sin(np.arange(1600) / 20, dtype=np.float32)[None] / 2
+                    part = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
+                    part.sample_rate, part.pts = 48000, 1600 * number
+                    container.mux(audio.encode(part))
+            container.start_encoding()
+            container.mux(stream.encode(None))
+            if audio:
+                container.mux(audio.encode(None))
+        return path
+
+    return make
+
+
+def frames_of(path: Path | str) -> list[Any]:
+    with av.open(str(path)) as container:
+        return list(container.decode(video=0))
+
+
+def times_of(path: Path | str) -> list[Fraction]:
+    return [frame.pts * frame.time_base for frame in frames_of(path)]
+
+
+def length_of(path: Path) -> float:
+    with av.open(str(path)) as container:
+        return container.duration / 1e6
+
+
+def pixels_of(path: Path | str) -> list[Tensor]:
+    with VideoReader(path) as reader:
+        return [frame.pixels.float() / 255 for frame in reader]
+
+
+def waves_of(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.concatenate([part.to_ndarray() for part in container.decode(audio=0)], axis=1)
+
+
+def sound_of(path: Path | str) -> tuple[str, bytes]:
+    with av.open(str(path)) as container:
+        name = container.streams.audio[0].codec_context.name
+        return name, b"".join(bytes(packet) for packet in container.demux(audio=0) if packet.size)
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    return float(-10 * (a - b).square().mean().log10())
+
+
+# --- times, size, sound -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [STEADY, UNSTEADY], ids=["steady", "unsteady"])
+@pytest.mark.parametrize(
+    ("name", "codec", "kind"),
+    [
+        ("out.mp4", None, "h264"),
+        ("out.mp4", "h265", "hevc"),
+        ("out.mov", "prores", "prores"),
+        ("out.mkv", None, "h264"),
+        ("out.webm", None, "vp9"),
+    ],
+)
+def test_times_stay(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    times: list[int],
+    name: str,
+    codec: str | None,
+    kind: str,
+) -> None:
+    result = stylize_video(tiny, make_clip(times=times), tmp_path / name, style, codec=codec)
+    assert (result.frames, result.width, result.height) == (10, 64, 48)
+    assert result.complete
+    assert not result.notes
+    with av.open(str(tmp_path / name)) as container:
+        assert container.streams.video[0].codec_context.name == kind
+    expected = [time * CLOCK for time in times]
+    if name.endswith((".mp4", ".mov")):
+        assert times_of(tmp_path / name) == expected
+        if times is STEADY or codec == "prores":  # reordered frames of unsteady length are vague
+            length = float((times[-1] - times[0] + 512) * CLOCK)
+            assert length_of(tmp_path / name) == pytest.approx(length, abs=1e-4)
+    else:  # Matroska counts milliseconds
+        for got, time in zip(times_of(tmp_path / name), expected, strict=True):
+            assert abs(got - time) <= Fraction(1, 1000)
+    assert not list(tmp_path.glob("*.partial*"))
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "written", "pixel_format"),
+    [
+        ((64, 48), {}, (64, 48), "yuv420p"),
+        ((63, 47), {}, (63, 47), "yuv444p"),
+        ((63, 47), {"chroma": "420"}, (62, 46), "yuv420p"),
+        ((64, 48), {"chroma": "444"}, (64, 48), "yuv444p"),
+        ((64, 48), {"content_size": 33}, (44, 33), "yuv444p"),
+    ],
+)
+def test_sizes(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    size: tuple[int, int],
+    options: dict[str, Any],
+    written: tuple[int, int],
+    pixel_format: str,
+) -> None:
+    clip = make_clip("clip.webm", STEADY[:3], size, "libvpx-vp9")
+    result = stylize_video(tiny, clip, tmp_path / "out.mp4", style, **options)
+    frame = frames_of(tmp_path / "out.mp4")[0]
+    assert (frame.width, frame.height) == (result.width, result.height) == written
+    assert frame.format.name == pixel_format
+    odd = written[0] % 2 or written[1] % 2
+    assert [("odd size" in note) for note in result.notes] == [True] * bool(odd)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("out.webm", "vp9"), ("out.mov", "prores")])
+def test_odd_sizes_of_other_codecs(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    name: str,
+    codec: str,
+) -> None:
+    clip = make_clip("clip.webm", STEADY[:2], (63, 47), "libvpx-vp9")
+    stylize_video(tiny, clip, tmp_path / name, style, codec=codec)
+    assert [(f.width, f.height) for f in frames_of(tmp_path / name)] == [(63, 47)] * 2
+
+
+def test_sound_is_copied(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip(sound="aac")
+    stylize_video(tiny, clip, tmp_path / "out.mp4", style)
+    assert sound_of(tmp_path / "out.mp4") == sound_of(clip)
+
+
+def test_sound_is_encoded_anew_where_it_must_be(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    result = stylize_video(tiny, make_clip(sound="aac"), tmp_path / "out.webm", style)
+    assert "does not take aac sound; it is encoded as opus" in result.notes[0]
+    copy, sound = waves_of(tmp_path / "out.webm"), waves_of(tmp_path / "clip.mp4")
+    assert copy.shape[1] == pytest.approx(sound.shape[1], abs=2048)
+    assert np.abs(copy).max() == pytest.approx(np.abs(sound).max(), abs=0.1)
+
+
+def test_gif(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip(sound="aac", times=[1536 * number for number in range(4)])
+    result = stylize_video(tiny, clip, tmp_path / "out.gif", style, temporal="frame")
+    assert "no sound" in result.notes[0]
+    assert times_of(tmp_path / "out.gif") == [Fraction(number, 10) for number in range(4)]
+    for drawn, frame in zip(pixels_of(tmp_path / "out.gif"), pixels_of(clip), strict=True):
+        assert psnr(drawn, tiny.stylize(frame, style)) > 22  # 256 colours, dithered
+
+
+def test_numbered_pictures_out_and_in(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip, pattern = make_clip(), tmp_path / "frames" / "a%03d.png"
+    stylize_video(tiny, clip, pattern, style, temporal="frame")
+    assert sorted(p.name for p in pattern.parent.iterdir()) == [f"a{i:03d}.png" for i in range(10)]
+    for drawn, frame in zip(pixels_of(pattern), pixels_of(clip), strict=True):
+        torch.testing.assert_close(drawn, tiny.stylize(frame, style), rtol=0, atol=0.6 / 255)
+    with pytest.raises(VideoFileError, match=r"a000\.png: the file exists"):
+        stylize_video(tiny, clip, pattern, style)
+
+
+# --- colours ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("matrix", [1, 6, 9], ids=["709", "601", "2020"])
+@pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
+def test_a_frame_equals_the_same_picture(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    picture: Callable[..., Tensor],
+    tmp_path: Path,
+    matrix: int,
+    full: bool,
+) -> None:
+    clip = make_clip(times=STEADY[:3], color=Color(matrix, full))
+    original = picture(48, 64 + 6, seed=1)[..., :64]
+    assert psnr(pixels_of(clip)[0], original) > 38
+    stylize_video(
+        tiny, clip, tmp_path / "out.mp4", style, quality=0, chroma="444", temporal="frame"
+    )
+    for drawn, frame in zip(pixels_of(tmp_path / "out.mp4"), pixels_of(clip), strict=True):
+        expected = tiny.stylize(frame, style)
+        # What rounding to 8 bits of YCbCr leaves.
+        assert (drawn - expected).abs().max() < 4 / 255
+        assert psnr(drawn, expected) > 48
+    frame = frames_of(tmp_path / "out.mp4")[0]
+    assert (frame.colorspace, frame.color_range) == (matrix, 2 if full else 1)
+
+
+def test_untagged_small_videos_are_bt601(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    stylize_video(tiny, make_clip(), tmp_path / "out.mp4", style)
+    frame = frames_of(tmp_path / "out.mp4")[0]
+    assert (frame.colorspace, frame.color_range) == (6, 1)
+
+
+@pytest.mark.parametrize("rotation", [90, -90, 180])
+def test_rotation_is_applied(make_clip: Callable[..., Path], rotation: int) -> None:
+    turned, plain = pixels_of(make_clip("turned.mp4", rotation=rotation)), pixels_of(make_clip())
+    assert psnr(turned[0], torch.rot90(plain[0], rotation // 90, (2, 3))) > 50
+
+
+# --- styles over time, masks ------------------------------------------------------------------
+
+
+def test_keyframes(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    picture: Callable[..., Tensor],
+    tmp_path: Path,
+) -> None:
+    other = tiny.encode_style(picture(32, 32, seed=8))
+    clip, pattern = make_clip(), tmp_path / "%d.png"
+    keyframes = [Keyframe(2, style), Keyframe(6, other, alpha=0.5)]
+    stylize_video(tiny, clip, pattern, keyframes=keyframes, temporal="frame")
+    drawn = pixels_of(pattern)
+    for number, share in ((0, 0), (2, 0), (3, 0.25), (5, 0.75), (9, 1)):
+        expected = tiny.stylize(
+            pixels_of(clip)[number],
+            [style, other],
+            weights=[1 - share, share],
+            alpha=1 - share / 2,
+        )
+        torch.testing.assert_close(drawn[number], expected, rtol=0, atol=1 / 255)
+
+
+def test_masks_still_and_moving(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip, mask, pattern = make_clip(), make_clip("mask.mp4"), tmp_path / "%d.png"
+    left = torch.zeros(48, 64)
+    left[:, :32] = 1
+    result = stylize_video(tiny, clip, pattern, style, masks=[left], temporal="frame")
+    assert not result.notes
+    torch.testing.assert_close(
+        pixels_of(pattern)[3][..., 32:], pixels_of(clip)[3][..., 32:], rtol=0, atol=0.6 / 255
+    )
+    stylize_video(tiny, clip, pattern, style, masks=[mask], temporal="frame", overwrite=True)
+    red, green, blue = pixels_of(mask)[4][0]
+    expected = tiny.stylize(
+        pixels_of(clip)[4], style, masks=[0.299 * red + 0.587 * green + 0.114 * blue]
+    )
+    torch.testing.assert_close(pixels_of(pattern)[4], expected, rtol=0, atol=1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [(4, "has 4 frames, the video 10: its last"), (12, "more frames than the video's 10")],
+)
+def test_a_mask_of_another_length_is_told(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    count: int,
+    message: str,
+) -> None:
+    mask = make_clip("mask.mp4", [512 * number for number in range(count)])
+    result = stylize_video(tiny, make_clip(), tmp_path / "out.mp4", style, masks=[mask])
+    assert result.frames == 10
+    [note] = result.notes
+    assert message in note
+
+
+# --- bad input, interruptions -----------------------------------------------------------------
+
+
+class StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.webm", "out.gif", "%d.png"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, StopError])
+def test_an_interruption_leaves_what_is_drawn(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    name: str,
+    error: type[BaseException],
+) -> None:
+    def progress(done: int, total: int | None) -> None:
+        assert total == 10
+        if done == 6:
+            raise error
+
+    threads = threading.active_count()
+    raised = error if error is KeyboardInterrupt else VideoFileError
+    with pytest.raises(raised, match="holds the first 6 frames"):
+        stylize_video(tiny, make_clip(), tmp_path / name, style, progress=progress)
+    assert len(frames_of(tmp_path / name)) == 6
+    assert threading.active_count() == threads
+    assert not list(tmp_path.glob("*.partial*"))
+
+
+def test_nothing_is_left_of_a_failure_at_the_first_frame(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "out.mp4").write_bytes(b"old")
+    with pytest.raises(ValueError, match="tile"):
+        stylize_video(tiny, make_clip(), tmp_path / "out.mp4", style, tile=1, overwrite=True)
+    assert (tmp_path / "out.mp4").read_bytes() == b"old"
+    assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "out.mp4"}
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_a_full_disk(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    name: str,
+) -> None:
+    resource = pytest.importorskip("resource")
+    clip = make_clip(times=[512 * number for number in range(60)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(VideoFileError, match=r"cannot write .*too large; ") as raised:
+            stylize_video(tiny, clip, tmp_path / name, style, quality=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    kept = len(pixels_of(tmp_path / name))
+    assert 0 < kept < 60
+    assert "holds about the first" in str(raised.value)
+    told = int(str(raised.value).split("first ")[1].split()[0])
+    assert kept <= told <= kept + 8  # the last ones may refer to one that is lost
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.ts"])
+def test_a_truncated_video(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    clip = make_clip(name, times=[1536 * number for number in range(40)])
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    result = stylize_video(tiny, clip, tmp_path / "out.mp4", style)
+    assert 5 < result.frames < 40
+    assert len(frames_of(tmp_path / "out.mp4")) == result.frames
+    if name == "clip.mkv":  # a transport stream does not say how long it should be
+        assert not result.complete
+        assert "is cut off" in result.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file"),
+        (b"", "not a video that FFmpeg knows"),
+        (b"no video at all", "not a video that FFmpeg knows"),
+    ],
+)
+def test_what_is_no_video(
+    tiny: AdaINModel, style: Style, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / "clip.mp4").write_bytes(content)
+    with pytest.raises(VideoFileError, match=message):
+        stylize_video(tiny, tmp_path / "clip.mp4", tmp_path / "out.mp4", style)
+
+
+def test_an_mp4_without_its_end(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip()
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    with pytest.raises(VideoFileError, match="index is missing"):
+        stylize_video(tiny, clip, tmp_path / "out.mp4", style)
+
+
+def test_no_video_stream_and_no_frames(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=48000)
+        part = av.AudioFrame.from_ndarray(np.zeros((2, 4096), np.float32), format="fltp")
+        part.sample_rate = 48000
+        container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    with pytest.raises(VideoFileError, match="no video stream"):
+        stylize_video(tiny, tmp_path / "sound.mp4", tmp_path / "out.mp4", style)
+    clip = make_clip("empty.mkv", times=[])
+    with pytest.raises(VideoFileError, match="ends before its first frame"):
+        stylize_video(tiny, clip, tmp_path / "out.mp4", style)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "options", "message"),
+    [
+        ("out.avi", {}, "expected a file name ending in"),
+        ("out", {}, "got 'none'"),
+        ("out.webm", {"codec": "prores"}, r"name the output \.mov or \.mkv, or choose vp9"),
+        ("out.mp4", {"codec": "av1"}, "codec must be one of"),
+        ("out.png", {}, "place of its number"),
+        ("out.mp4", {"quality": 52}, "0 .best. to 51, got 52"),
+        ("out.gif", {"quality": 5}, "no quality setting"),
+        ("out.mov", {"codec": "prores", "chroma": "420"}, "chroma of prores must be 422 or 444"),
+        ("out.mp4", {"temporal": "mean"}, "temporal must be"),
+        ("out.mp4", {"weights": [1, 2]}, "expected 1 weights"),
+        ("out.mp4", {"masks": [torch.ones(4, 4)] * 2}, "one mask for each style"),
+        ("out.mp4", {"keyframes": []}, "styles .* or keyframes, not both"),
+    ],
+)
+def test_wrong_arguments(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    output: str,
+    options: dict[str, Any],
+    message: str,
+) -> None:
+    clip = make_clip(times=STEADY[:2])
+    with pytest.raises(ValueError, match=message):
+        stylize_video(tiny, clip, tmp_path / output, style, **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_outputs_that_cannot_be(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip(times=STEADY[:2])
+    (tmp_path / "folder.mp4").mkdir()
+    for output, overwrite, message in (
+        (tmp_path / "none" / "out.mp4", False, "there is no folder"),
+        (clip, False, "the file exists"),
+        (clip, True, "it is the video that is read"),
+        (tmp_path / "folder.mp4", True, "a folder has that name"),
+    ):
+        with pytest.raises(VideoFileError, match=message):
+            stylize_video(tiny, clip, output, style, overwrite=overwrite)
+    assert len(frames_of(clip)) == 2
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(tiny_path: Path) -> Callable[..., int]:
+    def run(*arguments: object) -> int:
+        words = [str(argument) for argument in arguments]
+        return main(["video", *words, "--model", str(tiny_path), "--device", "cpu"])
+
+    return run
+
+
+@pytest.fixture
+def artworks(tmp_path: Path, picture: Callable[..., Tensor]) -> list[Path]:
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    for seed, path in enumerate(paths):
+        array = (picture(32, 32, seed=seed)[0] * 255).byte().permute(1, 2, 0).numpy()
+        PIL.Image.fromarray(array).save(path)
+    return paths
+
+
+def test_command(
+    run: Callable[..., int],
+    make_clip: Callable[..., Path],
+    artworks: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    tiny: AdaINModel,
+) -> None:
+    clip, out = make_clip(), tmp_path / "%d.png"
+    options = ["--style", *artworks, "--style-weights", 3, 1, "--alpha", 0.5, "--temporal", "frame"]
+    assert run(clip, "-o", out, *options, "--preserve-color", "luminance") == 0
+    assert "(64x48, 10 frames, " in capsys.readouterr().out
+    expected = tiny.stylize(
+        pixels_of(clip)[2], artworks, weights=[3, 1], alpha=0.5, preserve_color="luminance"
+    )
+    torch.testing.assert_close(pixels_of(out)[2], expected, rtol=0, atol=1 / 255)
+
+
+def test_command_with_keyframes_and_masks(
+    run: Callable[..., int],
+    make_clip: Callable[..., Path],
+    artworks: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    tiny: AdaINModel,
+) -> None:
+    a, b = artworks
+    tiny.encode_style(b).save(tmp_path / "b.safetensors")
+    PIL.Image.fromarray(np.full((4, 4), 255, np.uint8)).save(tmp_path / "white.png")
+    clip, out = make_clip(), tmp_path / "%d.png"
+    keyframes = [
+        *("--keyframe", f"0={a},{b},weights=3:1"),
+        *("--keyframe", f"0.2s={tmp_path / 'b.safetensors'},alpha=0.5"),
+    ]
+    mask = ["--mask", tmp_path / "white.png"]
+    assert run(clip, "-o", out, *keyframes, *mask, "--temporal", "frame", "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["frames"], result["width"], result["complete"]) == (10, 64, True)
+    expected = tiny.stylize(
+        pixels_of(clip)[3], Style.mix([tiny.encode_style(p) for p in artworks], [3, 5]), alpha=0.75
+    )
+    torch.testing.assert_close(pixels_of(out)[3], expected, rtol=0, atol=1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "expected --style or --keyframe"),
+        (["--style", "a.png", "--keyframe", "0=a.png"], "not both"),
+        (["--keyframe", "soon=a.png"], "expected a keyframe such as"),
+        (["--keyframe", "0="], "expected a keyframe such as"),
+        (["--keyframe", "0=a.png", "--preserve-color", "coral"], "use --preserve-color luminance"),
+        (["--style", "a.png", "--background", "b.png"], "--background needs --mask"),
+    ],
+)
+def test_command_refuses(
+    run: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    message: str,
+) -> None:
+    assert run("clip.mp4", "-o", "out.mp4", *options) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_command_tells_what_an_interruption_leaves(
+    run: Callable[..., int],
+    make_clip: Callable[..., Path],
+    artworks: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draw, calls = AdaINModel.stylize, iter([True] * 4)
+
+    def interrupted(*args: Any, **options: Any) -> Tensor:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return draw(*args, **options)
+
+    monkeypatch.setattr(AdaINModel, "stylize", interrupted)
+    out = tmp_path / "out.mp4"
+    assert run(make_clip(), "-o", out, "--style", artworks[0]) == 130
+    assert f"interrupted; {out} holds the first 4 frames" in capsys.readouterr().err
+    assert len(frames_of(out)) == 4
+
+
+def test_without_pyav_one_sentence_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['av'] = None; from adain_core.cli import main;"
+        "sys.exit(main(['video', 'a.mp4', '-o', 'b.mp4', '--style', 'c.png']))"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "python -m pip install 'av>=17'" in line
