@@ -24,7 +24,7 @@ GAP, LABEL = 6, 26
 
 def content(name: str, height: int = 240, width: int = 320) -> Tensor:
     """A sample photo, cropped to the shape and size given."""
-    return _crop(read_image(SAMPLES / "content" / f"{name}.jpg").pixels, height, width)
+    return crop(read_image(SAMPLES / "content" / f"{name}.jpg").pixels, height, width)
 
 
 def style(name: str) -> Tensor:
@@ -32,7 +32,8 @@ def style(name: str) -> Tensor:
     return read_image(SAMPLES / "style" / f"{name}.jpg").pixels
 
 
-def _crop(image: Tensor, height: int, width: int) -> Tensor:
+def crop(image: Tensor, height: int, width: int) -> Tensor:
+    """The middle of a picture, of the shape and size given."""
     size = max(
         -(-min(image.shape[2:]) * height // image.shape[2]),
         -(-min(image.shape[2:]) * width // image.shape[3]),
@@ -50,11 +51,15 @@ def labelled(image: Tensor, text: str) -> Tensor:
     return torch.cat([image.cpu(), to_tensor(strip)], dim=2)
 
 
+def join_rows(rows: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Rows of pictures as one picture, white between them."""
+    padded = [torch.cat([F.pad(c.cpu(), (0, GAP, 0, GAP), value=1.0) for c in r], 3) for r in rows]
+    return torch.cat(padded, 2)[:, :, :-GAP, :-GAP]
+
+
 def write_rows(name: str, rows: Sequence[Sequence[Tensor]]) -> None:
     """Write rows of pictures as ``images/<name>.jpg``."""
-    padded = [torch.cat([F.pad(c.cpu(), (0, GAP, 0, GAP), value=1.0) for c in r], 3) for r in rows]
-    picture = torch.cat(padded, 2)[:, :, :-GAP, :-GAP]
-    write_image(ROOT / "images" / f"{name}.jpg", picture, overwrite=True, quality=88)
+    write_image(ROOT / "images" / f"{name}.jpg", join_rows(rows), overwrite=True, quality=88)
 
 
 def main() -> None:
@@ -62,7 +67,7 @@ def main() -> None:
     model = AdaINModel.from_pretrained()
     names = ["van-gogh-starry-night", "van-gogh-night-cafe", "mosaic", "engraving"]
 
-    top = [torch.ones(1, 3, 240, 320), *(_crop(style(name), 240, 320) for name in names)]
+    top = [torch.ones(1, 3, 240, 320), *(crop(style(name), 240, 320) for name in names)]
     photos = [content(name) for name in ("castle", "astronaut", "red-panda")]
     drawn = [[photo, *(model.stylize(photo, style(name)) for name in names)] for photo in photos]
     write_rows("grid", [top, *drawn])

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from ..adain_core.images import list_images, read_image
+from ..adain_core.images import list_images, read_image, resize_shortest_side
 from .images import to_image
 from .inputs import CATEGORY
 
 _FOLDER = Path(__file__).resolve().parent.parent / "samples"
+# The sample video: a camera that moves over a photo, from the sky down to the trees.
+_VIDEO = "video/castle"
+_VIDEO_PHOTO = _FOLDER / "content" / "castle.jpg"
+_VIDEO_FRAMES, _VIDEO_SIZE = 24, (256, 384)
 
 
 def _samples() -> dict[str, Path]:
     """The pictures by the names of the combo, such as ``content/castle.jpg``."""
     return {
         f"{kind}/{path.name}": path
-        for kind in ("content", "style")
+        for kind in ("content", "style", "mask")
         for path in list_images(_FOLDER / kind)
     }
+
+
+def _frames() -> Iterator[Tensor]:
+    """The frames of the sample video, ``(1, 3, 256, 384)`` each."""
+    height, width = _VIDEO_SIZE
+    photo = resize_shortest_side(read_image(_VIDEO_PHOTO).pixels, 2 * height)
+    down, right = photo.shape[2] - height, photo.shape[3] - width
+    for number in range(_VIDEO_FRAMES):
+        way = number / (_VIDEO_FRAMES - 1)
+        top, left = round(way * down), round(way * right)
+        yield photo[:, :, top : top + height, left : left + width]
 
 
 class AdaINSampleImage:
@@ -42,11 +58,12 @@ class AdaINSampleImage:
         return {
             "required": {
                 "picture": (
-                    list(_samples()),
+                    [*_samples(), _VIDEO],
                     {
-                        "tooltip": "A photo (content/…) or an artwork (style/…). All are in the "
-                        "public domain or CC0; the pack's samples/README.md says where they come "
-                        "from."
+                        "tooltip": "A photo (content/…), an artwork (style/…), a mask that shows "
+                        "where a photo's subject is (mask/…), or the frames of a short video "
+                        "(video/…). All are in the public domain or CC0; the pack's "
+                        "samples/README.md says where they come from."
                     },
                 ),
             }
@@ -54,9 +71,10 @@ class AdaINSampleImage:
 
     def load(self, picture: str) -> tuple[Tensor]:
         """Run the node."""
+        if picture == _VIDEO:
+            return (to_image(_frames(), _VIDEO_FRAMES),)
         samples = _samples()
         if picture not in samples:
-            raise ValueError(
-                f"picture: there is no sample {picture!r}; the samples are {', '.join(samples)}"
-            )
+            names = ", ".join([*samples, _VIDEO])
+            raise ValueError(f"picture: there is no sample {picture!r}; the samples are {names}")
         return (to_image([read_image(samples[picture]).pixels], 1),)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..adain_core import Style
+from ..adain_core.weights import shipped_folder
 from . import host
 from .inputs import CATEGORY
 
@@ -84,8 +85,9 @@ class AdaINLoadStyle:
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        f"Loads a style that Save AdaIN Style wrote to ComfyUI's models/{STYLE_FOLDER} folder. It "
-        "fits only the model that encoded it."
+        "Loads one of the styles that come with the pack, or one that Save AdaIN Style wrote to "
+        f"ComfyUI's models/{STYLE_FOLDER} folder. It fits only the model that encoded it; the "
+        "pack's styles fit its default model."
     )
     SEARCH_ALIASES = ("load style", "import style", "style library")
     RETURN_TYPES = ("ADAIN_STYLE",)
@@ -98,10 +100,11 @@ class AdaINLoadStyle:
         return {
             "required": {
                 "style": (
-                    host.list_files(STYLE_FOLDER),
+                    _names(),
                     {
-                        "tooltip": f"A file in ComfyUI's models/{STYLE_FOLDER} folder. Press R to "
-                        "refresh the list."
+                        "tooltip": "The style's file: the pack's own first, then those in "
+                        f"ComfyUI's models/{STYLE_FOLDER}; of two with one name yours is taken. "
+                        "Press R to refresh the list."
                     },
                 ),
             }
@@ -124,13 +127,24 @@ class AdaINLoadStyle:
         return (Style.load(path),)
 
 
+def _shipped_styles() -> dict[str, Path]:
+    """The pack's own styles by file name."""
+    files = sorted((shipped_folder() / "styles").glob(f"*{host.EXTENSION}"))
+    return {path.name: path for path in files}
+
+
+def _names() -> list[str]:
+    return list(dict.fromkeys([*_shipped_styles(), *host.list_files(STYLE_FOLDER)]))
+
+
 def _find(style: str) -> Path | None:
-    return host.find_file(STYLE_FOLDER, style)
+    # The user's file first: whoever saves a style under a shipped one's name means that one.
+    return host.find_file(STYLE_FOLDER, style) or _shipped_styles().get(style)
 
 
 def _not_found(style: str) -> str:
     places = " or ".join(str(folder) for folder in host.folders(STYLE_FOLDER))
-    known = ", ".join(host.list_files(STYLE_FOLDER)) or "none"
+    known = ", ".join(_names()) or "none"
     return (
         f"There is no style {style!r}. Save one with Save AdaIN Style, or put the file into "
         f"{places}, and press R to refresh; found here: {known}"

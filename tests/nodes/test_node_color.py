@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adain_core.color import transfer_color
-from adain_core.images import read_image
 
 MakeImage = Callable[..., Tensor]
 METHODS = ["coral", "histogram", "luminance", "mean_std", "cholesky"]
@@ -67,25 +65,3 @@ def test_alpha_and_grey(pack: Any, image: MakeImage) -> None:
     grey = image(16, 16, 1, 1)
     expected = run(pack, grey.expand(-1, -1, -1, 3), reference, "luminance")
     assert torch.equal(run(pack, grey, reference, "luminance"), expected)
-
-
-def test_samples(pack: Any) -> None:
-    node = pack.module.NODE_CLASS_MAPPINGS["AdaINSampleImage"]
-    names = node.INPUT_TYPES()["required"]["picture"][0]
-    assert names[0] == "content/astronaut.jpg"
-    assert {name.split("/")[0] for name in names} == {"content", "style"}
-    folder = Path(__file__).resolve().parents[2] / "samples"
-    (image,) = pack.run("AdaINSampleImage", picture="style/mosaic.jpg")
-    expected = read_image(folder / "style" / "mosaic.jpg").pixels
-    assert torch.equal(image, expected.movedim(1, -1))
-    with pytest.raises(
-        ValueError, match=r"no sample '\.\./README\.md'; the samples are content/as"
-    ):
-        pack.run("AdaINSampleImage", picture="../README.md")
-
-
-def test_samples_have_their_names_in_the_readme() -> None:
-    folder = Path(__file__).resolve().parents[2] / "samples"
-    readme = (folder / "README.md").read_text(encoding="utf-8")
-    for picture in folder.glob("*/*.jpg"):
-        assert f"`{picture.parent.name}/{picture.name}`" in readme

@@ -10,9 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from adain_core import Architecture
+from adain_core import AdaINModel, Architecture, Style
 from adain_core.weights import save_model
 
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = sorted((ROOT / "weights" / "styles").glob("*.safetensors"))
+NAMES = [path.name for path in SHIPPED]
 MakeImage = Callable[..., Tensor]
 
 
@@ -133,11 +136,11 @@ def test_style_of_another_model(
 
 def test_save_and_load(pack: Any, styles: list[Any], tmp_path: Path) -> None:
     saver, loader = "AdaINSaveStyle", pack.module.NODE_CLASS_MAPPINGS["AdaINLoadStyle"]
-    assert loader.INPUT_TYPES()["required"]["style"][0] == []
+    assert loader.INPUT_TYPES()["required"]["style"][0] == NAMES
     (named,) = pack.run(saver, style=styles[0], name=" wave ", overwrite=False)
     assert named == styles[0] and named.name == "wave"
     assert (tmp_path / "user" / "adain_styles" / "wave.safetensors").stat().st_size < 4096
-    assert loader.INPUT_TYPES()["required"]["style"][0] == ["wave.safetensors"]
+    assert loader.INPUT_TYPES()["required"]["style"][0] == [*NAMES, "wave.safetensors"]
     assert loader.VALIDATE_INPUTS("wave.safetensors") is True
     (loaded,) = pack.run("AdaINLoadStyle", style="wave.safetensors")
     assert loaded == styles[0] and loaded.name == "wave"
@@ -172,3 +175,30 @@ def test_style_that_is_missing(pack: Any) -> None:
     with pytest.raises(ValueError, match=text):
         pack.run("AdaINLoadStyle", style="gone.safetensors")
     assert "There is no style" in loader.VALIDATE_INPUTS("../../tiny.safetensors")
+
+
+def test_shipped_styles(pack: Any) -> None:
+    """There is one for each sample artwork, and all fit the shipped model."""
+    artworks = (ROOT / "samples" / "style").iterdir()
+    assert [path.stem for path in SHIPPED] == sorted(path.stem for path in artworks)
+    model = AdaINModel.from_pretrained(device="cpu", dtype="fp32")
+    for path in SHIPPED:
+        assert path.stat().st_size < 4096
+        (style,) = pack.run("AdaINLoadStyle", style=path.name)
+        assert style.fingerprint == model.fingerprint, "run docs/styles.py"
+        assert style.name == path.stem
+    name = "leonardo-mona-lisa"  # the smallest picture
+    style = Style.load(ROOT / "weights" / "styles" / f"{name}.safetensors")
+    artwork = model.encode_style(ROOT / "samples" / "style" / f"{name}.jpg")
+    torch.testing.assert_close((style.mean, style.std), (artwork.mean, artwork.std))
+
+
+def test_own_style_under_a_shipped_name(pack: Any, styles: list[Any]) -> None:
+    """The user's file is the one that counts, and the list has the name once."""
+    loader, name = pack.module.NODE_CLASS_MAPPINGS["AdaINLoadStyle"], NAMES[0]
+    before = loader.IS_CHANGED(name)
+    pack.run("AdaINSaveStyle", style=styles[0], name=name, overwrite=False)
+    assert loader.INPUT_TYPES()["required"]["style"][0] == NAMES
+    assert pack.run("AdaINLoadStyle", style=name)[0] == styles[0]
+    assert loader.IS_CHANGED(name) != before
+    assert loader.VALIDATE_INPUTS(name) is True

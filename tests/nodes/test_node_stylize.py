@@ -140,9 +140,7 @@ def test_style_is_encoded_once(
     pack: Any, model: Any, image: MakeImage, arts: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    forward = model.model.encoder.forward
-    monkeypatch.setattr(
-        model.model.encoder, "forward", lambda images: calls.append("") or forward(images)
-    )
+    encode = model.model._encode
+    monkeypatch.setattr(model.model, "_encode", lambda *args: calls.append("") or encode(*args))
     run(pack, model, content=image(16, 16, 5), style_1=arts[0], style_2=arts[1])
     assert len(calls) == 5 + 2

@@ -1,0 +1,46 @@
+"""Draws the node pack's icon, ``docs/images/icon.png``: a photo becoming a painting.
+
+Run ``python docs/icon.py`` again when the weights change.
+"""
+
+from __future__ import annotations
+
+from pictures import ROOT, content, style
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from adain_core import AdaINModel
+from adain_core.images import as_uint8
+
+SIZE = 256
+SCALE = 4  # edges are drawn this much larger, so that they come out smooth
+
+
+def pillow(picture: Tensor) -> Image.Image:
+    """``(1, 3, H, W)`` as a Pillow picture."""
+    return Image.fromarray(as_uint8(picture)[0].movedim(0, -1).cpu().numpy())
+
+
+def main() -> None:
+    """Draw it."""
+    photo = content("red-panda", SIZE, SIZE)
+    painting = AdaINModel.from_pretrained().stylize(photo, style("van-gogh-night-cafe"))
+    big = SIZE * SCALE
+    cut = (0.68 * big, 0, 0.32 * big, big)
+
+    half = Image.new("L", (big, big), 0)
+    ImageDraw.Draw(half).polygon([cut[:2], (big, 0), (big, big), cut[2:]], fill=255)
+    line = Image.new("L", (big, big), 0)
+    ImageDraw.Draw(line).line(cut, fill=255, width=big // 40)
+    card = Image.new("L", (big, big), 0)
+    ImageDraw.Draw(card).rounded_rectangle((0, 0, big - 1, big - 1), radius=big // 6, fill=255)
+
+    icon = pillow(photo)
+    icon.paste(pillow(painting), mask=half.resize(icon.size, Image.Resampling.LANCZOS))
+    icon.paste("white", mask=line.resize(icon.size, Image.Resampling.LANCZOS))
+    icon.putalpha(card.resize(icon.size, Image.Resampling.LANCZOS))
+    icon.save(ROOT / "images" / "icon.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()

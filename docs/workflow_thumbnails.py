@@ -1,0 +1,101 @@
+"""Draws the example workflows' thumbnails from their own results.
+
+``python docs/workflow_thumbnails.py`` runs every workflow at full size, one to four minutes
+on two slow cores. Run it again when the weights or a workflow change.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pictures import GAP, LABEL, crop, join_rows, labelled
+from torch import Tensor
+
+from adain_core import write_image
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "nodes"))
+from graph import WORKFLOWS, Run, Workflow  # noqa: E402
+
+# Left: what the workflow loads, one above the other. Right: what it draws.
+WIDTH, HEIGHT, LEFT = 600, 344, 144
+RIGHT = WIDTH - LEFT - GAP
+# Of a video.
+FRAMES = (0, 8, 16)
+
+
+def pack_nodes() -> Mapping[str, Any]:
+    """The node classes of the pack, imported as ComfyUI does."""
+    spec = importlib.util.spec_from_file_location(
+        "adain_pack", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+    )
+    assert spec and spec.loader
+    pack = importlib.util.module_from_spec(spec)
+    sys.modules["adain_pack"] = pack
+    spec.loader.exec_module(pack)
+    return pack.NODE_CLASS_MAPPINGS
+
+
+def tiles(pictures: list[Tensor], columns: int, labels: list[str], size: tuple[int, int]) -> Tensor:
+    """Pictures in rows and columns that fill ``size``, each with a label if there are any."""
+    rows = -(-len(pictures) // columns)
+    height = (size[0] + GAP) // rows - GAP - (LABEL if labels else 0)
+    width = (size[1] + GAP) // columns - GAP
+    cropped = [crop(picture, height, width) for picture in pictures]
+    if labels:
+        cropped = [labelled(c, text) for c, text in zip(cropped, labels, strict=True)]
+    sheet = join_rows([cropped[n : n + columns] for n in range(0, len(cropped), columns)])
+    # What the division left over.
+    missing = (0, size[1] - sheet.shape[3], 0, size[0] - sheet.shape[2])
+    return torch.nn.functional.pad(sheet, missing, value=1.0)
+
+
+def thumbnail(workflow: Workflow, run: Run) -> Tensor:
+    """What a workflow loads and what it shows, ``(1, 3, HEIGHT, WIDTH)``."""
+    loaded = [
+        run.outputs[node.id][0][:1].movedim(-1, 1) for node in workflow.find("AdaINSampleImage")
+    ]
+    outputs = workflow.find("PreviewImage") + workflow.find("SaveAnimatedWEBP")
+    shown = [run.inputs[node.id]["images"].movedim(-1, 1) for node in outputs]
+    columns, labels = 1, []
+    if workflow.path.stem == "2-alpha-sweep":
+        columns, labels = 2, [f"alpha {n.values['alpha']:g}" for n in workflow.find("AdaINBlend")]
+    elif workflow.path.stem == "5-keep-colors":
+        shown, loaded = [loaded[0], *shown], loaded[1:]
+        columns, labels = 2, ["photo", *(node.title for node in outputs)]
+    elif workflow.path.stem == "7-video-frames":
+        modes = [node.values["temporal"] for node in workflow.find("AdaINStylize")]
+        labels = [f"{mode}: {number + 1}" for mode in modes for number in FRAMES]
+        columns, shown = len(FRAMES), [v[n : n + 1] for v in shown for n in FRAMES]
+    elif workflow.path.stem == "8-big-image":
+        height, width = shown[0].shape[2:]
+        top, left = 2 * height // 5, 2 * width // 5
+        shown += [shown[0][:, :, top : top + HEIGHT // 2, left : left + RIGHT]]
+        labels = [f"{width} x {height} pixels", "a part of it, pixel by pixel"]
+    right = tiles(shown, columns, labels, (HEIGHT, RIGHT))
+    return join_rows([[tiles(loaded, 1, [], (HEIGHT, LEFT)), right]])
+
+
+def main() -> None:
+    """Draw them all, or those whose names are given."""
+    nodes = pack_nodes()
+    for path in WORKFLOWS:
+        if sys.argv[1:] and path.stem not in sys.argv[1:]:
+            continue
+        workflow = Workflow(path, nodes)
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["ADAIN_CACHE"] = folder  # where the style library is saved
+            run = workflow.run()
+        picture = thumbnail(workflow, run)
+        write_image(path.with_suffix(".jpg"), picture, overwrite=True, quality=74)
+
+
+if __name__ == "__main__":
+    main()

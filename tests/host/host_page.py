@@ -1,0 +1,192 @@
+"""ComfyUI's web page, driven as a user does: load a workflow, press Run, read what it says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from host_server import Server
+
+# Nothing but the page itself: no look-ups of other hosts, no traffic of the browser's own.
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+# First-run tours, news and complaints about the checkout's other packages would cover the canvas.
+_SETTINGS = {
+    "Comfy.TutorialCompleted": True,
+    "Comfy.Notification.ShowVersionUpdates": False,
+    "Comfy.VersionCompatibility.DisableWarnings": True,
+}
+
+_READY = """() => window.app?.graph && window.app.extensionManager
+  && window.LiteGraph?.registered_node_types.AdaINStylize"""
+_RECORD = """() => {
+  window.record = [];
+  for (const kind of ['executed', 'execution_success', 'execution_error', 'execution_interrupted'])
+    window.app.api.addEventListener(kind, e => window.record.push([kind, e.detail]));
+}"""
+# What a workflow looks like once it is on the canvas: each node's faults.
+_FAULTS = """() => {
+  const faults = [];
+  for (const node of window.app.graph._nodes) {
+    const name = `${node.id} ${node.type}: `;
+    if (!window.LiteGraph.registered_node_types[node.type]) faults.push(name + 'missing');
+    if (node.has_errors) faults.push(name + 'red');
+    for (const widget of node.widgets ?? []) {
+      const choices = widget.options?.values;
+      if (Array.isArray(choices) && !choices.includes(widget.value))
+        faults.push(`${name}${widget.name} is ${widget.value}, not in its list`);
+      if (typeof widget.value === 'number'
+          && (widget.value < widget.options?.min || widget.value > widget.options?.max))
+        faults.push(`${name}${widget.name} is ${widget.value}, out of range`);
+      if (widget.value === undefined || Number.isNaN(widget.value))
+        faults.push(`${name}${widget.name} has no value`);
+    }
+  }
+  return faults;
+}"""
+# Words in front of the canvas: dialogs, toasts, and the newer pages' overlay and panel of errors.
+_WORDS = """() => [...document.querySelectorAll(
+    '.p-dialog, [role=dialog], [role=alertdialog], .p-toast-message-error, .p-toast-message-warn,'
+    + '[data-testid="error-overlay"], [data-testid="properties-panel"]')]
+  .filter(e => e.getClientRects().length).map(e => e.innerText.trim()).filter(Boolean)"""
+
+
+@dataclass
+class PageRun:
+    """How a run looked from the page.
+
+    Args:
+        status: ``success``, ``error``, ``interrupted`` or ``timeout``.
+        error: ComfyUI's ``execution_error`` message.
+        outputs: by node, what it gave.
+    """
+
+    status: str
+    error: dict[str, Any]
+    outputs: dict[str, dict[str, Any]]
+
+
+class Page:
+    """The page of a running server; ``page`` is playwright's."""
+
+    def __init__(self, page: Any, server: Server, output: Path) -> None:
+        self.page, self.server, self.output = page, server, output
+        self.failed: list[str] = []
+        page.on("response", self._note_failure)
+
+    @classmethod
+    @contextmanager
+    def opened(cls, driver: Any, browser: str, server: Server, output: Path) -> Iterator[Page]:
+        """Start a browser with the page in it."""
+        for name, value in _SETTINGS.items():
+            server.post(f"/settings/{name}", value)
+        started = driver.chromium.launch(executable_path=browser, args=_FLAGS)
+        try:
+            page = started.new_page(viewport={"width": 1600, "height": 1000})
+            page.set_default_timeout(120_000)
+            opened = cls(page, server, output)
+            opened.reload()
+            yield opened
+        finally:
+            started.close()
+
+    def _note_failure(self, response: Any) -> None:
+        if response.status >= 400:
+            self.failed.append(f"{response.status} {response.url}")
+
+    def reload(self) -> None:
+        """Open the page anew."""
+        self.page.goto(self.server.url, wait_until="domcontentloaded")
+        self.page.wait_for_function(_READY)
+        self.page.evaluate(_RECORD)
+        self.page.wait_for_timeout(1000)
+        self.close_dialogs()
+
+    def close_dialogs(self) -> None:
+        """Press Escape while there is one."""
+        for _ in range(3):
+            if not self.page.locator(".p-dialog:visible, [role=dialog]:visible").count():
+                break
+            self.page.keyboard.press("Escape")
+            self.page.wait_for_timeout(400)
+
+    def shot(self, name: str) -> None:
+        """Save a picture of the page."""
+        self.page.screenshot(path=self.output / f"{name}.png")
+
+    def load(self, workflow: dict[str, Any], name: str) -> list[str]:
+        """Put a workflow on the canvas; returns what is wrong with it, dialogs included."""
+        self.page.evaluate(
+            "([workflow, name]) => window.app.loadGraphData(workflow, true, true, name)",
+            [workflow, name],
+        )
+        self.page.wait_for_timeout(1200)
+        self.page.evaluate(
+            "() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView')"
+        )
+        self.page.wait_for_timeout(800)
+        return self.page.evaluate(_FAULTS) + self.words()
+
+    def words(self) -> list[str]:
+        """What the page says in dialogs, toasts and error panels."""
+        return list(self.page.evaluate(_WORDS))
+
+    def prompt(self) -> dict[str, Any]:
+        """What the page would queue for the canvas, without the nodes' titles."""
+        prompt = self.page.evaluate("async () => (await window.app.graphToPrompt()).output")
+        return {
+            name: {key: node[key] for key in ("class_type", "inputs")}
+            for name, node in prompt.items()
+        }
+
+    def run(self, limit: float = 900) -> PageRun:
+        """Press Run once and wait for the end."""
+        self.page.evaluate("() => { window.record.length = 0; }")
+        self.page.locator('[data-testid="queue-button"]').first.click()
+        end, status, error = time.monotonic() + limit, "timeout", {}
+        while time.monotonic() < end and status == "timeout":
+            self.page.wait_for_timeout(200)
+            for kind, detail in self.page.evaluate("() => window.record"):
+                if kind != "executed":
+                    status = kind.removeprefix("execution_")
+                    error = detail if status == "error" else {}
+        self.page.wait_for_timeout(1000)  # what follows the last message
+        record = self.page.evaluate("() => window.record")
+        outputs = {d["node"]: d["output"] for kind, d in record if kind == "executed"}
+        return PageRun(status, error, outputs)
+
+    def wait_for_pictures(self) -> None:
+        """Until every preview on the canvas shows its pictures."""
+        self.page.wait_for_function(
+            """() => window.app.graph._nodes.filter(node => node.type === 'PreviewImage').every(
+              node => node.imgs?.length && node.imgs.every(i => i.complete && i.naturalWidth))"""
+        )
+        self.page.wait_for_timeout(500)
+
+    def add(self, node: str) -> None:
+        """An empty canvas with one node on it, selected."""
+        self.page.evaluate(
+            """async type => {
+              window.app.graph.clear();
+              const node = window.LiteGraph.createNode(type);
+              node.pos = [60, 60];
+              window.app.graph.add(node);
+              await window.app.extensionManager.command.execute('Comfy.Canvas.FitView');
+              window.app.canvas.selectNode(node);
+              window.app.canvas.setDirty(true, true);
+            }""",
+            node,
+        )
+        self.page.wait_for_timeout(800)

@@ -1,0 +1,60 @@
+"""Each example workflow in a real ComfyUI: its pictures equal the library's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from graph import WORKFLOWS, Workflow
+from host_server import Client
+
+
+def api_prompt(workflow: Workflow) -> dict[str, Any]:
+    """The prompt that the page sends for a workflow."""
+    return {
+        str(node.id): {
+            "class_type": node.type,
+            "inputs": {
+                **node.values,
+                **{name: [str(source), slot] for name, (source, slot) in node.links.items()},
+            },
+        }
+        for node in workflow.nodes
+    }
+
+
+def differences(found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> tuple[int, float]:
+    """The largest difference in steps of 255, and PSNR in dB."""
+    difference = np.abs(found.astype(int) - expected.astype(int))
+    return int(difference.max()), 20 * np.log10(255 / max(1e-9, np.sqrt((difference**2).mean())))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflow_gives_the_librarys_pictures(
+    path: Path, client: Client, classes: dict[str, Any]
+) -> None:
+    workflow = Workflow(path, classes)
+    run = client.run(api_prompt(workflow))
+    assert run.status == "success", run.message
+    shown = [node for node in workflow.nodes if str(node.id) in run.outputs]
+    assert {node.type for node in shown} & {"PreviewImage", "SaveImage", "SaveAnimatedWEBP"}
+    # Cached results announce no progress; no other test runs these settings.
+    assert any(steps[-1][0] == steps[-1][1] for steps in run.progress.values())
+
+    expected = workflow.run()
+    for node in shown:
+        files = run.files(str(node.id))
+        found = [picture for file in files for picture in client.server.pictures(file)]
+        images = expected.inputs[node.id]["images"]
+        assert len(found) == len(images)
+        for picture, image in zip(found, images, strict=True):
+            # As ComfyUI writes files: cut off, not rounded.
+            values = (image.numpy() * 255).clip(0, 255).astype(np.uint8)
+            assert picture.shape == values.shape
+            largest, psnr = differences(picture, values)
+            if files[0]["filename"].endswith(".png"):
+                assert largest <= 1
+            else:  # compressed with losses
+                assert psnr > 27

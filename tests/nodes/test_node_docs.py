@@ -1,0 +1,233 @@
+"""Help pages, their pictures, and translations, against what the nodes declare.
+
+The page's frontend asks for ``docs/<node id>/<locale>.md``, then for ``docs/<node id>.md``, and
+puts the address of ``docs/`` before every relative picture, wherever the page itself lies.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "web" / "docs"
+LOCALES = ["ja", "zh"]
+LANGUAGES = ["en", *LOCALES]
+NODE_IDS = [
+    "AdaINModelLoader",
+    "AdaINStylize",
+    "AdaINEncodeContent",
+    "AdaINEncodeStyle",
+    "AdaINBlend",
+    "AdaINMasked",
+    "AdaINDecode",
+    "AdaINColorPreserve",
+    "AdaINSaveStyle",
+    "AdaINLoadStyle",
+    "AdaINSampleImage",
+]
+HEADINGS = {
+    "en": ["Inputs", "Outputs", "How to wire it", "Tips", "Common errors"],
+    "ja": ["入力", "出力", "接続例", "ヒント", "よくあるエラー"],
+    "zh": ["输入", "输出", "连接方式", "提示", "常见错误"],
+}
+PICTURE = re.compile(r"!\[([^\]]+)\]\(([^)]+)\)")
+
+
+def page(node_id: str, language: str) -> Path:
+    return DOCS / f"{node_id}.md" if language == "en" else DOCS / node_id / f"{language}.md"
+
+
+def text(node_id: str, language: str) -> str:
+    return page(node_id, language).read_text(encoding="utf-8")
+
+
+def sections(node_id: str, language: str) -> dict[str, str]:
+    parts = re.split(r"^## (.+)\n", text(node_id, language), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def spans(markdown: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", markdown)
+
+
+def described(section: str, node: Any) -> dict[str, str | None]:
+    """The names at the heads of a section's items, each with its translation if it has one."""
+    heads = [re.split(r"[:：]", line)[0] for line in section.splitlines() if line.startswith("- ")]
+    pairs = [pair for head in heads for pair in re.findall(r"(?:\*\*(.+?)\*\*（)?`(.+?)`", head)]
+    # Combos have their values there, too.
+    listed = [(name, label or None) for label, name in pairs if label or name not in values(node)]
+    assert len(dict(listed)) == len(listed)
+    return dict(listed)
+
+
+def inputs(node: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
+    declared = node.INPUT_TYPES()
+    return {**declared["required"], **declared.get("optional", {})}
+
+
+def values(node: Any) -> set[str]:
+    return {value for kind, _ in inputs(node).values() if isinstance(kind, list) for value in kind}
+
+
+@cache
+def definitions(language: str) -> dict[str, Any]:
+    path = ROOT / "locales" / language / "nodeDefs.json"
+    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+@cache
+def messages() -> str:
+    """The text constants of the nodes and the library: what an error can say."""
+    trees = (
+        ast.parse(path.read_text(encoding="utf-8"))
+        for folder in ("nodes", "adain_core")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    constants = (
+        node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)
+    )
+    return "\n".join(node.value for node in constants if isinstance(node.value, str))
+
+
+def test_every_node_and_no_other(pack: Any) -> None:
+    assert list(pack.module.NODE_CLASS_MAPPINGS) == NODE_IDS
+    pages = {page(node_id, language) for node_id in NODE_IDS for language in LANGUAGES}
+    assert set(DOCS.rglob("*.md")) == pages
+    # English names come from the nodes; an en file would hide later changes of theirs.
+    assert sorted(path.name for path in (ROOT / "locales").iterdir()) == LOCALES
+    for language in LOCALES:
+        assert list(definitions(language)) == NODE_IDS
+
+
+def test_web_directory(pack: Any) -> None:
+    assert (ROOT / pack.module.WEB_DIRECTORY / "docs").resolve() == DOCS
+    assert "WEB_DIRECTORY" in pack.module.__all__
+    # The host would load scripts from there into the page.
+    assert not list((ROOT / "web").rglob("*.js"))
+
+
+def test_pictures() -> None:
+    """Each is there, used by all languages, and no larger than a panel needs."""
+    used: dict[Path, set[str]] = {}
+    for node_id in NODE_IDS:
+        for language in LANGUAGES:
+            found = PICTURE.findall(text(node_id, language))
+            assert len(found) == 1
+            used.setdefault(DOCS / found[0][1], set()).add(language)
+    assert set(used) == {
+        path for path in DOCS.rglob("*") if path.is_file() and path.suffix != ".md"
+    }
+    for path, languages in used.items():
+        assert languages == set(LANGUAGES), path
+        assert path.stat().st_size <= 120_000, path
+        with Image.open(path) as picture:
+            assert picture.format == "JPEG"
+            assert 850 <= picture.width <= 950 and 200 <= picture.height <= 900, path
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("node_id", NODE_IDS)
+class TestPage:
+    def test_sections(self, node_id: str, language: str) -> None:
+        found = sections(node_id, language)
+        assert list(found) == HEADINGS[language]
+        assert all(section.strip() for section in found.values())
+        start = text(node_id, language).split("\n\n")
+        assert start[0].endswith((".", "。")) and PICTURE.fullmatch(start[1]) and start[2]
+
+    def test_names(self, pack: Any, node_id: str, language: str) -> None:
+        """Inputs and outputs by the nodes' names and the language's, each once, no other."""
+        node = pack.module.NODE_CLASS_MAPPINGS[node_id]
+        found = list(sections(node_id, language).values())
+        taken: dict[str, str | None] = dict.fromkeys(inputs(node))
+        given: dict[str, str | None] = dict.fromkeys(node.RETURN_NAMES)
+        if language != "en":
+            names = definitions(language)[node_id]
+            taken = {name: names["inputs"][name]["name"] for name in taken}
+            given = {name: names["outputs"][str(n)]["name"] for n, name in enumerate(given)}
+        assert described(found[0], node) == taken
+        assert described(found[1], node) == given
+
+    def test_code_is_real(self, pack: Any, node_id: str, language: str) -> None:
+        """What stands in code type is a name, a combo's value, a file, or a message's words."""
+        nodes = pack.module.NODE_CLASS_MAPPINGS.values()
+        known = {name for node in nodes for name in (*inputs(node), *node.RETURN_NAMES)}
+        known |= {value for node in nodes for value in values(node)}
+        for span in spans(text(node_id, language)):
+            if re.fullmatch(r"[a-z_0-9]+", span):
+                assert span in known, span
+            elif " " in span and not span.startswith("adain "):
+                assert span in messages(), span
+            elif span.startswith("samples/"):
+                assert (ROOT / span).is_file()
+
+    def test_same_as_english(self, node_id: str, language: str) -> None:
+        """A translation has the same items, names the same files and quotes the same messages."""
+        own, english = text(node_id, language), text(node_id, "en")
+        assert own.count("\n- ") == english.count("\n- ")
+        assert own.count("\n  - ") == english.count("\n  - ")
+        quotes = [
+            [s for s in spans(t) if not re.fullmatch(r"[a-z_0-9]+", s)] for t in (own, english)
+        ]
+        assert sorted(quotes[0]) == sorted(quotes[1])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_node_names(pack: Any, language: str) -> None:
+    """Nodes are called what the page shows in that language."""
+    english = dict(pack.module.NODE_DISPLAY_NAME_MAPPINGS)
+    shown = english
+    if language != "en":
+        shown = {node_id: definitions(language)[node_id]["display_name"] for node_id in NODE_IDS}
+        assert len(set(shown.values())) == len(NODE_IDS)
+    for node_id in NODE_IDS:
+        wiring = sections(node_id, language)[HEADINGS[language][2]]
+        assert shown[node_id] in wiring
+        if language != "en":
+            prose = re.sub(r"`[^`]*`", "", text(node_id, language))
+            assert not [name for name in english.values() if name in prose]
+
+
+@pytest.mark.parametrize("language", LOCALES)
+@pytest.mark.parametrize("node_id", NODE_IDS)
+def test_locale(pack: Any, node_id: str, language: str) -> None:
+    """Exactly the node's inputs and outputs, each with a name and a tooltip in that language."""
+    node = pack.module.NODE_CLASS_MAPPINGS[node_id]
+    translated = definitions(language)[node_id]
+    assert list(translated) == ["display_name", "description", "inputs", "outputs"]
+    assert set(translated["inputs"]) == set(inputs(node))
+    assert list(translated["outputs"]) == [str(index) for index in range(len(node.RETURN_NAMES))]
+    entries = [*translated["inputs"].values(), *translated["outputs"].values()]
+    assert all(list(entry) == ["name", "tooltip"] for entry in entries)
+    names = [entry["name"] for entry in translated["inputs"].values()]
+    assert len(set(names)) == len(names)
+    sentences = [translated["description"], *(entry["tooltip"] for entry in entries)]
+    assert all(sentence.endswith("。") for sentence in sentences)
+    # The frontend's translator reads these signs as its own syntax.
+    for sentence in (translated["display_name"], *names, *sentences):
+        assert re.search(r"[぀-ヿ一-鿿]", sentence), sentence
+        assert not re.search(r"[{}@|]", sentence), sentence
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_ranges(pack: Any, language: str) -> None:
+    """Ranges and defaults of numbers are those that the nodes declare."""
+    for node_id in NODE_IDS:
+        node = pack.module.NODE_CLASS_MAPPINGS[node_id]
+        lines = sections(node_id, language)[HEADINGS[language][0]].splitlines()
+        for name, (kind, options) in inputs(node).items():
+            if kind not in ("INT", "FLOAT"):
+                continue
+            [line] = [line for line in lines if line.startswith("- ") and f"`{name}`" in line]
+            head = re.split(r"[:：]", line)[0]
+            for bound in ("min", "max", "default"):
+                assert re.search(rf"(?<!\d){options[bound]:g}(?!\d)", head), (node_id, name, bound)

@@ -1,0 +1,65 @@
+"""Load AdaIN Sample Image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from graph import ROOT
+
+from adain_core import read_image
+from adain_core.images import as_float
+
+FOLDERS = {"content": "jpg", "style": "jpg", "mask": "png"}
+
+
+def names(pack: Any) -> list[str]:
+    node = pack.module.NODE_CLASS_MAPPINGS["AdaINSampleImage"]
+    return list(node.INPUT_TYPES()["required"]["picture"][0])
+
+
+def test_names(pack: Any) -> None:
+    """Photos first, so that a new node shows one; names are what workflows hold."""
+    files = [
+        f"{folder}/{path.name}"
+        for folder in FOLDERS
+        for path in sorted((ROOT / "samples" / folder).iterdir())
+    ]
+    assert names(pack) == [*files, "video/castle"]
+    with pytest.raises(ValueError, match=r"no sample 'content/x.jpg'; the samples are content/"):
+        pack.run("AdaINSampleImage", picture="content/x.jpg")
+
+
+@pytest.mark.parametrize("name", ["content/coffee.jpg", "style/mosaic.jpg", "mask/castle.png"])
+def test_pictures(pack: Any, name: str) -> None:
+    (image,) = pack.run("AdaINSampleImage", picture=name)
+    expected = as_float(read_image(ROOT / "samples" / name).pixels)
+    torch.testing.assert_close(image, expected.movedim(1, -1))
+
+
+@pytest.mark.parametrize("name", ["castle", "kingfisher"])
+def test_masks(pack: Any, name: str) -> None:
+    """As large as their photos, black and white but for a soft border."""
+    (mask,) = pack.run("AdaINSampleImage", picture=f"mask/{name}.png")
+    (photo,) = pack.run("AdaINSampleImage", picture=f"content/{name}.jpg")
+    assert mask.shape[:3] == photo.shape[:3]
+    assert 0.1 < mask.mean() < 0.7
+    assert ((mask > 0.02) & (mask < 0.98)).float().mean() < 0.05
+
+
+def test_video(pack: Any) -> None:
+    """24 frames cut from a photo; what stands still is the same in the next one."""
+    (frames,) = pack.run("AdaINSampleImage", picture="video/castle")
+    assert frames.shape == (24, 256, 384, 3)
+    # The window moves from corner to corner: 256 pixels down and 384 to the right, in 23 steps.
+    down, right = round(256 / 23), round(384 / 23)
+    torch.testing.assert_close(frames[0, down:, right:], frames[1, :-down, :-right])
+    assert not torch.equal(frames[0], frames[-1])
+
+
+def test_every_file_has_its_origin_in_the_readme() -> None:
+    readme = (ROOT / "samples" / "README.md").read_text(encoding="utf-8")
+    for folder in FOLDERS:
+        for path in (ROOT / "samples" / folder).iterdir():
+            assert f"`{folder}/{path.name}`" in readme
