@@ -48,6 +48,13 @@ class Inference:
         self.network = network
         self._sources: list[tuple[Tensor, int]] = []
         self._blocks: list[_Block] = []
+        self._generation = 0
+
+    @property
+    def generation(self) -> int:
+        """A number that changes with the network's weights, their dtype and their device."""
+        self._follow()
+        return self._generation
 
     @torch.no_grad()
     def __call__(self, inputs: Tensor) -> Tensor:
@@ -76,6 +83,7 @@ class Inference:
             else:
                 self._blocks = list(_decoder_blocks(self.network))
             self._sources = list(zip(tensors, versions, strict=True))
+            self._generation += 1
 
 
 @dataclass

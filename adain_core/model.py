@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import reprlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -20,7 +21,7 @@ from .inference import Inference
 from .masks import as_mask, pool_to_features, resize_mask
 from .networks import Decoder, Encoder
 from .pipeline import Retouch, empty_picture
-from .style import Features, Style, normalized_weights, require_same_encoder
+from .style import Features, Style, StyleCache, normalized_weights, require_same_encoder
 from .tiles import Progress, Tiler, automatic_tile, check_tile
 from .weights import ModelInfo, find_model, fingerprint, load_model
 
@@ -48,6 +49,7 @@ class AdaINModel(nn.Module):
         self.encoder, self.decoder = encoder, decoder
         # What runs; they follow the two wherever these are moved.
         self._fast_encoder, self._fast_decoder = Inference(encoder), Inference(decoder)
+        self._styles = StyleCache()
         self.info, self.name = info, name
         # Taken before any change of dtype, so that a style fits the model in every precision.
         self.fingerprint = fingerprint(encoder)
@@ -132,7 +134,7 @@ class AdaINModel(nn.Module):
         size: int | None = None,
         name: str | None = None,
     ) -> Style:
-        """Encode an artwork.
+        """Encode an artwork; one that was encoded lately is recognised by its pixels.
 
         Args:
             image: ``(B, 3, H, W)`` RGB in 0..1 or any other image; a batch is averaged into one
@@ -148,7 +150,9 @@ class AdaINModel(nn.Module):
         """
         if name is None:
             name = Path(image).stem if isinstance(image, str | os.PathLike) else ""
-        return self._encode_style(_resize_style(to_tensor(image), size), mask, name)
+        weight = None if mask is None else as_mask(mask, "style mask")
+        style = self._cached_style(_resize_style(to_tensor(image), size), weight)
+        return replace(style, name=name)
 
     @torch.inference_mode()
     def decode(
@@ -276,7 +280,7 @@ class AdaINModel(nn.Module):
             encoded = [
                 style
                 if isinstance(style, Style)
-                else self._encode_style(_recolor(style, content, preserve_color), None, "")
+                else self._encode_style(_recolor(style, content, preserve_color))
                 for style in prepared
             ]
             placed = None
@@ -318,7 +322,7 @@ class AdaINModel(nn.Module):
                 )
             return source
         image = _resize_style(to_tensor(source), style_size)
-        return image.to(self.device) if recolor else self._encode_style(image, None, "")
+        return image.to(self.device) if recolor else self._cached_style(image)
 
     def _encode(self, pictures: Tensor, tiler: Tiler) -> Features:
         return Features(
@@ -329,12 +333,17 @@ class AdaINModel(nn.Module):
             opacity=pictures[:, 3:] if pictures.shape[1] == 4 else None,
         )
 
-    def _encode_style(self, images: Tensor, mask: Tensor | None, name: str) -> Style:
+    def _cached_style(self, images: Tensor, mask: Tensor | None = None) -> Style:
+        return self._styles.get(
+            (self._fast_encoder.generation, images, mask), lambda: self._encode_style(images, mask)
+        )
+
+    def _encode_style(self, images: Tensor, mask: Tensor | None = None) -> Style:
         features = self._encode(images, self._tiler(images))
         device = features.tensor.device
         weight = None
         if mask is not None:
-            weight = as_mask(mask, "style mask").to(device)
+            weight = mask.to(device)
             if len(weight) not in (1, len(images)):
                 raise ValueError(
                     f"style mask: expected 1 or {len(images)} masks, as many as style images, "
@@ -349,7 +358,7 @@ class AdaINModel(nn.Module):
             if not (weight.sum(dim=(1, 2, 3)) > 0).all():
                 raise ValueError("style mask: selects no pixel of the style image")
         mean, std = channel_statistics(features.tensor, weight)
-        return Style(mean.mean(dim=0).cpu(), std.mean(dim=0).cpu(), self.fingerprint, name)
+        return Style(mean.mean(dim=0).cpu(), std.mean(dim=0).cpu(), self.fingerprint)
 
     def _decode(
         self,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import reprlib
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +43,7 @@ class Style:
 
     def __repr__(self) -> str:
         # Short: a host prints its nodes' inputs.
-        name = reprlib.repr(self.name)
+        name = reprlib.repr(self.name) if self.name else "unnamed"
         return f"Style({name}, {len(self.mean)} channels, encoder {self.fingerprint})"
 
     def __eq__(self, other: object) -> bool:
@@ -109,6 +111,45 @@ class Style:
                 f"{path}: expected finite vectors 'mean' and 'std' of one length, std 0 or more"
             )
         return cls(mean.float(), std.float(), metadata.get("encoder", ""), metadata.get("name", ""))
+
+
+class StyleCache:
+    """The styles that were used last, by the content of the images they came from.
+
+    Args:
+        size: how many, 2 to 4 kB each.
+    """
+
+    def __init__(self, size: int = 64) -> None:
+        self._styles: OrderedDict[bytes, Style] = OrderedDict()
+        self._size = size
+
+    def get(self, key: Sequence[object], encode: Callable[[], Style]) -> Style:
+        """The style of a key, encoded only if it is not here.
+
+        Args:
+            key: all that the style depends on; of tensors their shape and content count.
+            encode: makes it.
+        """
+        digest = _digest(key)
+        style = self._styles.get(digest) or encode()
+        self._styles[digest] = style
+        self._styles.move_to_end(digest)
+        if len(self._styles) > self._size:
+            self._styles.popitem(last=False)
+        return style
+
+
+def _digest(key: Sequence[object]) -> bytes:
+    """Of 3 MB, an artwork of 512 pixels, in 3 ms; encoding it takes 50 (slim) to 500."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in key:
+        if isinstance(part, Tensor):
+            digest.update(f"{part.dtype} {tuple(part.shape)};".encode())
+            digest.update(part.cpu().contiguous().view(torch.uint8).numpy().data)
+        else:
+            digest.update(f"{part!r};".encode())
+    return digest.digest()
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..adain_core import Features, Style, adain
+from . import host
 from .images import join_features, take_features
 from .inputs import ALPHA, CATEGORY, FEATURES, WEIGHT
 
@@ -69,4 +70,4 @@ class AdaINBlend:
         style = Style.mix(*zip(*connected, strict=True))
         count = len(features.tensor)
         blended = (adain(take_features(features, number), style, alpha) for number in range(count))
-        return (join_features(blended, count), style)
+        return (join_features(blended, host.Progress(count)), style)

@@ -77,7 +77,7 @@ class AdaINColorPreserve:
             _recolor(take(pictures, number), take(references, number), method, strength)
             for number in range(count)
         )
-        return (to_image(recolored, count),)
+        return (to_image(recolored, host.Progress(count)),)
 
 
 def _recolor(picture: Tensor, reference: Tensor, method: str, strength: float) -> Tensor:

@@ -30,6 +30,9 @@ class AdaINDecode:
     def decode(self, model: host.ManagedModel, features: Features) -> tuple[Tensor]:
         """Run the node."""
         network = model.load(*features.size)
-        count = len(features.tensor)
-        pictures = (network.decode(take_features(features, number)) for number in range(count))
-        return (to_image(pictures, count),)
+        progress = host.Progress(len(features.tensor))
+        pictures = (
+            network.decode(take_features(features, number), progress=progress.tile)
+            for number in range(progress.pictures)
+        )
+        return (to_image(pictures, progress),)

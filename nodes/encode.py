@@ -43,8 +43,9 @@ class AdaINEncodeContent:
         """Run the node."""
         pictures = from_image(image, "image")
         network = model.load(*pictures.shape[2:])
-        encoded = (network.encode(picture[None]) for picture in pictures)
-        return (join_features(encoded, len(pictures)),)
+        progress = host.Progress(len(pictures))
+        encoded = (network.encode(picture[None], progress=progress.tile) for picture in pictures)
+        return (join_features(encoded, progress),)
 
 
 class AdaINEncodeStyle:
@@ -98,7 +99,7 @@ def encode_style(
     masks = None if is_no_mask(mask) else from_mask(mask, "mask")
     counts = {"image": len(pictures)} | ({} if masks is None else {"mask": len(masks)})
     count = common_count(counts)
-    progress = host.progress_bar(count)
+    progress = host.Progress(count)
     styles = []
     for number in range(count):
         picture = take(pictures, number)
@@ -106,5 +107,5 @@ def encode_style(
         network = model.load(*picture.shape[2:])
         part = None if masks is None else take(masks, number)
         styles.append(network.encode_style(picture, mask=part, size=0))
-        progress.update(1)
+        progress.picture()
     return Style.mix(styles)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -32,6 +31,8 @@ EXTENSION = ".safetensors"
 # Maps of the first block's width that live at once in its convolution: its input, that input
 # padded, its output, and relu's output (3.8 maps measured at full width).
 _LIVE_MAPS = 4
+# Of the progress bar for each picture, which are shown as percents.
+_STEPS = 100
 
 
 # --- devices and memory -----------------------------------------------------------------------
@@ -113,17 +114,30 @@ def memory_required(model: AdaINModel, height: int, width: int) -> int:
 # --- progress ---------------------------------------------------------------------------------
 
 
-class _SilentProgress:
-    def __init__(self, total: int) -> None:
-        self.total = total
+class Progress:
+    """The progress bar of the node that runs; every step is where Cancel takes effect.
 
-    def update(self, value: int) -> None:
-        """Do nothing."""
+    Args:
+        pictures: how many there are to work on.
+    """
 
+    def __init__(self, pictures: int) -> None:
+        self.pictures = pictures
+        self._done = 0
+        self._bar = HostProgressBar(pictures * _STEPS) if HOSTED else None
 
-def progress_bar(total: int) -> Any:
-    """A progress bar on the node that runs; its ``update(steps)`` is where Cancel takes effect."""
-    return HostProgressBar(total) if HOSTED else _SilentProgress(total)
+    def tile(self, done: int, total: int) -> None:
+        """Show how far the picture at hand is; as the library's ``progress=``."""
+        self._show(done / total)
+
+    def picture(self) -> None:
+        """Show that a picture is finished."""
+        self._done += 1
+        self._show(0)
+
+    def _show(self, share: float) -> None:
+        if self._bar is not None:
+            self._bar.update_absolute(round((self._done + share) * _STEPS))
 
 
 # --- folders and files ------------------------------------------------------------------------

@@ -48,22 +48,21 @@ def from_image(image: Tensor, name: str) -> Tensor:
     return pictures
 
 
-def to_image(pictures: Iterable[Tensor], count: int) -> Tensor:
-    """Join pictures as an IMAGE on the host's device, one step of progress for each.
+def to_image(pictures: Iterable[Tensor], progress: host.Progress) -> Tensor:
+    """Join pictures as an IMAGE on the host's device.
 
     Args:
         pictures: ``(1, C, H, W)`` each, made while they are asked for.
-        count: how many there will be.
+        progress: over as many pictures as there will be.
     """
-    progress = host.progress_bar(count)
     image = torch.empty(0)
     for number, picture in enumerate(pictures):
         if number == 0:
             # Made once: joining at the end would hold a long video in memory twice.
-            shape = (count, *picture.shape[2:], picture.shape[1])
+            shape = (progress.pictures, *picture.shape[2:], picture.shape[1])
             image = torch.empty(shape, device=host.output_device())
         image[number] = picture[0].movedim(0, -1)
-        progress.update(1)
+        progress.picture()
     return image
 
 
@@ -115,14 +114,14 @@ def take_features(features: Features, number: int) -> Features:
     )
 
 
-def join_features(pictures: Iterable[Features], count: int) -> Features:
-    """Join encoded pictures on the host's device, one step of progress for each."""
-    progress, device = host.progress_bar(count), host.output_device()
+def join_features(pictures: Iterable[Features], progress: host.Progress) -> Features:
+    """Likewise for encoded pictures."""
+    device = host.output_device()
     tensors, opacities = [], []
     for picture in pictures:
         tensors.append(picture.tensor.to(device))
         opacities += [] if picture.opacity is None else [picture.opacity.to(device)]
-        progress.update(1)
+        progress.picture()
     return replace(
         picture, tensor=torch.cat(tensors), opacity=torch.cat(opacities) if opacities else None
     )

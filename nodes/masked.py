@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ..adain_core import Features, Style, adain
+from . import host
 from .images import common_count, is_no_mask, join_features, take_features
 from .inputs import ALPHA, CATEGORY, FEATHER, FEATURES, REGION_STATISTICS
 from .regions import connected_regions, mask_counts, picture_masks
@@ -97,7 +98,7 @@ class AdaINMasked:
             )
             for number in range(count)
         )
-        return (join_features(stylized, count),)
+        return (join_features(stylized, host.Progress(count)),)
 
 
 def _style(number: int) -> tuple[str, dict[str, str]]:

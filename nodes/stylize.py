@@ -146,16 +146,18 @@ class AdaINStylize:
             options |= {"styles": sources, "weights": shares}
 
         size = (pictures.shape[2], pictures.shape[3])
-        network = model.load(*size)
+        network, progress = model.load(*size), host.Progress(count)
 
         def stylized() -> Iterator[Tensor]:
             for number in range(count):
                 if covering:
                     options["masks"] = picture_masks(covering, number, size, feather)
                 # The sources have their size already.
-                yield network.stylize(take(pictures, number), style_size=0, **options)
+                yield network.stylize(
+                    take(pictures, number), style_size=0, progress=progress.tile, **options
+                )
 
-        return (to_image(stylized(), count),)
+        return (to_image(stylized(), progress),)
 
 
 def _source(

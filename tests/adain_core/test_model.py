@@ -662,6 +662,43 @@ def test_results_lie_in_range(tiny: AdaINModel, picture: Picture, options: dict[
     assert 0 <= decoded.min() <= decoded.max() <= 1
 
 
+def test_styles_are_remembered_by_content(
+    tiny_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = AdaINModel.from_pretrained(tiny_path, "cpu", "fp32")
+    calls: list[str] = []
+    encode = model._encode
+    monkeypatch.setattr(model, "_encode", lambda *args: calls.append("") or encode(*args))
+    art, mask = picture(40, 32), torch.zeros(40, 32)
+    mask[:20] = 1
+
+    def encoded(image: Tensor, times: int, **options: Any) -> Style:
+        calls.clear()
+        style = model.encode_style(image, **options)
+        assert len(calls) == times
+        return style
+
+    first = encoded(art, 1, name="first")
+    again = encoded(art.clone(), 0, name="again")
+    assert again == first and (first.name, again.name) == ("first", "again")
+    changed = art.clone()
+    changed[0, 0, 0, 0] = 1 - changed[0, 0, 0, 0]
+    assert encoded(changed, 1) != first
+    # The same bytes in another shape, another size, a mask, other dtypes.
+    assert encoded(art.reshape(1, 3, 32, 40), 1) != first
+    assert encoded(art, 1, size=24) != first
+    assert encoded(art, 1, mask=mask) == encoded(art, 0, mask=mask.clone()) != first
+    assert encoded(art, 0) == first
+    calls.clear()
+    model.stylize(picture(16, 16), [art, changed])
+    assert len(calls) == 1  # the content
+    model.to(torch.float64)
+    assert encoded(art, 1) != first
+    with torch.no_grad():
+        next(model.encoder.parameters()).mul_(2)
+    assert encoded(art, 1) != first
+
+
 def test_no_gradients_are_kept(tiny: AdaINModel, picture: Picture) -> None:
     assert not any(parameter.requires_grad for parameter in tiny.parameters())
     assert not any(module.training for module in tiny.modules())

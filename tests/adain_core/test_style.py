@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from adain_core import AdaINModel, Features, Style, StyleMismatchError, WeightsError, adain
-from adain_core.style import normalized_weights
+from adain_core.style import StyleCache, normalized_weights
 
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -291,3 +291,20 @@ def test_style_of_another_model(
         assert "\n" not in message
     # Callers who check for bad arguments catch it as well.
     assert issubclass(StyleMismatchError, ValueError)
+
+
+def test_cache_keeps_the_styles_used_last() -> None:
+    cache, made = StyleCache(size=2), []
+
+    def get(number: int) -> Style:
+        def encode() -> Style:
+            made.append(number)
+            return Style(torch.full((2,), float(number)), torch.ones(2), "abc")
+
+        style = cache.get([number, torch.zeros(3)], encode)
+        assert style.mean[0] == number
+        return style
+
+    for number in (1, 2, 1, 3, 1, 2):  # 3 pushes out 2, which was used before 1
+        get(number)
+    assert made == [1, 2, 3, 2]

@@ -199,8 +199,9 @@ def test_each_picture_of_a_batch_is_a_step_of_progress(client: Client) -> None:
     run = client.run(batch)
     assert run.status == "success", run.message
     assert len(run.files("out")) == 7
-    steps = [value for value, total in run.progress["stylized"] if total == 7]
-    assert steps == [1, 2, 3, 4, 5, 6, 7]
+    steps = [value for value, total in run.progress["stylized"] if total == 700]
+    assert set(steps) >= {100, 200, 300, 400, 500, 600, 700}
+    assert steps == sorted(steps)
 
 
 def test_cancel_ends_a_long_run_and_the_next_one_works(client: Client) -> None:
@@ -213,7 +214,7 @@ def test_cancel_ends_a_long_run_and_the_next_one_works(client: Client) -> None:
     run = client.run(long, cancel_at=2)
     assert run.status == "interrupted"
     assert run.cancel_seconds < 10
-    assert run.progress["stylized"][-1][0] < 60
+    assert run.progress["stylized"][-1][0] < 60 * 100
     again = client.run(prompt(stylized=stylized(alpha=0.5), out=saved("stylized")))
     assert again.status == "success", again.message
 

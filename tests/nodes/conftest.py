@@ -156,10 +156,10 @@ def host(tmp_path: Path, tiny_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         def __init__(self, total: int) -> None:
             self.total, self.current = total, 0
 
-        def update(self, value: int) -> None:
+        def update_absolute(self, value: int) -> None:
             if fake.cancelled:
                 raise CancelError
-            self.current += value
+            self.current = value
             fake.steps.append((self.current, self.total))
 
     patcher, utils, comfy = (

@@ -136,10 +136,12 @@ def test_models_are_loaded_by_the_host(host: Any, image: MakeImage) -> None:
     pixels = 16 * 24
     required = pixels * 4 * (4 * 4 + 2 * 3) + pixels * (2 * 10 * 4 // 64)
     assert host.loads == [{"memory_required": required, "force_full_load": True}]
-    assert host.steps == [(1, 3), (2, 3), (3, 3)]
+    # After each picture's only tile, and after each picture.
+    steps = [(value, 300) for value in (100, 100, 200, 200, 300, 300)]
+    assert host.steps == steps
     host.pack.run("AdaINDecode", model=model, features=features)
     assert len(host.loads) == 2
-    assert host.steps[3:] == [(1, 3), (2, 3), (3, 3)]
+    assert host.steps[6:] == steps
 
 
 def test_memory_is_bounded_by_the_tile(host: Any) -> None:
@@ -171,7 +173,20 @@ def test_cancel(host: Any, image: MakeImage) -> None:
     host.cancelled = False
     host.steps.clear()
     host.pack.run("AdaINStylize", **inputs)
-    assert host.steps == [(1, 1), (1, 4), (2, 4), (3, 4), (4, 4)]
+    style, *pictures = host.steps
+    assert style == (100, 100)
+    # Encoded, decoded, finished.
+    assert pictures == [(n * 100 + step, 400) for n in range(4) for step in (50, 100, 100)]
+
+
+@pytest.mark.parametrize("tile", [64, 128])
+def test_tiles_of_a_picture_are_steps(host: Any, image: MakeImage, tile: int) -> None:
+    (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    inputs = {"content": image(128, 192), "style_1": image(16, 16), "alpha": 1.0, "tile": tile}
+    host.pack.run("AdaINStylize", model=model, **inputs)
+    count = 2 * {64: 6, 128: 2}[tile]  # encoded and decoded
+    steps = [round(100 * n / count) for n in range(1, count + 1)]
+    assert host.steps[1:] == [(step, 100) for step in [*steps, 100]]
 
 
 def test_results_are_the_same_as_without_a_host(

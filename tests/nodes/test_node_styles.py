@@ -127,7 +127,7 @@ def test_style_of_another_model(
     save_model(path, other.info, other.encoder, other.decoder)
     (loaded,) = pack.run("AdaINModelLoader", model="other.safetensors", dtype="fp32")
     style = encode(pack, loaded, image(32, 32))
-    text = r"Style\('', 10 channels, .* does not fit Features\(1 of 30x25 px, .* encode the picture"
+    text = r"Style\(unnamed, 10 channels, .* does not fit Features\(1 of 30x25 px, .* encode the picture"
     with pytest.raises(ValueError, match=text):
         pack.run("AdaINBlend", features=features, style_1=style, alpha=1.0, weight_1=1.0)
     with pytest.raises(ValueError, match=r"Features.* does not fit AdaINModel.'other'"):
