@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test check pictures clean
 
 # A real photo in a real painting's style, with the weights of this repository.
 demo: $(VENV)/library
@@ -18,6 +18,14 @@ check: $(VENV)/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# All pictures of the README, the help pages and the workflows, drawn anew, and the shipped styles:
+# after a change of the weights (ten minutes on two slow cores).
+pictures: $(VENV)/library
+	$(BIN)/python docs/styles.py
+	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/node_pictures.py
+	$(BIN)/python docs/workflow_thumbnails.py
 
 $(VENV)/library: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

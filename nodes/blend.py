@@ -6,7 +6,7 @@ from typing import Any
 
 from ..adain_core import Features, Style, adain
 from . import host
-from .images import join_features, take_features
+from .images import check_encoder, join_features, take_features
 from .inputs import ALPHA, CATEGORY, FEATURES, WEIGHT
 
 
@@ -66,7 +66,11 @@ class AdaINBlend:
             (weight_1, weight_2, weight_3, weight_4),
             strict=True,
         )
-        connected = [(style, weight) for style, weight in places if style is not None]
+        connected = []
+        for number, (each, weight) in enumerate(places, start=1):
+            if each is not None:
+                check_encoder(features, each, f"style_{number}")
+                connected.append((each, weight))
         style = Style.mix(*zip(*connected, strict=True))
         count = len(features.tensor)
         blended = (adain(take_features(features, number), style, alpha) for number in range(count))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..adain_core import Features
 from . import host
-from .images import take_features, to_image
+from .images import check_encoder, take_features, to_image
 from .inputs import CATEGORY, FEATURES, MODEL
 
 
@@ -29,6 +29,7 @@ class AdaINDecode:
 
     def decode(self, model: host.ManagedModel, features: Features) -> tuple[Tensor]:
         """Run the node."""
+        check_encoder(model.model, features, "features")
         network = model.load(*features.size)
         progress = host.Progress(len(features.tensor))
         pictures = (

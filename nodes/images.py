@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..adain_core import Features
+from ..adain_core import Features, Style, StyleMismatchError
 from ..adain_core.images import to_tensor
 from ..adain_core.masks import as_mask
+from ..adain_core.style import require_same_encoder
 from . import host
 
 # What Load Image gives as the mask of a picture without transparency: zeros of this size.
@@ -78,6 +80,23 @@ def from_mask(mask: Tensor | None, name: str) -> Tensor | None:
 def is_no_mask(mask: Tensor | None) -> bool:
     """Whether a mask is missing or Load Image's zeros for a picture without transparency."""
     return mask is None or (tuple(mask.shape[-2:]) == _NO_MASK_SIZE and not mask.any())
+
+
+def check_encoder(model: Any, thing: Style | Features, name: str) -> None:
+    """Refuse what another model's encoder made, by the name of its input.
+
+    Args:
+        model: the model, or features that it made.
+        thing: the input.
+        name: of the input.
+
+    Raises:
+        StyleMismatchError: it does not fit.
+    """
+    try:
+        require_same_encoder(model, thing)
+    except StyleMismatchError as error:
+        raise StyleMismatchError(f"{name}: {error}") from None
 
 
 def common_count(counts: dict[str, int]) -> int:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..adain_core import Features, Style, adain
 from . import host
-from .images import common_count, is_no_mask, join_features, take_features
+from .images import check_encoder, common_count, is_no_mask, join_features, take_features
 from .inputs import ALPHA, CATEGORY, FEATHER, FEATURES, REGION_STATISTICS
 from .regions import connected_regions, mask_counts, picture_masks
 
@@ -77,9 +77,12 @@ class AdaINMasked:
                     f"style_{number} has no mask: connect mask_{number}, or disconnect "
                     f"style_{number}; a style for the rest of the picture goes into background"
                 )
+            check_encoder(features, region.style, f"style_{region.number}")
             styles.append(region.style)
             masks.append(region.mask)
-        if background is None and all(map(is_no_mask, masks)):
+        if background is not None:
+            check_encoder(features, background, "background")
+        elif all(map(is_no_mask, masks)):
             raise ValueError(
                 "mask_1 is the empty mask that Load Image gives for a picture without "
                 "transparency, so there is no region to stylize: paint one (right-click the "

@@ -14,7 +14,7 @@ from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
 from .color import METHOD_TOOLTIP
 from .encode import encode_style
-from .images import common_count, from_image, is_no_mask, take, to_image
+from .images import check_encoder, common_count, from_image, is_no_mask, take, to_image
 from .inputs import (
     ALPHA,
     CATEGORY,
@@ -165,6 +165,7 @@ def _source(
 ) -> Tensor | Style:
     """The style, encoded once; an artwork where its colours still depend on the content."""
     if isinstance(region.style, Style):
+        check_encoder(model.model, region.style, f"style_{region.number}")
         return region.style
     pictures = from_image(region.style, f"style_{region.number}")
     if not recolor:

@@ -116,21 +116,37 @@ def test_weights_that_are_all_zero(pack: Any, styles: list[Any], features: Any) 
 
 def test_style_of_another_model(
     pack: Any,
+    model: Any,
     features: Any,
+    styles: list[Any],
     image: MakeImage,
     make_model: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
+    mismatch = pack.submodule("adain_core").StyleMismatchError
     other = make_model(Architecture(widths=(4, 6, 8, 10)), seed=5)
     path = tmp_path / "user" / "adain" / "other.safetensors"
     path.parent.mkdir(parents=True)
     save_model(path, other.info, other.encoder, other.decoder)
     (loaded,) = pack.run("AdaINModelLoader", model="other.safetensors", dtype="fp32")
     style = encode(pack, loaded, image(32, 32))
-    text = r"Style\(unnamed, 10 channels, .* does not fit Features\(1 of 30x25 px, .* encode the picture"
-    with pytest.raises(ValueError, match=text):
-        pack.run("AdaINBlend", features=features, style_1=style, alpha=1.0, weight_1=1.0)
-    with pytest.raises(ValueError, match=r"Features.* does not fit AdaINModel.'other'"):
+    fits = styles[0]
+    text = r": Style\(unnamed, 10 channels, .* does not fit .* encode the picture again"
+    blend = {"features": features, "alpha": 1.0, "weight_1": 1.0}
+    with pytest.raises(mismatch, match="style_1" + text):
+        pack.run("AdaINBlend", style_1=style, **blend)
+    with pytest.raises(mismatch, match="style_3" + text):
+        pack.run("AdaINBlend", style_1=fits, style_3=style, **blend)
+    masked = {"features": features, "alpha": 1.0, "feather": 0, "region_statistics": True}
+    masked |= {"mask_1": torch.ones(1, 8, 8)}
+    with pytest.raises(mismatch, match="style_1" + text):
+        pack.run("AdaINMasked", style_1=style, **masked)
+    with pytest.raises(mismatch, match="background" + text):
+        pack.run("AdaINMasked", style_1=fits, background=style, **masked)
+    stylize = {"content": image(16, 16), "style_1": image(16, 16), "alpha": 1.0}
+    with pytest.raises(mismatch, match="style_2" + text):
+        pack.run("AdaINStylize", model=model, style_2=style, **stylize)
+    with pytest.raises(mismatch, match=r"features: Features.* fit AdaINModel.'other'"):
         pack.run("AdaINDecode", model=loaded, features=features)
 
 

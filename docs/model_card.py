@@ -1,0 +1,75 @@
+"""Draws the model card's pictures: ``python docs/model_card.py OFFICIAL.safetensors``.
+
+The argument is the official model (``adain weights download vgg19``), which the shipped one is
+shown beside. Run it again when the weights change.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+from pictures import ROOT, content, crop, join_rows, labelled, style
+from torch import Tensor
+
+from adain_core import AdaINModel, read_image, write_image
+from adain_core.images import resize_shortest_side
+
+SIDE = 200
+STYLES = (
+    "van-gogh-starry-night",
+    "van-gogh-night-cafe",
+    "mosaic",
+    "engraving",  # line art
+    "leonardo-mona-lisa",  # dark, few colours
+)
+PHOTOS = ("castle", "astronaut", "coffee")
+
+
+def beside(ours: AdaINModel, official: AdaINModel) -> Tensor:
+    """Photos at 512 pixels in each style, the official model's picture above ours."""
+    blank = torch.ones(1, 3, SIDE, SIDE)
+    rows = [[blank, *(crop(style(name), SIDE, SIDE) for name in STYLES)]]
+    for name in PHOTOS:
+        photo = content(name, 512, 512)
+        for model in (official, ours):
+            drawn = [model.stylize(photo, style(art)) for art in STYLES]
+            first = crop(photo, SIDE, SIDE) if model is official else blank
+            rows.append([first, *(crop(picture, SIDE, SIDE) for picture in drawn)])
+    return join_rows(rows)
+
+
+def close(ours: AdaINModel, official: AdaINModel) -> Tensor:
+    """Parts, pixel by pixel, of photos whose shortest side is 1024 pixels."""
+    places = {"castle": (0.02, 0.1), "castle ": (0.3, 0.45), "astronaut": (0.05, 0.3)}
+    rows = []
+    for name, (top, left) in places.items():
+        folder = ROOT.parent / "samples" / "content"
+        photo = resize_shortest_side(read_image(folder / f"{name.strip()}.jpg").pixels, 1024)
+        y, x = round(top * photo.shape[2]), round(left * photo.shape[3])
+        art = style("van-gogh-starry-night")
+        drawn = {
+            "photo": photo,
+            **{f"alpha {alpha:g}": ours.stylize(photo, art, alpha=alpha) for alpha in (0.3, 0.6)},
+            "alpha 1": ours.stylize(photo, art),
+            "official, alpha 1": official.stylize(photo, art),
+        }
+        rows.append(
+            [labelled(image[:, :, y : y + 240, x : x + 240], text) for text, image in drawn.items()]
+        )
+    return join_rows(rows)
+
+
+def main() -> None:
+    """Draw both."""
+    if len(sys.argv) != 2:
+        raise SystemExit(__doc__)
+    ours, official = AdaINModel.from_pretrained(), AdaINModel.from_pretrained(sys.argv[1])
+    folder = ROOT.parent / "weights"
+    for name, draw in (("grid", beside), ("close", close)):
+        path = folder / f"adain-slim-{name}.jpg"
+        write_image(path, draw(ours, official), overwrite=True, quality=85)
+
+
+if __name__ == "__main__":
+    main()
