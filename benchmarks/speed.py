@@ -151,12 +151,12 @@ def model_cases(
         encoder = partial(model.encoder, content.to(model.dtype))
         decoder = partial(model.decoder, features.tensor)
         operations: dict[str, tuple[Callable[[], object], ...]] = {
-            "encode style": (partial(model.encode_style, artwork, size=0), encoder),
+            "encode style": (partial(encode_another, model, artwork), encoder),
             "encode content": (partial(model.encode, content), encoder),
             "decode": (partial(model.decode, features), decoder),
             CACHED: (partial(model.stylize, content, style), encoder, decoder),
             NEW_STYLE: (
-                partial(model.stylize, content, artwork, style_size=0),
+                partial(stylize_another, model, content, artwork),
                 encoder,
                 encoder,
                 decoder,
@@ -165,6 +165,18 @@ def model_cases(
         for label, (call, *plain) in operations.items():
             cases.append(Case(name, dtype, size, label, call, partial(run_all, plain)))
     return cases
+
+
+def encode_another(model: AdaINModel, artwork: Tensor) -> None:
+    """Encode an artwork that the model has not seen: it remembers the latest by their pixels."""
+    artwork[0, 0, 0, 0].uniform_()
+    model.encode_style(artwork, size=0)
+
+
+def stylize_another(model: AdaINModel, content: Tensor, artwork: Tensor) -> None:
+    """Draw a content in a style that the model has not seen."""
+    artwork[0, 0, 0, 0].uniform_()
+    model.stylize(content, artwork, style_size=0)
 
 
 def run_all(calls: list[Callable[[], object]]) -> None:
