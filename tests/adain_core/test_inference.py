@@ -77,8 +77,9 @@ def test_bands_of_rows_change_nothing(
 
 @pytest.mark.parametrize("size", [(9, 9), (33, 20), (50, 71)])
 def test_wide_layers_with_winograd(
-    make_model: MakeModel, picture: Picture, size: tuple[int, int]
+    monkeypatch: pytest.MonkeyPatch, make_model: MakeModel, picture: Picture, size: tuple[int, int]
 ) -> None:
+    monkeypatch.setattr("adain_core.devices._WINOGRAD_WEIGHTS", 128 * 128 * 4)
     model = make_model(WIDE)
     fast = Inference(model.decoder)
     fast(torch.rand(1, 128, 2, 2))
@@ -88,11 +89,12 @@ def test_wide_layers_with_winograd(
 
 
 def test_winograd_only_where_it_pays() -> None:
-    assert winograd_pays(torch.zeros(128, 128, 3, 3))
-    assert not winograd_pays(torch.zeros(128, 64, 3, 3))
-    assert not winograd_pays(torch.zeros(64, 128, 3, 3))
-    assert not winograd_pays(torch.zeros(128, 128, 3, 3, dtype=torch.bfloat16))
-    assert not winograd_pays(torch.zeros(128, 128, 3, 3, device="meta"))
+    assert winograd_pays(torch.zeros(256, 128, 3, 3))
+    assert winograd_pays(torch.zeros(512, 256, 2, 2))
+    assert not winograd_pays(torch.zeros(128, 128, 3, 3))
+    assert not winograd_pays(torch.zeros(256, 128, 2, 2))
+    assert not winograd_pays(torch.zeros(256, 128, 3, 3, dtype=torch.bfloat16))
+    assert not winograd_pays(torch.zeros(256, 128, 3, 3, device="meta"))
 
 
 def test_bfloat16(picture: Picture) -> None:
