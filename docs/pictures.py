@@ -62,48 +62,58 @@ def write_rows(name: str, rows: Sequence[Sequence[Tensor]]) -> None:
     write_image(ROOT / "images" / f"{name}.jpg", join_rows(rows), overwrite=True, quality=88)
 
 
+def cell(image: Tensor, text: str = "", width: int = 320) -> Tensor:
+    """A picture at the size that the README shows, with a line of text if there is any."""
+    small = crop(image, 240, width)
+    return labelled(small, text) if text else small
+
+
 def main() -> None:
-    """Draw them all."""
+    """Draw them all, twice as large as they are shown."""
     model = AdaINModel.from_pretrained()
     names = ["van-gogh-starry-night", "van-gogh-night-cafe", "mosaic", "engraving"]
 
-    top = [torch.ones(1, 3, 240, 320), *(crop(style(name), 240, 320) for name in names)]
-    photos = [content(name) for name in ("castle", "astronaut", "red-panda")]
-    drawn = [[photo, *(model.stylize(photo, style(name)) for name in names)] for photo in photos]
+    top = [torch.ones(1, 3, 240, 320), *(cell(style(name)) for name in names)]
+    photos = [content(name, 480, 640) for name in ("castle", "astronaut", "red-panda")]
+    drawn = [
+        [cell(photo), *(cell(model.stylize(photo, style(name))) for name in names)]
+        for photo in photos
+    ]
     write_rows("grid", [top, *drawn])
 
-    photo, painting = content("castle"), style("van-gogh-starry-night")
+    photo, painting = content("castle", 480, 640), style("van-gogh-starry-night")
     alphas = (0.0, 0.25, 0.5, 0.75, 1.0)
     drawn_alphas = [
-        labelled(model.stylize(photo, painting, alpha=a, content_residual=True), f"alpha {a:g}")
+        cell(model.stylize(photo, painting, alpha=a, content_residual=True), f"alpha {a:g}")
         for a in alphas
     ]
     write_rows("alpha", [drawn_alphas])
 
-    photo, pair = content("great-wall"), [style("van-gogh-langlois-bridge"), style("mosaic")]
+    photo, pair = (
+        content("great-wall", 480, 640),
+        [style("van-gogh-langlois-bridge"), style("mosaic")],
+    )
     shares = ((1, 0), (3, 1), (1, 1), (1, 3), (0, 1))
-    mixes = [
-        labelled(model.stylize(photo, pair, weights=w), f"weights {w[0]} {w[1]}") for w in shares
-    ]
+    mixes = [cell(model.stylize(photo, pair, weights=w), f"weights {w[0]} {w[1]}") for w in shares]
     write_rows("mix", [mixes])
 
-    photo = content("kingfisher")
+    photo = content("kingfisher", 480, 640)
     ramp = torch.linspace(-2, 3, photo.shape[3]).clamp(0, 1).expand(photo.shape[2], -1)
     pair = [style("van-gogh-cafe-terrace"), style("engraving")]
     masked = [
-        labelled(photo, "photo"),
-        labelled((1 - ramp).expand(1, 3, -1, -1), "mask of the first style"),
-        labelled(model.stylize(photo, pair, masks=[1 - ramp, ramp]), "two styles, two masks"),
-        labelled(model.stylize(photo, pair[:1], masks=[1 - ramp]), "one style, rest untouched"),
+        cell(photo, "photo"),
+        cell((1 - ramp).expand(1, 3, -1, -1), "mask of the first style"),
+        cell(model.stylize(photo, pair, masks=[1 - ramp, ramp]), "two styles, two masks"),
+        cell(model.stylize(photo, pair[:1], masks=[1 - ramp]), "one style, rest untouched"),
     ]
     write_rows("masks", [masked])
 
-    photo, painting = content("coffee", 240, 280), style("van-gogh-asylum-hall")
+    photo, painting = content("coffee", 480, 560), style("van-gogh-asylum-hall")
     kept = [
-        labelled(photo, "photo"),
-        labelled(model.stylize(photo, painting), "style's colours"),
+        cell(photo, "photo", 280),
+        cell(model.stylize(photo, painting), "style's colours", 280),
         *(
-            labelled(model.stylize(photo, painting, preserve_color=method), method)
+            cell(model.stylize(photo, painting, preserve_color=method), method, 280)
             for method in METHODS
         ),
     ]
