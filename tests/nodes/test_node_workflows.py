@@ -148,6 +148,13 @@ class TestDeclarations:
             (left, top, right, height), (left_2, top_2, right_2, height_2) = one, other
             beside = right < left_2 or right_2 < left
             assert beside or top + height < top_2 - TITLE or top_2 + height_2 < top - TITLE
+        for group in workflow.data["groups"]:  # a node is in it, title and all, or clear of it
+            left, top, width, height_2 = group["bounding"]
+            for x, y, right, height in boxes.values():
+                inside = left < x and right < left + width and top < y - TITLE
+                inside = inside and y + height < top + height_2
+                beside = right < left or left + width < x
+                assert inside or beside or y + height < top or top + height_2 < y - TITLE
         for _, source, _, target, _, _ in workflow.data["links"]:
             # Above each other in one column, or further right.
             assert boxes[source][0] <= boxes[target][0]
