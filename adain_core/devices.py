@@ -19,9 +19,9 @@ DTYPES = {
 # A 3x3 convolution, channels last against channels first: 16 channels 2.4 times as fast, 64
 # channels 1.4 times, 256 channels 1 time. On a GPU half precision wants it (tensor cores).
 _MEMORY_FORMATS = {"mps": torch.contiguous_format}
-# Winograd's filtering by the number of weights, with two cores: 1.9 times as fast for 256 to 512
-# channels, 1.6 for 256 to 256, 1.3 for 128 to 256, 0.9 for 128 to 128: the transforms cost the same,
-# the products shrink.
+# Winograd's filtering by the number of weights, with two cores: 1.9 times as fast from 256 to 512
+# channels, 1.6 from 256 to 256, 1.3 from 128 to 256, 0.9 from 128 to 128: the transforms cost the
+# same, the products shrink.
 _WINOGRAD_WEIGHTS = 2**18
 
 
