@@ -137,7 +137,7 @@ def luminance(image: Tensor, reference: Tensor) -> Tensor:
         )
     # YIQ has grey as the axis of Y: swapping Y and converting back adds the difference of luma
     # to R, G and B alike, without ever computing I and Q.
-    return _restore(target + (_luma(source) - _luma(target)), image, reference)
+    return _restore(target + (luma(source) - luma(target)), image, reference)
 
 
 METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -247,8 +247,8 @@ def _match_quantiles(channel: Tensor, sorted_target: Tensor) -> Tensor:
 # --- shared -----------------------------------------------------------------------------------
 
 
-def _luma(image: Tensor) -> Tensor:
-    """Y of YIQ (Rec. 601), (B, 1, H, W)."""
+def luma(image: Tensor) -> Tensor:
+    """Brightness of RGB pictures ``(B, 3, H, W)``: Y of YIQ (Rec. 601), ``(B, 1, H, W)``."""
     red, green, blue = torch.split(image, 1, dim=1)
     return 0.299 * red + 0.587 * green + 0.114 * blue
 

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .color import luma
 from .errors import ImageFileError
 from .functional import adaptive_instance_norm, channel_statistics
 from .fusion import adain
@@ -97,7 +98,7 @@ class Pairs:
             target=float(F.mse_loss(levels[-1], target)),
             style=style_difference,
             content=float(F.mse_loss(levels[-1], own)),
-            ssim=ssim(_luminance(picture), _luminance(self.contents[content].to(picture))),
+            ssim=ssim(luma(picture), luma(self.contents[content].to(picture))),
         )
 
 
@@ -209,12 +210,6 @@ def ssim(image: Tensor, reference: Tensor) -> float:
 
 def _with_reconstruction(scores: Scores, reconstruction: float) -> Scores:
     return Scores(scores.target, scores.style, scores.content, scores.ssim, reconstruction)
-
-
-def _luminance(image: Tensor) -> Tensor:
-    """Rec. 601 luma, ``(1, 1, H, W)``."""
-    weights = torch.tensor([0.299, 0.587, 0.114], device=image.device)
-    return torch.einsum("bchw,c->bhw", image, weights)[:, None]
 
 
 def _square(path: Path, size: int) -> Tensor:

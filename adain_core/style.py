@@ -141,7 +141,7 @@ class StyleCache:
 
 
 def _digest(key: Sequence[object]) -> bytes:
-    """Of 3 MB, an artwork of 512 pixels, in 3 ms; encoding it takes 50 (slim) to 500."""
+    """Of 3 MB, an artwork of 512 pixels, in 6 ms; encoding it takes 90 (slim) to 820."""
     digest = hashlib.blake2b(digest_size=16)
     for part in key:
         if isinstance(part, Tensor):

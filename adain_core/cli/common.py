@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from torch import Tensor
 from tqdm import tqdm
 
-from ..color import METHODS
+from ..color import METHODS, luma
 from ..errors import StyleMismatchError
 from ..fusion import check_alpha
 from ..images import read_image
@@ -76,7 +76,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--dtype",
         default="auto",
         choices=("auto", "fp32", "bf16", "fp16"),
-        help="precision (default: auto, fp16 on CUDA and fp32 elsewhere)",
+        help="precision (default: auto, fp16 on CUDA, bf16 on a CPU with instructions for it, else "
+        "fp32)",
     )
 
 
@@ -194,6 +195,20 @@ def check_style_options(args: argparse.Namespace) -> None:
             )
 
 
+def style_controls(args: argparse.Namespace) -> dict[str, Any]:
+    """What of :func:`add_style_options` goes to ``AdaINModel.stylize`` as it is."""
+    return {
+        "weights": args.style_weights,
+        "alpha": args.alpha,
+        "preserve_color": args.preserve_color,
+        "content_residual": args.content_residual,
+        "region_statistics": args.region_statistics,
+        "content_size": args.content_size,
+        "style_size": args.style_size,
+        "tile": args.tile,
+    }
+
+
 def is_style_file(path: str) -> bool:
     """Whether a path names a saved style, by its suffix."""
     return Path(path).suffix == STYLE_SUFFIX
@@ -257,12 +272,10 @@ def read_mask(path: str) -> Tensor:
     Raises:
         ImageFileError: the file cannot be read.
     """
-    pixels = read_image(path).pixels[0]
-    if len(pixels) == 4 and (pixels[3] < 1).any():
-        return pixels[3]
-    red, green, blue = pixels[:3]
-    luma: Tensor = 0.299 * red + 0.587 * green + 0.114 * blue  # Rec. 601
-    return luma
+    pixels = read_image(path).pixels
+    if pixels.shape[1] == 4 and (pixels[:, 3] < 1).any():
+        return pixels[0, 3]
+    return luma(pixels[:, :3])[0, 0]
 
 
 def print_error(message: object) -> None:

@@ -35,6 +35,7 @@ from .common import (
     read_mask,
     read_source,
     recolors,
+    style_controls,
 )
 
 _FORMATS = ("png", "jpg", "webp", "tif")
@@ -140,17 +141,10 @@ def _run(args: argparse.Namespace) -> int:
     stylize = partial(
         model.stylize,
         styles=sources,
-        weights=args.style_weights,
-        alpha=args.alpha,
         masks=masks,
         background=background,
-        region_statistics=args.region_statistics,
-        preserve_color=args.preserve_color,
-        content_residual=args.content_residual,
-        content_size=args.content_size,
-        tile=args.tile,
-        style_size=args.style_size,
         output_dtype=torch.uint8,
+        **style_controls(args),
     )
 
     _make_folder(outputs[0].parent)

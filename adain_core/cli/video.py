@@ -29,6 +29,7 @@ from .common import (
     read_mask,
     read_source,
     recolors,
+    style_controls,
 )
 
 _DESCRIPTION = """\
@@ -181,12 +182,8 @@ def _run(args: argparse.Namespace) -> int:
             args.output,
             None if keyframes else [sources[path] for path in args.style],
             keyframes=keyframes,
-            weights=args.style_weights,
-            alpha=args.alpha,
             masks=masks,
             background=sources.get(args.background),
-            preserve_color=args.preserve_color,
-            style_size=args.style_size,
             temporal=args.temporal,
             temporal_length=args.temporal_length,
             codec=args.codec,
@@ -194,10 +191,7 @@ def _run(args: argparse.Namespace) -> int:
             chroma=args.chroma,
             overwrite=args.overwrite,
             progress=progress,
-            content_residual=args.content_residual,
-            region_statistics=args.region_statistics,
-            content_size=args.content_size,
-            tile=args.tile,
+            **style_controls(args),
         )
     seconds = round(time.perf_counter() - started, 3)
     for note in result.notes:

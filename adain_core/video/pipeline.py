@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from ..color import luma
 from ..errors import VideoFileError
 from ..fusion import check_alpha
 from ..images import ImageLike
@@ -268,8 +269,7 @@ class _MaskTrack:
         """The next frame's mask; after the end of a video its last one."""
         frame = next(self._frames, None)
         if frame is not None:
-            red, green, blue = frame.pixels[0].float() / 255
-            self._mask = 0.299 * red + 0.587 * green + 0.114 * blue  # Rec. 601
+            self._mask = luma(frame.pixels.float() / 255)[0, 0]
             self._read += 1
         elif self._mask is None:
             raise VideoFileError(f"cannot read the mask {self._path}: it has no frames")

@@ -9,22 +9,10 @@ import sys
 from typing import Any
 
 import pytest
+from node_ids import NODE_IDS
 
 from adain_core import color
 
-NODE_IDS = [
-    "AdaINModelLoader",
-    "AdaINStylize",
-    "AdaINEncodeContent",
-    "AdaINEncodeStyle",
-    "AdaINBlend",
-    "AdaINMasked",
-    "AdaINDecode",
-    "AdaINColorPreserve",
-    "AdaINSaveStyle",
-    "AdaINLoadStyle",
-    "AdaINSampleImage",
-]
 # Names that saved workflows hold: a test that fails here is a workflow that breaks.
 WIDGETS = {
     "AdaINModelLoader": ["model", "dtype"],

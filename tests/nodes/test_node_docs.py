@@ -14,25 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from node_ids import NODE_IDS
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "web" / "docs"
 LOCALES = ["ja", "zh"]
 LANGUAGES = ["en", *LOCALES]
-NODE_IDS = [
-    "AdaINModelLoader",
-    "AdaINStylize",
-    "AdaINEncodeContent",
-    "AdaINEncodeStyle",
-    "AdaINBlend",
-    "AdaINMasked",
-    "AdaINDecode",
-    "AdaINColorPreserve",
-    "AdaINSaveStyle",
-    "AdaINLoadStyle",
-    "AdaINSampleImage",
-]
 HEADINGS = {
     "en": ["Inputs", "Outputs", "How to wire it", "Tips", "Common errors"],
     "ja": ["入力", "出力", "接続例", "ヒント", "よくあるエラー"],

@@ -1,0 +1,15 @@
+"""The ids of the nodes, as saved workflows hold them."""
+
+NODE_IDS = [
+    "AdaINModelLoader",
+    "AdaINStylize",
+    "AdaINEncodeContent",
+    "AdaINEncodeStyle",
+    "AdaINBlend",
+    "AdaINMasked",
+    "AdaINDecode",
+    "AdaINColorPreserve",
+    "AdaINSaveStyle",
+    "AdaINLoadStyle",
+    "AdaINSampleImage",
+]
