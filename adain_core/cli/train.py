@@ -71,7 +71,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
 
     model = parser.add_argument_group("the model")
-    add(model, "--init", "init", "model file to start from", metavar="PATH")
+    add(model, "--init", "init", "model to start from, as wide or narrower", metavar="PATH")
     widths = model.add_mutually_exclusive_group()
     widths.add_argument(
         "--width",

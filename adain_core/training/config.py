@@ -23,7 +23,8 @@ class TrainingConfig:
         encoder: the frozen VGG, the loss network: ``vgg_normalised.pth``, or a full-width
             ``.safetensors`` model, whose decoder is then the teacher of ``imitate_steps``.
         output: folder of the run: checkpoints, samples, logs, and at the end the model.
-        init: a model file to start from instead of random weights; empty: none.
+        init: a model file to start from, as wide or narrower, instead of random weights; empty:
+            none.
         widths: channels of the four blocks. At the paper's widths the encoder is the frozen VGG
             and the decoder alone is trained; at others both are trained, end to end.
         normalization: see :class:`~adain_core.networks.Architecture`.

@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..functional import channel_statistics
+from ..functional import EPSILON
 
 Statistics = tuple[Tensor, Tensor]
 
 
+class _ChannelStatistics(torch.autograd.Function):
+    """:func:`~adain_core.functional.channel_statistics` with its gradient written out.
+
+    Autograd's own way through the variance goes over each map a dozen times in float32: 150 of the
+    340 ms of the loss network's forward and backward (4 crops of 128 pixels, bfloat16, 2 cores).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Statistics:
+        values = features.permute(0, 2, 3, 1).flatten(1, 2).float()  # a view in channels_last
+        mean = values.mean(dim=1)
+        std = ((values - mean[:, None]).square_().mean(dim=1) + EPSILON).sqrt()
+        ctx.save_for_backward(features, mean, std)
+        return mean, std
+
+    @staticmethod
+    def backward(ctx: Any, mean_gradient: Tensor, std_gradient: Tensor) -> Tensor:
+        features, mean, std = ctx.saved_tensors
+        # dμ/dx = 1/N, dσ/dx = (x − μ) / (σ N)
+        count = features.shape[2] * features.shape[3]
+        scale = std_gradient / (std * count)
+        shift = mean_gradient / count - scale * mean
+        scale, shift = (v.to(features.dtype)[:, :, None, None] for v in (scale, shift))
+        return torch.addcmul(shift, features, scale)
+
+
+_statistics: Callable[[Tensor], Statistics] = _ChannelStatistics.apply
+
+
 def level_statistics(levels: Sequence[Tensor]) -> list[Statistics]:
-    """Mean and std of each level, each ``(B, C_l)``, float32."""
-    return [channel_statistics(level) for level in levels]
+    """Mean and std of each level, each ``(B, C_l)``, float32; differentiable once."""
+    return [_statistics(level) for level in levels]
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..errors import AdaINError
 from ..functional import channel_statistics, fuse
-from ..networks import VGG19_WIDTHS, Decoder, Encoder
+from ..networks import VGG19_WIDTHS, Architecture, Decoder, Encoder
 from ..weights import load_model
 from .config import Stage, TrainingConfig
 from .losses import Statistics
@@ -58,21 +58,33 @@ class Student(nn.Module):
         return output, self._decode(features, own) if reconstruct else output[:0]
 
     def start_from(self, path: str) -> None:
-        """Take the weights of a model file.
+        """Take the weights of a model file, as wide as this one or narrower.
+
+        The channels that a narrower model lacks keep their random inputs, and nothing takes their
+        outputs yet: at first the pictures are the narrower model's (Chen, Goodfellow & Shlens,
+        "Net2Net", ICLR 2016).
 
         Raises:
             WeightsError: the file cannot be read.
-            TrainingError: its architecture is another.
+            TrainingError: it is wider, or its architecture differs in more than widths.
         """
         info, encoder, decoder = load_model(path)
-        if info.architecture != self.config.architecture:
+        given, wanted = info.architecture, self.config.architecture
+        narrower = all(a <= b for a, b in zip(given.widths, wanted.widths, strict=True))
+        # Widths alone: normalization and "concat" have more than channels to widen.
+        widened = (
+            narrower
+            and wanted == Architecture(wanted.widths)
+            and given == Architecture(given.widths)
+        )
+        if given != wanted and not widened:
             raise TrainingError(
-                f"{path}: its architecture {info.architecture} is not the run's "
-                f"{self.config.architecture}"
+                f"{path}: a run starts from a model of its own architecture, or of the paper's in "
+                f"narrower: expected {wanted}, got {given}"
             )
         if not self.config.trains_decoder_only:
-            self.encoder.load_state_dict(encoder.state_dict())
-        self.decoder.load_state_dict(decoder.state_dict())
+            _widen(self.encoder, encoder)
+        _widen(self.decoder, decoder)
 
     def _decode(self, features: Tensor, statistics: Statistics) -> Tensor:
         images: Tensor = self.decoder(fuse(features, *statistics, self.config.fusion))
@@ -86,6 +98,17 @@ def move(network: nn.Module, device: torch.device) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+
+
+def _widen(network: nn.Module, narrower: nn.Module) -> None:
+    """Take the weights of a network as wide or narrower; nothing receives a new channel yet."""
+    given = narrower.state_dict()
+    for name, value in network.state_dict().items():  # detached, of the network's storage
+        source = given[name]
+        if source.ndim == 4:
+            # Of new outputs, too: they start from channels that mean something already.
+            value[:, source.shape[1] :] = 0
+        value[tuple(slice(length) for length in source.shape)] = source
 
 
 def _initialize(network: nn.Module) -> None:

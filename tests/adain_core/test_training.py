@@ -96,6 +96,25 @@ def test_content_loss_is_a_mean() -> None:
     assert content_loss(features, features + 0.5).item() == pytest.approx(0.25, rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2)], ids=["fp32", "bf16"]
+)
+def test_level_statistics_and_their_gradient(dtype: torch.dtype, tolerance: float) -> None:
+    torch.manual_seed(0)
+    features = torch.randn(2, 5, 6, 7).relu().to(dtype)
+    weights = torch.randn(2, 2, 5)
+    gradients, values = [], []
+    for statistics in (channel_statistics, lambda x: level_statistics([x])[0]):
+        leaf = features.clone().requires_grad_()
+        pair = torch.stack(statistics(leaf))
+        (pair * weights).sum().backward()
+        values.append(pair)
+        gradients.append(leaf.grad)
+    torch.testing.assert_close(values[1], values[0], rtol=1e-5, atol=1e-6)
+    # Relative to the largest, since bfloat16 rounds the sum of two terms that nearly cancel.
+    assert (gradients[1] - gradients[0]).abs().max() < tolerance * gradients[0].abs().max()
+
+
 # --- configuration ----------------------------------------------------------------------------
 
 
@@ -333,8 +352,34 @@ def test_a_run_starts_from_a_model(
     for network, expected in ((student.encoder, tiny.encoder), (student.decoder, tiny.decoder)):
         for name, value in network.state_dict().items():
             assert torch.equal(value, expected.state_dict()[name]), name
-    with pytest.raises(TrainingError, match="is not the run's"):
-        Trainer(dataclasses.replace(config, init=str(tiny_path)), progress=False)
+
+
+def test_a_run_starts_from_a_narrower_model(
+    config: TrainingConfig, tiny_path: Path, tiny: AdaINModel, picture: Picture
+) -> None:
+    start = dataclasses.replace(config, init=str(tiny_path), widths=(5, 6, 11, 12))
+    trainer = Trainer(start, progress=False)
+    student = trainer._unwrapped
+    content, style = picture(24, 32, seed=1), picture(24, 24, seed=2)
+    features, statistics = tiny.encoder(content), channel_statistics(tiny.encoder(style))
+    expected = tiny.decoder(adaptive_instance_norm(features, *statistics))
+    alpha = torch.ones(1, 1)
+    output, _ = student(content, style, alpha, "perceptual", False)
+    torch.testing.assert_close(output, expected, rtol=0, atol=1e-5)
+    # The new channels are alive, and their first gradient goes to what takes them.
+    output.square().mean().backward()
+    assert student.decoder.get_parameter("conv3_3.weight").grad[:, 8:].abs().max() > 0
+
+
+@pytest.mark.parametrize(
+    "change", [{"widths": (4, 6, 7, 12)}, {"widths": (4, 6, 9, 12), "fusion": "concat"}]
+)
+def test_a_run_starts_from_no_other_architecture(
+    config: TrainingConfig, tiny_path: Path, change: dict[str, object]
+) -> None:
+    start = dataclasses.replace(config, init=str(tiny_path), **change)
+    with pytest.raises(TrainingError, match="a run starts from a model of its own architecture"):
+        Trainer(start, progress=False)
 
 
 def test_perceptual_target_is_the_papers(config: TrainingConfig) -> None:
