@@ -178,7 +178,7 @@ def add_parser(subparsers: Any) -> None:
         data,
         "--recolor",
         "recolor",
-        "share of crops that get another hue, saturation and contrast",
+        "share of crops that get other colours and contrasts",
         type=float,
     )
     add(data, "--pool", "pool", "images of each kind encoded at a time; 0: one batch", type=int)

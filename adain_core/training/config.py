@@ -51,7 +51,8 @@ class TrainingConfig:
             and largest; drawn at random between them.
         crop: side of the random square crop, pixels.
         recolor: share of the crops, photographs and artworks alike, that get another hue,
-            saturation and contrast; hues that are rare among artworks are lost otherwise.
+            saturation and contrast, some posterized or inverted; what is rare among artworks
+            (pink and green, prints) is lost otherwise.
         pool: images of each kind that are encoded by the VGG at a time; 0: one batch.
         reuse: passes over a pool, in new random pairs, before the next one is read. 1 is the
             paper's loop; more saves the VGG's forward passes on content and style.

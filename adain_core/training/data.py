@@ -36,7 +36,8 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         image_size: smallest and largest shortest side before the crop, pixels.
         crop: side of the crop, pixels.
         seed: of order, size, place, flip and colour.
-        recolor: probability that a crop's hue, saturation and contrast are changed.
+        recolor: probability that a crop's hue, saturation and contrast are changed; some of these
+            are posterized or inverted.
 
     Raises:
         ImageFileError: the folder is missing or has no images.
@@ -54,7 +55,15 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         self.seed = seed
         transforms = _transforms()
         smallest, largest = image_size
-        recoloring = transforms.ColorJitter(0.2, contrast=0.4, saturation=(0.5, 2.0), hue=0.5)
+        # Towards the flat colours and hard edges of prints, which are rare among paintings.
+        recoloring = transforms.Compose(
+            [
+                transforms.ColorJitter(0.2, contrast=(0.6, 2.0), saturation=(0.5, 2.0), hue=0.5),
+                transforms.RandomPosterize(2, p=0.25),
+                transforms.RandomAutocontrast(0.5),
+                transforms.RandomInvert(0.25),
+            ]
+        )
         self.transform = transforms.Compose(
             [
                 transforms.RandomShortestSize(list(range(smallest, largest + 1)), antialias=True),
