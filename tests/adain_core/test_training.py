@@ -177,7 +177,7 @@ def test_recoloured_crops(config: TrainingConfig, tmp_path: Path, picture: Pictu
     plain, always = (Crops(str(tmp_path), (32, 40), 32, 5, share) for share in (0, 1))
     for number in range(6):
         both = torch.stack([plain[number][0].flatten(), always[number][0].flatten()])
-        assert torch.corrcoef(both)[0, 1].abs() > 0.8
+        assert torch.corrcoef(both)[0, 1].abs() > 0.7
 
 
 def test_reading_crops_leaves_the_global_generator_alone(config: TrainingConfig) -> None:
