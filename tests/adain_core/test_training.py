@@ -432,7 +432,7 @@ def test_what_a_run_leaves(config: TrainingConfig) -> None:
     assert str(folder.parent) not in json.dumps(training)
     card = (folder / "run.md").read_text(encoding="utf-8")
     assert "6 photographs and 6 artworks" in card and "run-grid.jpg" in card
-    model = AdaINModel.from_pretrained(folder / "run.safetensors", device="cpu")
+    model = AdaINModel.from_pretrained(folder / "run.safetensors", "cpu", "fp32")
     averaged = trainer._averaged.encoder.get_submodule("conv1_1").weight
     torch.testing.assert_close(
         model.encoder.get_submodule("conv1_1").weight, averaged.detach(), rtol=1e-3, atol=1e-4
