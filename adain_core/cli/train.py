@@ -24,13 +24,14 @@ examples:
   the paper's decoder (160,000 steps, for a GPU):
     adain train --content photos --style paintings --encoder vgg_normalised.pth -o runs/decoder
 
-  a slim model in stages, on a CPU: first match the VGG's features, then the full model's pictures,
-  then the paper's losses; every encoded image is used 8 times in new pairs:
+  a slim model on a CPU: the full-width one pruned, then trained to draw its pictures and under the
+  paper's losses; every encoded pair is used 6 times:
     adain weights convert --vgg vgg_normalised.pth --decoder decoder.pth -o vgg19.safetensors
     adain train --content photos --style paintings --encoder vgg19.safetensors -o runs/slim \\
-      --widths 16 32 64 256 --steps 9000 --distill-steps 800 --imitate-steps 1400 \\
-      --batch-size 4 --crop 128 --image-size 128 384 --pool 256 --reuse 8 \\
-      --lr 1e-3 --schedule cosine --warmup-steps 200
+      --init vgg19.safetensors --widths 16 32 80 256 --distill-steps 2000 --steps 8000 \\
+      --batch-size 4 --crop 128 --image-size 128 384 --pool 512 --reuse 6 --recolor 0.4 \\
+      --lr 6e-4 --schedule cosine --warmup-steps 100 --clip-norm 1 --style-weight 3 \\
+      --imitation-weight 1 --precision bf16
 
   go on after an interruption:
     adain train (the same options) --resume
@@ -65,13 +66,19 @@ def add_parser(subparsers: Any) -> None:
         required=True,
         metavar="PATH",
         help="the frozen VGG: vgg_normalised.pth, or a full-width .safetensors model, whose "
-        "decoder is then the teacher of --imitate-steps",
+        "decoder is then the teacher of --imitation-weight",
     )
     need.add_argument("-o", "--output", required=True, metavar="RUN_DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
 
     model = parser.add_argument_group("the model")
-    add(model, "--init", "init", "model to start from, as wide or narrower", metavar="PATH")
+    add(
+        model,
+        "--init",
+        "init",
+        "model to start from; a narrower one is widened, a wider one pruned",
+        metavar="PATH",
+    )
     widths = model.add_mutually_exclusive_group()
     widths.add_argument(
         "--width",
@@ -103,14 +110,7 @@ def add_parser(subparsers: Any) -> None:
         steps,
         "--distill-steps",
         "distill_steps",
-        "first steps, which match the slim encoder's features with the VGG's",
-        type=int,
-    )
-    add(
-        steps,
-        "--imitate-steps",
-        "imitate_steps",
-        "next steps, which match the full-width model's pictures",
+        "steps before the first that match a pruned encoder's features with those of --init",
         type=int,
     )
     add(steps, "--batch-size", "batch_size", "pairs a step, on each device", type=int)
@@ -152,7 +152,7 @@ def add_parser(subparsers: Any) -> None:
         losses,
         "--imitation-weight",
         "imitation_weight",
-        "weight, beside the paper's losses, of the pixel loss to the full-width model's picture",
+        "weight of the differences to the full-width model's picture, in pixels and features",
         type=float,
     )
     add(

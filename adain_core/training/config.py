@@ -10,7 +10,6 @@ from ..networks import VGG19_WIDTHS, Architecture, Fusion, Normalization
 
 Schedule = Literal["paper", "cosine"]
 Precision = Literal["no", "bf16", "fp16"]
-Stage = Literal["distill", "imitate", "perceptual"]
 
 
 @dataclass(frozen=True)
@@ -21,30 +20,29 @@ class TrainingConfig:
         content: folder of photographs.
         style: folder of artworks.
         encoder: the frozen VGG, the loss network: ``vgg_normalised.pth``, or a full-width
-            ``.safetensors`` model, whose decoder is then the teacher of ``imitate_steps``.
+            ``.safetensors`` model, whose decoder is then the teacher of ``imitation_weight``.
         output: folder of the run: checkpoints, samples, logs, and at the end the model.
-        init: a model file to start from, as wide or narrower, instead of random weights; empty:
-            none.
+        init: a model file to start from instead of random weights; empty: none. A narrower one is
+            widened, a wider one pruned (:mod:`~adain_core.training.pruning`).
         widths: channels of the four blocks. At the paper's widths the encoder is the frozen VGG
             and the decoder alone is trained; at others both are trained, end to end.
         normalization: see :class:`~adain_core.networks.Architecture`.
         fusion: see :class:`~adain_core.networks.Architecture`.
         steps: optimizer steps in all.
-        distill_steps: the first steps, which only match the slim encoder's features (through a
-            1x1 convolution) with the VGG's relu4_1 and the decoder's reconstruction with the image.
-        imitate_steps: the next steps, which match pictures of the full-width model in pixels.
+        distill_steps: steps, before the first, that match a pruned encoder's features with those
+            of ``init``; its decoder is pruned after them.
         batch_size: pairs a step, on each device.
         learning_rate: of Adam, after the warm-up.
         schedule: ``"paper"``: lr / (1 + 5e-5 t); ``"cosine"``: to zero at ``steps``.
-        warmup_steps: over which the learning rate rises linearly, at the start of each stage.
+        warmup_steps: over which the learning rate rises linearly.
         style_weight: λ of equation 11 with pytorch-AdaIN's reduction: means over channels, for
             which its authors use 10. (The Lua code sums squares and uses 1e-2; not comparable.)
         content_weight: weight of the content loss, 1 in the paper.
         identity_weight: weight of the pixel loss of the content reconstructed at its own
             statistics; 0 in the paper.
-        imitation_weight: weight, in the perceptual stage, of the pixel loss to the full-width
-            model's picture; an anchor for slim models, which otherwise let the content go before
-            the style is learned (at λ = 10). Pairs are then fixed for a pool.
+        imitation_weight: weight of the differences to the full-width model's picture, in pixels
+            and in relu1_1 to relu4_1: for slim models, which find their own picture of a style
+            late or, at λ = 10, lose the content before. Pairs are then fixed for a pool.
         random_alpha: draw alpha from 0..1 for each pair instead of 1, so that a slim model's
             mixtures of content and style are trained too.
         image_size: shortest side in pixels that images are resized to before the crop, smallest
@@ -79,7 +77,6 @@ class TrainingConfig:
     fusion: Fusion = "adain"
     steps: int = 160_000
     distill_steps: int = 0
-    imitate_steps: int = 0
     batch_size: int = 8
     learning_rate: float = 1e-4
     schedule: Schedule = "paper"
@@ -108,11 +105,7 @@ class TrainingConfig:
         pool = self.pool or self.batch_size
         checks = {
             "steps must be 1 or more": self.steps >= 1,
-            "distill_steps and imitate_steps must be 0 or more and leave the rest to the "
-            "perceptual losses": min(self.distill_steps, self.imitate_steps) >= 0
-            and self.distill_steps + self.imitate_steps <= self.steps,
-            "distill_steps and imitate_steps are for a slim encoder: give widths below the "
-            "paper's": not (self.trains_decoder_only and self.distill_steps + self.imitate_steps),
+            "distill_steps must be 0 or more": self.distill_steps >= 0,
             "batch_size must be 1 or more": self.batch_size >= 1,
             "pool must be a multiple of batch_size": pool % self.batch_size == 0,
             "reuse must be 1 or more": self.reuse >= 1,
@@ -156,37 +149,16 @@ class TrainingConfig:
         return self.widths == VGG19_WIDTHS
 
     @property
-    def imitates(self) -> bool:
-        """Whether a teacher's pictures are needed."""
-        return self.imitate_steps > 0 or self.imitation_weight > 0
-
-    @property
     def pool_steps(self) -> int:
         """Steps between two pools."""
         return (self.pool or self.batch_size) * self.reuse // self.batch_size
 
-    def stage(self, step: int) -> Stage:
-        """Which losses a step trains under."""
-        return self._stage_and_start(step)[0]
-
     def learning_rate_at(self, step: int) -> float:
-        """The learning rate of a step (from 0): a function of the step alone, so it resumes.
-
-        Each stage warms up anew: Adam's moments belong to the losses of the stage before, and
-        without it the change killed every ReLU of the decoder's first layer (at 1e-3).
-        """
-        since = step - self._stage_and_start(step)[1]
-        rate = self.learning_rate * min(1.0, (since + 1) / max(1, self.warmup_steps))
+        """The learning rate of a step (from 0): a function of the step alone, so it resumes."""
+        rate = self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup_steps))
         if self.schedule == "paper":
             return rate / (1 + 5e-5 * step)
         return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
-
-    def _stage_and_start(self, step: int) -> tuple[Stage, int]:
-        if step < self.distill_steps:
-            return "distill", 0
-        if step < self.distill_steps + self.imitate_steps:
-            return "imitate", self.distill_steps
-        return "perceptual", self.distill_steps + self.imitate_steps
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -23,20 +23,20 @@ class Pool:
         content: crops ``(N, 3, S, S)``.
         style: crops ``(N, 3, S, S)``.
         content_features: the VGG's relu4_1, ``(N, 512, S/8, S/8)``.
-        style_features: likewise; empty where no step of the pool distills.
         content_statistics: at relu1_1 … relu4_1, each ``(N, C_l)``.
         style_statistics: likewise.
-        teacher: the teacher's picture of content i in style i, ``(N, 3, S, S)``; empty where no
-            step of the pool imitates.
+        teacher: the teacher's picture of content i in style i, ``(N, 3, S, S)``; empty where none
+            is imitated.
+        teacher_levels: its relu1_1 … relu4_1, bfloat16 (4 MB a picture of 128x128).
     """
 
     content: Tensor
     style: Tensor
     content_features: Tensor
-    style_features: Tensor
     content_statistics: list[Statistics]
     style_statistics: list[Statistics]
     teacher: Tensor
+    teacher_levels: list[Tensor]
 
 
 class PoolReader:
@@ -83,7 +83,6 @@ class PoolReader:
             crop_batches(crops, config.batch_size, config.workers, start, self.processes)
             for crops in self.crops
         ]
-        number = first
         while True:
             parts = []
             for _ in range(size // config.batch_size):
@@ -92,38 +91,32 @@ class PoolReader:
                     batch, broken = next(source)
                     self.broken |= {str(crops.paths[index]) for index in broken}
                     images.append(batch)
-                parts.append(self.encode(images[0], images[1], self._stages(number)))
+                parts.append(self.encode(images[0], images[1]))
             yield _joined(parts)
-            number += 1
 
     @torch.no_grad()
-    def encode(self, content: Tensor, style: Tensor, stages: set[str]) -> Pool:
-        """A pool of a batch of crops; ``stages`` says which of its parts will be needed."""
+    def encode(self, content: Tensor, style: Tensor) -> Pool:
+        """A pool of a batch of crops."""
         content = content.to(self.device).contiguous(memory_format=torch.channels_last)
         style = style.to(self.device).contiguous(memory_format=torch.channels_last)
         content_levels, style_levels = self.vgg.levels(content), self.vgg.levels(style)
         style_statistics = level_statistics(style_levels)
-        features, nothing = content_levels[-1].float(), content.new_empty(0)
-        teacher = nothing
-        if self.teacher is not None and ("imitate" in stages or self.config.imitation_weight > 0):
+        features = content_levels[-1].float()
+        teacher, teacher_levels = content.new_empty(0), [content.new_empty(0)] * len(content_levels)
+        if self.config.imitation_weight > 0:
+            assert self.teacher is not None
             target = adaptive_instance_norm(features, *style_statistics[-1])
             teacher = self.teacher(target).float().clamp(0, 1)
+            teacher_levels = [level.bfloat16() for level in self.vgg.levels(teacher)]
         return Pool(
             content=content,
             style=style,
             content_features=features,
-            style_features=style_levels[-1].float() if "distill" in stages else nothing,
             content_statistics=level_statistics(content_levels),
             style_statistics=style_statistics,
             teacher=teacher,
+            teacher_levels=teacher_levels,
         )
-
-    def _stages(self, number: int) -> set[str]:
-        first = number * self.config.pool_steps
-        last = first + self.config.pool_steps - 1
-        # A stage in the middle of a pool that is neither its first nor its last counts, too.
-        boundaries = (self.config.distill_steps, first, last)
-        return {self.config.stage(step) for step in boundaries if first <= step <= last}
 
 
 def _joined(parts: list[Pool]) -> Pool:
@@ -141,8 +134,10 @@ def _joined(parts: list[Pool]) -> Pool:
         content=tensor("content"),
         style=tensor("style"),
         content_features=tensor("content_features"),
-        style_features=tensor("style_features"),
         content_statistics=statistics("content_statistics"),
         style_statistics=statistics("style_statistics"),
         teacher=tensor("teacher"),
+        teacher_levels=[
+            torch.cat(level) for level in zip(*(part.teacher_levels for part in parts), strict=True)
+        ],
     )

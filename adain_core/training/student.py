@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from ..errors import AdaINError
 from ..functional import channel_statistics, fuse
-from ..networks import VGG19_WIDTHS, Architecture, Decoder, Encoder
+from ..networks import Architecture, Decoder, Encoder
 from ..weights import load_model
-from .config import Stage, TrainingConfig
+from .config import TrainingConfig
+from .data import Crops, crop_batches
 from .losses import Statistics
+from .pruning import prune
+
+# Of each kind, to solve a pruned model's weights from, and the number of the first: far from the
+# numbers of the training crops.
+PRUNING_IMAGES, PRUNING_START = 64, 10**13
 
 
 class TrainingError(AdaINError):
@@ -30,26 +38,19 @@ class Student(nn.Module):
         self.config = config
         self.encoder = vgg if config.trains_decoder_only else Encoder(config.architecture)
         self.decoder = Decoder(config.architecture)
-        # Serves the distillation only and is not part of the model.
-        self.projection = nn.Conv2d(config.widths[3], VGG19_WIDTHS[3], kernel_size=1)
-        self.projection.requires_grad_(config.distill_steps > 0)
         for network in (self.encoder, self.decoder):
             if network is not vgg:
                 _initialize(network)
 
     def forward(
-        self, content: Tensor, style: Tensor, alpha: Tensor, stage: Stage, reconstruct: bool
+        self, content: Tensor, style: Tensor, alpha: Tensor, reconstruct: bool
     ) -> tuple[Tensor, Tensor]:
-        """One call for every stage, since several devices exchange gradients round this call.
+        """One call for everything, since several devices exchange gradients round this call.
 
         Returns:
-            ``"distill"``: features of contents and styles, projected to the VGG's channels, and
-            these images at their own statistics. Other stages: the stylized contents, and the
-            contents at their own statistics (empty unless ``reconstruct``).
+            The stylized contents, and the contents at their own statistics (empty unless
+            ``reconstruct``).
         """
-        if stage == "distill":
-            features = self.encoder(torch.cat([content, style]))
-            return self.projection(features), self._decode(features, channel_statistics(features))
         features = self.encoder(content)
         own = channel_statistics(features)
         target = channel_statistics(self.encoder(style))
@@ -57,34 +58,56 @@ class Student(nn.Module):
         output = self._decode(features, (mean, std))
         return output, self._decode(features, own) if reconstruct else output[:0]
 
-    def start_from(self, path: str) -> None:
-        """Take the weights of a model file, as wide as this one or narrower.
+    def start_from(self, path: str, crops: Sequence[Crops]) -> None:
+        """Take the weights of a model file, of whatever widths.
 
         The channels that a narrower model lacks keep their random inputs, and nothing takes their
         outputs yet: at first the pictures are the narrower model's (Chen, Goodfellow & Shlens,
-        "Net2Net", ICLR 2016).
+        "Net2Net", ICLR 2016). Of a wider one the most important channels stay
+        (:mod:`~adain_core.training.pruning`).
+
+        Args:
+            path: of the model file.
+            crops: of contents and styles, for the pruning.
 
         Raises:
             WeightsError: the file cannot be read.
-            TrainingError: it is wider, or its architecture differs in more than widths.
+            TrainingError: it differs in more than widths, or is wider here and narrower there.
         """
+        config = self.config
         info, encoder, decoder = load_model(path)
-        given, wanted = info.architecture, self.config.architecture
-        narrower = all(a <= b for a, b in zip(given.widths, wanted.widths, strict=True))
-        # Widths alone: normalization and "concat" have more than channels to widen.
-        widened = (
-            narrower
-            and wanted == Architecture(wanted.widths)
-            and given == Architecture(given.widths)
-        )
-        if given != wanted and not widened:
-            raise TrainingError(
-                f"{path}: a run starts from a model of its own architecture, or of the paper's in "
-                f"narrower: expected {wanted}, got {given}"
+        given, wanted = info.architecture, config.architecture
+        pairs = list(zip(given.widths, wanted.widths, strict=True))
+        # Normalization and "concat" have more than channels to widen or prune.
+        plain = given == Architecture(given.widths) and wanted == Architecture(wanted.widths)
+        if given == wanted or (plain and all(a <= b for a, b in pairs)):
+            if not config.trains_decoder_only:
+                _widen(self.encoder, encoder)
+            _widen(self.decoder, decoder)
+        elif plain and all(a >= b for a, b in pairs):
+            contents, styles = (
+                next(crop_batches(each, PRUNING_IMAGES, 0, PRUNING_START))[0] for each in crops
             )
-        if not self.config.trains_decoder_only:
-            _widen(self.encoder, encoder)
-        _widen(self.decoder, decoder)
+            batches = (
+                torch.cat([content, style])
+                for (content, _), (style, _) in zip(
+                    *(crop_batches(each, config.batch_size, config.workers, 0) for each in crops),
+                    strict=True,
+                )
+            )
+            prune(
+                (encoder, decoder),
+                (self.encoder, self.decoder),
+                contents,
+                styles,
+                batches,
+                config.distill_steps,
+            )
+        else:
+            raise TrainingError(
+                f"{path}: a run starts from a model of the same architecture, or of the paper's in "
+                f"other widths, all narrower or all wider: expected {wanted}, got {given}"
+            )
 
     def _decode(self, features: Tensor, statistics: Statistics) -> Tensor:
         images: Tensor = self.decoder(fuse(features, *statistics, self.config.fusion))

@@ -51,8 +51,8 @@ CHANGEABLE = {
     "save_every",
     "sample_every",
 }
-# Pixel losses lie near 0.01 where feature losses lie near 1; this makes them count alike.
-PIXEL_WEIGHT = 50.0
+# In the imitation: pixels differ by 0.02 where features differ by 1, and shall count alike.
+PIXEL_WEIGHT = 100.0
 
 
 class Trainer:
@@ -80,7 +80,7 @@ class Trainer:
         self.progress = progress and self.main
         device = self.accelerator.device
         self.vgg, teacher = read_loss_network(config.encoder)
-        if config.imitates and teacher is None:
+        if config.imitation_weight > 0 and teacher is None:
             raise TrainingError(
                 "imitation needs a teacher: give --encoder a full-width .safetensors model "
                 "('adain weights convert' makes one)"
@@ -99,8 +99,8 @@ class Trainer:
         )
         torch.manual_seed(config.seed)
         student = Student(config, self.vgg)
-        if config.init:
-            student.start_from(config.init)
+        if config.init and not resume:
+            student.start_from(config.init, self.reader.crops)
         move(student, device)
         optimizer = torch.optim.Adam(
             [p for p in student.parameters() if p.requires_grad], lr=config.learning_rate
@@ -187,44 +187,34 @@ class Trainer:
 
     def _losses(self, pool: Pool) -> dict[str, Tensor]:
         """The weighted losses of this step, by name."""
-        config, stage = self.config, self.config.stage(self.step)
+        config = self.config
         contents, styles = self._pairs(len(pool.content))
         content, style = pool.content[contents], pool.style[styles]
         alpha = self._alpha(len(contents))
-        reconstruct = stage == "imitate" or config.identity_weight > 0
         with self.accelerator.autocast():
-            output, reconstruction = self.student(content, style, alpha, stage, reconstruct)
-        if stage == "distill":
-            target = torch.cat([pool.content_features[contents], pool.style_features[styles]])
-            images = torch.cat([content, style])
-            return {
-                "distillation": F.mse_loss(output.float(), target),
-                "identity": PIXEL_WEIGHT * F.mse_loss(reconstruction.float(), images),
-            }
-        if stage == "imitate":
-            return {
-                "imitation": PIXEL_WEIGHT * F.mse_loss(output.float(), pool.teacher[contents]),
-                "identity": PIXEL_WEIGHT * F.mse_loss(reconstruction.float(), content),
-            }
-        unweighted = self._perceptual_losses(pool, contents, styles, alpha, output)
+            output, reconstruction = self.student(
+                content, style, alpha, reconstruct=config.identity_weight > 0
+            )
+            levels = self.vgg.levels(output)
+        unweighted = self._perceptual_losses(pool, contents, styles, alpha, levels)
         losses = {
             "content": config.content_weight * unweighted["content"],
             "style": config.style_weight * unweighted["style"],
         }
-        if reconstruct:
+        if config.identity_weight > 0:
             difference = F.mse_loss(reconstruction.float(), content)
             losses["identity"] = config.identity_weight * difference
         if config.imitation_weight > 0:
-            difference = F.mse_loss(output.float(), pool.teacher[contents])
+            difference = PIXEL_WEIGHT * F.mse_loss(output.float(), pool.teacher[contents])
+            for level, teacher in zip(levels, pool.teacher_levels, strict=True):
+                difference = difference + F.mse_loss(level.float(), teacher[contents].float())
             losses["imitation"] = config.imitation_weight * difference
         return losses
 
     def _perceptual_losses(
-        self, pool: Pool, contents: Tensor, styles: Tensor, alpha: Tensor, output: Tensor
+        self, pool: Pool, contents: Tensor, styles: Tensor, alpha: Tensor, levels: list[Tensor]
     ) -> dict[str, Tensor]:
-        """Content and style loss (equations 12 and 13) of stylized pictures."""
-        with self.accelerator.autocast():
-            levels = self.vgg.levels(output)
+        """Content and style loss (equations 12 and 13) of the VGG's levels of pictures."""
         # With random alpha the target's statistics lie between the content's and the style's.
         targets = [
             (
@@ -248,14 +238,14 @@ class Trainer:
             torch.randperm(size, generator=seeded(config.seed, pool_number, lap, self._rank, kind))
             for kind in (0, 1)
         )
-        if config.stage(self.step) == "imitate" or config.imitation_weight > 0:
+        if config.imitation_weight > 0:
             styles = contents  # the teacher's pictures are of content i in style i
         device = self.accelerator.device
         return contents[part].to(device), styles[part].to(device)
 
     def _alpha(self, count: int) -> Tensor:
         alpha = torch.ones(count, 1)
-        if self.config.random_alpha and self.config.stage(self.step) == "perceptual":
+        if self.config.random_alpha:
             alpha = torch.rand(count, 1, generator=seeded(self.config.seed, self.step, self._rank))
         return alpha.to(self.accelerator.device)
 
@@ -354,11 +344,7 @@ class Trainer:
             yield board
 
     def _log(self, pending: list[dict[str, Tensor]], bar: Any, board: Any) -> None:
-        # Only the entries of the current stage: others carry other losses.
-        names = pending[-1].keys()
-        means = {
-            name: fmean(float(entry[name]) for entry in pending if name in entry) for name in names
-        }
+        means = {name: fmean(float(entry[name]) for entry in pending) for name in pending[0]}
         self.history.append({"step": self.step, **means})
         bar.set_postfix({name: f"{value:.3g}" for name, value in means.items()})
         if board is not None:
@@ -391,11 +377,12 @@ class Trainer:
     @torch.no_grad()
     def _fixed_losses(self) -> dict[str, float]:
         """Unweighted content and style loss of the averaged weights on the fixed pairs."""
-        pool = self.reader.encode(*self._fixed_pairs(), stages=set())
+        pool = self.reader.encode(*self._fixed_pairs())
         places = torch.arange(FIXED_PAIRS, device=self.accelerator.device)
         alpha = torch.ones(FIXED_PAIRS, 1, device=self.accelerator.device)
-        output, _ = self.average.module(pool.content, pool.style, alpha, "perceptual", False)
-        losses = self._perceptual_losses(pool, places, places, alpha, output)
+        output, _ = self.average.module(pool.content, pool.style, alpha, reconstruct=False)
+        levels = self.vgg.levels(output)
+        losses = self._perceptual_losses(pool, places, places, alpha, levels)
         return {name: float(value) for name, value in losses.items()}
 
     def _warn(self, sentence: str) -> None:
@@ -412,19 +399,15 @@ class Trainer:
                 )
 
     def _warn_if_not_falling(self) -> None:
-        """Compare the last ten entries with the ten before, within one stage."""
-        totals = [
-            entry["total"]
-            for entry in self.history
-            if self.config.stage(int(entry["step"]) - 1) == self.config.stage(self.step - 1)
-        ]
+        """Compare the last ten entries with the ten before."""
+        totals = [entry["total"] for entry in self.history]
         # Towards the end of a decaying schedule the loss may well stand still.
         if len(totals) >= 20 and self.step < 0.8 * self.config.steps:
             before, now = fmean(totals[-20:-10]), fmean(totals[-10:])
             if now > 1.02 * before:
                 self._warn(
-                    f"the loss is not falling in the {self.config.stage(self.step - 1)} stage: "
-                    f"{before:.4g}, then {now:.4g} at step {self.step}; try a lower --lr"
+                    f"the loss is not falling: {before:.4g}, then {now:.4g} at step {self.step}; "
+                    "try a lower --lr"
                 )
 
     def _finish(self) -> None:
@@ -459,12 +442,9 @@ class Trainer:
 def _accelerator(config: TrainingConfig) -> Any:
     try:
         from accelerate import Accelerator
-        from accelerate.utils import DistributedDataParallelKwargs
     except ImportError:
         raise TrainingError("training needs accelerate: pip install 'adain[train]'") from None
-    # The projection has no gradient after the distillation.
-    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-    return Accelerator(mixed_precision=config.precision, kwargs_handlers=[unused])
+    return Accelerator(mixed_precision=config.precision)
 
 
 @contextmanager

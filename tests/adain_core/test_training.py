@@ -21,6 +21,8 @@ from adain_core.networks import Decoder, Encoder
 from adain_core.training import Trainer, TrainingConfig, TrainingError
 from adain_core.training.data import Crops, crop_batches, seeded
 from adain_core.training.losses import content_loss, level_statistics, style_loss
+from adain_core.training.pruning import _distill, prune
+from adain_core.training.student import _initialize, _widen
 from adain_core.weights import ModelInfo, load_info, save_model
 
 Picture = Callable[..., Tensor]
@@ -47,7 +49,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
 
 @pytest.fixture
 def config(folders: Path, tmp_path: Path) -> TrainingConfig:
-    """A slim run of 12 steps through all three stages, without worker processes."""
+    """A slim run of 12 steps, without worker processes."""
     return TrainingConfig(
         content=str(folders / "content"),
         style=str(folders / "style"),
@@ -55,8 +57,6 @@ def config(folders: Path, tmp_path: Path) -> TrainingConfig:
         output=str(tmp_path / "run"),
         widths=(4, 6, 8, 12),
         steps=12,
-        distill_steps=4,
-        imitate_steps=4,
         batch_size=2,
         learning_rate=2e-3,
         image_size=(16, 24),
@@ -122,8 +122,7 @@ def test_level_statistics_and_their_gradient(dtype: torch.dtype, tolerance: floa
     ("change", "sentence"),
     [
         ({"steps": 0}, "steps must be 1 or more"),
-        ({"distill_steps": 13}, "leave the rest"),
-        ({"widths": (64, 128, 256, 512)}, "are for a slim encoder"),
+        ({"distill_steps": -1}, "distill_steps must be 0 or more"),
         ({"pool": 3}, "multiple of batch_size"),
         ({"crop": 30}, "crop must be a multiple of 8"),
         ({"image_size": (8, 40)}, "image_size"),
@@ -145,10 +144,7 @@ def test_learning_rate_schedules(config: TrainingConfig) -> None:
     assert rates[0] == 0.5
     assert rates[6] == pytest.approx(0.5)
     assert rates[12] == pytest.approx(0)
-    # Warm-up at the start of each of the three stages.
-    assert rates[8] == pytest.approx(0.5 * 0.25)
     assert rates[9] == pytest.approx(0.5 * (1 + math.cos(0.75 * math.pi)))
-    assert rates[4] == pytest.approx(0.5 * 0.75)
 
 
 # --- data -------------------------------------------------------------------------------------
@@ -233,8 +229,8 @@ def test_seeded_generators_differ() -> None:
 # --- runs -------------------------------------------------------------------------------------
 
 
-def test_sixty_steps_lower_both_losses(config: TrainingConfig, folders: Path) -> None:
-    config = dataclasses.replace(config, steps=60, distill_steps=0, imitate_steps=0, log_every=10)
+def test_eighty_steps_lower_both_losses(config: TrainingConfig, folders: Path) -> None:
+    config = dataclasses.replace(config, steps=80, log_every=10)
     trainer = Trainer(config, progress=False)
     assert trainer.run()
     before, after = trainer.before, trainer._fixed_losses()
@@ -250,8 +246,6 @@ def test_the_papers_decoder_learns_and_its_encoder_does_not(
     config = dataclasses.replace(
         config,
         widths=(64, 128, 256, 512),
-        distill_steps=0,
-        imitate_steps=0,
         steps=6,
         learning_rate=1e-3,
         ema=0.0,
@@ -297,12 +291,10 @@ def test_resumed_run_equals_an_uninterrupted_one(
     assert final == [entry for entry in second.history if entry["step"] == 12]
 
 
-def test_options_of_the_perceptual_stage(config: TrainingConfig) -> None:
+def test_optional_losses(config: TrainingConfig) -> None:
     config = dataclasses.replace(
         config,
         steps=4,
-        distill_steps=0,
-        imitate_steps=0,
         identity_weight=1.0,
         random_alpha=True,
         clip_norm=0.5,
@@ -316,10 +308,8 @@ def test_options_of_the_perceptual_stage(config: TrainingConfig) -> None:
     assert torch.equal(alphas[0], alphas[1]) and not torch.equal(alphas[0], alphas[2])
 
 
-def test_imitation_anchors_the_perceptual_stage(config: TrainingConfig) -> None:
-    config = dataclasses.replace(
-        config, steps=3, distill_steps=0, imitate_steps=0, imitation_weight=7.0, log_every=1
-    )
+def test_imitation_is_of_pixels_and_features(config: TrainingConfig) -> None:
+    config = dataclasses.replace(config, steps=3, imitation_weight=7.0, log_every=1)
     trainer = Trainer(config, progress=False)
     trainer.run()
     assert set(trainer.history[-1]) == {"step", "content", "style", "imitation", "total"}
@@ -328,11 +318,13 @@ def test_imitation_anchors_the_perceptual_stage(config: TrainingConfig) -> None:
     contents, styles = trainer._pairs(4)
     assert torch.equal(contents, styles)  # the teacher's pictures are of fixed pairs
     losses = trainer._losses(pool)
-    output, _ = trainer.student(
-        pool.content[contents], pool.style[styles], torch.ones(2, 1), "perceptual", False
-    )
-    expected = 7 * (output - pool.teacher[contents]).square().mean()
-    torch.testing.assert_close(losses["imitation"], expected)
+    output, _ = trainer.student(pool.content[contents], pool.style[styles], torch.ones(2, 1), False)
+    teacher = pool.teacher[contents]
+    expected = 100 * (output - teacher).square().mean()
+    for level, wanted in zip(trainer.vgg.levels(output), trainer.vgg.levels(teacher), strict=True):
+        expected += (level - wanted).square().mean()
+    # The teacher's features are kept in bfloat16.
+    torch.testing.assert_close(losses["imitation"], 7 * expected, rtol=1e-3, atol=0)
 
 
 def test_imitation_needs_a_teacher(
@@ -341,7 +333,7 @@ def test_imitation_needs_a_teacher(
     vgg = Encoder(Architecture())
     monkeypatch.setattr("adain_core.training.trainer.read_loss_network", lambda _: (vgg, None))
     with pytest.raises(TrainingError, match="imitation needs a teacher"):
-        Trainer(config, progress=False)
+        Trainer(dataclasses.replace(config, imitation_weight=1.0), progress=False)
 
 
 def test_a_run_starts_from_a_model(
@@ -364,7 +356,7 @@ def test_a_run_starts_from_a_narrower_model(
     features, statistics = tiny.encoder(content), channel_statistics(tiny.encoder(style))
     expected = tiny.decoder(adaptive_instance_norm(features, *statistics))
     alpha = torch.ones(1, 1)
-    output, _ = student(content, style, alpha, "perceptual", False)
+    output, _ = student(content, style, alpha, reconstruct=False)
     torch.testing.assert_close(output, expected, rtol=0, atol=1e-5)
     # The new channels are alive, and their first gradient goes to what takes them.
     output.square().mean().backward()
@@ -378,8 +370,61 @@ def test_a_run_starts_from_no_other_architecture(
     config: TrainingConfig, tiny_path: Path, change: dict[str, object]
 ) -> None:
     start = dataclasses.replace(config, init=str(tiny_path), **change)
-    with pytest.raises(TrainingError, match="a run starts from a model of its own architecture"):
+    with pytest.raises(TrainingError, match="a run starts from a model of the same architecture"):
         Trainer(start, progress=False)
+
+
+def test_pruning_finds_the_channels_that_matter(tiny: AdaINModel, picture: Picture) -> None:
+    """A model widened by channels that nothing reads is pruned to its old pictures."""
+    torch.manual_seed(0)
+    wide, slim = (
+        (Encoder(Architecture(widths)), Decoder(Architecture(widths)))
+        for widths in ((6, 9, 12, 14), tiny.info.architecture.widths)
+    )
+    for network, narrower in zip(wide, (tiny.encoder, tiny.decoder), strict=True):
+        _widen(network, narrower)
+    contents, styles = (picture(96, 96, batch=4, seed=seed) for seed in (1, 2))
+    prune(wide, slim, contents, styles, iter(()), distill_steps=0)
+    content, style = picture(40, 56, seed=7), picture(32, 32, seed=8)
+    expected, actual = (
+        decoder(
+            adaptive_instance_norm(encoder(content), *channel_statistics(encoder(style)))
+        ).clamp(0, 1)
+        for encoder, decoder in (wide, slim)
+    )
+    assert -10 * (actual - expected).square().mean().log10() > 30  # its mean colour: 16
+
+
+def test_a_run_starts_from_a_wider_model(
+    config: TrainingConfig, tiny_path: Path, picture: Picture
+) -> None:
+    start = dataclasses.replace(config, init=str(tiny_path), widths=(3, 5, 7, 8))
+    losses = [
+        Trainer(change, progress=False)._fixed_losses()["style"]
+        for change in (
+            dataclasses.replace(start, init=""),
+            start,
+            dataclasses.replace(start, distill_steps=20),
+        )
+    ]
+    assert losses[1] < losses[0]
+    assert losses[2] != losses[1]
+
+
+def test_distillation_brings_the_features_nearer(tiny: AdaINModel, picture: Picture) -> None:
+    torch.manual_seed(0)
+    slim = Encoder(Architecture((3, 4, 6, 8)))
+    _initialize(slim)
+    chosen, scale = torch.arange(8), torch.full((8,), 2.0)
+    images = picture(32, 32, batch=4)
+
+    @torch.no_grad()
+    def error() -> float:
+        return (slim(images) - 2 * tiny.encoder(images)[:, chosen]).square().mean().item()
+
+    before = error()
+    _distill(tiny.encoder, slim, chosen, scale, iter([images] * 300), 300)
+    assert error() < 0.5 * before
 
 
 def test_perceptual_target_is_the_papers(config: TrainingConfig) -> None:
@@ -390,9 +435,8 @@ def test_perceptual_target_is_the_papers(config: TrainingConfig) -> None:
     target = adaptive_instance_norm(
         pool.content_features, *channel_statistics(trainer.vgg(pool.style))
     )
-    trainer.vgg.levels = lambda _: [*trainer.vgg_levels, target]  # type: ignore[method-assign]
-    trainer.vgg_levels = Encoder.levels(trainer.vgg, pool.style)[:3]
-    losses = trainer._perceptual_losses(pool, places, places, torch.ones(4, 1), pool.content)
+    levels = [*trainer.vgg.levels(pool.style)[:3], target]
+    losses = trainer._perceptual_losses(pool, places, places, torch.ones(4, 1), levels)
     assert losses["content"].item() == pytest.approx(0, abs=1e-8)
     assert losses["style"] < 1e-3  # the eps under the root, for features of 2x2 pixels
 
@@ -446,7 +490,7 @@ def test_warnings(config: TrainingConfig, capsys: pytest.CaptureFixture[str]) ->
     trainer.step = 9
     trainer.history = [{"step": 9, "total": 1 + 0.01 * n} for n in range(20)]
     trainer._warn_if_not_falling()
-    assert "not falling in the perceptual stage" in capsys.readouterr().err
+    assert "the loss is not falling" in capsys.readouterr().err
     assert len(trainer.warnings) == 3
 
 

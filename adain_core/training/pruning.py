@@ -1,0 +1,179 @@
+"""A slim model out of a wide one, in a minute: channels chosen, their weights solved for.
+
+Layer by layer, the slim network gets the convolution that maps what its own layers so far make of
+some images to what the wide network makes of them, in its most important channels, with the least
+squared error (after He, Zhang & Sun, "Channel Pruning for Accelerating Very Deep Neural Networks",
+ICCV 2017). Its features are then channels of the VGG, so that AdaIN does to them what it does to
+the VGG's; features that learn freely find another space, where style is harder to transfer.
+
+Widths 16-32-80-256 of the official model, judged on 64 validation pairs at 256 pixels: target 3.9
+(official 1.8) without a step of training.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import trange
+
+from ..functional import channel_statistics, fuse
+from ..networks import Decoder, Encoder
+
+# Places of the maps that a layer is solved for; four times as many change the error by 1 %.
+_PLACES = 60_000
+# Rounds in which what ReLU hides is left free; the error changes by less than 1 % after the third.
+_ROUNDS = 4
+
+
+def prune(
+    wide: tuple[Encoder, Decoder],
+    slim: tuple[Encoder, Decoder],
+    contents: Tensor,
+    styles: Tensor,
+    batches: Iterator[Tensor],
+    distill_steps: int,
+) -> None:
+    """Fill the slim networks with what they need to draw like the wide ones.
+
+    Args:
+        wide: encoder and decoder, without normalization and with AdaIN fusion.
+        slim: likewise, narrower.
+        contents: ``(N, 3, S, S)``, RGB in 0..1; 64 of 128x128 are enough.
+        styles: as many.
+        batches: images ``(B, 3, S, S)`` for the distillation.
+        distill_steps: optimizer steps between encoder and decoder that match the slim encoder's
+            features with the wide one's, one batch each.
+    """
+    (wide_encoder, wide_decoder), (encoder, decoder) = wide, slim
+    images = torch.cat([contents, styles])
+    with torch.no_grad():
+        chosen, scale = _prune(
+            _layers(wide_encoder), encoder, images, images, reader=next(wide_decoder.children())
+        )
+    _distill(wide_encoder, encoder, chosen, scale, batches, distill_steps)
+    with torch.no_grad():
+        inputs = []
+        for network in (wide_encoder, encoder):
+            features = network(contents)
+            stylized = fuse(features, *channel_statistics(network(styles)))
+            # With their own statistics, too: the decoder must also reconstruct.
+            inputs.append(torch.cat([stylized, features[: len(features) // 4]]))
+        _prune(_layers(wide_decoder), decoder, inputs[0], inputs[1], reader=None)
+
+
+# A convolution and what happens to the maps before it.
+_Layer = tuple[nn.Conv2d, Callable[[Tensor], Tensor]]
+
+
+def _layers(network: Encoder | Decoder) -> list[_Layer]:
+    """A network's convolutions in order, and what changes the resolution before them."""
+    resample: Callable[[Tensor], Tensor]
+    if isinstance(network, Encoder):
+        resample = partial(F.max_pool2d, kernel_size=2, ceil_mode=True)
+        starts = {"conv2_1", "conv3_1", "conv4_1"}
+    else:
+        resample = partial(F.interpolate, scale_factor=2.0, mode="nearest")
+        starts = {"conv3_4", "conv2_2", "conv1_2"}
+    return [
+        (layer, resample if name in starts else _as_it_is)
+        for name, layer in network.named_children()
+        if isinstance(layer, nn.Conv2d)
+    ]
+
+
+def _as_it_is(maps: Tensor) -> Tensor:
+    return maps
+
+
+def _prune(
+    layers: list[_Layer],
+    slim: Encoder | Decoder,
+    wide_maps: Tensor,
+    slim_maps: Tensor,
+    reader: nn.Module | None,
+) -> tuple[Tensor, Tensor]:
+    """Solve for the slim network's layers.
+
+    Args:
+        layers: of the wide network.
+        slim: the network to fill.
+        wide_maps: inputs of the wide network.
+        slim_maps: inputs of the slim network.
+        reader: the convolution that reads the last layer; none: its outputs are images.
+
+    Returns:
+        The wide network's outputs that the slim one's last layer stands for, ``(C,)``, and the
+        factor from theirs to its, ``(C,)``.
+    """
+    readers: list[nn.Module | None] = [*(layer for layer, _ in layers[1:]), reader]
+    chosen = scale = torch.empty(0)
+    for (layer, resample), (solved, _), reads in zip(layers, _layers(slim), readers, strict=True):
+        wide_maps, slim_maps = resample(wide_maps), resample(slim_maps)
+        outputs = layer(wide_maps)
+        if reads is None:
+            _solve(solved, slim_maps, outputs.clamp(0, 1), relu=False)
+            break
+        assert isinstance(reads, nn.Conv2d)
+        wide_maps = outputs.relu()
+        std = wide_maps.std(dim=(0, 2, 3))
+        # How much of the next layer's outputs comes from a channel.
+        importance = std * reads.weight.square().sum(dim=(0, 2, 3)).sqrt()
+        chosen = importance.topk(solved.out_channels).indices.sort().values
+        # Unit variance, so that one learning rate suits all layers.
+        scale = 1 / std[chosen].clamp_min(1e-6)
+        _solve(solved, slim_maps, outputs[:, chosen] * scale[:, None, None], relu=True)
+        slim_maps = solved(slim_maps).relu()
+    return chosen, scale
+
+
+def _solve(convolution: nn.Conv2d, maps: Tensor, outputs: Tensor, relu: bool) -> None:
+    """Set a 3x3 convolution to the least squares from ``maps`` to ``outputs``."""
+    batch, channels, height, width = maps.shape
+    places = torch.randperm(batch * height * width)[:_PLACES]
+    image, row = places // (height * width), places // width % height
+    column = places % width
+    padded = F.pad(maps, (1, 1, 1, 1), mode="reflect").permute(0, 2, 3, 1)
+    neighbours = [padded[image, row + i, column + j] for i in range(3) for j in range(3)]
+    inputs = torch.cat([*neighbours, torch.ones(len(places), 1)], dim=1)
+    wanted = outputs.permute(0, 2, 3, 1)[image, row, column]
+    gram = (inputs.T @ inputs).double() / len(places)
+    # A ridge of 1e-4 of the mean power: neighbouring pixels are nearly collinear.
+    gram.diagonal()[:-1] += 1e-4 * gram.diagonal()[:-1].mean()
+    factor = torch.linalg.cholesky(gram)
+    target = wanted
+    for _ in range(_ROUNDS if relu else 1):
+        moments = (inputs.T @ target).double() / len(places)
+        solution = torch.cholesky_solve(moments, factor).float()
+        # Below zero any value will do: only what ReLU lets through is seen.
+        target = torch.where(wanted > 0, wanted, (inputs @ solution).clamp_max(0))
+    kernel = solution[:-1].reshape(3, 3, channels, -1).permute(3, 2, 0, 1)
+    convolution.weight.copy_(kernel)
+    convolution.bias.copy_(solution[-1])  # type: ignore[union-attr]
+
+
+def _distill(
+    wide: Encoder,
+    slim: Encoder,
+    chosen: Tensor,
+    scale: Tensor,
+    batches: Iterator[Tensor],
+    steps: int,
+) -> None:
+    """Train the slim encoder's features towards the wide one's, with Adam and cosine decay."""
+    optimizer = torch.optim.Adam(slim.parameters(), lr=2e-3)
+    for step in trange(steps, desc="distill", unit="step", disable=None if steps else True):
+        warmup, decay = min(1.0, (step + 1) / 50), 0.5 * (1 + math.cos(math.pi * step / steps))
+        optimizer.param_groups[0]["lr"] = 2e-3 * warmup * decay
+        images = next(batches)
+        with torch.no_grad():
+            target = wide(images)[:, chosen].float() * scale[:, None, None]
+        loss = F.mse_loss(slim(images).float(), target)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(slim.parameters(), 1.0)
+        optimizer.step()
