@@ -299,7 +299,8 @@ def test_video_frames(reduced: Reduced) -> None:
         drawn = [reduced.model.stylize(frame[None], style, smoothing=pool) for frame in frames]
         expected.append(torch.cat(drawn))
     assert_same(reduced.shown("SaveAnimatedWEBP"), expected)
-    torch.testing.assert_close(expected[0][0], expected[1][0])
+    # Where "auto" is bfloat16, one rounding apart.
+    torch.testing.assert_close(expected[0][0], expected[1][0], rtol=0, atol=1 / 255)
     assert (expected[0][-1] - expected[1][-1]).abs().mean() > 0.005
 
 
