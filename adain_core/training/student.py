@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -88,19 +88,12 @@ class Student(nn.Module):
             contents, styles = (
                 next(crop_batches(each, PRUNING_IMAGES, 0, PRUNING_START))[0] for each in crops
             )
-            batches = (
-                torch.cat([content, style])
-                for (content, _), (style, _) in zip(
-                    *(crop_batches(each, config.batch_size, config.workers, 0) for each in crops),
-                    strict=True,
-                )
-            )
             prune(
                 (encoder, decoder),
                 (self.encoder, self.decoder),
                 contents,
                 styles,
-                batches,
+                _batches(config, crops),
                 config.distill_steps,
             )
         else:
@@ -121,6 +114,13 @@ def move(network: nn.Module, device: torch.device) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+
+
+def _batches(config: TrainingConfig, crops: Sequence[Crops]) -> Iterator[Tensor]:
+    """Contents and styles together, ``(2B, 3, S, S)``; reads nothing before the first is asked."""
+    loaders = (crop_batches(each, config.batch_size, config.workers, 0) for each in crops)
+    for (content, _), (style, _) in zip(*loaders, strict=True):
+        yield torch.cat([content, style])
 
 
 def _widen(network: nn.Module, narrower: nn.Module) -> None:
