@@ -77,3 +77,23 @@ def style_loss(levels: Sequence[Tensor], targets: Sequence[Statistics]) -> Tenso
     ):
         total = total + F.mse_loss(mean, target_mean) + F.mse_loss(std, target_std)
     return total
+
+
+def grid_loss(difference: Tensor) -> Tensor:
+    """Mean square of what a picture repeats every 8 pixels, and the picture to imitate does not.
+
+    A decoder fills flat areas most easily with the same dot in every cell of relu4_1, which the
+    style loss takes for texture. Each place of the 8x8 cell is averaged over 8x8 cells (fewer where
+    the picture has fewer): a texture of another period averages out, a repeated dot stays.
+
+    Args:
+        difference: of the two pictures, ``(B, 3, H, W)``, sides multiples of 8.
+
+    Returns:
+        A scalar, float32; 0 for differences of colour that are the same all over a cell.
+    """
+    cells = F.pixel_unshuffle(difference.float(), 8)
+    places = cells.reshape(-1, 64, *cells.shape[-2:])
+    window = min(8, *places.shape[-2:])
+    means = F.avg_pool2d(places, window, stride=max(1, window // 2))
+    return (means - means.mean(dim=1, keepdim=True)).square().mean()

@@ -29,7 +29,7 @@ from ..functional import adaptive_instance_norm
 from ..weights import ModelInfo, save_model
 from .config import TrainingConfig
 from .data import crop_batches, seeded
-from .losses import content_loss, style_loss
+from .losses import content_loss, grid_loss, style_loss
 from .pools import Pool, PoolReader
 from .report import model_card, sample_grid, training_summary, write_curves, write_grid
 from .student import Student, TrainingError, move
@@ -53,6 +53,8 @@ CHANGEABLE = {
 }
 # In the imitation: pixels differ by 0.02 where features differ by 1, and shall count alike.
 PIXEL_WEIGHT = 100.0
+# A tenth of the imitation after its first steps.
+GRID_WEIGHT = 8000.0
 
 
 class Trainer:
@@ -205,7 +207,8 @@ class Trainer:
             difference = F.mse_loss(reconstruction.float(), content)
             losses["identity"] = config.identity_weight * difference
         if config.imitation_weight > 0:
-            difference = PIXEL_WEIGHT * F.mse_loss(output.float(), pool.teacher[contents])
+            pixels = output.float() - pool.teacher[contents]
+            difference = PIXEL_WEIGHT * pixels.square().mean() + GRID_WEIGHT * grid_loss(pixels)
             for level, teacher in zip(levels, pool.teacher_levels, strict=True):
                 difference = difference + F.mse_loss(level.float(), teacher[contents].float())
             losses["imitation"] = config.imitation_weight * difference

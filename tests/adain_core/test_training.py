@@ -20,7 +20,7 @@ from adain_core.images import write_image
 from adain_core.networks import Decoder, Encoder
 from adain_core.training import Trainer, TrainingConfig, TrainingError
 from adain_core.training.data import Crops, crop_batches, seeded
-from adain_core.training.losses import content_loss, level_statistics, style_loss
+from adain_core.training.losses import content_loss, grid_loss, level_statistics, style_loss
 from adain_core.training.pruning import _distill, prune
 from adain_core.training.student import _initialize, _widen
 from adain_core.weights import ModelInfo, load_info, save_model
@@ -94,6 +94,27 @@ def test_style_loss_is_a_mean_over_channels_and_a_sum_over_levels() -> None:
 def test_content_loss_is_a_mean() -> None:
     features = torch.rand(2, 4, 8, 8)
     assert content_loss(features, features + 0.5).item() == pytest.approx(0.25, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("period", "expected"),
+    [(8, (1 - 1 / 64) / 64), (1, 0.0), (16, (1 - 1 / 64) / 64 / 16)],
+    ids=["a dot in every cell", "one colour", "a dot in every fourth cell"],
+)
+def test_grid_loss_is_of_what_every_cell_repeats(period: int, expected: float) -> None:
+    difference = torch.zeros(2, 3, 64, 128)
+    difference[..., ::period, ::period] = 1
+    assert grid_loss(difference).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_grid_loss_averages_out_other_periods() -> None:
+    stripes = torch.zeros(1, 3, 64, 64)
+    stripes[..., ::16] = 1
+    stripes[..., 8::16] = -1
+    assert grid_loss(stripes) == 0
+    assert grid_loss(stripes.abs()).item() == pytest.approx((1 - 1 / 8) / 8, rel=1e-5)
+    # Fewer cells than the window has: nothing to average over.
+    assert grid_loss(torch.ones(1, 3, 16, 8)) == 0
 
 
 @pytest.mark.parametrize(
@@ -320,7 +341,7 @@ def test_imitation_is_of_pixels_and_features(config: TrainingConfig) -> None:
     losses = trainer._losses(pool)
     output, _ = trainer.student(pool.content[contents], pool.style[styles], torch.ones(2, 1), False)
     teacher = pool.teacher[contents]
-    expected = 100 * (output - teacher).square().mean()
+    expected = 100 * (output - teacher).square().mean() + 8000 * grid_loss(output - teacher)
     for level, wanted in zip(trainer.vgg.levels(output), trainer.vgg.levels(teacher), strict=True):
         expected += (level - wanted).square().mean()
     # The teacher's features are kept in bfloat16.
