@@ -7,7 +7,8 @@ one run compare: a full-width model, a slim one, another program's pictures, the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from math import isnan, nan
 from pathlib import Path
 from statistics import fmean
 
@@ -30,10 +31,13 @@ Stylizer = Callable[[int, int], Tensor]
 class Scores:
     """Figures of one picture, or means over many; smaller is better but for the last two.
 
+    NaN where there is nothing to measure; means are over the rest.
+
     Attributes:
         target: mean squared difference of relu4_1 to AdaIN(relu4_1 of content, of style).
         style: over relu1_1, 2_1, 3_1 and 4_1, mean squared differences of channel means and stds.
         content: mean squared difference of relu4_1 to the content's.
+        grid: :func:`grid_share` of the luminance; NaN where the content has no flat area.
         ssim: structural similarity of the luminance to the content's, up to 1.
         reconstruction: PSNR in dB of the content decoded at its own statistics; NaN where there
             is no model.
@@ -42,8 +46,9 @@ class Scores:
     target: float
     style: float
     content: float
+    grid: float
     ssim: float
-    reconstruction: float = float("nan")
+    reconstruction: float = nan
 
 
 class Pairs:
@@ -90,6 +95,7 @@ class Pairs:
         statistics = self._style_statistics[style]
         own = self._content_features[content]
         target = adaptive_instance_norm(own, *statistics[-1])
+        lumas = luma(picture), luma(self.contents[content].to(picture))
         style_difference = 0.0
         for level, (mean, std) in zip(levels, statistics, strict=True):
             level_mean, level_std = channel_statistics(level)
@@ -98,7 +104,8 @@ class Pairs:
             target=float(F.mse_loss(levels[-1], target)),
             style=style_difference,
             content=float(F.mse_loss(levels[-1], own)),
-            ssim=ssim(luma(picture), luma(self.contents[content].to(picture))),
+            grid=grid_share(*lumas),
+            ssim=ssim(*lumas),
         )
 
 
@@ -123,7 +130,7 @@ def judge_model(
         for style, encoded in enumerate(styles):
             picture = model.decode(adain(features, encoded, alpha))
             scores = pairs.judge(content, style, picture)
-            yield content, style, picture, _with_reconstruction(scores, reconstruction)
+            yield content, style, picture, replace(scores, reconstruction=reconstruction)
 
 
 def judge_pictures(folder: Path, pairs: Pairs) -> Iterator[tuple[int, int, Tensor, Scores]]:
@@ -155,24 +162,29 @@ def judge_contents(pairs: Pairs) -> Iterator[tuple[int, int, Tensor, Scores]]:
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """Mean of each figure."""
-    return Scores(*(fmean(getattr(s, f.name) for s in scores) for f in fields(Scores)))
+    """Mean of each figure over the pictures that have it."""
+
+    def mean(name: str) -> float:
+        values = [getattr(each, name) for each in scores]
+        return fmean([value for value in values if not isnan(value)] or [nan])
+
+    return Scores(*(mean(field.name) for field in fields(Scores)))
 
 
 def markdown_table(rows: Mapping[str, Scores], reference: str | None = None) -> str:
     """One row a model; beside target and style their ratio to the reference model's."""
-    header = "| model | target | style | content | SSIM | reconstruction |\n" + "| --- " * 6 + "|"
+    names = ("model", "target", "style", "content", "grid", "SSIM", "reconstruction")
+    header = f"| {' | '.join(names)} |\n" + "| --- " * len(names) + "|"
     lines = [header]
     for name, scores in rows.items():
         target, style = f"{scores.target:.3f}", f"{scores.style:.3f}"
         if reference is not None and name != reference:
             target += f" ({scores.target / rows[reference].target:.2f}×)"
             style += f" ({scores.style / rows[reference].style:.2f}×)"
-        decibels = f"{scores.reconstruction:.1f} dB"
-        if scores.reconstruction != scores.reconstruction:
-            decibels = "–"
+        grid = "–" if isnan(scores.grid) else f"{scores.grid:.3f}"
+        decibels = "–" if isnan(scores.reconstruction) else f"{scores.reconstruction:.1f} dB"
         lines.append(
-            f"| {name} | {target} | {style} | {scores.content:.3f} | {scores.ssim:.3f} "
+            f"| {name} | {target} | {style} | {scores.content:.3f} | {grid} | {scores.ssim:.3f} "
             f"| {decibels} |"
         )
     return "\n".join(lines)
@@ -208,8 +220,37 @@ def ssim(image: Tensor, reference: Tensor) -> float:
     return float(similarity.mean())
 
 
-def _with_reconstruction(scores: Scores, reconstruction: float) -> Scores:
-    return Scores(scores.target, scores.style, scores.content, scores.ssim, reconstruction)
+def grid_share(image: Tensor, content: Tensor) -> float:
+    """How much of what was drawn into the content's flat areas repeats every 8 pixels.
+
+    Decoders tend to draw the same dot at every place of relu4_1, which skies show as a
+    checkerboard. In windows of 32x32 pixels each of the 64 places of the cell is averaged over the
+    window's 16 cells; the variance of these means, of details below 8 pixels, is set in proportion
+    to that of all such details. Random texture has 1/16 by chance, an exact repetition 1.
+
+    Args:
+        image: luminance ``(1, 1, H, W)`` in 0..1.
+        content: of the photo, likewise; an area is flat where its standard deviation is below
+            0.03.
+
+    Returns:
+        The share, 0..1; NaN where no window is flat, or nothing was drawn into it.
+    """
+    height, width = (side // 8 * 8 for side in image.shape[2:])
+    if min(height, width) < 40:
+        return nan
+    image, content = image[..., :height, :width], content[..., :height, :width]
+    middle = slice(4, -4)  # without the margin that the mean of 8 pixels needs
+    details = image[..., middle, middle] - F.avg_pool2d(image, 8, stride=1)[..., :-1, :-1]
+    places = F.pixel_unshuffle(details, 8)
+    repeated = F.avg_pool2d(places, 4, stride=1).square().mean(dim=1)
+    all_details = F.avg_pool2d(places.square().mean(dim=1), 4, stride=1)
+    content = content[..., middle, middle]
+    mean, square = (F.avg_pool2d(x, 32, stride=8)[:, 0] for x in (content, content.square()))
+    flat = square - mean.square() < 0.03**2
+    if not flat.any() or all_details[flat].mean() < 1e-8:
+        return nan
+    return float(repeated[flat].mean() / all_details[flat].mean())
 
 
 def _square(path: Path, size: int) -> Tensor:

@@ -17,6 +17,7 @@ from adain_core.cli import main
 from adain_core.evaluation import (
     Pairs,
     Scores,
+    grid_share,
     judge_contents,
     judge_model,
     judge_pictures,
@@ -130,12 +131,34 @@ def test_psnr_and_ssim() -> None:
     assert ssim(one, two) == pytest.approx((2 * 0.12 + 1e-4) / (0.04 + 0.36 + 1e-4), abs=1e-4)
 
 
+def test_grid_share_is_of_what_repeats_every_8_pixels_in_flat_areas() -> None:
+    random = torch.Generator().manual_seed(0)
+    flat, noise = torch.full((1, 1, 128, 96), 0.5), torch.rand(1, 1, 128, 96, generator=random)
+    dots = flat.clone()
+    dots[..., 3::8, 5::8] = 0.9
+    other_period = flat.clone()
+    other_period[..., ::6, ::6] = 0.9
+    assert grid_share(dots, flat) == pytest.approx(1, abs=1e-4)
+    assert grid_share(noise, flat) == pytest.approx(1 / 16, abs=0.01)
+    assert grid_share(other_period, flat) < 0.12
+    # A ramp is no detail, and where the photo has contrast nothing is looked at.
+    ramp = torch.linspace(0, 1, 96).expand(1, 1, 128, 96)
+    assert grid_share(dots + ramp, flat) == pytest.approx(1, abs=1e-3)
+    half = torch.where(torch.arange(96) < 48, flat, noise)
+    assert grid_share(torch.where(torch.arange(96) < 48, dots, noise), half) > 0.99
+    assert math.isnan(grid_share(dots, noise))
+    assert math.isnan(grid_share(flat, flat))
+    assert math.isnan(grid_share(dots[..., :39, :], flat[..., :39, :]))
+
+
 def test_means_and_table() -> None:
-    mean = mean_scores([Scores(1, 2, 3, 0.5, 20), Scores(3, 4, 5, 0.7, 30)])
-    assert mean == Scores(2, 3, 4, 0.6, 25)
-    table = markdown_table({"full": mean, "slim": Scores(3, 6, 4, 0.6)}, "full").splitlines()
-    assert table[2] == "| full | 2.000 | 3.000 | 4.000 | 0.600 | 25.0 dB |"
-    assert table[3] == "| slim | 3.000 (1.50×) | 6.000 (2.00×) | 4.000 | 0.600 | – |"
+    mean = mean_scores([Scores(1, 2, 3, math.nan, 0.5, 20), Scores(3, 4, 5, 0.1, 0.7, 30)])
+    assert mean == Scores(2, 3, 4, 0.1, 0.6, 25)
+    slim = Scores(3, 6, 4, math.nan, 0.6)
+    table = markdown_table({"full": mean, "slim": slim}, "full").splitlines()
+    assert table[2] == "| full | 2.000 | 3.000 | 4.000 | 0.100 | 0.600 | 25.0 dB |"
+    assert table[3] == "| slim | 3.000 (1.50×) | 6.000 (2.00×) | 4.000 | – | 0.600 | – |"
+    assert math.isnan(mean_scores([slim]).reconstruction)
 
 
 def test_command_line(
