@@ -33,6 +33,10 @@ examples:
       --lr 6e-4 --schedule cosine --warmup-steps 100 --clip-norm 1 --style-weight 3 \\
       --imitation-weight 1 --precision bf16
 
+  from there on with less imitation; at a higher learning rate it loses what it has learnt:
+    adain train (the same options, but) -o runs/slim2 --init runs/slim/slim.safetensors \\
+      --steps 12000 --lr 2.5e-4 --imitation-weight 0.4
+
   go on after an interruption:
     adain train (the same options) --resume
 """
