@@ -94,7 +94,7 @@ def main() -> None:
             os.environ["ADAIN_CACHE"] = folder  # where the style library is saved
             run = workflow.run()
         picture = thumbnail(workflow, run)
-        write_image(path.with_suffix(".jpg"), picture, overwrite=True, quality=74)
+        write_image(path.with_suffix(".jpg"), picture, overwrite=True, quality=72)
 
 
 if __name__ == "__main__":
