@@ -37,7 +37,8 @@ class Scores:
         target: mean squared difference of relu4_1 to AdaIN(relu4_1 of content, of style).
         style: over relu1_1, 2_1, 3_1 and 4_1, mean squared differences of channel means and stds.
         content: mean squared difference of relu4_1 to the content's.
-        grid: :func:`grid_share` of the luminance; NaN where the content has no flat area.
+        checkerboard: :func:`checkerboard_share` of the luminance; NaN where the content has no
+            flat area.
         ssim: structural similarity of the luminance to the content's, up to 1.
         reconstruction: PSNR in dB of the content decoded at its own statistics; NaN where there
             is no model.
@@ -46,7 +47,7 @@ class Scores:
     target: float
     style: float
     content: float
-    grid: float
+    checkerboard: float
     ssim: float
     reconstruction: float = nan
 
@@ -104,7 +105,7 @@ class Pairs:
             target=float(F.mse_loss(levels[-1], target)),
             style=style_difference,
             content=float(F.mse_loss(levels[-1], own)),
-            grid=grid_share(*lumas),
+            checkerboard=checkerboard_share(*lumas),
             ssim=ssim(*lumas),
         )
 
@@ -173,7 +174,7 @@ def mean_scores(scores: Sequence[Scores]) -> Scores:
 
 def markdown_table(rows: Mapping[str, Scores], reference: str | None = None) -> str:
     """One row a model; beside target and style their ratio to the reference model's."""
-    names = ("model", "target", "style", "content", "grid", "SSIM", "reconstruction")
+    names = ("model", "target", "style", "content", "checkerboard", "SSIM", "reconstruction")
     header = f"| {' | '.join(names)} |\n" + "| --- " * len(names) + "|"
     lines = [header]
     for name, scores in rows.items():
@@ -181,10 +182,10 @@ def markdown_table(rows: Mapping[str, Scores], reference: str | None = None) -> 
         if reference is not None and name != reference:
             target += f" ({scores.target / rows[reference].target:.2f}×)"
             style += f" ({scores.style / rows[reference].style:.2f}×)"
-        grid = "–" if isnan(scores.grid) else f"{scores.grid:.3f}"
+        board = "–" if isnan(scores.checkerboard) else f"{scores.checkerboard:.3f}"
         decibels = "–" if isnan(scores.reconstruction) else f"{scores.reconstruction:.1f} dB"
         lines.append(
-            f"| {name} | {target} | {style} | {scores.content:.3f} | {grid} | {scores.ssim:.3f} "
+            f"| {name} | {target} | {style} | {scores.content:.3f} | {board} | {scores.ssim:.3f} "
             f"| {decibels} |"
         )
     return "\n".join(lines)
@@ -220,13 +221,14 @@ def ssim(image: Tensor, reference: Tensor) -> float:
     return float(similarity.mean())
 
 
-def grid_share(image: Tensor, content: Tensor) -> float:
+def checkerboard_share(image: Tensor, content: Tensor) -> float:
     """How much of what was drawn into the content's flat areas repeats every 8 pixels.
 
     Decoders tend to draw the same dot at every place of relu4_1, which skies show as a
     checkerboard. In windows of 32x32 pixels each of the 64 places of the cell is averaged over the
     window's 16 cells; the variance of these means, of details below 8 pixels, is set in proportion
-    to that of all such details. Random texture has 1/16 by chance, an exact repetition 1.
+    to that of all such details. Random texture has 1/16 by chance, an exact repetition 1. (Training
+    counts it by :func:`~adain_core.training.losses.checkerboard_loss`.)
 
     Args:
         image: luminance ``(1, 1, H, W)`` in 0..1.
@@ -234,7 +236,8 @@ def grid_share(image: Tensor, content: Tensor) -> float:
             0.03.
 
     Returns:
-        The share, 0..1; NaN where no window is flat, or nothing was drawn into it.
+        The share, 0..1; NaN where no window is flat, nothing was drawn into it, or a side is below
+        40 pixels.
     """
     height, width = (side // 8 * 8 for side in image.shape[2:])
     if min(height, width) < 40:

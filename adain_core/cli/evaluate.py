@@ -36,9 +36,9 @@ Judge models by the paper's own measures, in one run and on the same pictures.
 Every photo is drawn in every style (centre crops of --size pixels) and each picture
 is judged by the frozen, normalised VGG-19: 'target' says how near it is to what AdaIN
 asked for, 'style' how near to the artwork's statistics, 'content' and 'SSIM' how near
-to the photo, 'grid' how much of what was drawn into flat areas repeats every 8 pixels
-(0.06 by chance, 1 for a checkerboard). The first model is the reference of the ratios
-in the table."""
+to the photo, 'checkerboard' how much of what was drawn into flat areas repeats every
+8 pixels (0.06 by chance, at most 1). The first model is the reference of the ratios in
+the table."""
 
 _EXAMPLES = """
 adain evaluate --content photos/ --style paintings/ --loss-network vgg_normalised.pth \\
@@ -145,7 +145,7 @@ def _grid(pairs: Pairs, pictures: list[Tensor]) -> Tensor:
 def _write_csv(path: Path, table: list[tuple[str, str, str, Scores]]) -> None:
     with replace_atomically(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
-        figures = ("target", "style", "content_loss", "grid", "ssim", "psnr")
+        figures = ("target", "style", "content_loss", "checkerboard", "ssim", "psnr")
         writer.writerow(("model", "content", "style_image", *figures))
         for name, content, style, scores in table:
             writer.writerow((name, content, style, *(f"{v:.5f}" for v in astuple(scores))))

@@ -79,7 +79,7 @@ def style_loss(levels: Sequence[Tensor], targets: Sequence[Statistics]) -> Tenso
     return total
 
 
-def grid_loss(difference: Tensor) -> Tensor:
+def checkerboard_loss(difference: Tensor) -> Tensor:
     """Mean square of what a picture repeats every 8 pixels, and the picture to imitate does not.
 
     A decoder fills flat areas most easily with the same dot in every cell of relu4_1, which the

@@ -29,7 +29,7 @@ from ..functional import adaptive_instance_norm
 from ..weights import ModelInfo, save_model
 from .config import TrainingConfig
 from .data import crop_batches, seeded
-from .losses import content_loss, grid_loss, style_loss
+from .losses import checkerboard_loss, content_loss, style_loss
 from .pools import Pool, PoolReader
 from .report import model_card, sample_grid, training_summary, write_curves, write_grid
 from .student import Student, TrainingError, move
@@ -53,8 +53,8 @@ CHANGEABLE = {
 }
 # In the imitation: pixels differ by 0.02 where features differ by 1, and shall count alike.
 PIXEL_WEIGHT = 100.0
-# A tenth of the imitation after its first steps.
-GRID_WEIGHT = 8000.0
+# Makes the checkerboard a tenth of the imitation.
+CHECKERBOARD_WEIGHT = 8000.0
 
 
 class Trainer:
@@ -207,11 +207,12 @@ class Trainer:
             difference = F.mse_loss(reconstruction.float(), content)
             losses["identity"] = config.identity_weight * difference
         if config.imitation_weight > 0:
-            pixels = output.float() - pool.teacher[contents]
-            difference = PIXEL_WEIGHT * pixels.square().mean() + GRID_WEIGHT * grid_loss(pixels)
+            difference = output.float() - pool.teacher[contents]
+            imitation = PIXEL_WEIGHT * difference.square().mean()
+            imitation = imitation + CHECKERBOARD_WEIGHT * checkerboard_loss(difference)
             for level, teacher in zip(levels, pool.teacher_levels, strict=True):
-                difference = difference + F.mse_loss(level.float(), teacher[contents].float())
-            losses["imitation"] = config.imitation_weight * difference
+                imitation = imitation + F.mse_loss(level.float(), teacher[contents].float())
+            losses["imitation"] = config.imitation_weight * imitation
         return losses
 
     def _perceptual_losses(

@@ -17,7 +17,7 @@ from adain_core.cli import main
 from adain_core.evaluation import (
     Pairs,
     Scores,
-    grid_share,
+    checkerboard_share,
     judge_contents,
     judge_model,
     judge_pictures,
@@ -131,24 +131,24 @@ def test_psnr_and_ssim() -> None:
     assert ssim(one, two) == pytest.approx((2 * 0.12 + 1e-4) / (0.04 + 0.36 + 1e-4), abs=1e-4)
 
 
-def test_grid_share_is_of_what_repeats_every_8_pixels_in_flat_areas() -> None:
+def test_checkerboard_share_is_of_what_repeats_every_8_pixels_in_flat_areas() -> None:
     random = torch.Generator().manual_seed(0)
     flat, noise = torch.full((1, 1, 128, 96), 0.5), torch.rand(1, 1, 128, 96, generator=random)
     dots = flat.clone()
     dots[..., 3::8, 5::8] = 0.9
     other_period = flat.clone()
     other_period[..., ::6, ::6] = 0.9
-    assert grid_share(dots, flat) == pytest.approx(1, abs=1e-4)
-    assert grid_share(noise, flat) == pytest.approx(1 / 16, abs=0.01)
-    assert grid_share(other_period, flat) < 0.12
+    assert checkerboard_share(dots, flat) == pytest.approx(1, abs=1e-4)
+    assert checkerboard_share(noise, flat) == pytest.approx(1 / 16, abs=0.01)
+    assert checkerboard_share(other_period, flat) < 0.12
     # A ramp is no detail, and where the photo has contrast nothing is looked at.
     ramp = torch.linspace(0, 1, 96).expand(1, 1, 128, 96)
-    assert grid_share(dots + ramp, flat) == pytest.approx(1, abs=1e-3)
+    assert checkerboard_share(dots + ramp, flat) == pytest.approx(1, abs=1e-3)
     half = torch.where(torch.arange(96) < 48, flat, noise)
-    assert grid_share(torch.where(torch.arange(96) < 48, dots, noise), half) > 0.99
-    assert math.isnan(grid_share(dots, noise))
-    assert math.isnan(grid_share(flat, flat))
-    assert math.isnan(grid_share(dots[..., :39, :], flat[..., :39, :]))
+    assert checkerboard_share(torch.where(torch.arange(96) < 48, dots, noise), half) > 0.99
+    assert math.isnan(checkerboard_share(dots, noise))
+    assert math.isnan(checkerboard_share(flat, flat))
+    assert math.isnan(checkerboard_share(dots[..., :39, :], flat[..., :39, :]))
 
 
 def test_means_and_table() -> None:

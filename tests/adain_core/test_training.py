@@ -20,7 +20,7 @@ from adain_core.images import write_image
 from adain_core.networks import Decoder, Encoder
 from adain_core.training import Trainer, TrainingConfig, TrainingError
 from adain_core.training.data import Crops, crop_batches, seeded
-from adain_core.training.losses import content_loss, grid_loss, level_statistics, style_loss
+from adain_core.training.losses import checkerboard_loss, content_loss, level_statistics, style_loss
 from adain_core.training.pruning import _distill, prune
 from adain_core.training.student import _initialize, _widen
 from adain_core.weights import ModelInfo, load_info, save_model
@@ -101,20 +101,21 @@ def test_content_loss_is_a_mean() -> None:
     [(8, (1 - 1 / 64) / 64), (1, 0.0), (16, (1 - 1 / 64) / 64 / 16)],
     ids=["a dot in every cell", "one colour", "a dot in every fourth cell"],
 )
-def test_grid_loss_is_of_what_every_cell_repeats(period: int, expected: float) -> None:
+def test_checkerboard_loss_is_of_what_every_cell_repeats(period: int, expected: float) -> None:
     difference = torch.zeros(2, 3, 64, 128)
     difference[..., ::period, ::period] = 1
-    assert grid_loss(difference).item() == pytest.approx(expected, rel=1e-5)
+    assert checkerboard_loss(difference).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_grid_loss_averages_out_other_periods() -> None:
+def test_checkerboard_loss_averages_out_other_periods() -> None:
     stripes = torch.zeros(1, 3, 64, 64)
     stripes[..., ::16] = 1
     stripes[..., 8::16] = -1
-    assert grid_loss(stripes) == 0
-    assert grid_loss(stripes.abs()).item() == pytest.approx((1 - 1 / 8) / 8, rel=1e-5)
-    # Fewer cells than the window has: nothing to average over.
-    assert grid_loss(torch.ones(1, 3, 16, 8)) == 0
+    assert checkerboard_loss(stripes) == 0
+    assert checkerboard_loss(stripes.abs()).item() == pytest.approx((1 - 1 / 8) / 8, rel=1e-5)
+    # Two cells, fewer than the window has: each stands for itself.
+    two_cells = stripes[..., :8, :16]
+    assert checkerboard_loss(two_cells).item() == pytest.approx((1 - 1 / 8) / 8, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +342,7 @@ def test_imitation_is_of_pixels_and_features(config: TrainingConfig) -> None:
     losses = trainer._losses(pool)
     output, _ = trainer.student(pool.content[contents], pool.style[styles], torch.ones(2, 1), False)
     teacher = pool.teacher[contents]
-    expected = 100 * (output - teacher).square().mean() + 8000 * grid_loss(output - teacher)
+    expected = 100 * (output - teacher).square().mean() + 8000 * checkerboard_loss(output - teacher)
     for level, wanted in zip(trainer.vgg.levels(output), trainer.vgg.levels(teacher), strict=True):
         expected += (level - wanted).square().mean()
     # The teacher's features are kept in bfloat16.
