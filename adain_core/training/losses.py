@@ -43,6 +43,29 @@ class _ChannelStatistics(torch.autograd.Function):
 _statistics: Callable[[Tensor], Statistics] = _ChannelStatistics.apply
 
 
+class _MeanSquaredDifference(torch.autograd.Function):
+    """Mean squared difference in the features' own dtype, summed in float32.
+
+    PyTorch's own would need both in float32 first: 60 of the 240 ms of a step (as above).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, target: Tensor) -> Tensor:
+        difference = features - target
+        ctx.save_for_backward(difference)
+        norm: Tensor = torch.linalg.vector_norm(difference, dtype=torch.float32)
+        return norm.square() / difference.numel()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (difference,) = ctx.saved_tensors
+        scale = 2 * gradient / difference.numel()
+        return difference * scale.to(difference.dtype), None
+
+
+mean_squared_difference: Callable[[Tensor, Tensor], Tensor] = _MeanSquaredDifference.apply
+
+
 def level_statistics(levels: Sequence[Tensor]) -> list[Statistics]:
     """Mean and std of each level, each ``(B, C_l)``, float32; differentiable once."""
     return [_statistics(level) for level in levels]

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..functional import adaptive_instance_norm
-from ..networks import Decoder, Encoder
 from .config import TrainingConfig
 from .data import Crops, crop_batches
+from .loss_network import LossNetwork
 from .losses import Statistics, level_statistics
 
 
@@ -44,8 +44,7 @@ class PoolReader:
 
     Args:
         config: of the run.
-        vgg: the frozen loss network.
-        teacher: the full-width decoder, where the run imitates one.
+        network: the frozen VGG, and the teacher where the run imitates one.
         device: of the pools.
         rank: number of this process.
         processes: how many there are.
@@ -60,13 +59,12 @@ class PoolReader:
     def __init__(
         self,
         config: TrainingConfig,
-        vgg: Encoder,
-        teacher: Decoder | None,
+        network: LossNetwork,
         device: torch.device,
         rank: int = 0,
         processes: int = 1,
     ) -> None:
-        self.config, self.vgg, self.teacher, self.device = config, vgg, teacher, device
+        self.config, self.network, self.device = config, network, device
         self.rank, self.processes = rank, processes
         self.crops = [
             Crops(folder, config.image_size, config.crop, 2 * config.seed + kind, config.recolor)
@@ -99,15 +97,14 @@ class PoolReader:
         """A pool of a batch of crops."""
         content = content.to(self.device).contiguous(memory_format=torch.channels_last)
         style = style.to(self.device).contiguous(memory_format=torch.channels_last)
-        content_levels, style_levels = self.vgg.levels(content), self.vgg.levels(style)
+        content_levels, style_levels = (self.network.levels(images) for images in (content, style))
         style_statistics = level_statistics(style_levels)
         features = content_levels[-1].float()
         teacher, teacher_levels = content.new_empty(0), [content.new_empty(0)] * len(content_levels)
         if self.config.imitation_weight > 0:
-            assert self.teacher is not None
             target = adaptive_instance_norm(features, *style_statistics[-1])
-            teacher = self.teacher(target).float().clamp(0, 1)
-            teacher_levels = [level.bfloat16() for level in self.vgg.levels(teacher)]
+            teacher = self.network.draw(target).float().clamp(0, 1)
+            teacher_levels = [level.bfloat16() for level in self.network.levels(teacher)]
         return Pool(
             content=content,
             style=style,

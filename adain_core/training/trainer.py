@@ -23,16 +23,16 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from ..convert import read_loss_network
 from ..files import replace_atomically
 from ..functional import adaptive_instance_norm
 from ..weights import ModelInfo, save_model
 from .config import TrainingConfig
 from .data import crop_batches, seeded
-from .losses import checkerboard_loss, content_loss, style_loss
+from .loss_network import LossNetwork, channels_last
+from .losses import checkerboard_loss, content_loss, mean_squared_difference, style_loss
 from .pools import Pool, PoolReader
 from .report import model_card, sample_grid, training_summary, write_curves, write_grid
-from .student import Student, TrainingError, move
+from .student import Student, TrainingError
 
 FEW_IMAGES = 500
 FIXED_PAIRS = 8
@@ -81,29 +81,24 @@ class Trainer:
         self.main: bool = self.accelerator.is_main_process
         self.progress = progress and self.main
         device = self.accelerator.device
-        self.vgg, teacher = read_loss_network(config.encoder)
-        if config.imitation_weight > 0 and teacher is None:
+        self.network = LossNetwork(config.encoder, config.precision, device)
+        if config.imitation_weight > 0 and not self.network.has_teacher:
             raise TrainingError(
                 "imitation needs a teacher: give --encoder a full-width .safetensors model "
                 "('adain weights convert' makes one)"
             )
-        for network in (self.vgg, teacher):
-            if network is not None:
-                network.requires_grad_(False).eval()
-                move(network, device)
         self.reader = PoolReader(
             config,
-            self.vgg,
-            teacher,
+            self.network,
             device,
             self.accelerator.process_index,
             self.accelerator.num_processes,
         )
         torch.manual_seed(config.seed)
-        student = Student(config, self.vgg)
+        student = Student(config, self.network.encoder)
         if config.init and not resume:
             student.start_from(config.init, self.reader.crops)
-        move(student, device)
+        channels_last(student.to(device))
         optimizer = torch.optim.Adam(
             [p for p in student.parameters() if p.requires_grad], lr=config.learning_rate
         )
@@ -149,8 +144,7 @@ class Trainer:
         with _stop_requested() as stopped, self._bar() as bar, self._tensorboard() as board:
             while self.step < config.steps and not stopped():
                 if pool is None or self.step % config.pool_steps == 0:
-                    with self.accelerator.autocast():
-                        pool = next(pools)
+                    pool = next(pools)
                 pending.append(self._train_step(pool))
                 self.step += 1
                 self.seconds = time.monotonic() - started
@@ -191,13 +185,13 @@ class Trainer:
         """The weighted losses of this step, by name."""
         config = self.config
         contents, styles = self._pairs(len(pool.content))
-        content, style = pool.content[contents], pool.style[styles]
+        content, style = _taken(pool.content, contents), _taken(pool.style, styles)
         alpha = self._alpha(len(contents))
         with self.accelerator.autocast():
             output, reconstruction = self.student(
                 content, style, alpha, reconstruct=config.identity_weight > 0
             )
-            levels = self.vgg.levels(output)
+        levels = self.network.levels(output)
         unweighted = self._perceptual_losses(pool, contents, styles, alpha, levels)
         losses = {
             "content": config.content_weight * unweighted["content"],
@@ -207,11 +201,11 @@ class Trainer:
             difference = F.mse_loss(reconstruction.float(), content)
             losses["identity"] = config.identity_weight * difference
         if config.imitation_weight > 0:
-            difference = output.float() - pool.teacher[contents]
+            difference = output.float() - _taken(pool.teacher, contents)
             imitation = PIXEL_WEIGHT * difference.square().mean()
             imitation = imitation + CHECKERBOARD_WEIGHT * checkerboard_loss(difference)
             for level, teacher in zip(levels, pool.teacher_levels, strict=True):
-                imitation = imitation + F.mse_loss(level.float(), teacher[contents].float())
+                imitation = imitation + mean_squared_difference(level, _taken(teacher, contents))
             losses["imitation"] = config.imitation_weight * imitation
         return losses
 
@@ -229,7 +223,7 @@ class Trainer:
                 pool.content_statistics, pool.style_statistics, strict=True
             )
         ]
-        target = adaptive_instance_norm(pool.content_features[contents], *targets[-1])
+        target = adaptive_instance_norm(_taken(pool.content_features, contents), *targets[-1])
         return {"content": content_loss(levels[-1], target), "style": style_loss(levels, targets)}
 
     def _pairs(self, size: int) -> tuple[Tensor, Tensor]:
@@ -381,11 +375,12 @@ class Trainer:
     @torch.no_grad()
     def _fixed_losses(self) -> dict[str, float]:
         """Unweighted content and style loss of the averaged weights on the fixed pairs."""
-        pool = self.reader.encode(*self._fixed_pairs())
         places = torch.arange(FIXED_PAIRS, device=self.accelerator.device)
         alpha = torch.ones(FIXED_PAIRS, 1, device=self.accelerator.device)
-        output, _ = self.average.module(pool.content, pool.style, alpha, reconstruct=False)
-        levels = self.vgg.levels(output)
+        pool = self.reader.encode(*self._fixed_pairs())
+        with self.accelerator.autocast():
+            output, _ = self.average.module(pool.content, pool.style, alpha, reconstruct=False)
+        levels = self.network.levels(output)
         losses = self._perceptual_losses(pool, places, places, alpha, levels)
         return {name: float(value) for name, value in losses.items()}
 
@@ -441,6 +436,11 @@ class Trainer:
             broken=sorted(Path(path).name for path in self.reader.broken),
         )
         (self.folder / f"{name}.md").write_text(card, encoding="utf-8")
+
+
+def _taken(images: Tensor, places: Tensor) -> Tensor:
+    """``images[places]`` that stays in channels_last, which indexing does not."""
+    return images.permute(0, 2, 3, 1)[places].permute(0, 3, 1, 2)
 
 
 def _accelerator(config: TrainingConfig) -> Any:

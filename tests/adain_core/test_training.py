@@ -20,7 +20,14 @@ from adain_core.images import write_image
 from adain_core.networks import Decoder, Encoder
 from adain_core.training import Trainer, TrainingConfig, TrainingError
 from adain_core.training.data import Crops, crop_batches, seeded
-from adain_core.training.losses import checkerboard_loss, content_loss, level_statistics, style_loss
+from adain_core.training.loss_network import LossNetwork
+from adain_core.training.losses import (
+    checkerboard_loss,
+    content_loss,
+    level_statistics,
+    mean_squared_difference,
+    style_loss,
+)
 from adain_core.training.pruning import _distill, prune
 from adain_core.training.student import _initialize, _widen
 from adain_core.weights import ModelInfo, load_info, save_model
@@ -94,6 +101,22 @@ def test_style_loss_is_a_mean_over_channels_and_a_sum_over_levels() -> None:
 def test_content_loss_is_a_mean() -> None:
     features = torch.rand(2, 4, 8, 8)
     assert content_loss(features, features + 0.5).item() == pytest.approx(0.25, rel=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
+def test_mean_squared_difference_has_the_value_and_gradient_of_mse_loss(
+    dtype: torch.dtype, tolerance: float
+) -> None:
+    features = torch.randn(2, 4, 8, 8).to(dtype).requires_grad_()
+    target = torch.randn(2, 4, 8, 8).to(dtype)
+    value, expected = (
+        mean_squared_difference(features, target),
+        torch.nn.functional.mse_loss(features.float(), target.float()),
+    )
+    torch.testing.assert_close(value, expected, rtol=tolerance, atol=0)
+    (gradient,), (wanted,) = (torch.autograd.grad(7 * loss, features) for loss in (value, expected))
+    assert gradient.dtype == dtype
+    torch.testing.assert_close(gradient, wanted, rtol=tolerance, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -343,17 +366,38 @@ def test_imitation_is_of_pixels_and_features(config: TrainingConfig) -> None:
     output, _ = trainer.student(pool.content[contents], pool.style[styles], torch.ones(2, 1), False)
     teacher = pool.teacher[contents]
     expected = 100 * (output - teacher).square().mean() + 8000 * checkerboard_loss(output - teacher)
-    for level, wanted in zip(trainer.vgg.levels(output), trainer.vgg.levels(teacher), strict=True):
+    for level, wanted in zip(*map(trainer.network.levels, (output, teacher)), strict=True):
         expected += (level - wanted).square().mean()
     # The teacher's features are kept in bfloat16.
     torch.testing.assert_close(losses["imitation"], 7 * expected, rtol=1e-3, atol=0)
+
+
+def test_loss_network_is_frozen_and_computes_in_the_runs_precision(
+    folders: Path, picture: Picture
+) -> None:
+    cpu = torch.device("cpu")
+    exact, fast = (
+        LossNetwork(folders / "vgg.safetensors", precision, cpu) for precision in ("no", "bf16")
+    )
+    images = picture(16, 24).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        levels, wanted = fast.levels(images), exact.levels(images)
+    for level, expected in zip(levels, wanted, strict=True):
+        assert (level.dtype, expected.dtype) == (torch.bfloat16, torch.float32)
+        error = (level.float() - expected).square().mean() / expected.square().mean()
+        assert error < 1e-4
+    # The gradient reaches the pictures and no weights; those of the student's encoder stay exact.
+    levels[-1].sum().backward()
+    assert images.grad is not None and images.grad.abs().max() > 0
+    for parameter in fast.encoder.parameters():
+        assert parameter.dtype == torch.float32 and not parameter.requires_grad
 
 
 def test_imitation_needs_a_teacher(
     config: TrainingConfig, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vgg = Encoder(Architecture())
-    monkeypatch.setattr("adain_core.training.trainer.read_loss_network", lambda _: (vgg, None))
+    monkeypatch.setattr("adain_core.training.loss_network.read_loss_network", lambda _: (vgg, None))
     with pytest.raises(TrainingError, match="imitation needs a teacher"):
         Trainer(dataclasses.replace(config, imitation_weight=1.0), progress=False)
 
@@ -374,7 +418,7 @@ def test_a_run_starts_from_a_narrower_model(
     start = dataclasses.replace(config, init=str(tiny_path), widths=(5, 6, 11, 12))
     trainer = Trainer(start, progress=False)
     student = trainer._unwrapped
-    content, style = picture(24, 32, seed=1), picture(24, 24, seed=2)
+    content, style = picture(24, 24, seed=1), picture(24, 24, seed=2)
     features, statistics = tiny.encoder(content), channel_statistics(tiny.encoder(style))
     expected = tiny.decoder(adaptive_instance_norm(features, *statistics))
     alpha = torch.ones(1, 1)
@@ -457,9 +501,9 @@ def test_perceptual_target_is_the_papers(config: TrainingConfig) -> None:
     pool = next(trainer.reader.read(0))
     places = torch.arange(4)
     target = adaptive_instance_norm(
-        pool.content_features, *channel_statistics(trainer.vgg(pool.style))
+        pool.content_features, *channel_statistics(trainer.network.levels(pool.style)[-1])
     )
-    levels = [*trainer.vgg.levels(pool.style)[:3], target]
+    levels = [*trainer.network.levels(pool.style)[:3], target]
     losses = trainer._perceptual_losses(pool, places, places, torch.ones(4, 1), levels)
     assert losses["content"].item() == pytest.approx(0, abs=1e-8)
     assert losses["style"] < 1e-3  # the eps under the root, for features of 2x2 pixels
