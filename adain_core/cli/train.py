@@ -118,7 +118,14 @@ def add_parser(subparsers: Any) -> None:
         type=int,
     )
     add(steps, "--batch-size", "batch_size", "pairs a step, on each device", type=int)
-    add(steps, "--lr", "learning_rate", "learning rate of Adam", type=float)
+    add(
+        steps,
+        "--optimizer",
+        "optimizer",
+        "Adam, the paper's, or SOAP, which takes a slim model further in a step",
+        choices=("adam", "soap"),
+    )
+    add(steps, "--lr", "learning_rate", "learning rate", type=float)
     add(
         steps,
         "--schedule",

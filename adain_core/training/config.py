@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from ..networks import VGG19_WIDTHS, Architecture, Fusion, Normalization
 
+Optimizer = Literal["adam", "soap"]
 Schedule = Literal["paper", "cosine"]
 Precision = Literal["no", "bf16", "fp16"]
 
@@ -32,7 +33,10 @@ class TrainingConfig:
         distill_steps: steps, before the first, that match a pruned encoder's features with those
             of ``init``; its decoder is pruned after them.
         batch_size: pairs a step, on each device.
-        learning_rate: of Adam, after the warm-up.
+        optimizer: ``"adam"``, the paper's, or ``"soap"`` (Vyas et al., ICLR 2025): Adam in the
+            eigenbasis of each kernel's gradients. For slim models, of which it gets in a step what
+            Adam gets in several: see the model card of ``adain-slim``.
+        learning_rate: of the optimizer, after the warm-up.
         schedule: ``"paper"``: lr / (1 + 5e-5 t); ``"cosine"``: to zero at ``steps``.
         warmup_steps: over which the learning rate rises linearly.
         style_weight: λ of equation 11 with pytorch-AdaIN's reduction: means over channels, for
@@ -79,6 +83,7 @@ class TrainingConfig:
     steps: int = 160_000
     distill_steps: int = 0
     batch_size: int = 8
+    optimizer: Optimizer = "adam"
     learning_rate: float = 1e-4
     schedule: Schedule = "paper"
     warmup_steps: int = 0
@@ -131,6 +136,8 @@ class TrainingConfig:
                 self.log_every, self.save_every, self.sample_every
             )
             >= 1,
+            f"optimizer must be one of {get_args(Optimizer)}": self.optimizer
+            in get_args(Optimizer),
             f"schedule must be one of {get_args(Schedule)}": self.schedule in get_args(Schedule),
             f"precision must be one of {get_args(Precision)}": self.precision
             in get_args(Precision),

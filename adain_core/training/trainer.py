@@ -19,7 +19,8 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
@@ -99,10 +100,9 @@ class Trainer:
         if config.init and not resume:
             student.start_from(config.init, self.reader.crops)
         channels_last(student.to(device))
-        optimizer = torch.optim.Adam(
-            [p for p in student.parameters() if p.requires_grad], lr=config.learning_rate
+        self.student, self.optimizer = self.accelerator.prepare(
+            student, _optimizer(config, [p for p in student.parameters() if p.requires_grad])
         )
-        self.student, self.optimizer = self.accelerator.prepare(student, optimizer)
         self.average = AveragedModel(student, avg_fn=self._decayed)
         self.average.eval()
         self.step, self.seconds = 0, 0.0
@@ -449,6 +449,18 @@ def _accelerator(config: TrainingConfig) -> Any:
     except ImportError:
         raise TrainingError("training needs accelerate: pip install 'adain[train]'") from None
     return Accelerator(mixed_precision=config.precision)
+
+
+def _optimizer(config: TrainingConfig, parameters: list[nn.Parameter]) -> Optimizer:
+    if config.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=config.learning_rate)
+    try:
+        from pytorch_optimizer import SOAP
+    except ImportError:
+        raise TrainingError("soap needs pytorch-optimizer: pip install 'adain[train]'") from None
+    # Weight decay would go on pulling at what a model to start from has learnt.
+    soap: Optimizer = SOAP(parameters, lr=config.learning_rate, weight_decay=0.0)
+    return soap
 
 
 @contextmanager
