@@ -24,6 +24,14 @@ STYLES = (
     "leonardo-mona-lisa",  # dark, few colours
 )
 PHOTOS = ("castle", "astronaut", "coffee")
+# Photo, artwork, and the close-up's top and left as shares of the picture's height and width.
+PLACES = (
+    ("castle", "van-gogh-starry-night", 0.02, 0.1),
+    ("castle", "van-gogh-night-cafe", 0.3, 0.45),
+    ("astronaut", "leonardo-mona-lisa", 0.05, 0.3),
+    ("astronaut", "engraving", 0.05, 0.3),
+    ("coffee", "mosaic", 0.3, 0.35),
+)
 
 
 def beside(ours: AdaINModel, official: AdaINModel) -> Tensor:
@@ -41,15 +49,14 @@ def beside(ours: AdaINModel, official: AdaINModel) -> Tensor:
 
 def close(ours: AdaINModel, official: AdaINModel) -> Tensor:
     """Parts, pixel by pixel, of photos whose shortest side is 1024 pixels."""
-    places = {"castle": (0.02, 0.1), "castle ": (0.3, 0.45), "astronaut": (0.05, 0.3)}
     rows = []
-    for name, (top, left) in places.items():
+    for name, artwork, top, left in PLACES:
         folder = ROOT.parent / "samples" / "content"
-        photo = resize_shortest_side(read_image(folder / f"{name.strip()}.jpg").pixels, 1024)
+        photo = resize_shortest_side(read_image(folder / f"{name}.jpg").pixels, 1024)
         y, x = round(top * photo.shape[2]), round(left * photo.shape[3])
-        art = style("van-gogh-starry-night")
+        art = style(artwork)
         drawn = {
-            "photo": photo,
+            f"photo ({artwork})": photo,
             **{f"alpha {alpha:g}": ours.stylize(photo, art, alpha=alpha) for alpha in (0.3, 0.6)},
             "alpha 1": ours.stylize(photo, art),
             "official, alpha 1": official.stylize(photo, art),

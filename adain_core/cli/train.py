@@ -33,9 +33,11 @@ examples:
       --lr 6e-4 --schedule cosine --warmup-steps 100 --clip-norm 1 --style-weight 3 \\
       --imitation-weight 1 --precision bf16
 
-  from there on with less imitation; at a higher learning rate it loses what it has learnt:
+  from there on with SOAP, less imitation, fewer other colours and fresh pairs, which SOAP would
+  learn by heart otherwise:
     adain train (the same options, but) -o runs/slim2 --init runs/slim/slim.safetensors \\
-      --steps 12000 --lr 2.5e-4 --imitation-weight 0.4
+      --optimizer soap --lr 3e-4 --steps 22000 --imitation-weight 0.2 --recolor 0.1 \\
+      --pool 256 --reuse 2
 
   go on after an interruption:
     adain train (the same options) --resume

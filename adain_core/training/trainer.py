@@ -55,7 +55,7 @@ CHANGEABLE = {
 # In the imitation: pixels differ by 0.02 where features differ by 1, and shall count alike.
 PIXEL_WEIGHT = 100.0
 # Makes the checkerboard a tenth of the imitation.
-CHECKERBOARD_WEIGHT = 8000.0
+CHECKERBOARD_WEIGHT = 45_000.0
 
 
 class Trainer:
