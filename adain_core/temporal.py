@@ -20,7 +20,7 @@ Temporal = Literal["frame", "window", "ema"]
 # between two frames, as the logarithm of their ratios. What they all share, as with brightness,
 # does not count. Measured on 30 photos at 256 px with adain-slim, and with the official model: any
 # two photos 0.22 and 0.42 (smallest and median), and 0.13 and 0.26; the same photo 20 % brighter
-# or darker at most 0.17, and 0.06; moved by a tenth of its width at most 0.08, and 0.05.
+# or darker at most 0.13, and 0.06; moved by a tenth of its width at most 0.07, and 0.05.
 CUT = 0.18
 
 

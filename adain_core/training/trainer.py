@@ -54,7 +54,7 @@ CHANGEABLE = {
 }
 # In the imitation: pixels differ by 0.02 where features differ by 1, and shall count alike.
 PIXEL_WEIGHT = 100.0
-# Makes the checkerboard a tenth of the imitation.
+# Makes the checkerboard a third of the imitation (of a trained model).
 CHECKERBOARD_WEIGHT = 45_000.0
 
 

@@ -157,7 +157,7 @@ def test_feathered_edge(radius: int) -> None:
     """Fades over the radius to both sides, rises steadily, and is even about its middle."""
     mask = feather_mask(half_plane(), radius)
     row = mask[0, 0, 0]
-    assert torch.equal(mask, row.expand_as(mask))
+    torch.testing.assert_close(mask, row.expand_as(mask))  # in bits on some processors only
     assert (row[: 10 - radius] == 0).all()
     torch.testing.assert_close(row[10 + radius :], torch.ones(11 - radius))
     assert (row[10 - radius : 10 + radius].diff() > 0).all()
