@@ -46,7 +46,7 @@ _statistics: Callable[[Tensor], Statistics] = _ChannelStatistics.apply
 class _MeanSquaredDifference(torch.autograd.Function):
     """Mean squared difference in the features' own dtype, summed in float32.
 
-    PyTorch's own would need both in float32 first: 60 of the 240 ms of a step (as above).
+    PyTorch's own needs both in float32 first: a step with imitation takes 250 instead of 180 ms.
     """
 
     @staticmethod
