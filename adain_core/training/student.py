@@ -47,6 +47,12 @@ class Student(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """One call for everything, since several devices exchange gradients round this call.
 
+        Args:
+            content: ``(B, 3, S, S)``.
+            style: the same shape.
+            alpha: of each pair, ``(B, 1)``.
+            reconstruct: draw the contents at their own statistics, too.
+
         Returns:
             The stylized contents, and the contents at their own statistics (empty unless
             ``reconstruct``).
