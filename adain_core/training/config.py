@@ -34,8 +34,8 @@ class TrainingConfig:
             of ``init``; its decoder is pruned after them.
         batch_size: pairs a step, on each device.
         optimizer: ``"adam"``, the paper's, or ``"soap"`` (Vyas et al., ICLR 2025): Adam in the
-            eigenbasis of each kernel's gradients. For slim models, of which it gets in a step what
-            Adam gets in several: see the model card of ``adain-slim``.
+            eigenbasis of each kernel's gradients. At the same rate it takes a trained slim model
+            further (its model card has the figures); it needs fresh pairs, ``reuse`` 1 or 2.
         learning_rate: of the optimizer, after the warm-up.
         schedule: ``"paper"``: lr / (1 + 5e-5 t); ``"cosine"``: to zero at ``steps``.
         warmup_steps: over which the learning rate rises linearly.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..convert import read_loss_network
-from ..networks import Decoder, Encoder
 from .config import Precision
 
 DTYPES: dict[Precision, torch.dtype] = {
@@ -40,17 +38,13 @@ class LossNetwork:
     """
 
     def __init__(self, path: str | Path, precision: Precision, device: torch.device) -> None:
-        self.encoder, teacher = read_loss_network(path)
+        self.encoder, self._teacher = read_loss_network(path)
         self.encoder.requires_grad_(False).eval()
+        self._vgg = deepcopy(self.encoder)
         self._dtype, self._device_type = DTYPES[precision], device.type
-
-        def frozen(network: Encoder | Decoder) -> Any:
-            copy = deepcopy(network).to(device, self._dtype).requires_grad_(False).eval()
-            channels_last(copy)
-            return copy
-
-        self._vgg = frozen(self.encoder)
-        self._teacher = frozen(teacher) if teacher else None
+        for network in (self._vgg, self._teacher):
+            if network is not None:
+                channels_last(network.to(device, self._dtype).requires_grad_(False).eval())
 
     @property
     def has_teacher(self) -> bool:
@@ -62,13 +56,19 @@ class LossNetwork:
 
         Args:
             images: ``(B, 3, H, W)``, RGB in 0..1.
+
+        Returns:
+            Each ``(B, C_l, ceil(H / 2^l), ceil(W / 2^l))``, l from 0 to 3.
         """
         with torch.autocast(self._device_type, enabled=False):
-            levels: list[Tensor] = self._vgg.levels(images.to(self._dtype))
-        return levels
+            return self._vgg.levels(images.to(self._dtype))
 
     def draw(self, features: Tensor) -> Tensor:
-        """The teacher's pictures of relu4_1 features, ``(B, 3, 8h, 8w)``, not clamped."""
+        """The teacher's pictures, ``(B, 3, 8h, 8w)``, RGB, not clamped, in the run's precision.
+
+        Args:
+            features: relu4_1, ``(B, 512, h, w)``.
+        """
         assert self._teacher is not None
         with torch.autocast(self._device_type, enabled=False):
             images: Tensor = self._teacher(features.to(self._dtype))

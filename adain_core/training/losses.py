@@ -63,7 +63,7 @@ class _MeanSquaredDifference(torch.autograd.Function):
         return difference * scale.to(difference.dtype), None
 
 
-mean_squared_difference: Callable[[Tensor, Tensor], Tensor] = _MeanSquaredDifference.apply
+_mean_squared_difference: Callable[[Tensor, Tensor], Tensor] = _MeanSquaredDifference.apply
 
 
 def level_statistics(levels: Sequence[Tensor]) -> list[Statistics]:
@@ -82,6 +82,19 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
         A scalar, float32.
     """
     return F.mse_loss(features.float(), target.float())
+
+
+def mean_squared_difference(features: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference in the features' own dtype, so that large maps are not copied.
+
+    Args:
+        features: any shape.
+        target: the same shape; gets no gradient.
+
+    Returns:
+        A scalar, float32.
+    """
+    return _mean_squared_difference(features, target)
 
 
 def style_loss(levels: Sequence[Tensor], targets: Sequence[Statistics]) -> Tensor:

@@ -44,7 +44,7 @@ class PoolReader:
 
     Args:
         config: of the run.
-        network: the frozen VGG, and the teacher where the run imitates one.
+        loss_network: the frozen VGG, and the teacher where the run imitates one.
         device: of the pools.
         rank: number of this process.
         processes: how many there are.
@@ -59,12 +59,12 @@ class PoolReader:
     def __init__(
         self,
         config: TrainingConfig,
-        network: LossNetwork,
+        loss_network: LossNetwork,
         device: torch.device,
         rank: int = 0,
         processes: int = 1,
     ) -> None:
-        self.config, self.network, self.device = config, network, device
+        self.config, self.loss_network, self.device = config, loss_network, device
         self.rank, self.processes = rank, processes
         self.crops = [
             Crops(folder, config.image_size, config.crop, 2 * config.seed + kind, config.recolor)
@@ -97,14 +97,16 @@ class PoolReader:
         """A pool of a batch of crops."""
         content = content.to(self.device).contiguous(memory_format=torch.channels_last)
         style = style.to(self.device).contiguous(memory_format=torch.channels_last)
-        content_levels, style_levels = (self.network.levels(images) for images in (content, style))
+        content_levels, style_levels = (
+            self.loss_network.levels(images) for images in (content, style)
+        )
         style_statistics = level_statistics(style_levels)
         features = content_levels[-1].float()
         teacher, teacher_levels = content.new_empty(0), [content.new_empty(0)] * len(content_levels)
         if self.config.imitation_weight > 0:
             target = adaptive_instance_norm(features, *style_statistics[-1])
-            teacher = self.network.draw(target).float().clamp(0, 1)
-            teacher_levels = [level.bfloat16() for level in self.network.levels(teacher)]
+            teacher = self.loss_network.draw(target).float().clamp(0, 1)
+            teacher_levels = [level.bfloat16() for level in self.loss_network.levels(teacher)]
         return Pool(
             content=content,
             style=style,

@@ -82,21 +82,21 @@ class Trainer:
         self.main: bool = self.accelerator.is_main_process
         self.progress = progress and self.main
         device = self.accelerator.device
-        self.network = LossNetwork(config.encoder, config.precision, device)
-        if config.imitation_weight > 0 and not self.network.has_teacher:
+        self.loss_network = LossNetwork(config.encoder, config.precision, device)
+        if config.imitation_weight > 0 and not self.loss_network.has_teacher:
             raise TrainingError(
                 "imitation needs a teacher: give --encoder a full-width .safetensors model "
                 "('adain weights convert' makes one)"
             )
         self.reader = PoolReader(
             config,
-            self.network,
+            self.loss_network,
             device,
             self.accelerator.process_index,
             self.accelerator.num_processes,
         )
         torch.manual_seed(config.seed)
-        student = Student(config, self.network.encoder)
+        student = Student(config, self.loss_network.encoder)
         if config.init and not resume:
             student.start_from(config.init, self.reader.crops)
         channels_last(student.to(device))
@@ -191,7 +191,7 @@ class Trainer:
             output, reconstruction = self.student(
                 content, style, alpha, reconstruct=config.identity_weight > 0
             )
-        levels = self.network.levels(output)
+        levels = self.loss_network.levels(output)
         unweighted = self._perceptual_losses(pool, contents, styles, alpha, levels)
         losses = {
             "content": config.content_weight * unweighted["content"],
@@ -380,7 +380,7 @@ class Trainer:
         pool = self.reader.encode(*self._fixed_pairs())
         with self.accelerator.autocast():
             output, _ = self.average.module(pool.content, pool.style, alpha, reconstruct=False)
-        levels = self.network.levels(output)
+        levels = self.loss_network.levels(output)
         losses = self._perceptual_losses(pool, places, places, alpha, levels)
         return {name: float(value) for name, value in losses.items()}
 
