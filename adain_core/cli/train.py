@@ -194,6 +194,13 @@ def add_parser(subparsers: Any) -> None:
         "share of crops that get other colours and contrasts",
         type=float,
     )
+    add(
+        data,
+        "--palette-exchange",
+        "palette_exchange",
+        "share of the artworks that get the colours of another one",
+        type=float,
+    )
     add(data, "--pool", "pool", "images of each kind encoded at a time; 0: one batch", type=int)
     add(data, "--reuse", "reuse", "passes over a pool, in new pairs", type=int)
     add(data, "--workers", "workers", "processes that read images", type=int)

@@ -56,6 +56,8 @@ class TrainingConfig:
         recolor: share of the crops, photographs and artworks alike, that get another hue,
             saturation and contrast, some posterized or inverted; what is rare among artworks
             (pink and green, prints) is lost otherwise.
+        palette_exchange: share of the artworks that get the colours (their mean and standard
+            deviation) of another one.
         pool: images of each kind that are encoded by the VGG at a time; 0: one batch.
         reuse: passes over a pool, in new random pairs, before the next one is read. 1 is the
             paper's loop; more saves the VGG's forward passes on content and style.
@@ -95,6 +97,7 @@ class TrainingConfig:
     image_size: tuple[int, int] = (512, 512)
     crop: int = 256
     recolor: float = 0.0
+    palette_exchange: float = 0.0
     pool: int = 0
     reuse: int = 1
     ema: float = 0.999
@@ -131,6 +134,7 @@ class TrainingConfig:
             <= smallest
             <= largest,
             "recolor must be from 0 to 1": 0 <= self.recolor <= 1,
+            "palette_exchange must be from 0 to 1": 0 <= self.palette_exchange <= 1,
             "ema must be at least 0 and below 1": 0 <= self.ema < 1,
             "log_every, save_every and sample_every must be 1 or more": min(
                 self.log_every, self.save_every, self.sample_every

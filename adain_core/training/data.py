@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from ..color import mean_std
 from ..errors import AdaINError, ImageFileError
 from ..images import list_images, read_image
 
@@ -38,6 +39,9 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         seed: of order, size, place, flip and colour.
         recolor: probability that a crop's hue, saturation and contrast are changed; some of these
             are posterized or inverted.
+        palette_exchange: probability that a crop gets the colours of another image of the folder:
+            their mean and standard deviation.
+        turn: turn crops by a random number of quarter turns.
 
     Raises:
         ImageFileError: the folder is missing or has no images.
@@ -50,9 +54,11 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         crop: int,
         seed: int,
         recolor: float = 0.0,
+        palette_exchange: float = 0.0,
+        turn: bool = False,
     ) -> None:
         self.paths: list[Path] = list_images([folder])
-        self.seed = seed
+        self.seed, self.palette_exchange, self.turn = seed, palette_exchange, turn
         transforms = _transforms()
         smallest, largest = image_size
         # Towards the flat colours and hard edges of prints, which are rare among paintings.
@@ -74,18 +80,27 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         )
 
     def __getitem__(self, number: int) -> tuple[Tensor, frozenset[int]]:
-        broken = set()
+        pixels, broken = self._read(number)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeded(self.seed, number).initial_seed())
+            crop = self.transform(pixels)
+            if torch.rand(()) < self.palette_exchange:
+                other, broken_too = self._read(int(torch.randint(len(self.paths), ())))
+                crop, broken = mean_std(crop, other), broken | broken_too
+            if self.turn:
+                crop = crop.rot90(int(torch.randint(4, ())), (1, 2))
+            return crop.clamp(0, 1), broken
+
+    def _read(self, number: int) -> tuple[Tensor, frozenset[int]]:
+        """The image at a place in the sequence, and the broken files on the way to it."""
+        broken: set[int] = set()
         # The next file in the pass's order stands in for a broken one.
         for attempt in range(len(self.paths)):
             index = self._file(number + attempt)
             try:
-                pixels = read_image(self.paths[index]).pixels[0, :3]
+                return read_image(self.paths[index]).pixels[0, :3], frozenset(broken)
             except ImageFileError:
                 broken.add(index)
-                continue
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seeded(self.seed, number).initial_seed())
-                return self.transform(pixels).clamp(0, 1), frozenset(broken)
         raise ImageFileError(f"{self.paths[0].parent}: none of its images can be read")
 
     def _file(self, number: int) -> int:

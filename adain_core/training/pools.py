@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -66,9 +67,19 @@ class PoolReader:
     ) -> None:
         self.config, self.loss_network, self.device = config, loss_network, device
         self.rank, self.processes = rank, processes
+        crops = functools.partial(
+            Crops, image_size=config.image_size, crop=config.crop, recolor=config.recolor
+        )
         self.crops = [
-            Crops(folder, config.image_size, config.crop, 2 * config.seed + kind, config.recolor)
-            for kind, folder in enumerate((config.content, config.style))
+            crops(config.content, seed=2 * config.seed),
+            # Brushwork has no upright, and palettes and brushwork combine more freely than in a
+            # few thousand artworks.
+            crops(
+                config.style,
+                seed=2 * config.seed + 1,
+                palette_exchange=config.palette_exchange,
+                turn=True,
+            ),
         ]
         self.broken: set[str] = set()
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from adain_core import AdaINModel, Architecture, ImageFileError, WeightsError
 from adain_core.cli import main
 from adain_core.functional import adaptive_instance_norm, channel_statistics
-from adain_core.images import write_image
+from adain_core.images import read_image, write_image
 from adain_core.networks import Decoder, Encoder
 from adain_core.training import Trainer, TrainingConfig, TrainingError
 from adain_core.training.config import Optimizer
@@ -220,6 +220,54 @@ def test_recoloured_crops(config: TrainingConfig, tmp_path: Path, picture: Pictu
     for number in range(6):
         both = torch.stack([plain[number][0].flatten(), always[number][0].flatten()])
         assert torch.corrcoef(both)[0, 1].abs() > 0.7
+
+
+def test_exchanged_palettes(tmp_path: Path, picture: Picture) -> None:
+    """Crops take the mean and std of another image's colours, and keep their own drawing."""
+    moments = []
+    for name, levels in {"red": (0.6, 0.4, 0.3), "blue": (0.3, 0.35, 0.6)}.items():
+        image = torch.tensor(levels).reshape(3, 1, 1) + 0.2 * (picture(40, 40)[0] - 0.5)
+        write_image(tmp_path / f"{name}.png", image[None])
+        image = read_image(tmp_path / f"{name}.png").pixels[0]
+        moments.append(torch.stack([image.mean((1, 2)), image.std((1, 2))]))
+    plain = Crops(str(tmp_path), (40, 40), 32, 5)
+    exchanged = Crops(str(tmp_path), (40, 40), 32, 5, palette_exchange=1)
+    taken = set()
+    for number in range(12):
+        before, after = plain[number][0], exchanged[number][0]
+        found = torch.stack([after.mean((1, 2)), after.std((1, 2))])
+        distances = [(found - wanted).abs().max().item() for wanted in moments]
+        assert min(distances) < 1e-5
+        taken.add(distances.index(min(distances)))
+        for channel in range(3):
+            both = torch.stack([before[channel].flatten(), after[channel].flatten()])
+            assert torch.corrcoef(both)[0, 1] == pytest.approx(1, abs=1e-5)
+    assert taken == {0, 1}
+    half = Crops(str(tmp_path), (40, 40), 32, 5, palette_exchange=0.5)
+    changed = sum(not torch.equal(plain[n][0], half[n][0]) for n in range(24))
+    assert 6 <= changed <= 18
+
+
+def test_turned_crops(config: TrainingConfig) -> None:
+    plain = Crops(config.content, (32, 40), 32, 5)
+    turned = Crops(config.content, (32, 40), 32, 5, turn=True)
+    turns = set()
+    for number in range(24):
+        same = [
+            quarter
+            for quarter in range(4)
+            if torch.equal(plain[number][0].rot90(quarter, (1, 2)), turned[number][0])
+        ]
+        assert same
+        turns |= set(same)
+    assert turns == {0, 1, 2, 3}
+
+
+def test_only_artworks_are_turned_and_exchange_palettes(config: TrainingConfig) -> None:
+    trainer = Trainer(dataclasses.replace(config, palette_exchange=0.5), progress=False)
+    contents, styles = trainer.reader.crops
+    assert (contents.turn, contents.palette_exchange) == (False, 0)
+    assert (styles.turn, styles.palette_exchange) == (True, 0.5)
 
 
 def test_reading_crops_leaves_the_global_generator_alone(config: TrainingConfig) -> None:
