@@ -29,7 +29,8 @@ examples:
     adain weights convert --vgg vgg_normalised.pth --decoder decoder.pth -o vgg19.safetensors
     adain train --content photos --style paintings --encoder vgg19.safetensors -o runs/slim \\
       --init vgg19.safetensors --widths 16 32 80 256 --distill-steps 2000 --steps 8000 \\
-      --batch-size 4 --crop 128 --image-size 128 384 --pool 512 --reuse 6 --recolor 0.4 \\
+      --batch-size 4 --crop 128 --content-size 128 384 --style-size 128 384 \\
+      --pool 512 --reuse 6 --recolor 0.4 \\
       --lr 6e-4 --schedule cosine --warmup-steps 100 --clip-norm 1 --style-weight 3 \\
       --imitation-weight 1 --precision bf16
 
@@ -177,15 +178,16 @@ def add_parser(subparsers: Any) -> None:
     )
 
     data = parser.add_argument_group("data")
-    add(
-        data,
-        "--image-size",
-        "image_size",
-        "smallest and largest shortest side before the crop, pixels",
-        type=int,
-        nargs=2,
-        metavar=("MIN", "MAX"),
-    )
+    for kind, images in (("content", "photographs"), ("style", "artworks")):
+        add(
+            data,
+            f"--{kind}-size",
+            f"{kind}_size",
+            f"smallest and largest shortest side of {images} before the crop, pixels",
+            type=int,
+            nargs=2,
+            metavar=("MIN", "MAX"),
+        )
     add(data, "--crop", "crop", "side of the random crop, pixels", type=int)
     add(
         data,
@@ -221,7 +223,8 @@ def run_train(arguments: argparse.Namespace) -> int:
 
     names = {field.name for field in dataclasses.fields(TrainingConfig)}
     options = {name: value for name, value in vars(arguments).items() if name in names}
-    options["image_size"] = tuple(options["image_size"])
+    for name in ("content_size", "style_size"):
+        options[name] = tuple(options[name])
     if arguments.width is not None:
         options["widths"] = Architecture.scaled(arguments.width).widths
     else:

@@ -50,8 +50,10 @@ class TrainingConfig:
             are then fixed for a pool.
         random_alpha: draw alpha from 0..1 for each pair instead of 1, so that a slim model's
             mixtures of content and style are trained too.
-        image_size: shortest side in pixels that images are resized to before the crop, smallest
-            and largest; drawn at random between them.
+        content_size: shortest side in pixels that photographs are resized to before the crop,
+            smallest and largest; drawn at random between them. Large ones have more flat areas,
+            which small decoders find hardest.
+        style_size: of the artworks, likewise.
         crop: side of the random square crop, pixels.
         recolor: share of the crops, photographs and artworks alike, that get another hue,
             saturation and contrast, some posterized or inverted; what is rare among artworks
@@ -94,7 +96,8 @@ class TrainingConfig:
     identity_weight: float = 0.0
     imitation_weight: float = 0.0
     random_alpha: bool = False
-    image_size: tuple[int, int] = (512, 512)
+    content_size: tuple[int, int] = (512, 512)
+    style_size: tuple[int, int] = (512, 512)
     crop: int = 256
     recolor: float = 0.0
     palette_exchange: float = 0.0
@@ -110,7 +113,6 @@ class TrainingConfig:
     sample_every: int = 1000
 
     def __post_init__(self) -> None:
-        smallest, largest = self.image_size
         pool = self.pool or self.batch_size
         checks = {
             "steps must be 1 or more": self.steps >= 1,
@@ -130,9 +132,10 @@ class TrainingConfig:
                 self.random_alpha and self.imitation_weight
             ),
             "crop must be a multiple of 8, at least 16": self.crop >= 16 and self.crop % 8 == 0,
-            "image_size must be the smallest and the largest side, from crop on": self.crop
-            <= smallest
-            <= largest,
+            "content_size and style_size must be the smallest and the largest side, from crop on": (
+                self.crop <= self.content_size[0] <= self.content_size[1]
+                and self.crop <= self.style_size[0] <= self.style_size[1]
+            ),
             "recolor must be from 0 to 1": 0 <= self.recolor <= 1,
             "palette_exchange must be from 0 to 1": 0 <= self.palette_exchange <= 1,
             "ema must be at least 0 and below 1": 0 <= self.ema < 1,

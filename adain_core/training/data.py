@@ -34,7 +34,7 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
 
     Args:
         folder: read without its sub-folders.
-        image_size: smallest and largest shortest side before the crop, pixels.
+        size: smallest and largest shortest side before the crop, pixels.
         crop: side of the crop, pixels.
         seed: of order, size, place, flip and colour.
         recolor: probability that a crop's hue, saturation and contrast are changed; some of these
@@ -50,7 +50,7 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
     def __init__(
         self,
         folder: str,
-        image_size: tuple[int, int],
+        size: tuple[int, int],
         crop: int,
         seed: int,
         recolor: float = 0.0,
@@ -60,7 +60,7 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         self.paths: list[Path] = list_images([folder])
         self.seed, self.palette_exchange, self.turn = seed, palette_exchange, turn
         transforms = _transforms()
-        smallest, largest = image_size
+        smallest, largest = size
         # Towards the flat colours and hard edges of prints, which are rare among paintings.
         recoloring = transforms.Compose(
             [

@@ -115,21 +115,32 @@ def style_loss(levels: Sequence[Tensor], targets: Sequence[Statistics]) -> Tenso
     return total
 
 
-def checkerboard_loss(difference: Tensor) -> Tensor:
+def checkerboard_loss(image: Tensor, target: Tensor) -> Tensor:
     """Mean square of what a picture repeats every 8 pixels, and the picture to imitate does not.
 
-    A decoder fills flat areas most easily with the same dot in every cell of relu4_1, which the
+    A decoder fills flat areas most easily with the same drawing in every cell of relu4_1, which the
     style loss takes for texture. Each place of the 8x8 cell is averaged over 8x8 cells (fewer where
-    the picture has fewer): a texture of another period averages out, a repeated dot stays.
+    the picture has fewer): a texture of another period averages out, a repeated dot stays. The
+    same is done with the steps from pixel to pixel, without sign: these show cells whose drawings
+    differ, but whose edges are the same.
 
     Args:
-        difference: of the two pictures, ``(B, 3, H, W)``, sides multiples of 8.
+        image: ``(B, 3, H, W)``, sides multiples of 8.
+        target: the picture to imitate, the same shape.
 
     Returns:
-        A scalar, float32; 0 for differences of colour that are the same all over a cell.
+        A scalar, float32; 0 for differences of colour that are the same everywhere.
     """
-    cells = F.pixel_unshuffle(difference.float(), 8)
+    cells = F.pixel_unshuffle(_colors_and_steps(image) - _colors_and_steps(target), 8)
     places = cells.reshape(-1, 64, *cells.shape[-2:])
     window = min(8, *places.shape[-2:])
     means = F.avg_pool2d(places, window, stride=max(1, window // 2))
     return (means - means.mean(dim=1, keepdim=True)).square().mean()
+
+
+def _colors_and_steps(image: Tensor) -> Tensor:
+    """``(B, 9, H, W)``: the colours, and their steps to the next column and row without sign."""
+    image = image.float()
+    right = F.pad(image.diff(dim=3).abs(), (0, 1))
+    down = F.pad(image.diff(dim=2).abs(), (0, 0, 0, 1))
+    return torch.cat([image, right, down], dim=1)

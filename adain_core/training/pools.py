@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -67,17 +66,18 @@ class PoolReader:
     ) -> None:
         self.config, self.loss_network, self.device = config, loss_network, device
         self.rank, self.processes = rank, processes
-        crops = functools.partial(
-            Crops, image_size=config.image_size, crop=config.crop, recolor=config.recolor
-        )
+        content_seed, style_seed = 2 * config.seed, 2 * config.seed + 1
         self.crops = [
-            crops(config.content, seed=2 * config.seed),
+            Crops(config.content, config.content_size, config.crop, content_seed, config.recolor),
             # Brushwork has no upright, and palettes and brushwork combine more freely than in a
             # few thousand artworks.
-            crops(
+            Crops(
                 config.style,
-                seed=2 * config.seed + 1,
-                palette_exchange=config.palette_exchange,
+                config.style_size,
+                config.crop,
+                style_seed,
+                config.recolor,
+                config.palette_exchange,
                 turn=True,
             ),
         ]

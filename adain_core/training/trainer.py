@@ -54,8 +54,8 @@ CHANGEABLE = {
 }
 # In the imitation: pixels differ by 0.02 where features differ by 1, and shall count alike.
 PIXEL_WEIGHT = 100.0
-# Makes the checkerboard a third of the imitation (of a trained model).
-CHECKERBOARD_WEIGHT = 45_000.0
+# Makes the checkerboard XXX of the imitation (of a trained model).
+CHECKERBOARD_WEIGHT = 100_000.0
 
 
 class Trainer:
@@ -201,9 +201,9 @@ class Trainer:
             difference = F.mse_loss(reconstruction.float(), content)
             losses["identity"] = config.identity_weight * difference
         if config.imitation_weight > 0:
-            difference = output.float() - _taken(pool.teacher, contents)
-            imitation = PIXEL_WEIGHT * difference.square().mean()
-            imitation = imitation + CHECKERBOARD_WEIGHT * checkerboard_loss(difference)
+            picture = _taken(pool.teacher, contents)
+            imitation = PIXEL_WEIGHT * F.mse_loss(output.float(), picture)
+            imitation = imitation + CHECKERBOARD_WEIGHT * checkerboard_loss(output, picture)
             for level, teacher in zip(levels, pool.teacher_levels, strict=True):
                 imitation = imitation + mean_squared_difference(level, _taken(teacher, contents))
             losses["imitation"] = config.imitation_weight * imitation

@@ -67,7 +67,8 @@ def config(folders: Path, tmp_path: Path) -> TrainingConfig:
         steps=12,
         batch_size=2,
         learning_rate=2e-3,
-        image_size=(16, 24),
+        content_size=(16, 24),
+        style_size=(16, 24),
         crop=16,  # the full-width VGG takes most of the time
         pool=4,
         reuse=2,
@@ -120,26 +121,47 @@ def test_mean_squared_difference_has_the_value_and_gradient_of_mse_loss(
     torch.testing.assert_close(gradient, wanted, rtol=tolerance, atol=1e-8)
 
 
+def evenness(places: int, value: float) -> float:
+    """Variance over the 64 places of a cell, of which some have a value and the others 0."""
+    return (places / 64 - (places / 64) ** 2) * value**2
+
+
 @pytest.mark.parametrize(
-    ("period", "expected"),
-    [(8, (1 - 1 / 64) / 64), (1, 0.0), (16, (1 - 1 / 64) / 64 / 16)],
-    ids=["a dot in every cell", "one colour", "a dot in every fourth cell"],
+    ("period", "share"),
+    [(8, 1.0), (16, 1 / 4), (1, 0.0)],
+    ids=["a dot in every cell", "a dot in every fourth cell", "one colour"],
 )
-def test_checkerboard_loss_is_of_what_every_cell_repeats(period: int, expected: float) -> None:
-    difference = torch.zeros(2, 3, 64, 128)
-    difference[..., ::period, ::period] = 1
-    assert checkerboard_loss(difference).item() == pytest.approx(expected, rel=1e-5)
+def test_checkerboard_loss_is_of_what_every_cell_repeats(period: int, share: float) -> None:
+    target = torch.rand(2, 3, 1, 1).expand(2, 3, 64, 128)
+    image = target.clone()
+    image[..., 3 % period :: period, 3 % period :: period] += 1
+    # Of 3 colours and 6 steps: the dot itself, and the steps to it and from it.
+    expected = (3 * evenness(1, share) + 6 * evenness(2, share)) / 9
+    assert checkerboard_loss(image, target).item() == pytest.approx(expected, rel=1e-4, abs=1e-10)
+
+
+def test_checkerboard_loss_sees_cells_of_different_colours_by_their_edges() -> None:
+    rows, columns = torch.arange(64)[:, None] // 8, torch.arange(64)[None] // 8
+    cells = ((rows + columns) % 2).float().expand(1, 3, 64, 64)
+    # Black and white average out; the step to the next cell, which 7 of 8 cells have, does not.
+    expected = 6 * evenness(8, 7 / 8) / 9
+    assert checkerboard_loss(cells, 0 * cells).item() == pytest.approx(expected, rel=1e-4)
+    assert checkerboard_loss(1 - cells, cells).item() == pytest.approx(0, abs=1e-10)
 
 
 def test_checkerboard_loss_averages_out_other_periods() -> None:
-    stripes = torch.zeros(1, 3, 64, 64)
-    stripes[..., ::16] = 1
-    stripes[..., 8::16] = -1
-    assert checkerboard_loss(stripes) == 0
-    assert checkerboard_loss(stripes.abs()).item() == pytest.approx((1 - 1 / 8) / 8, rel=1e-5)
-    # Two cells, fewer than the window has: each stands for itself.
-    two_cells = stripes[..., :8, :16]
-    assert checkerboard_loss(two_cells).item() == pytest.approx((1 - 1 / 8) / 8, rel=1e-5)
+    target = torch.zeros(1, 3, 64, 64)
+    eight, seven = target.clone(), target.clone()
+    eight[..., ::8, ::8] = 1
+    seven[..., ::7, ::7] = 1
+    assert checkerboard_loss(seven, target) < 0.05 * checkerboard_loss(eight, target)
+    # A single row of cells, fewer than the window has: each stands for itself.
+    one, two = torch.zeros(2, 1, 3, 8, 16)
+    one[..., 3, 3] = 1
+    two[..., 3, 3::8] = 1
+    for image, share in ((one, 1 / 2), (two, 1)):
+        expected = share * (3 * evenness(1, 1) + 6 * evenness(2, 1)) / 9
+        assert checkerboard_loss(image, 0 * image).item() == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +193,8 @@ def test_level_statistics_and_their_gradient(dtype: torch.dtype, tolerance: floa
         ({"distill_steps": -1}, "distill_steps must be 0 or more"),
         ({"pool": 3}, "multiple of batch_size"),
         ({"crop": 30}, "crop must be a multiple of 8"),
-        ({"image_size": (8, 40)}, "image_size"),
+        ({"content_size": (8, 40)}, "content_size"),
+        ({"style_size": (40, 24)}, "style_size"),
         ({"ema": 1.0}, "ema"),
         ({"style_weight": -1.0}, "weights must be 0 or more"),
     ],
@@ -420,8 +443,8 @@ def test_imitation_is_of_pixels_and_features(config: TrainingConfig) -> None:
     losses = trainer._losses(pool)
     output, _ = trainer.student(pool.content[contents], pool.style[styles], torch.ones(2, 1), False)
     teacher = pool.teacher[contents]
-    expected = 100 * (output - teacher).square().mean() + 45_000 * checkerboard_loss(
-        output - teacher
+    expected = 100 * (output - teacher).square().mean() + 100_000 * checkerboard_loss(
+        output, teacher
     )
     for level, wanted in zip(*map(trainer.loss_network.levels, (output, teacher)), strict=True):
         expected += (level - wanted).square().mean()
@@ -682,7 +705,7 @@ def test_command_line(folders: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     command = (
         f"train --content {folders}/content --style {folders}/style -o {tmp_path}/mine "
         f"--encoder {folders}/vgg.safetensors --width 0.05 --steps 3 --batch-size 2 --crop 16 "
-        "--image-size 16 16 --workers 0"
+        "--content-size 16 16 --style-size 16 16 --workers 0"
     ).split()
     assert main(command) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "mine" / "mine.safetensors")
