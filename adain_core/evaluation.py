@@ -23,6 +23,7 @@ from .fusion import adain
 from .images import list_images, read_image, resize_shortest_side
 from .model import AdaINModel
 from .networks import Encoder
+from .training.losses import colors_and_steps
 
 Stylizer = Callable[[int, int], Tensor]
 
@@ -227,8 +228,10 @@ def checkerboard_share(image: Tensor, content: Tensor) -> float:
     Decoders tend to draw the same dot at every place of relu4_1, which skies show as a
     checkerboard. In windows of 32x32 pixels each of the 64 places of the cell is averaged over the
     window's 16 cells; the variance of these means, of details below 8 pixels, is set in proportion
-    to that of all such details. Random texture has 1/16 by chance, an exact repetition 1. (Training
-    counts it by :func:`~adain_core.training.losses.checkerboard_loss`.)
+    to that of all such details. The same is done with the steps to the next column and to the next
+    row without sign, which show cells whose drawings differ inside the same edges; the share is the
+    mean of the three. Random texture has 1/16 by chance, an exact repetition 1. (Training counts it
+    by :func:`~adain_core.training.losses.checkerboard_loss`.)
 
     Args:
         image: luminance ``(1, 1, H, W)`` in 0..1.
@@ -244,16 +247,25 @@ def checkerboard_share(image: Tensor, content: Tensor) -> float:
         return nan
     image, content = image[..., :height, :width], content[..., :height, :width]
     middle = slice(4, -4)  # without the margin that the mean of 8 pixels needs
-    details = image[..., middle, middle] - F.avg_pool2d(image, 8, stride=1)[..., :-1, :-1]
-    places = F.pixel_unshuffle(details, 8)
-    repeated = F.avg_pool2d(places, 4, stride=1).square().mean(dim=1)
-    all_details = F.avg_pool2d(places.square().mean(dim=1), 4, stride=1)
+    maps = colors_and_steps(image)
+    details = maps[..., middle, middle] - F.avg_pool2d(maps, 8, stride=1)[..., :-1, :-1]
+    cells = F.pixel_unshuffle(details, 8)
+    repeated = _mean_of_places(F.avg_pool2d(cells, 4, stride=1).square())
+    all_details = F.avg_pool2d(_mean_of_places(cells.square()), 4, stride=1)
     content = content[..., middle, middle]
-    mean, square = (F.avg_pool2d(x, 32, stride=8)[:, 0] for x in (content, content.square()))
+    mean, square = (F.avg_pool2d(x, 32, stride=8)[0, 0] for x in (content, content.square()))
     flat = square - mean.square() < 0.03**2
-    if not flat.any() or all_details[flat].mean() < 1e-8:
+    if not flat.any() or all_details[0, flat].mean() < 1e-8:
         return nan
-    return float(repeated[flat].mean() / all_details[flat].mean())
+    return fmean(
+        float(some[flat].mean() / every[flat].mean())
+        for some, every in zip(repeated, all_details, strict=True)
+    )
+
+
+def _mean_of_places(cells: Tensor) -> Tensor:
+    """``(1, 64C, h, w)``, 64 places of a cell for each channel, to their means ``(C, h, w)``."""
+    return cells.reshape(-1, 64, *cells.shape[2:]).mean(dim=1)
 
 
 def _square(path: Path, size: int) -> Tensor:

@@ -131,15 +131,22 @@ def checkerboard_loss(image: Tensor, target: Tensor) -> Tensor:
     Returns:
         A scalar, float32; 0 for differences of colour that are the same everywhere.
     """
-    cells = F.pixel_unshuffle(_colors_and_steps(image) - _colors_and_steps(target), 8)
+    cells = F.pixel_unshuffle(colors_and_steps(image) - colors_and_steps(target), 8)
     places = cells.reshape(-1, 64, *cells.shape[-2:])
     window = min(8, *places.shape[-2:])
     means = F.avg_pool2d(places, window, stride=max(1, window // 2))
     return (means - means.mean(dim=1, keepdim=True)).square().mean()
 
 
-def _colors_and_steps(image: Tensor) -> Tensor:
-    """``(B, 9, H, W)``: the colours, and their steps to the next column and row without sign."""
+def colors_and_steps(image: Tensor) -> Tensor:
+    """An image's channels, and their steps to the next column and row, without sign.
+
+    Args:
+        image: ``(B, C, H, W)``.
+
+    Returns:
+        ``(B, 3C, H, W)``, float32; the steps past the last column and row are 0.
+    """
     image = image.float()
     right = F.pad(image.diff(dim=3).abs(), (0, 1))
     down = F.pad(image.diff(dim=2).abs(), (0, 0, 0, 1))

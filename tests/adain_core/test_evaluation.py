@@ -141,6 +141,9 @@ def test_checkerboard_share_is_of_what_repeats_every_8_pixels_in_flat_areas() ->
     assert checkerboard_share(dots, flat) == pytest.approx(1, abs=1e-4)
     assert checkerboard_share(noise, flat) == pytest.approx(1 / 16, abs=0.01)
     assert checkerboard_share(other_period, flat) < 0.12
+    # Cells of random brightness repeat nothing but their edges.
+    cells = torch.rand(1, 1, 16, 12, generator=random).repeat_interleave(8, 2)
+    assert checkerboard_share(cells.repeat_interleave(8, 3), flat) > 0.3
     # A ramp is no detail, and where the photo has contrast nothing is looked at.
     ramp = torch.linspace(0, 1, 96).expand(1, 1, 128, 96)
     assert checkerboard_share(dots + ramp, flat) == pytest.approx(1, abs=1e-3)
