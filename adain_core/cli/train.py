@@ -30,15 +30,14 @@ examples:
     adain train --content photos --style paintings --encoder vgg19.safetensors -o runs/slim \\
       --init vgg19.safetensors --widths 16 32 80 256 --distill-steps 2000 --steps 8000 \\
       --batch-size 4 --crop 128 --content-size 128 384 --style-size 128 384 \\
-      --pool 512 --reuse 6 --recolor 0.4 \\
-      --lr 6e-4 --schedule cosine --warmup-steps 100 --clip-norm 1 --style-weight 3 \\
-      --imitation-weight 1 --precision bf16
+      --pool 512 --reuse 6 --recolor 0.4 --lr 6e-4 --schedule cosine --warmup-steps 100 \\
+      --clip-norm 1 --style-weight 3 --imitation-weight 1 --precision bf16
 
-  from there on with SOAP, less imitation, fewer other colours and fresh pairs, which SOAP would
-  learn by heart otherwise:
+  from there on with SOAP, less imitation, fresh pairs, which SOAP would learn by heart otherwise,
+  artworks in each other's palettes, and larger photographs, which have more flat areas:
     adain train (the same options, but) -o runs/slim2 --init runs/slim/slim.safetensors \\
-      --optimizer soap --lr 3e-4 --steps 22000 --imitation-weight 0.2 --recolor 0.1 \\
-      --pool 256 --reuse 2
+      --optimizer soap --lr 3e-4 --steps 44000 --imitation-weight 0.2 --pool 256 --reuse 2 \\
+      --recolor 0.05 --palette-exchange 0.5 --content-size 128 640
 
   go on after an interruption:
     adain train (the same options) --resume
