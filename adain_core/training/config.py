@@ -19,7 +19,7 @@ class TrainingConfig:
 
     Args:
         content: folder of photographs.
-        style: folder of artworks.
+        style: folder of artworks; unlike the paper's, their crops are turned by quarter turns.
         encoder: the frozen VGG, the loss network: ``vgg_normalised.pth``, or a full-width
             ``.safetensors`` model, whose decoder is then the teacher of ``imitation_weight``.
         output: folder of the run: checkpoints, samples, logs, and at the end the model.

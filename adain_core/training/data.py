@@ -36,7 +36,7 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         folder: read without its sub-folders.
         size: smallest and largest shortest side before the crop, pixels.
         crop: side of the crop, pixels.
-        seed: of order, size, place, flip and colour.
+        seed: of everything random: order, size, place, flip, colours, turn.
         recolor: probability that a crop's hue, saturation and contrast are changed; some of these
             are posterized or inverted.
         palette_exchange: probability that a crop gets the colours of another image of the folder:

@@ -69,8 +69,10 @@ class PoolReader:
         content_seed, style_seed = 2 * config.seed, 2 * config.seed + 1
         self.crops = [
             Crops(config.content, config.content_size, config.crop, content_seed, config.recolor),
-            # Brushwork has no upright, and palettes and brushwork combine more freely than in a
-            # few thousand artworks.
+            # More styles out of the same artworks: brushwork has no upright, and goes with other
+            # palettes, too. Without both adain-slim's style loss was 1.18 times the official
+            # model's on new artworks and 1.00 times on those of the training; with them, in a
+            # run from there on, 1.05 and 0.96.
             Crops(
                 config.style,
                 config.style_size,
