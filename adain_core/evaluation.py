@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .checkerboard import checkerboard_share
 from .color import luma
 from .errors import ImageFileError
 from .functional import adaptive_instance_norm, channel_statistics
@@ -23,7 +24,6 @@ from .fusion import adain
 from .images import list_images, read_image, resize_shortest_side
 from .model import AdaINModel
 from .networks import Encoder
-from .training.losses import colors_and_steps
 
 Stylizer = Callable[[int, int], Tensor]
 
@@ -220,52 +220,6 @@ def ssim(image: Tensor, reference: Tensor) -> float:
         (mean.square() + reference_mean.square() + c1) * (variance + reference_variance + c2)
     )
     return float(similarity.mean())
-
-
-def checkerboard_share(image: Tensor, content: Tensor) -> float:
-    """How much of what was drawn into the content's flat areas repeats every 8 pixels.
-
-    Decoders tend to draw the same dot at every place of relu4_1, which skies show as a
-    checkerboard. In windows of 32x32 pixels each of the 64 places of the cell is averaged over the
-    window's 16 cells; the variance of these means, of details below 8 pixels, is set in proportion
-    to that of all such details. The same is done with the steps to the next column and to the next
-    row without sign, which show cells whose drawings differ inside the same edges; the share is the
-    mean of the three. Random texture has 1/16 by chance, an exact repetition 1. (Training counts it
-    by :func:`~adain_core.training.losses.checkerboard_loss`.)
-
-    Args:
-        image: luminance ``(1, 1, H, W)`` in 0..1.
-        content: of the photo, likewise; an area is flat where its standard deviation is below
-            0.03.
-
-    Returns:
-        The share, 0..1; NaN where no window is flat, nothing was drawn into it, or a side is below
-        40 pixels.
-    """
-    height, width = (side // 8 * 8 for side in image.shape[2:])
-    if min(height, width) < 40:
-        return nan
-    image, content = image[..., :height, :width], content[..., :height, :width]
-    middle = slice(4, -4)  # without the margin that the mean of 8 pixels needs
-    maps = colors_and_steps(image)
-    details = maps[..., middle, middle] - F.avg_pool2d(maps, 8, stride=1)[..., :-1, :-1]
-    cells = F.pixel_unshuffle(details, 8)
-    repeated = _mean_of_places(F.avg_pool2d(cells, 4, stride=1).square())
-    all_details = F.avg_pool2d(_mean_of_places(cells.square()), 4, stride=1)
-    content = content[..., middle, middle]
-    mean, square = (F.avg_pool2d(x, 32, stride=8)[0, 0] for x in (content, content.square()))
-    flat = square - mean.square() < 0.03**2
-    if not flat.any() or all_details[0, flat].mean() < 1e-8:
-        return nan
-    return fmean(
-        float(some[flat].mean() / every[flat].mean())
-        for some, every in zip(repeated, all_details, strict=True)
-    )
-
-
-def _mean_of_places(cells: Tensor) -> Tensor:
-    """``(1, 64C, h, w)``, 64 places of a cell for each channel, to their means ``(C, h, w)``."""
-    return cells.reshape(-1, 64, *cells.shape[2:]).mean(dim=1)
 
 
 def _square(path: Path, size: int) -> Tensor:

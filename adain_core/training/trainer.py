@@ -24,13 +24,14 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from ..checkerboard import checkerboard_loss
 from ..files import replace_atomically
 from ..functional import adaptive_instance_norm
 from ..weights import ModelInfo, save_model
 from .config import TrainingConfig
 from .data import crop_batches, seeded
 from .loss_network import LossNetwork, channels_last
-from .losses import checkerboard_loss, content_loss, mean_squared_difference, style_loss
+from .losses import content_loss, mean_squared_difference, style_loss
 from .pools import Pool, PoolReader
 from .report import model_card, sample_grid, training_summary, write_curves, write_grid
 from .student import Student, TrainingError

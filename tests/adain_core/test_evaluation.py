@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from adain_core import AdaINModel, Architecture, ImageFileError, adain, write_image
+from adain_core.checkerboard import checkerboard_share
 from adain_core.cli import main
 from adain_core.evaluation import (
     Pairs,
     Scores,
-    checkerboard_share,
     judge_contents,
     judge_model,
     judge_pictures,

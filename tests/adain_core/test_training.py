@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from adain_core import AdaINModel, Architecture, ImageFileError, WeightsError
+from adain_core.checkerboard import checkerboard_loss
 from adain_core.cli import main
 from adain_core.functional import adaptive_instance_norm, channel_statistics
 from adain_core.images import read_image, write_image
@@ -23,7 +24,6 @@ from adain_core.training.config import Optimizer
 from adain_core.training.data import Crops, crop_batches, seeded
 from adain_core.training.loss_network import LossNetwork
 from adain_core.training.losses import (
-    checkerboard_loss,
     content_loss,
     level_statistics,
     mean_squared_difference,

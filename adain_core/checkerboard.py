@@ -1,0 +1,93 @@
+"""The checkerboard: what decoders draw alike into every 8x8 pixels, the cells of relu4_1.
+
+:func:`checkerboard_loss` keeps a slim model from it in training, :func:`checkerboard_share`
+measures it in pictures.
+"""
+
+from __future__ import annotations
+
+from math import nan
+from statistics import fmean
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def checkerboard_loss(image: Tensor, target: Tensor) -> Tensor:
+    """Mean square of what a picture repeats every 8 pixels, and the picture to imitate does not.
+
+    A decoder fills flat areas most easily with the same drawing in every cell of relu4_1, which the
+    style loss takes for texture. Each place of the 8x8 cell is averaged over 8x8 cells (fewer where
+    the picture has fewer): a texture of another period averages out, a repeated dot stays. The
+    same is done with the steps from pixel to pixel, without sign: these show cells whose drawings
+    differ, but whose edges are the same.
+
+    Args:
+        image: ``(B, 3, H, W)``, sides multiples of 8.
+        target: the picture to imitate, the same shape.
+
+    Returns:
+        A scalar, float32; 0 for differences of colour that are the same everywhere.
+    """
+    cells = F.pixel_unshuffle(_colors_and_steps(image) - _colors_and_steps(target), 8)
+    places = cells.reshape(-1, 64, *cells.shape[-2:])
+    window = min(8, *places.shape[-2:])
+    means = F.avg_pool2d(places, window, stride=max(1, window // 2))
+    return (means - means.mean(dim=1, keepdim=True)).square().mean()
+
+
+def checkerboard_share(image: Tensor, content: Tensor) -> float:
+    """How much of what was drawn into the content's flat areas repeats every 8 pixels.
+
+    Decoders tend to draw the same dot at every place of relu4_1, which skies show as a
+    checkerboard. In windows of 32x32 pixels each of the 64 places of the cell is averaged over the
+    window's 16 cells; the variance of these means, of details below 8 pixels, is set in proportion
+    to that of all such details. The same is done with the steps to the next column and to the next
+    row without sign, which show cells whose drawings differ inside the same edges; the share is the
+    mean of the three. Random texture has 1/16 by chance, an exact repetition 1.
+
+    Args:
+        image: luminance ``(1, 1, H, W)`` in 0..1.
+        content: of the photo, likewise; an area is flat where its standard deviation is below
+            0.03.
+
+    Returns:
+        The share, 0..1; NaN where no window is flat, nothing was drawn into it, or a side is below
+        40 pixels.
+    """
+    height, width = (side // 8 * 8 for side in image.shape[2:])
+    if min(height, width) < 40:
+        return nan
+    image, content = image[..., :height, :width], content[..., :height, :width]
+    middle = slice(4, -4)  # without the margin that the mean of 8 pixels needs
+    maps = _colors_and_steps(image)
+    details = maps[..., middle, middle] - F.avg_pool2d(maps, 8, stride=1)[..., :-1, :-1]
+    cells = F.pixel_unshuffle(details, 8)
+    repeated = _mean_of_places(F.avg_pool2d(cells, 4, stride=1).square())
+    all_details = F.avg_pool2d(_mean_of_places(cells.square()), 4, stride=1)
+    content = content[..., middle, middle]
+    mean, square = (F.avg_pool2d(x, 32, stride=8)[0, 0] for x in (content, content.square()))
+    flat = square - mean.square() < 0.03**2
+    if not flat.any() or all_details[0, flat].mean() < 1e-8:
+        return nan
+    return fmean(
+        float(some[flat].mean() / every[flat].mean())
+        for some, every in zip(repeated, all_details, strict=True)
+    )
+
+
+def _colors_and_steps(image: Tensor) -> Tensor:
+    """``(B, C, H, W)`` to ``(B, 3C, H, W)``, float32: the channels, and their steps without sign.
+
+    To the next column, and to the next row; past the last one they are 0.
+    """
+    image = image.float()
+    right = F.pad(image.diff(dim=3).abs(), (0, 1))
+    down = F.pad(image.diff(dim=2).abs(), (0, 0, 0, 1))
+    return torch.cat([image, right, down], dim=1)
+
+
+def _mean_of_places(cells: Tensor) -> Tensor:
+    """``(1, 64C, h, w)``, 64 places of a cell for each channel, to their means ``(C, h, w)``."""
+    return cells.reshape(-1, 64, *cells.shape[2:]).mean(dim=1)
