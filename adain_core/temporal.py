@@ -89,27 +89,37 @@ class TemporalPool:
 
 
 class _Moments:
-    """Of the pixels of several frames taken together: the means of the frames' moments."""
+    """Of the pixels of several frames taken together.
+
+    Their variance is the mean of the frames' variances plus the variance of the frames' means: as
+    a difference of second moments it would be 0 for the large mean of a flat colour, and AdaIN
+    divides by its root.
+    """
 
     def __init__(self, mode: Temporal, length: int) -> None:
-        self._window: deque[Tensor] = deque(maxlen=length)
+        self._window: deque[Statistics] = deque(maxlen=length)
         self._share = 2 / (length + 1)
-        self._mean: Tensor | None = None
+        self._pooled: Statistics | None = None
         self._mode = mode
 
     def add(self, mean: Tensor, std: Tensor) -> Statistics:
         if not mean.any():  # a region that is empty in this frame
             return mean, std
-        moments = torch.stack([mean, mean**2 + std**2])
+        variance = std**2
         if self._mode == "window":
-            self._window.append(moments)
-            self._mean = torch.stack(list(self._window)).mean(dim=0)
-        elif self._mean is None:
-            self._mean = moments
+            self._window.append((mean, variance))
+            means, variances = (torch.stack(values) for values in zip(*self._window, strict=True))
+            mean = means.mean(dim=0)
+            variance = variances.mean(dim=0) + means.var(dim=0, correction=0)
         else:
-            self._mean = torch.lerp(self._mean, moments, self._share)
-        first, second = self._mean
-        return first, (second - first**2).clamp(min=0).sqrt()
+            if self._pooled is not None:
+                last, last_variance = self._pooled
+                step, share = mean - last, self._share
+                mean = last + share * step
+                variance = torch.lerp(last_variance, variance, share)
+                variance = variance + share * (1 - share) * step**2
+            self._pooled = mean, variance
+        return mean, variance.sqrt()
 
 
 def _change(std: Tensor, last: Tensor) -> float:

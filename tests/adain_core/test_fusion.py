@@ -267,6 +267,19 @@ def test_background_beside_two_regions() -> None:
     assert_same(result, expected)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_background_of_which_masks_leave_nothing(seed: int) -> None:
+    # Soft masks, or three that overlap, add up to 1 with a rounding error of either sign.
+    features, generator = content(1), torch.Generator().manual_seed(seed)
+    soft = torch.randint(256, (37, 53), generator=generator) / 255
+    overlapping = [torch.ones(37, 53), *torch.rand(2, 37, 53, generator=generator)]
+    for masks in ([soft, 1 - soft], overlapping):
+        styles = [style(seed) for seed in range(len(masks))]
+        expected = adain(features, styles, masks=masks)
+        result = adain(features, styles, masks=masks, background=style(9))
+        assert_same(result, expected)
+
+
 @region_statistics
 def test_overlapping_masks_share_the_place(region_statistics: bool) -> None:
     features, full = content(), torch.ones(8, 10)

@@ -67,6 +67,16 @@ def test_equal_frames_stay_as_they_are(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["window", "ema"])
+def test_flat_frames_keep_their_small_std(mode: str) -> None:
+    # Of a flat red picture relu4_1 has channels of 32; beside its square an epsilon is nothing.
+    flat = torch.full((1, 6, 5, 7), 32.0)
+    pool = TemporalPool(mode, 4)
+    for _ in range(6):
+        pooled = pool(statistics(flat))
+    torch.testing.assert_close(pooled, statistics(flat))
+
+
+@pytest.mark.parametrize("mode", ["window", "ema"])
 def test_an_empty_region_does_not_count(mode: str) -> None:
     empty = (torch.zeros(1, 6), torch.full((1, 6), 1e-5**0.5))
     pool = TemporalPool(mode, 4)
