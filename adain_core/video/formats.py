@@ -41,7 +41,7 @@ CODECS = {
 # The first is the default.
 SUFFIXES = {
     ".mp4": ("h264", "h265", "vp9"),
-    ".m4v": ("h264", "h265"),
+    ".m4v": ("h264",),  # FFmpeg takes it for an iPod's
     ".mov": ("h264", "h265", "prores"),
     ".mkv": ("h264", "h265", "vp9", "prores"),
     ".webm": ("vp9",),
@@ -80,9 +80,9 @@ def choose_codec(path: Path, codec: str | None, quality: int | None, chroma: str
             f"cannot write {path}: {suffix} does not take {name}; name the output "
             f"{' or '.join(fitting)}, or choose {' or '.join(choices)}"
         )
-    if suffix == ".png" and not NUMBER.search(path.name):
+    if suffix == ".png" and not (NUMBER.search(path.name) and path.name.count("%") == 1):
         raise ValueError(
-            f"cannot write {path}: a picture for each frame needs the place of its number, "
+            f"cannot write {path}: a picture for each frame needs the place of its number, once, "
             f"such as {path.with_name(path.stem + '-%06d.png')}"
         )
     settings = CODECS[name]

@@ -183,12 +183,12 @@ def stylize_video(
                 raise VideoFileError(f"cannot read {source}: it has no frame that can be decoded")
             writer.close(reader.tail)
         except BaseException as error:
-            kept = writer.rescue()
+            kept, where = writer.rescue()
             if not kept:
                 raise
             # After a failed write, frames that refer to a lost one do not count as lost here.
             about = "" if kept == writer.frames else "about "
-            left = f"{output} holds {about}the first {kept} frame{'s' if kept > 1 else ''}"
+            left = f"{where} holds {about}the first {kept} frame{'s' if kept > 1 else ''}"
             if isinstance(error, KeyboardInterrupt):
                 raise KeyboardInterrupt(f"interrupted; {left}") from None
             raise VideoFileError(f"{error}; {left}") from error

@@ -112,7 +112,10 @@ class VideoReader:
         self._stream.thread_type = "AUTO"
         self.time_base = self._stream.time_base or Fraction(1, 90000)
         self.rate = self._stream.average_rate or self._stream.guessed_rate or Fraction(25)
-        self.sound_streams = list(self._container.streams.audio)
+        sounds = self._container.streams.audio
+        # Without a decoder (Apple's spatial audio) PyAV can neither read nor copy one.
+        self.sound_streams = [s for s in sounds if s.codec_context is not None]
+        self.unknown_sound = len(sounds) - len(self.sound_streams)
         self.metadata = dict(self._container.metadata)
         self.color = Color(_BT709)
         self.aspect: Fraction | None = None

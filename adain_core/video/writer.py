@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,11 +12,13 @@ from typing import Any, Protocol
 import av
 import av.filter
 import numpy as np
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import VideoFileError
 from ..images import write_image
-from .formats import CODECS, choose_codec, takes_sound
+from .formats import CODECS, NUMBER, choose_codec, takes_sound
 from .reader import Color, Frame, Packet, VideoReader, reason, to_yuv
 
 
@@ -38,8 +41,8 @@ class Writer(Protocol):
     def close(self, tail: list[Packet]) -> None:
         """Finish, with the sound after the last frame."""
 
-    def rescue(self) -> int:
-        """Keep what there is after a failure; returns how many frames that are."""
+    def rescue(self) -> tuple[int, Path]:
+        """Keep what there is after a failure; returns how many frames that are, and where."""
 
 
 def open_writer(
@@ -63,7 +66,8 @@ def open_writer(
 
     Raises:
         ValueError: settings that do not fit together.
-        VideoFileError: the file exists, or its folder does not.
+        VideoFileError: the file exists, or what an earlier run left of it, or it is the one that
+            is read; its folder does not exist.
     """
     path = Path(path)
     name = choose_codec(path, codec, quality, chroma)
@@ -71,14 +75,18 @@ def open_writer(
         return _PictureWriter(path, reader, overwrite)
     if path.is_dir():
         raise VideoFileError(f"cannot write {path}: a folder has that name")
-    if path.exists():
-        if not overwrite:
+    partial = _partial(path)
+    for file, what in (
+        (path, "the file"),
+        (partial, f"{partial}, what an earlier run left of it,"),
+    ):
+        if file.exists() and reader.path.exists() and file.samefile(reader.path):
+            raise VideoFileError(f"cannot write {path}: {file} is the video that is read")
+        if file.exists() and not overwrite:
             raise VideoFileError(
-                f"cannot write {path}: the file exists; pass overwrite=True (--overwrite on the "
+                f"cannot write {path}: {what} exists; pass overwrite=True (--overwrite on the "
                 "command line) to replace it"
             )
-        if reader.path.exists() and path.samefile(reader.path):
-            raise VideoFileError(f"cannot write {path}: it is the video that is read")
     if not path.parent.is_dir():
         raise VideoFileError(f"cannot write {path}: there is no folder {path.parent}")
     return _VideoWriter(path, reader, name, quality, chroma)
@@ -95,7 +103,9 @@ class _VideoWriter:
         self.notes: list[str] = []
         self._path, self._reader, self._codec = path, reader, codec
         self._quality, self._chroma = quality, chroma
-        self._partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+        self._partial = _partial(path)
+        self._first: torch.Size | None = None
+        self._resized = False
         self._broken = False
         self._container: Any = None
         self._palette: av.filter.Graph | None = None
@@ -106,6 +116,7 @@ class _VideoWriter:
         if self._broken:
             return  # a gap would follow
         with self._explained():
+            pixels = self._at_first_size(pixels, frame)
             if self.size is None:
                 self._open(pixels.shape[2], pixels.shape[1])
             assert self.size is not None
@@ -128,9 +139,9 @@ class _VideoWriter:
             self._finish(tail)
             self._partial.replace(self._path)
 
-    def rescue(self) -> int:
+    def rescue(self) -> tuple[int, Path]:
         if self._container is None:
-            return 0
+            return 0, self._path
         count = 0
         with contextlib.suppress(Exception):
             if not self._broken:
@@ -140,11 +151,32 @@ class _VideoWriter:
             self._container.close()
         with contextlib.suppress(OSError):
             count = count or _count_frames(self._partial)
+            if not count:
+                self._partial.unlink()
+        try:
             if count:
                 self._partial.replace(self._path)
-            else:
-                self._partial.unlink()
-        return count
+        except OSError:  # on Windows an old output that a player has open
+            return count, self._partial
+        return count, self._path
+
+    def _at_first_size(self, pixels: Tensor, frame: Frame) -> Tensor:
+        """Numbered pictures and recordings of a browser may change their size."""
+        if self._first is None:
+            self._first = pixels.shape[1:]
+        if pixels.shape[1:] == self._first:
+            return pixels
+        if not self._resized:
+            (height, width), (now_height, now_width) = self._first, pixels.shape[1:]
+            self.notes.append(
+                f"{self._path}: frame {frame.number} is {now_width}x{now_height}, the first is "
+                f"{width}x{height}; frames of another size are resized to the first one's"
+            )
+            self._resized = True
+        resized = F.interpolate(
+            pixels[None].float(), tuple(self._first), mode="bilinear", antialias=True
+        )
+        return resized[0].round().byte()
 
     def _open(self, width: int, height: int) -> None:
         settings, reader = CODECS[self._codec], self._reader
@@ -207,6 +239,11 @@ class _VideoWriter:
     def _add_sound(self) -> dict[int, tuple[Any, bool]]:
         """Stream of the output and whether it is encoded anew, by the index of the input's."""
         streams = self._reader.sound_streams
+        if self._reader.unknown_sound:
+            self.notes.append(
+                f"{self._path}: {self._reader.unknown_sound} sound track(s) of a kind that FFmpeg "
+                "does not know are left out"
+            )
         if streams and not takes_sound(self._path):
             self.notes.append(f"{self._path}: {self._path.suffix} files have no sound")
             return {}
@@ -277,11 +314,22 @@ class _PictureWriter:
         if reader.sound_streams:
             self.notes.append(f"{path}: pictures have no sound")
         self._path, self._overwrite = path, overwrite
-        if not overwrite and self._name(0).exists():
+        if path.resolve() == reader.path.resolve():
+            raise VideoFileError(f"cannot write {path}: these are the pictures that are read")
+        # Of any number: what is left of a longer sequence would look like this one's end.
+        there = None if overwrite else next(self._existing(), None)
+        if there is not None:
             raise VideoFileError(
-                f"cannot write {self._name(0)}: the file exists; pass overwrite=True (--overwrite "
-                "on the command line) to replace it"
+                f"cannot write {path}: {there} exists; pass overwrite=True (--overwrite on the "
+                "command line) to replace such files"
             )
+
+    def _existing(self) -> Iterator[Path]:
+        head, tail = map(re.escape, NUMBER.split(self._path.name))
+        if self._path.parent.is_dir():
+            for file in sorted(self._path.parent.iterdir()):
+                if re.fullmatch(rf"{head}\d+{tail}", file.name):
+                    yield file
 
     def _name(self, number: int) -> Path:
         return self._path.with_name(self._path.name % number)
@@ -301,8 +349,13 @@ class _PictureWriter:
     def close(self, tail: list[Packet]) -> None:
         pass
 
-    def rescue(self) -> int:
-        return self.frames
+    def rescue(self) -> tuple[int, Path]:
+        return self.frames, self._path
+
+
+def _partial(path: Path) -> Path:
+    """A file's name until it is finished."""
+    return path.with_name(f"{path.stem}.partial{path.suffix}")
 
 
 def _palette_graph(width: int, height: int, reader: VideoReader) -> av.filter.Graph:

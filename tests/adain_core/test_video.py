@@ -218,6 +218,47 @@ def test_sound_is_encoded_anew_where_it_must_be(
     assert np.abs(copy).max() == pytest.approx(np.abs(sound).max(), abs=0.1)
 
 
+def test_sound_of_an_unknown_kind_is_left_out(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip(sound="aac")
+    # Apple's spatial audio: another name, and no description in the way of AAC.
+    content = clip.read_bytes().replace(b"mp4a", b"apac").replace(b"esds", b"free")
+    clip.write_bytes(content)
+    result = stylize_video(tiny, clip, tmp_path / "out.mp4", style)
+    assert result.frames == 10 and result.complete
+    assert [note.split(": ")[1][:36] for note in result.notes] == [
+        "1 sound track(s) of a kind that FFmp"
+    ]
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert not container.streams.audio
+
+
+def test_frames_of_other_sizes_become_as_large_as_the_first(
+    tiny: AdaINModel, style: Style, tmp_path: Path, picture: Callable[..., Tensor]
+) -> None:
+    for number, (height, width) in enumerate([(48, 64), (96, 128), (40, 40)]):
+        array = (picture(height, width, seed=1)[0] * 255).byte().permute(1, 2, 0).numpy()
+        PIL.Image.fromarray(array).save(tmp_path / f"{number}.png")
+    result = stylize_video(tiny, tmp_path / "%d.png", tmp_path / "out.mkv", style, alpha=0)
+    assert (result.width, result.height, result.frames) == (64, 48, 3)
+    assert [note.split(": ")[1] for note in result.notes] == [
+        "frame 1 is 128x96, the first is 64x48; frames of another size are resized to the first "
+        "one's"
+    ]
+    drawn = pixels_of(tmp_path / "out.mkv")
+    for number, pixels in enumerate(drawn):
+        with PIL.Image.open(tmp_path / f"{number}.png") as image:
+            array = np.array(image)
+        alone = tiny.stylize(
+            torch.from_numpy(array).permute(2, 0, 1)[None], style, alpha=0, output_dtype=torch.uint8
+        )
+        expected = torch.nn.functional.interpolate(
+            alone.float() / 255, (48, 64), mode="bilinear", antialias=True
+        )
+        assert psnr(pixels, expected) > 20
+
+
 def test_gif(
     tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -237,7 +278,7 @@ def test_numbered_pictures_out_and_in(
     assert sorted(p.name for p in pattern.parent.iterdir()) == [f"a{i:03d}.png" for i in range(10)]
     for drawn, frame in zip(pixels_of(pattern), pixels_of(clip), strict=True):
         torch.testing.assert_close(drawn, tiny.stylize(frame, style), rtol=0, atol=0.6 / 255)
-    with pytest.raises(VideoFileError, match=r"a000\.png: the file exists"):
+    with pytest.raises(VideoFileError, match=r"a000\.png exists"):
         stylize_video(tiny, clip, pattern, style)
 
 
@@ -477,6 +518,8 @@ def test_no_video_stream_and_no_frames(
         ("out.webm", {"codec": "prores"}, r"name the output \.mov or \.mkv, or choose vp9"),
         ("out.mp4", {"codec": "av1"}, "codec must be one of"),
         ("out.png", {}, "place of its number"),
+        ("%d-%d.png", {}, "place of its number, once"),
+        ("out.m4v", {"codec": "h265"}, "m4v does not take h265"),
         ("out.mp4", {"quality": 52}, "0 .best. to 51, got 52"),
         ("out.gif", {"quality": 5}, "no quality setting"),
         ("out.mov", {"codec": "prores", "chroma": "420"}, "chroma of prores must be 422 or 444"),
@@ -505,16 +548,78 @@ def test_outputs_that_cannot_be(
     tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     clip = make_clip(times=STEADY[:2])
+    done, left = tmp_path / "done.mp4", tmp_path / "later.mp4"
+    for path in (done, tmp_path / "later.partial.mp4"):
+        path.write_bytes(b"old")
     (tmp_path / "folder.mp4").mkdir()
     for output, overwrite, message in (
         (tmp_path / "none" / "out.mp4", False, "there is no folder"),
-        (clip, False, "the file exists"),
-        (clip, True, "it is the video that is read"),
+        (clip, False, "clip.mp4 is the video that is read"),
+        (clip, True, "clip.mp4 is the video that is read"),
+        (done, False, "the file exists"),
+        (left, False, "later.partial.mp4, what an earlier run left of it, exists"),
         (tmp_path / "folder.mp4", True, "a folder has that name"),
     ):
         with pytest.raises(VideoFileError, match=message):
             stylize_video(tiny, clip, output, style, overwrite=overwrite)
     assert len(frames_of(clip)) == 2
+    assert done.read_bytes() == (tmp_path / "later.partial.mp4").read_bytes() == b"old"
+
+
+def test_a_video_with_the_name_of_an_unfinished_one(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip("clip.partial.mp4", times=STEADY[:2])
+    for overwrite in (False, True):
+        with pytest.raises(VideoFileError, match=r"clip\.partial\.mp4 is the video that is read"):
+            stylize_video(tiny, clip, tmp_path / "clip.mp4", style, overwrite=overwrite)
+    assert len(frames_of(clip)) == 2
+
+
+def test_what_an_earlier_run_left_is_replaced_when_asked(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip, left = make_clip(times=STEADY[:2]), tmp_path / "out.partial.mp4"
+    left.write_bytes(b"old")
+    stylize_video(tiny, clip, tmp_path / "out.mp4", style, overwrite=True)
+    assert len(frames_of(tmp_path / "out.mp4")) == 2 and not left.exists()
+
+
+def test_pictures_are_not_written_among_others(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "frames"
+    stylize_video(tiny, make_clip(times=STEADY[:3]), folder / "%d.png", style)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    again = folder / ".." / "frames" / "%d.png"
+    for overwrite in (False, True):
+        with pytest.raises(VideoFileError, match="these are the pictures that are read"):
+            stylize_video(tiny, folder / "%d.png", again, style, overwrite=overwrite)
+    (folder / "0.png").unlink()  # FFmpeg itself numbers from 1
+    with pytest.raises(VideoFileError, match=r"1\.png exists"):
+        stylize_video(tiny, make_clip(times=STEADY[:1]), folder / "%d.png", style)
+    del before["0.png"]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_an_output_that_cannot_be_replaced_is_told(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def replace(self: Path, target: Path) -> Path:
+        raise PermissionError(13, "Permission denied")
+
+    clip, out = make_clip(), tmp_path / "out.mp4"
+    out.write_bytes(b"open in a player")
+    monkeypatch.setattr(Path, "replace", replace)
+    told = r"Permission denied; .*out\.partial\.mp4 holds (about )?the first 10 frames"
+    with pytest.raises(VideoFileError, match=told):
+        stylize_video(tiny, clip, out, style, overwrite=True)
+    assert out.read_bytes() == b"open in a player"
+    assert len(frames_of(tmp_path / "out.partial.mp4")) == 10
 
 
 # --- the command ------------------------------------------------------------------------------
