@@ -356,7 +356,11 @@ class AdaINModel(nn.Module):
             feature_size = (features.tensor.shape[2], features.tensor.shape[3])
             weight = pool_to_features(resize_mask(weight, features.size), feature_size)
             if not (weight.sum(dim=(1, 2, 3)) > 0).all():
-                raise ValueError("style mask: selects no pixel of the style image")
+                raise ValueError(
+                    "style image: it is transparent everywhere"
+                    if mask is None
+                    else "style mask: selects no pixel of the style image"
+                )
         mean, std = channel_statistics(features.tensor, weight)
         return Style(mean.mean(dim=0).cpu(), std.mean(dim=0).cpu(), self.fingerprint)
 
@@ -426,5 +430,23 @@ def _recolor(style: Tensor, content: Tensor, method: str | None) -> Tensor:
         # photo of 12 megapixels. Colour statistics do not mind the other aspect.
         reference = resize(reference, size)
     reference = as_float(reference).to(style.device)
-    recolored = color.METHODS[method](style[:, :3], reference)
+    recolored = color.METHODS[method](_visible_colors(style), reference)
     return torch.cat([recolored, style[:, 3:]], dim=1)
+
+
+def _visible_colors(images: Tensor) -> Tensor:
+    """RGB, where transparent pixels repeat some of the others' colours.
+
+    Whatever lies under a cut-out's transparency, often black, is then no part of its colours.
+    """
+    if images.shape[1] == 3:
+        return images
+    colors = images[:, :3].clone()
+    for picture, opacity in zip(colors, images[:, 3], strict=True):
+        hidden = opacity <= 0
+        visible = picture[:, ~hidden]
+        count = int(hidden.sum())
+        if count and visible.numel():
+            evenly = torch.linspace(0, visible.shape[1] - 1, count, device=visible.device)
+            picture[:, hidden] = visible[:, evenly.long()]
+    return colors

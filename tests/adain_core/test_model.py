@@ -17,6 +17,7 @@ from torch import Tensor
 from adain_core import AdaINModel, Features, ImageFileError, Style, adain, color
 from adain_core.functional import channel_statistics
 from adain_core.images import resize_shortest_side
+from adain_core.model import _recolor
 
 Picture = Callable[..., Tensor]
 NAN, INFINITY = float("nan"), float("inf")
@@ -165,6 +166,23 @@ def test_content_alpha_with_recolouring(
     result = tiny.stylize(content, style, preserve_color=method)
     assert torch.equal(result[:, 3:], content[:, 3:])
     assert torch.equal(result[:, :3], tiny.stylize(content[:, :3], style, preserve_color=method))
+
+
+@pytest.mark.parametrize("method", [name for name in color.METHODS if name != "luminance"])
+def test_recolouring_ignores_what_transparency_hides(
+    tiny: AdaINModel, picture: Picture, method: str
+) -> None:
+    content, style = picture(20, 20), picture(18, 18, seed=1, channels=4)
+    style[:, 3] = 0
+    style[:, 3, :, ::2] = 1
+    black = style.clone()
+    black[:, :3, :, 1::2] = 0
+    result = tiny.stylize(content, black, preserve_color=method)
+    assert torch.equal(result, tiny.stylize(content, style, preserve_color=method))
+    alone = color.METHODS[method](style[..., ::2][:, :3], content)
+    visible = _recolor(black, content, method)[:, :3, :, ::2]
+    if method != "coral":  # whose contrast depends on the number of pixels
+        torch.testing.assert_close(visible, alone, rtol=1e-3, atol=1e-3)
 
 
 def test_grey_is_three_equal_channels(tiny: AdaINModel, picture: Picture) -> None:
@@ -520,6 +538,13 @@ def test_transparent_style_pixels_do_not_count(tiny: AdaINModel, picture: Pictur
     assert torch.equal(result, tiny.stylize(image, style))
 
 
+def test_a_transparent_style_is_told(tiny: AdaINModel, picture: Picture) -> None:
+    style = picture(32, 32, channels=4)
+    style[:, 3] = 0
+    with pytest.raises(ValueError, match=r"^style image: it is transparent everywhere$"):
+        tiny.encode_style(style)
+
+
 def test_bad_style_masks(tiny: AdaINModel, picture: Picture) -> None:
     image = picture(32, 32, batch=2)
     for mask, message in (
@@ -538,7 +563,7 @@ def test_bad_style_masks(tiny: AdaINModel, picture: Picture) -> None:
         with pytest.raises(ValueError) as caught:
             tiny.encode_style(image, mask=mask)
         assert str(caught.value) == message
-    with pytest.raises(ValueError, match="selects no pixel"):
+    with pytest.raises(ValueError, match="transparent everywhere"):
         tiny.encode_style(torch.cat([image, torch.zeros(2, 1, 32, 32)], dim=1))
 
 
