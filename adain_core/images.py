@@ -107,9 +107,9 @@ def read_image(path: str | os.PathLike[str], *, keep_uint8: bool = False) -> Ima
             safely (Pillow's limit, about 179 million pixels).
     """
     file = Path(path)
-    if file.is_dir():
-        raise ImageFileError(f"cannot read {path}: it is a folder, an image file is expected")
     try:
+        if file.is_dir():
+            raise IsADirectoryError(0, "it is a folder, an image file is expected")
         # Pillow warns from half of its limit on; photographs of that size are ordinary.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
@@ -471,14 +471,17 @@ def list_images(
             and patterns such as ``photos/*.jpg``, for shells that do not expand them.
 
     Raises:
-        ImageFileError: a folder or a pattern without image files.
+        ImageFileError: a folder or a pattern without image files, or one that cannot be read.
     """
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
     found: dict[Path, Path] = {}
     for path in paths:
-        for file in _expand(Path(path)):
-            found.setdefault(file.absolute(), file)
+        try:
+            for file in _expand(Path(path)):
+                found.setdefault(file.absolute(), file)
+        except OSError as error:  # no permission, or a name that is too long
+            raise ImageFileError(f"cannot read {path}: {_reason(error)}") from None
     return list(found.values())
 
 

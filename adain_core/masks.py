@@ -24,7 +24,8 @@ def as_mask(mask: Tensor, what: str = "mask") -> Tensor:
         what: its name in messages.
 
     Raises:
-        ValueError: another shape, no pixels, NaN, or values outside 0..1.
+        ValueError: another shape, no pixels, NaN, or values outside 0..1 by more than resampling
+            with a sharp filter makes of them.
     """
     shape = tuple(mask.shape)
     if mask.ndim == 2:
@@ -35,7 +36,7 @@ def as_mask(mask: Tensor, what: str = "mask") -> Tensor:
         raise ValueError(f"{what}: expected (H, W), (B, H, W) or (B, 1, H, W), got {shape}")
     mask = mask.float()
     lowest, highest = (float(value) for value in mask.aminmax())
-    if not -1e-3 <= lowest <= highest <= 1 + 1e-3:  # false for NaN, too
+    if not -0.5 < lowest <= highest < 1.5:  # false for NaN, too
         raise ValueError(f"{what}: values must lie in 0..1, got {lowest:g} to {highest:g}")
     return mask.clamp(0, 1)
 

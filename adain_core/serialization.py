@@ -88,7 +88,8 @@ def _read(path: Path, kind: str, with_tensors: bool) -> tuple[dict[str, Tensor],
             metadata = dict(file.metadata() or {})
             _check_kind(path, kind, metadata)
             names = file.keys() if with_tensors else ()
-            return {name: file.get_tensor(name) for name in names}, metadata
+            # Copies: on Windows a file that tensors are still a view of cannot be replaced.
+            return {name: file.get_tensor(name).clone() for name in names}, metadata
     except (SafetensorError, OSError, ValueError) as error:
         hint = "; a .pth file goes through 'adain weights convert' first" if _is_pth(path) else ""
         raise WeightsError(f"{path}: damaged or not a safetensors file ({error}){hint}") from None

@@ -55,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The library's way to refuse an argument.
         print_error(error)
         return 2
+    except OSError as error:
+        # Whatever the library does not explain better: a full disk, no permission.
+        print_error(error)
+        return 1
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

@@ -28,7 +28,13 @@ from ..files import replace_atomically
 from ..fusion import check_alpha
 from ..images import list_images, write_image
 from ..model import AdaINModel
-from .common import Subparsers, add_command, check_output_file
+from .common import (
+    STYLE_SUFFIX,
+    Subparsers,
+    add_command,
+    check_output_file,
+    check_replaceable,
+)
 
 _DESCRIPTION = """\
 Judge models by the paper's own measures, in one run and on the same pictures.
@@ -93,8 +99,15 @@ def _run(args: argparse.Namespace) -> int:
     check_alpha(args.alpha)
     if args.size < 16:
         raise ValueError(f"--size must be 16 pixels or more, got {args.size}")
+    if args.limit is not None and args.limit < 1:
+        raise ValueError(f"--limit must be 1 or more, got {args.limit}")
+    names = _names(args)
     if args.csv:
         check_output_file(args.csv, args.overwrite)
+    if args.grid:
+        if args.grid.exists() and not args.grid.is_dir():
+            raise ValueError(f"--grid must be a folder, got the file {args.grid}")
+        check_replaceable([_grid_file(args.grid, name) for name in names], args.overwrite)
     device = resolve_device(args.device)
     vgg = read_loss_network(args.loss_network)[0].to(device)
     contents, styles = (list_images(paths)[: args.limit] for paths in (args.content, args.style))
@@ -102,33 +115,50 @@ def _run(args: argparse.Namespace) -> int:
 
     rows: dict[str, Scores] = {}
     table: list[tuple[str, str, str, Scores]] = []
-    for name, judged in _judged(args, pairs, device):
+    for name, judged in zip(names, _judged(args, pairs, device), strict=True):
         scores, pictures = [], []
         for content, style, picture, score in tqdm(
             judged, total=len(pairs), desc=name, unit="pair", disable=None
         ):
             scores.append(score)
-            pictures.append(picture.cpu())
+            if args.grid:
+                pictures.append(picture.cpu())
             table.append((name, pairs.content_names[content], pairs.style_names[style], score))
         rows[name] = mean_scores(scores)
         if args.grid:
             args.grid.mkdir(parents=True, exist_ok=True)
-            write_image(args.grid / f"{name}.jpg", _grid(pairs, pictures), overwrite=args.overwrite)
-    print(markdown_table(rows, next(iter(rows)) if args.model else None))
+            grid = _grid(pairs, pictures)
+            write_image(_grid_file(args.grid, name), grid, overwrite=args.overwrite)
+    print(markdown_table(rows, names[0] if args.model else None))
     if args.csv:
         _write_csv(args.csv, table)
     return 0
 
 
+def _names(args: argparse.Namespace) -> list[str]:
+    """Of the rows; what shares a name (two runs' model files) is told apart by its number."""
+    given = [Path(model).name.removesuffix(STYLE_SUFFIX) for model in args.model]
+    given += [folder.resolve().name for folder in args.pictures]
+    names = [
+        name if given.count(name) == 1 else f"{name} ({given[: place + 1].count(name)})"
+        for place, name in enumerate(given)
+    ]
+    return [*names, "content, unprocessed"]
+
+
 def _judged(
     args: argparse.Namespace, pairs: Pairs, device: torch.device
-) -> Iterator[tuple[str, Iterator[tuple[int, int, Tensor, Scores]]]]:
+) -> Iterator[Iterator[tuple[int, int, Tensor, Scores]]]:
     for name in args.model:
         model = AdaINModel.from_pretrained(name, device, "fp32")
-        yield model.name, judge_model(model, pairs, args.alpha)
+        yield judge_model(model, pairs, args.alpha)
     for folder in args.pictures:
-        yield folder.name, judge_pictures(folder, pairs)
-    yield "content, unprocessed", judge_contents(pairs)
+        yield judge_pictures(folder, pairs)
+    yield judge_contents(pairs)
+
+
+def _grid_file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.jpg"
 
 
 def _grid(pairs: Pairs, pictures: list[Tensor]) -> Tensor:

@@ -9,9 +9,10 @@ from typing import Any
 DESCRIPTION = """\
 Train a model under the paper's losses, measured by the frozen, normalised VGG-19.
 
-At full width (the default) this is the paper: the encoder is the VGG itself and only the decoder
-learns. With --width 0.25 or --widths a slim encoder and decoder learn together, end to end; the
-VGG serves as loss network only and is not part of the result.
+At full width (the default) this is the paper's training: the encoder is the VGG itself and only
+the decoder learns. (Artworks are turned, too, and a running mean of the weights is kept; --ema 0
+keeps the last ones.) With --width 0.25 or --widths a slim encoder and decoder learn together, end
+to end; the VGG serves as loss network only and is not part of the result.
 
 The run's folder gets checkpoints, sample grids, TensorBoard scalars, and at the end the model
 (.safetensors), its model card (.md), a grid of its pictures and its loss curves. Ctrl-C saves a
@@ -28,7 +29,7 @@ examples:
   paper's losses; every encoded pair is used 6 times:
     adain weights convert --vgg vgg_normalised.pth --decoder decoder.pth -o vgg19.safetensors
     adain train --content photos --style paintings --encoder vgg19.safetensors -o runs/slim \\
-      --init vgg19.safetensors --widths 16 32 80 256 --distill-steps 2000 --steps 8000 \\
+      --init vgg19.safetensors --widths 16 32 88 256 --distill-steps 2000 --steps 8000 \\
       --batch-size 4 --crop 128 --content-size 128 384 --style-size 128 384 \\
       --pool 512 --reuse 6 --recolor 0.4 --lr 6e-4 --schedule cosine --warmup-steps 100 \\
       --clip-norm 1 --style-weight 3 --imitation-weight 1 --precision bf16
@@ -204,7 +205,7 @@ def add_parser(subparsers: Any) -> None:
     )
     add(data, "--pool", "pool", "images of each kind encoded at a time; 0: one batch", type=int)
     add(data, "--reuse", "reuse", "passes over a pool, in new pairs", type=int)
-    add(data, "--workers", "workers", "processes that read images", type=int)
+    add(data, "--workers", "workers", "processes that read images of each kind", type=int)
     add(data, "--seed", "seed", "of everything random", type=int)
 
     run = parser.add_argument_group("the run")

@@ -24,7 +24,8 @@ class TrainingConfig:
             ``.safetensors`` model, whose decoder is then the teacher of ``imitation_weight``.
         output: folder of the run: checkpoints, samples, logs, and at the end the model.
         init: a model file to start from instead of random weights; empty: none. A narrower one is
-            widened, a wider one pruned (:mod:`~adain_core.training.pruning`).
+            widened, a wider one pruned (:mod:`~adain_core.training.pruning`); at the paper's
+            widths one of these widths.
         widths: channels of the four blocks. At the paper's widths the encoder is the frozen VGG
             and the decoder alone is trained; at others both are trained, end to end.
         normalization: see :class:`~adain_core.networks.Architecture`.
@@ -66,7 +67,7 @@ class TrainingConfig:
         ema: decay of the exponential mean of the weights that is shipped; 0: none.
         clip_norm: largest norm of the gradient; 0: none.
         precision: mixed precision of the forward passes.
-        workers: processes that read images.
+        workers: processes that read images, of each kind and on each device.
         seed: of everything random.
         log_every: steps between log entries.
         save_every: steps between checkpoints.

@@ -73,7 +73,8 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         self.transform = transforms.Compose(
             [
                 transforms.RandomShortestSize(list(range(smallest, largest + 1)), antialias=True),
-                transforms.RandomCrop(crop),
+                # RandomShortestSize rounds down: of the sizes asked for it misses some by a pixel.
+                transforms.RandomCrop(crop, pad_if_needed=True, padding_mode="reflect"),
                 transforms.RandomHorizontalFlip(),
                 transforms.RandomApply([recoloring], p=recolor),
             ]

@@ -64,7 +64,7 @@ class Student(nn.Module):
         return output, self._decode(features, own) if reconstruct else output[:0]
 
     def start_from(self, path: str, crops: Sequence[Crops]) -> None:
-        """Take the weights of a model file, of whatever widths.
+        """Take the weights of a model file, of the same widths or all narrower or all wider.
 
         The channels that a narrower model lacks keep their random inputs, and nothing takes their
         outputs yet: at first the pictures are the narrower model's (Chen, Goodfellow & Shlens,
@@ -77,11 +77,17 @@ class Student(nn.Module):
 
         Raises:
             WeightsError: the file cannot be read.
-            TrainingError: it differs in more than widths, or is wider here and narrower there.
+            TrainingError: it differs in more than widths, is wider here and narrower there, or is
+                no full-width model where this is one.
         """
         config = self.config
         info, encoder, decoder = load_model(path)
         given, wanted = info.architecture, config.architecture
+        if config.trains_decoder_only and given != wanted:
+            raise TrainingError(
+                f"{path}: at the paper's widths the encoder is the frozen VGG, and a decoder of "
+                f"another model does not read it: expected {wanted}, got {given}; choose --widths"
+            )
         pairs = list(zip(given.widths, wanted.widths, strict=True))
         # Normalization and "concat" have more than channels to widen or prune.
         plain = given == Architecture(given.widths) and wanted == Architecture(wanted.widths)

@@ -79,6 +79,13 @@ class Trainer:
 
     def __init__(self, config: TrainingConfig, resume: bool = False, progress: bool = True) -> None:
         self.config, self.folder = config, Path(config.output)
+        if self.checkpoint.exists() and not resume:
+            raise TrainingError(
+                f"{self.checkpoint} is there already: pass --resume to go on from it, or another "
+                "output folder"
+            )
+        if resume and not self.checkpoint.exists():
+            raise TrainingError(f"{self.checkpoint}: no checkpoint to resume from")
         self.accelerator = _accelerator(config)
         self.main: bool = self.accelerator.is_main_process
         self.progress = progress and self.main
@@ -110,7 +117,9 @@ class Trainer:
         self.history: list[dict[str, float]] = []
         self.warnings: list[str] = []
         self.before: dict[str, float] = {}
-        self._restore() if resume else self._begin()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if resume:
+            self._restore()
 
     @property
     def checkpoint(self) -> Path:
@@ -143,7 +152,7 @@ class Trainer:
         pending: list[dict[str, Tensor]] = []
         started = time.monotonic() - self.seconds
         with _stop_requested() as stopped, self._bar() as bar, self._tensorboard() as board:
-            while self.step < config.steps and not stopped():
+            while self.step < config.steps and not self._all_stop(stopped()):
                 if pool is None or self.step % config.pool_steps == 0:
                     pool = next(pools)
                 pending.append(self._train_step(pool))
@@ -162,6 +171,13 @@ class Trainer:
         if finished and self.main:
             self._finish()
         return finished
+
+    def _all_stop(self, requested: bool) -> bool:
+        """Whether any process was asked to stop: one alone would leave the others waiting."""
+        if requested:
+            self.accelerator.set_trigger()
+        stop: bool = self.accelerator.check_trigger()
+        return stop
 
     def _train_step(self, pool: Pool) -> dict[str, Tensor]:
         config = self.config
@@ -290,21 +306,11 @@ class Trainer:
         with replace_atomically(self.checkpoint) as temporary:
             torch.save(state, temporary)
 
-    def _begin(self) -> None:
-        if self.checkpoint.exists():
-            raise TrainingError(
-                f"{self.checkpoint} is there already: pass --resume to go on from it, or another "
-                "output folder"
-            )
-        self.folder.mkdir(parents=True, exist_ok=True)
-
     def _restore(self) -> None:
         try:
             state = torch.load(
                 self.checkpoint, map_location=self.accelerator.device, weights_only=True
             )
-        except FileNotFoundError:
-            raise TrainingError(f"{self.checkpoint}: no checkpoint to resume from") from None
         except Exception as error:  # torch.load raises many kinds for a bad file
             raise TrainingError(f"{self.checkpoint}: damaged ({error})") from None
         then, now = json.loads(state["config"]), json.loads(json.dumps(self.config.to_dict()))

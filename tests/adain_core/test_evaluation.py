@@ -189,3 +189,35 @@ def test_command_line(
     assert grid.shape == (1, 3, 3 * 36, 3 * 36)
     assert main(command) == 2
     assert "pass --overwrite" in capsys.readouterr().err
+
+
+def test_command_line_with_models_of_one_name(
+    folders: tuple[Path, Path],
+    tiny_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    make_model: Callable[..., AdaINModel],
+) -> None:
+    full, other = make_model(Architecture(), 1), make_model(Architecture((2, 3, 4, 5)), 2)
+    save_model(tmp_path / "vgg.safetensors", full.info, full.encoder, full.decoder)
+    save_model(tmp_path / tiny_path.name, other.info, other.encoder, other.decoder)
+    command = ["evaluate", "--content", str(folders[0]), "--style", str(folders[1])]
+    command += ["--loss-network", str(tmp_path / "vgg.safetensors"), "--size", "32"]
+    command += ["--model", str(tiny_path), str(tmp_path / tiny_path.name)]
+    command += ["--device", "cpu", "--limit", "1", "--grid", str(tmp_path / "grids")]
+    assert main(command) == 0
+    table = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in table] == ["| tiny (1)", "| tiny (2)", "| content, unprocessed"]
+    assert "×" not in table[0][1] and "×" in table[1][1]
+    grids = {path.name for path in (tmp_path / "grids").iterdir()}
+    assert grids == {"tiny (1).jpg", "tiny (2).jpg", "content, unprocessed.jpg"}
+    # Before any work: the judge is not even there.
+    command[command.index("--loss-network") + 1] = "none.safetensors"
+    assert main(command) == 2
+    assert "tiny (1).jpg exists (and 2 more); pass --overwrite" in capsys.readouterr().err
+    for options, told in (
+        (["--grid", str(tiny_path)], "--grid must be a folder"),
+        (["--limit", "0"], "--limit must be 1 or more, got 0"),
+    ):
+        assert main([*command, *options]) == 2
+        assert told in capsys.readouterr().err

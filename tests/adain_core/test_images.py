@@ -665,6 +665,11 @@ def test_list_images_keeps_order_and_drops_duplicates(folder: Path) -> None:
     assert [path.name for path in listed] == ["c.webp", "b.png", "a.JPG", "x[1].png"]
 
 
+def test_list_images_of_a_name_that_is_too_long() -> None:
+    with pytest.raises(ImageFileError, match=r"cannot read x+\.png: File name too long"):
+        list_images(["x" * 300 + ".png"])
+
+
 @pytest.mark.parametrize(
     "path, kind", [("empty", "folder"), ("in/*.txt", "pattern"), ("no/*.png", "pattern")]
 )

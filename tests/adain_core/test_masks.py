@@ -59,7 +59,7 @@ def test_bad_shapes(shape: tuple[int, ...]) -> None:
     [
         ([[0.0, 255.0]], "0 to 255"),
         ([[-1.0, 1.0]], "-1 to 1"),
-        ([[0.5, 1.01]], "0.5 to 1.01"),
+        ([[0.5, 1.5]], "0.5 to 1.5"),
         ([[NAN, 0.5]], "nan to nan"),
         ([[0.0, float("inf")]], "0 to inf"),
     ],
@@ -68,6 +68,14 @@ def test_bad_values(values: list[list[float]], came: str) -> None:
     with pytest.raises(ValueError) as caught:
         as_mask(torch.tensor(values))
     assert str(caught.value) == f"mask: values must lie in 0..1, got {came}"
+
+
+def test_what_a_sharp_filter_adds_is_cut_off() -> None:
+    mask = torch.zeros(8, 8)
+    mask[:, 4:] = 1
+    enlarged = F.interpolate(mask[None, None], scale_factor=4, mode="bicubic")
+    assert enlarged.min() < -0.05 and enlarged.max() > 1.05
+    assert torch.equal(as_mask(enlarged), enlarged.clamp(0, 1))
 
 
 @pytest.mark.parametrize("value", [0.0, 0.25, 1.0])

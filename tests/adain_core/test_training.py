@@ -219,6 +219,16 @@ def test_learning_rate_schedules(config: TrainingConfig) -> None:
 # --- data -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("side", [49, 98, 103])
+def test_sizes_that_are_rounded_down_to_less_than_the_crop(
+    tmp_path: Path, picture: Picture, side: int
+) -> None:
+    write_image(tmp_path / "picture.png", picture(side, side + 30))
+    assert int(side * (128 / side)) == 127
+    crop, broken = Crops(str(tmp_path), (128, 128), 128, seed=0)[0]
+    assert crop.shape == (3, 128, 128) and not broken
+
+
 def test_crops_depend_on_seed_and_number_alone(config: TrainingConfig) -> None:
     first, second = (Crops(config.content, (32, 40), 32, seed=5) for _ in range(2))
     backwards = {number: second[number][0] for number in reversed(range(9))}
@@ -676,6 +686,20 @@ def test_a_run_is_not_started_over_another(config: TrainingConfig) -> None:
         Trainer(config, progress=False)
     with pytest.raises(TrainingError, match=r"other settings: batch_size 2 \(got 4\)"):
         Trainer(dataclasses.replace(config, batch_size=4), resume=True, progress=False)
+
+
+def test_a_run_is_refused_before_it_reads_anything(config: TrainingConfig) -> None:
+    Trainer(config, progress=False).save_checkpoint()
+    with pytest.raises(TrainingError, match="pass --resume"):
+        Trainer(dataclasses.replace(config, encoder="none.safetensors"), progress=False)
+
+
+def test_init_of_a_full_width_run_must_be_full_width(
+    config: TrainingConfig, tiny_path: Path
+) -> None:
+    full = dataclasses.replace(config, init=str(tiny_path), widths=Architecture().widths)
+    with pytest.raises(TrainingError, match="the encoder is the frozen VGG"):
+        Trainer(full, progress=False)
 
 
 def test_resume_without_a_checkpoint(config: TrainingConfig) -> None:
