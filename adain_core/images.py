@@ -37,6 +37,11 @@ _OUTPUT_FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
+# A JPEG's marker has no place for more.
+_JPEG_EXIF_BYTES = 65533
+# Beyond 0..1, of pictures and masks: resampling with a sharp filter makes that much of them; more
+# is another range of values.
+OVERSHOOT = 0.5
 _INPUT_SUFFIXES = {*_OUTPUT_FORMATS, ".avif", ".bmp", ".gif", ".jp2", ".pgm", ".ppm", ".tga"}
 
 # What EXIF says about the picture rather than about its storage: a TIFF file mixes both.
@@ -229,6 +234,8 @@ def write_image(
         options["quality"] = quality
     if file_format == "JPEG":
         options["subsampling"] = 0  # chroma at full resolution: paintings have coloured edges
+        if exif is not None and len(exif) > _JPEG_EXIF_BYTES:
+            del options["exif"]  # a PNG's or a TIFF's with a camera's own notes
     # TIFF stays uncompressed: Pillow's compressed one cannot hold EXIF.
     options = {name: value for name, value in options.items() if value is not None}
 
@@ -401,9 +408,9 @@ def _checked(image: Tensor) -> Tensor:
 def _check_range(image: Tensor) -> None:
     _check_finite(image)
     low, high = (value.item() for value in image.detach().aminmax())
-    if high > 1.5:
+    if high > 1 + OVERSHOOT:
         hint = "it looks like 0..255: divide by 255"
-    elif low < -0.5:
+    elif low < -OVERSHOOT:
         hint = "it looks like -1..1 or mean-subtracted: undo that normalisation"
     else:
         return

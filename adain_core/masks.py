@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .functional import Window, crop
+from .images import OVERSHOOT
 from .networks import STRIDE
 
 # Rows of features pooled at once: weights in full resolution exist for so many alone.
@@ -24,8 +25,7 @@ def as_mask(mask: Tensor, what: str = "mask") -> Tensor:
         what: its name in messages.
 
     Raises:
-        ValueError: another shape, no pixels, NaN, or values outside 0..1 by more than resampling
-            with a sharp filter makes of them.
+        ValueError: another shape, no pixels, NaN, or values outside 0..1 by ``OVERSHOOT`` or more.
     """
     shape = tuple(mask.shape)
     if mask.ndim == 2:
@@ -36,7 +36,7 @@ def as_mask(mask: Tensor, what: str = "mask") -> Tensor:
         raise ValueError(f"{what}: expected (H, W), (B, H, W) or (B, 1, H, W), got {shape}")
     mask = mask.float()
     lowest, highest = (float(value) for value in mask.aminmax())
-    if not -0.5 < lowest <= highest < 1.5:  # false for NaN, too
+    if not -OVERSHOOT < lowest <= highest < 1 + OVERSHOOT:  # false for NaN, too
         raise ValueError(f"{what}: values must lie in 0..1, got {lowest:g} to {highest:g}")
     return mask.clamp(0, 1)
 

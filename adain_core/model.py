@@ -435,7 +435,7 @@ def _recolor(style: Tensor, content: Tensor, method: str | None) -> Tensor:
 
 
 def _visible_colors(images: Tensor) -> Tensor:
-    """RGB, where transparent pixels repeat some of the others' colours.
+    """Of ``(B, 3 | 4, H, W)`` RGB, where transparent pixels repeat some of the others' colours.
 
     Whatever lies under a cut-out's transparency, often black, is then no part of its colours.
     """

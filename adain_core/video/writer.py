@@ -13,11 +13,10 @@ import av
 import av.filter
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import VideoFileError
-from ..images import write_image
+from ..images import as_uint8, resize, write_image
 from .formats import CODECS, NUMBER, choose_codec, takes_sound
 from .reader import Color, Frame, Packet, VideoReader, reason, to_yuv
 
@@ -161,22 +160,19 @@ class _VideoWriter:
         return count, self._path
 
     def _at_first_size(self, pixels: Tensor, frame: Frame) -> Tensor:
-        """Numbered pictures and recordings of a browser may change their size."""
+        """``(3, H, W)``, uint8; numbered pictures and a browser's recordings change their size."""
         if self._first is None:
             self._first = pixels.shape[1:]
         if pixels.shape[1:] == self._first:
             return pixels
+        height, width = self._first
         if not self._resized:
-            (height, width), (now_height, now_width) = self._first, pixels.shape[1:]
             self.notes.append(
-                f"{self._path}: frame {frame.number} is {now_width}x{now_height}, the first is "
-                f"{width}x{height}; frames of another size are resized to the first one's"
+                f"{self._path}: frame {frame.number} is {pixels.shape[2]}x{pixels.shape[1]}, the "
+                f"first is {width}x{height}; frames of another size are resized to the first one's"
             )
             self._resized = True
-        resized = F.interpolate(
-            pixels[None].float(), tuple(self._first), mode="bilinear", antialias=True
-        )
-        return resized[0].round().byte()
+        return as_uint8(resize(pixels[None], (height, width))[0])
 
     def _open(self, width: int, height: int) -> None:
         settings, reader = CODECS[self._codec], self._reader
@@ -317,19 +313,19 @@ class _PictureWriter:
         if path.resolve() == reader.path.resolve():
             raise VideoFileError(f"cannot write {path}: these are the pictures that are read")
         # Of any number: what is left of a longer sequence would look like this one's end.
-        there = None if overwrite else next(self._existing(), None)
+        there = None if overwrite else self._existing()
         if there is not None:
             raise VideoFileError(
                 f"cannot write {path}: {there} exists; pass overwrite=True (--overwrite on the "
                 "command line) to replace such files"
             )
 
-    def _existing(self) -> Iterator[Path]:
+    def _existing(self) -> Path | None:
+        """A file that one of these pictures could have written."""
         head, tail = map(re.escape, NUMBER.split(self._path.name))
-        if self._path.parent.is_dir():
-            for file in sorted(self._path.parent.iterdir()):
-                if re.fullmatch(rf"{head}\d+{tail}", file.name):
-                    yield file
+        names = re.compile(rf"{head}\d+{tail}")
+        files = self._path.parent.iterdir() if self._path.parent.is_dir() else ()
+        return min((file for file in files if names.fullmatch(file.name)), default=None)
 
     def _name(self, number: int) -> Path:
         return self._path.with_name(self._path.name % number)

@@ -488,6 +488,18 @@ def test_interruption_leaves_no_half_file(
     assert folder.names() == before
 
 
+def test_an_error_of_the_system_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "exists", refused)
+    folders = ["--content", "photos", "--style", "paintings", "--loss-network", "vgg.pth"]
+    assert main(["evaluate", *folders, "--csv", "secret/scores.csv"]) == 1
+    assert error_line(capsys).endswith("Permission denied: 'secret/scores.csv'")
+
+
 @pytest.mark.parametrize("during", ["encoding the style", "the first picture"])
 def test_out_of_memory_is_one_sentence(
     folder: Folder, during: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -164,18 +164,22 @@ def test_means_and_table() -> None:
     assert math.isnan(mean_scores([slim]).reconstruction)
 
 
-def test_command_line(
-    folders: tuple[Path, Path],
-    tiny_path: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    make_model: Callable[..., AdaINModel],
-) -> None:
+@pytest.fixture
+def command(
+    folders: tuple[Path, Path], tmp_path: Path, make_model: Callable[..., AdaINModel]
+) -> list[str]:
+    """``adain evaluate`` with a judge, for pictures of 32 pixels."""
     full = make_model(Architecture(), 1)
     save_model(tmp_path / "vgg.safetensors", full.info, full.encoder, full.decoder)
-    command = ["evaluate", "--content", str(folders[0]), "--style", str(folders[1])]
-    command += ["--loss-network", str(tmp_path / "vgg.safetensors"), "--model", str(tiny_path)]
-    command += ["--size", "32", "--device", "cpu", "--limit", "2"]
+    words = ["evaluate", "--content", str(folders[0]), "--style", str(folders[1])]
+    words += ["--loss-network", str(tmp_path / "vgg.safetensors")]
+    return [*words, "--size", "32", "--device", "cpu"]
+
+
+def test_command_line(
+    command: list[str], tiny_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command += ["--model", str(tiny_path), "--limit", "2"]
     command += ["--csv", str(tmp_path / "scores.csv"), "--grid", str(tmp_path / "grids")]
     assert main(command) == 0
     table = capsys.readouterr().out.splitlines()
@@ -192,19 +196,16 @@ def test_command_line(
 
 
 def test_command_line_with_models_of_one_name(
-    folders: tuple[Path, Path],
+    command: list[str],
     tiny_path: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     make_model: Callable[..., AdaINModel],
 ) -> None:
-    full, other = make_model(Architecture(), 1), make_model(Architecture((2, 3, 4, 5)), 2)
-    save_model(tmp_path / "vgg.safetensors", full.info, full.encoder, full.decoder)
+    other = make_model(Architecture((2, 3, 4, 5)), 2)
     save_model(tmp_path / tiny_path.name, other.info, other.encoder, other.decoder)
-    command = ["evaluate", "--content", str(folders[0]), "--style", str(folders[1])]
-    command += ["--loss-network", str(tmp_path / "vgg.safetensors"), "--size", "32"]
     command += ["--model", str(tiny_path), str(tmp_path / tiny_path.name)]
-    command += ["--device", "cpu", "--limit", "1", "--grid", str(tmp_path / "grids")]
+    command += ["--limit", "1", "--grid", str(tmp_path / "grids")]
     assert main(command) == 0
     table = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[0] for row in table] == ["| tiny (1)", "| tiny (2)", "| content, unprocessed"]

@@ -224,6 +224,15 @@ def test_exif_of_orientation_alone_is_none(tmp_path: Path) -> None:
     assert file.exif is None
 
 
+def test_a_jpeg_without_an_exif_that_is_too_large_for_one(tmp_path: Path) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x010E] = "x" * 70_000  # ImageDescription
+    for suffix, kept in (("jpg", False), ("png", True)):
+        path = tmp_path / f"a.{suffix}"
+        write_image(path, torch.rand(1, 3, 8, 8), exif=exif.tobytes())
+        assert (read_image(path).exif is not None) == kept
+
+
 def test_exif_interoperability_offset_is_dropped(tmp_path: Path) -> None:
     exif = camera_exif(1)
     exif[EXIF_BLOCK] = {LENS_MODEL: "50 mm", INTEROP: {1: "R98"}}
@@ -665,9 +674,14 @@ def test_list_images_keeps_order_and_drops_duplicates(folder: Path) -> None:
     assert [path.name for path in listed] == ["c.webp", "b.png", "a.JPG", "x[1].png"]
 
 
-def test_list_images_of_a_name_that_is_too_long() -> None:
-    with pytest.raises(ImageFileError, match=r"cannot read x+\.png: File name too long"):
-        list_images(["x" * 300 + ".png"])
+def test_what_may_not_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+    for read in (list_images, read_image):
+        with pytest.raises(ImageFileError, match=r"^cannot read secret/a\.png: Permission denied$"):
+            read("secret/a.png")
 
 
 @pytest.mark.parametrize(
