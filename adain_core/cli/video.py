@@ -36,9 +36,10 @@ _DESCRIPTION = """\
 Draw a video (IN) in the style of one or more artworks (--style), or in styles
 that change over time (--keyframe).
 
-Times, rotation and colours stay those of the input, the sound is copied. Ctrl-C
-ends the work early: what is drawn by then plays. Until it is finished the output
-has a name beside its own (out.partial.mp4)."""
+Times, rotation, colours and chapters stay those of the input, the sound is
+copied, subtitles are left out. Ctrl-C ends the work early: what is drawn by then
+plays. Until it is finished the output has a name beside its own
+(out.partial.mp4)."""
 
 _EXAMPLES = """
 # the style of one artwork

@@ -116,6 +116,8 @@ class VideoReader:
         # Without a decoder (Apple's spatial audio) PyAV can neither read nor copy one.
         self.sound_streams = [s for s in sounds if s.codec_context is not None]
         self.unknown_sound = len(sounds) - len(self.sound_streams)
+        self.subtitles = len(self._container.streams.subtitles)
+        self.chapters = self._container.chapters()
         self.metadata = dict(self._container.metadata)
         self.color = Color(_BT709)
         self.aspect: Fraction | None = None

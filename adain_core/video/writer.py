@@ -199,6 +199,9 @@ class _VideoWriter:
             os.fspath(self._partial), "w", container_options=options if is_movie else {}
         )
         self._container.metadata.update(reader.metadata)
+        self._container.set_chapters(reader.chapters)
+        if reader.subtitles:
+            self.notes.append(f"{self._path}: {reader.subtitles} subtitle track(s) are left out")
         stream = self._container.add_stream(settings.encoder, rate=reader.rate)
         stream.width, stream.height = width, height
         context = stream.codec_context

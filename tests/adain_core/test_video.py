@@ -43,6 +43,7 @@ def make_clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Callable[..., P
         color: Color | None = None,
         sound: str | None = None,
         rotation: int = 0,
+        chapters: dict[str, tuple[int, int]] | None = None,
     ) -> Path:
         """A smooth picture that moves, nearly without loss."""
         path = tmp_path / name
@@ -61,6 +62,13 @@ def make_clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Callable[..., P
             if rotation:
                 stream.set_display_rotation(rotation)
             audio = container.add_stream(sound, rate=48000) if sound else None
+            tenth = {"time_base": Fraction(1, 10)}
+            container.set_chapters(
+                [
+                    {"id": id, "start": start, "end": end, "metadata": {"title": title}, **tenth}
+                    for id, (title, (start, end)) in enumerate((chapters or {}).items())
+                ]
+            )
             for number, time in enumerate(times):
                 array = wide[:, :, 2 * number : 2 * number + width].permute(1, 2, 0).numpy()
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array))
@@ -232,6 +240,44 @@ def test_sound_of_an_unknown_kind_is_left_out(
     ]
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert not container.streams.audio
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+def test_chapters_stay(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    clip = make_clip(chapters={"one": (0, 1), "two": (1, 3)})  # in tenths of a second
+    stylize_video(tiny, clip, tmp_path / name, style)
+    with av.open(str(tmp_path / name)) as container:
+        chapters = {
+            chapter["metadata"]["title"]: tuple(
+                float(chapter[end] * chapter["time_base"]) for end in ("start", "end")
+            )
+            for chapter in container.chapters()
+        }
+    assert chapters == {"one": pytest.approx((0, 0.1)), "two": pytest.approx((0.1, 0.3))}
+
+
+def test_subtitles_are_left_out(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    words, clip = tmp_path / "words.srt", tmp_path / "clip.mkv"
+    words.write_text("1\n00:00:00,000 --> 00:00:00,200\nHello\n")
+    with (
+        av.open(str(make_clip())) as pictures,
+        av.open(str(words)) as text,
+        av.open(str(clip), "w") as container,
+    ):
+        sources = (pictures, text)
+        streams = [container.add_stream_from_template(source.streams[0]) for source in sources]
+        for source, stream in zip(sources, streams, strict=True):
+            for packet in source.demux():
+                if packet.dts is not None:
+                    packet.stream = stream
+                    container.mux(packet)
+    result = stylize_video(tiny, clip, tmp_path / "out.mkv", style)
+    assert result.notes == [f"{tmp_path / 'out.mkv'}: 1 subtitle track(s) are left out"]
+    assert result.frames == 10 and result.complete
 
 
 def test_frames_of_other_sizes_become_as_large_as_the_first(
