@@ -7,6 +7,7 @@ would have read, with any number of workers.
 from __future__ import annotations
 
 import functools
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -138,8 +139,18 @@ def crop_batches(
         collate_fn=_collate,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=workers > 0,
+        worker_init_fn=_leave_stopping_to_the_run,
     )
     return iter(loader)
+
+
+def _leave_stopping_to_the_run(worker: int) -> None:
+    """A terminal's Ctrl-C and a cluster's SIGTERM reach the workers as well.
+
+    They would end before the run has come to its checkpoint, and it with them.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _collate(

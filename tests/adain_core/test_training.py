@@ -5,7 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import multiprocessing
+import os
+import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +33,7 @@ from adain_core.training.losses import (
     mean_squared_difference,
     style_loss,
 )
+from adain_core.training.pools import Pool
 from adain_core.training.pruning import _distill, prune
 from adain_core.training.student import _initialize, _widen
 from adain_core.weights import ModelInfo, load_info, save_model
@@ -403,11 +408,9 @@ def test_resumed_run_equals_an_uninterrupted_one(
     first = Trainer(dataclasses.replace(halved, steps=12), progress=False)
     step = first._train_step
 
-    def interrupted(pool: object) -> dict[str, Tensor]:
-        losses = step(pool)  # type: ignore[arg-type]
+    def interrupted(pool: Pool) -> dict[str, Tensor]:
+        losses = step(pool)
         if first.step + 1 == stop_at:
-            import signal
-
             signal.raise_signal(signal.SIGTERM)
         return losses
 
@@ -422,6 +425,32 @@ def test_resumed_run_equals_an_uninterrupted_one(
         torch.testing.assert_close(weights_of(second)[name], value, rtol=0, atol=0, msg=name)
     final = [entry for entry in whole.history if entry["step"] == 12]
     assert final == [entry for entry in second.history if entry["step"] == 12]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_leaves_a_checkpoint(
+    config: TrainingConfig, number: signal.Signals
+) -> None:
+    trainer = Trainer(dataclasses.replace(config, workers=1), progress=False)
+    step = trainer._train_step
+
+    def interrupted(pool: Pool) -> dict[str, Tensor]:
+        losses = step(pool)
+        if trainer.step == 2:
+            workers = multiprocessing.active_children()
+            assert len(workers) == 2  # of contents and of styles
+            for worker in workers:
+                assert worker.pid is not None
+                os.kill(worker.pid, number)
+            time.sleep(0.5)  # for them to die in
+            assert all(worker.is_alive() for worker in workers)
+            signal.raise_signal(number)
+        return losses
+
+    trainer._train_step = interrupted  # type: ignore[method-assign]
+    assert not trainer.run()
+    assert trainer.step == 3
+    assert Trainer(trainer.config, resume=True, progress=False).step == 3
 
 
 def test_optional_losses(config: TrainingConfig) -> None:
