@@ -7,7 +7,7 @@ would have read, with any number of workers.
 from __future__ import annotations
 
 import functools
-import signal
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,12 +145,13 @@ def crop_batches(
 
 
 def _leave_stopping_to_the_run(worker: int) -> None:
-    """A terminal's Ctrl-C and a cluster's SIGTERM reach the workers as well.
+    """Take a worker out of the run's process group.
 
-    They would end before the run has come to its checkpoint, and it with them.
+    A terminal's Ctrl-C and a batch system's SIGTERM go to the whole group, and a run whose workers
+    have ended does not come to its checkpoint.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    if hasattr(os, "setpgrp"):  # not on Windows
+        os.setpgrp()
 
 
 def _collate(
