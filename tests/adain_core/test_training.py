@@ -427,9 +427,9 @@ def test_resumed_run_equals_an_uninterrupted_one(
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="Windows has no process groups")
-@pytest.mark.parametrize("number", ["INT", "TERM"])
+@pytest.mark.parametrize("name", ["INT", "TERM"])
 def test_a_signal_to_the_process_group_leaves_a_checkpoint(
-    config: TrainingConfig, number: str
+    config: TrainingConfig, name: str
 ) -> None:
     config = dataclasses.replace(config, workers=1)
     # In a group of its own; half a second is enough for workers to die in.
@@ -445,7 +445,7 @@ def interrupted(pool):
     losses = step(pool)
     if trainer.step == 2:
         # By another process: PyTorch's workers know their parent's SIGTERM.
-        subprocess.run(["kill", "-{number}", "--", f"-{{os.getpgid(0)}}"])
+        subprocess.run(["kill", "-{name}", "--", f"-{{os.getpgid(0)}}"])
         time.sleep(0.5)
     return losses
 

@@ -62,11 +62,16 @@ def make_clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Callable[..., P
             if rotation:
                 stream.set_display_rotation(rotation)
             audio = container.add_stream(sound, rate=48000) if sound else None
-            tenth = {"time_base": Fraction(1, 10)}
             container.set_chapters(
                 [
-                    {"id": id, "start": start, "end": end, "metadata": {"title": title}, **tenth}
-                    for id, (title, (start, end)) in enumerate((chapters or {}).items())
+                    {
+                        "id": place,
+                        "start": start,
+                        "end": end,
+                        "time_base": Fraction(1, 10),
+                        "metadata": {"title": title},
+                    }
+                    for place, (title, (start, end)) in enumerate((chapters or {}).items())
                 ]
             )
             for number, time in enumerate(times):
