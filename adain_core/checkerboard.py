@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def checkerboard_loss(image: Tensor, target: Tensor) -> Tensor:
-    """Mean square of what a picture repeats every 8 pixels, and the picture to imitate does not.
+def checkerboard_loss(image: Tensor) -> Tensor:
+    """Mean square of what a picture repeats every 8 pixels.
 
     A decoder fills flat areas most easily with the same drawing in every cell of relu4_1, which the
     style loss takes for texture. Each place of the 8x8 cell is averaged over 8x8 cells (fewer where
@@ -25,12 +25,11 @@ def checkerboard_loss(image: Tensor, target: Tensor) -> Tensor:
 
     Args:
         image: ``(B, 3, H, W)``, sides multiples of 8.
-        target: the picture to imitate, the same shape.
 
     Returns:
-        A scalar, float32; 0 for differences of colour that are the same everywhere.
+        A scalar, float32; 0 for one colour.
     """
-    cells = F.pixel_unshuffle(_colors_and_steps(image) - _colors_and_steps(target), 8)
+    cells = F.pixel_unshuffle(_colors_and_steps(image), 8)
     places = cells.reshape(-1, 64, *cells.shape[-2:])
     window = min(8, *places.shape[-2:])
     means = F.avg_pool2d(places, window, stride=max(1, window // 2))

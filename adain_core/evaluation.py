@@ -139,19 +139,36 @@ def judge_pictures(folder: Path, pairs: Pairs) -> Iterator[tuple[int, int, Tenso
     """Another program's pictures: files named ``<content>__<style>`` with any image suffix.
 
     Raises:
-        ImageFileError: a pair's picture is missing, unreadable, or of another size.
+        ImageFileError: at once where pairs do not have one picture each; on the way where one is
+            unreadable or of another size.
     """
-    files = {path.stem: path for path in list_images([folder])}
-    for content, style in pairs:
-        name = f"{pairs.content_names[content]}__{pairs.style_names[style]}"
+    files: dict[str, Path] = {}
+    for path in list_images([folder]):
+        if path.stem in files:
+            raise ImageFileError(
+                f"{folder}: expected one picture of each name, got {files[path.stem].name} and "
+                f"{path.name}"
+            )
+        files[path.stem] = path
+    names = [f"{pairs.content_names[c]}__{pairs.style_names[s]}" for c, s in pairs]
+    if len(set(names)) < len(names):
+        raise ImageFileError(
+            f"{folder}: pictures are found by their photo's and artwork's names, of which two are "
+            "alike; rename or leave out one"
+        )
+    for name in names:
         if name not in files:
             raise ImageFileError(f"{folder}: expected a picture named {name}, found none")
-        picture = read_image(files[name]).pixels[:, :3]
+    return _judge_files([files[name] for name in names], pairs)
+
+
+def _judge_files(files: Sequence[Path], pairs: Pairs) -> Iterator[tuple[int, int, Tensor, Scores]]:
+    for (content, style), path in zip(pairs, files, strict=True):
+        picture = read_image(path).pixels[:, :3]
         if picture.shape != pairs.contents[content].shape:
             wanted = tuple(pairs.contents[content].shape[2:])
             raise ImageFileError(
-                f"{files[name]}: expected {wanted} pixels (height, width), "
-                f"got {tuple(picture.shape[2:])}"
+                f"{path}: expected {wanted} pixels (height, width), got {tuple(picture.shape[2:])}"
             )
         yield content, style, picture, pairs.judge(content, style, picture)
 

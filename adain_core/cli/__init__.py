@@ -13,7 +13,7 @@ from .. import __version__
 from ..devices import is_out_of_memory
 from ..errors import AdaINError
 from . import evaluate, style, stylize, train, video, weights
-from .common import OUT_OF_MEMORY, HelpFormatter, print_error
+from .common import HelpFormatter, print_error
 
 _DESCRIPTION = """\
 Draw photos in the style of any artwork: arbitrary style transfer with Adaptive
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        print_error(OUT_OF_MEMORY)
+        print_error(args.out_of_memory)
         return 1
 
 

@@ -55,7 +55,7 @@ def add_command(
         epilog="examples:\n" + indent(examples.strip(), "  "),
         formatter_class=HelpFormatter,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, out_of_memory=OUT_OF_MEMORY)
     return parser
 
 

@@ -44,7 +44,13 @@ is judged by the frozen, normalised VGG-19: 'target' says how near it is to what
 asked for, 'style' how near to the artwork's statistics, 'content' and 'SSIM' how near
 to the photo, 'checkerboard' how much of what was drawn into flat areas repeats every
 8 pixels (0.06 by chance, at most 1). The first model is the reference of the ratios in
-the table."""
+the table. Models and pictures of other programs are looked through before any work;
+what was judged before an error or Ctrl-C is printed and written."""
+
+# A side of a JPEG, pixels: libjpeg's limit.
+_LARGEST_GRID = 65_500
+# Between its cells, pixels.
+_GAP = 4
 
 _EXAMPLES = """
 adain evaluate --content photos/ --style paintings/ --loss-network vgg_normalised.pth \\
@@ -85,7 +91,12 @@ def add_parser(subparsers: Subparsers) -> None:
         help="the judge: vgg_normalised.pth or a full-width .safetensors model",
     )
     parser.add_argument("--size", type=int, default=256, help="of the pictures (default: 256)")
-    parser.add_argument("--alpha", type=float, default=1.0, help="(default: 1)")
+    parser.add_argument(
+        "--alpha",
+        type=float,
+        default=1.0,
+        help="of the pictures; 'target' and 'style' stay those of alpha 1 (default: 1)",
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="first N photos and artworks only")
     parser.add_argument("--device", default="auto", help="(default: auto)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every pair's scores")
@@ -93,6 +104,9 @@ def add_parser(subparsers: Subparsers) -> None:
         "--grid", type=Path, metavar="DIR", help="write a grid of pictures for each model (.jpg)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace existing files")
+    parser.set_defaults(
+        out_of_memory="not enough memory; try a smaller --size or --limit, or --device cpu"
+    )
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -111,27 +125,36 @@ def _run(args: argparse.Namespace) -> int:
     device = resolve_device(args.device)
     vgg = read_loss_network(args.loss_network)[0].to(device)
     contents, styles = (list_images(paths)[: args.limit] for paths in (args.content, args.style))
+    side = (1 + max(len(contents), len(styles))) * (args.size + _GAP)
+    if args.grid and side > _LARGEST_GRID:
+        raise ValueError(
+            f"--grid: a picture has at most {_LARGEST_GRID} pixels a side, got {side}; set --limit"
+        )
     pairs = Pairs(contents, styles, args.size, vgg)
+    judged = _judged(args, pairs, device)
 
     rows: dict[str, Scores] = {}
     table: list[tuple[str, str, str, Scores]] = []
-    for name, judged in zip(names, _judged(args, pairs, device), strict=True):
-        scores, pictures = [], []
-        for content, style, picture, score in tqdm(
-            judged, total=len(pairs), desc=name, unit="pair", disable=None
-        ):
-            scores.append(score)
+    try:
+        for name, judgements in zip(names, judged, strict=True):
+            scores, pictures = [], []
+            for content, style, picture, score in tqdm(
+                judgements, total=len(pairs), desc=name, unit="pair", disable=None
+            ):
+                scores.append(score)
+                if args.grid:
+                    pictures.append(picture.cpu())
+                table.append((name, pairs.content_names[content], pairs.style_names[style], score))
+            rows[name] = mean_scores(scores)
             if args.grid:
-                pictures.append(picture.cpu())
-            table.append((name, pairs.content_names[content], pairs.style_names[style], score))
-        rows[name] = mean_scores(scores)
-        if args.grid:
-            args.grid.mkdir(parents=True, exist_ok=True)
-            grid = _grid(pairs, pictures)
-            write_image(_grid_file(args.grid, name), grid, overwrite=args.overwrite)
-    print(markdown_table(rows, names[0] if args.model else None))
-    if args.csv:
-        _write_csv(args.csv, table)
+                args.grid.mkdir(parents=True, exist_ok=True)
+                grid = _grid(pairs, pictures)
+                write_image(_grid_file(args.grid, name), grid, overwrite=args.overwrite)
+    finally:
+        if rows:
+            print(markdown_table(rows, names[0] if args.model else None))
+        if args.csv and table:
+            _write_csv(args.csv, table)
     return 0
 
 
@@ -148,13 +171,14 @@ def _names(args: argparse.Namespace) -> list[str]:
 
 def _judged(
     args: argparse.Namespace, pairs: Pairs, device: torch.device
-) -> Iterator[Iterator[tuple[int, int, Tensor, Scores]]]:
-    for name in args.model:
-        model = AdaINModel.from_pretrained(name, device, "fp32")
-        yield judge_model(model, pairs, args.alpha)
-    for folder in args.pictures:
-        yield judge_pictures(folder, pairs)
-    yield judge_contents(pairs)
+) -> list[Iterator[tuple[int, int, Tensor, Scores]]]:
+    """Of each row; everything is found, but nothing judged yet."""
+    models = [AdaINModel.from_pretrained(name, device, "fp32") for name in args.model]
+    return [
+        *(judge_model(model, pairs, args.alpha) for model in models),
+        *(judge_pictures(folder, pairs) for folder in args.pictures),
+        judge_contents(pairs),
+    ]
 
 
 def _grid_file(folder: Path, name: str) -> Path:
@@ -168,7 +192,9 @@ def _grid(pairs: Pairs, pictures: list[Tensor]) -> Tensor:
     rows = [[corner, *(style.cpu() for style in pairs.styles)]]
     for number, content in enumerate(pairs.contents):
         rows.append([content.cpu(), *pictures[number * count : (number + 1) * count]])
-    padded = [torch.cat([F.pad(cell, (0, 4, 0, 4), value=1.0) for cell in row], 3) for row in rows]
+    padded = [
+        torch.cat([F.pad(cell, (0, _GAP, 0, _GAP), value=1.0) for cell in row], 3) for row in rows
+    ]
     return torch.cat(padded, 2)
 
 

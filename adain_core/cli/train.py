@@ -213,7 +213,10 @@ def add_parser(subparsers: Any) -> None:
     add(run, "--log-every", "log_every", "steps between log entries", type=int)
     add(run, "--save-every", "save_every", "steps between checkpoints", type=int)
     add(run, "--sample-every", "sample_every", "steps between sample grids", type=int)
-    parser.set_defaults(run=run_train)
+    parser.set_defaults(
+        run=run_train,
+        out_of_memory="not enough memory; try a smaller --batch-size, --crop or --pool",
+    )
 
 
 def run_train(arguments: argparse.Namespace) -> int:

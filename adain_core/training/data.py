@@ -31,7 +31,8 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
     """An endless sequence of random crops of a folder's images.
 
     Item ``k`` is ``(crop, broken)``: RGB 0..1 ``(3, crop, crop)``, and the indices of files that
-    could not be read on the way to it. Each pass over the folder has its own random order.
+    could not be read on the way to it: all of them for a black crop, where none can. Each pass over
+    the folder has its own random order.
 
     Args:
         folder: read without its sub-folders.
@@ -58,6 +59,8 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         palette_exchange: float = 0.0,
         turn: bool = False,
     ) -> None:
+        if not Path(folder).is_dir():
+            raise ImageFileError(f"{folder}: expected a folder of images, found none")
         self.paths: list[Path] = list_images([folder])
         self.seed, self.palette_exchange, self.turn = seed, palette_exchange, turn
         transforms = _transforms()
@@ -96,18 +99,14 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
     def _read(self, number: int) -> tuple[Tensor, frozenset[int]]:
         """The image at a place in the sequence, and the broken files on the way to it."""
         broken: set[int] = set()
+        lap, place = divmod(number, len(self.paths))
         # The next file in the pass's order stands in for a broken one.
-        for attempt in range(len(self.paths)):
-            index = self._file(number + attempt)
+        for index in self._order(lap).roll(-place).tolist():
             try:
                 return read_image(self.paths[index]).pixels[0, :3], frozenset(broken)
             except ImageFileError:
                 broken.add(index)
-        raise ImageFileError(f"{self.paths[0].parent}: none of its images can be read")
-
-    def _file(self, number: int) -> int:
-        lap, place = divmod(number, len(self.paths))
-        return int(self._order(lap)[place])
+        return torch.zeros(3, 1, 1), frozenset(broken)
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 - a dataset lives as long as its run
     def _order(self, lap: int) -> Tensor:
@@ -130,7 +129,11 @@ class _From(Sampler[int]):
 def crop_batches(
     crops: Crops, batch_size: int, workers: int, start: int, stride: int = 1
 ) -> Iterator[tuple[Tensor, frozenset[int]]]:
-    """Endless batches ``(B, 3, crop, crop)`` from crop number ``start``, and the broken files."""
+    """Endless batches ``(B, 3, crop, crop)`` from crop number ``start``, and the broken files.
+
+    Raises:
+        ImageFileError: no file can be read. (Raised in a worker it would be a traceback's text.)
+    """
     loader = DataLoader(
         crops,
         batch_size=batch_size,
@@ -141,7 +144,10 @@ def crop_batches(
         persistent_workers=workers > 0,
         worker_init_fn=_leave_stopping_to_the_run,
     )
-    return iter(loader)
+    for batch, broken in loader:
+        if len(broken) == len(crops.paths):
+            raise ImageFileError(f"{crops.paths[0].parent}: none of its images can be read")
+        yield batch, broken
 
 
 def _leave_stopping_to_the_run(worker: int) -> None:

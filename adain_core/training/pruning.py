@@ -134,21 +134,22 @@ def _prune(
 def _solve(convolution: nn.Conv2d, maps: Tensor, outputs: Tensor, relu: bool) -> None:
     """Set a 3x3 convolution to the least squares from ``maps`` to ``outputs``."""
     batch, channels, height, width = maps.shape
-    places = torch.randperm(batch * height * width)[:_PLACES]
+    places = torch.randperm(batch * height * width, device=maps.device)[:_PLACES]
     image, row = places // (height * width), places // width % height
     column = places % width
     padded = F.pad(maps, (1, 1, 1, 1), mode="reflect").permute(0, 2, 3, 1)
     neighbours = [padded[image, row + i, column + j] for i in range(3) for j in range(3)]
-    inputs = torch.cat([*neighbours, torch.ones(len(places), 1)], dim=1)
+    inputs = torch.cat([*neighbours, maps.new_ones(len(places), 1)], dim=1)
     wanted = outputs.permute(0, 2, 3, 1)[image, row, column]
-    gram = (inputs.T @ inputs).double() / len(places)
+    # Solved on the CPU: Apple's GPUs have no float64.
+    gram = (inputs.T @ inputs).cpu().double() / len(places)
     # A ridge of 1e-4 of the mean power: neighbouring pixels are nearly collinear.
     gram.diagonal()[:-1] += 1e-4 * gram.diagonal()[:-1].mean()
     factor = torch.linalg.cholesky(gram)
     target = wanted
     for _ in range(_ROUNDS if relu else 1):
-        moments = (inputs.T @ target).double() / len(places)
-        solution = torch.cholesky_solve(moments, factor).float()
+        moments = (inputs.T @ target).cpu().double() / len(places)
+        solution = torch.cholesky_solve(moments, factor).float().to(maps.device)
         # Below zero any value will do: only what ReLU lets through is seen.
         target = torch.where(wanted > 0, wanted, (inputs @ solution).clamp_max(0))
     kernel = solution[:-1].reshape(3, 3, channels, -1).permute(3, 2, 0, 1)

@@ -16,9 +16,9 @@ from .data import Crops, crop_batches
 from .losses import Statistics
 from .pruning import prune
 
-# Of each kind, to solve a pruned model's weights from, and the number of the first: far from the
-# numbers of the training crops.
-PRUNING_IMAGES, PRUNING_START = 64, 10**13
+# To solve a pruned model's weights from: crops of each kind, their side at most, and the number of
+# the first, far from those of the training crops.
+PRUNING_IMAGES, PRUNING_SIDE, PRUNING_START = 64, 128, 10**13
 
 
 class TrainingError(AdaINError):
@@ -81,6 +81,7 @@ class Student(nn.Module):
                 no full-width model where this is one.
         """
         config = self.config
+        device = next(self.decoder.parameters()).device
         info, encoder, decoder = load_model(path)
         given, wanted = info.architecture, config.architecture
         if config.trains_decoder_only and given != wanted:
@@ -99,12 +100,13 @@ class Student(nn.Module):
             contents, styles = (
                 next(crop_batches(each, PRUNING_IMAGES, 0, PRUNING_START))[0] for each in crops
             )
+            part = slice(PRUNING_SIDE)
             prune(
-                (encoder, decoder),
+                (encoder.to(device), decoder.to(device)),
                 (self.encoder, self.decoder),
-                contents,
-                styles,
-                _batches(config, crops),
+                contents[..., part, part].to(device),
+                styles[..., part, part].to(device),
+                (batch.to(device) for batch in _batches(config, crops)),
                 config.distill_steps,
             )
         else:

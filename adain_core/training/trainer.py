@@ -6,12 +6,14 @@ a checkpoint therefore holds weights and optimizer only, and a resumed run is ex
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean
 from types import FrameType
@@ -48,6 +50,8 @@ CHANGEABLE = {
     "init",
     "output",
     "steps",
+    "learning_rate",
+    "clip_norm",
     "workers",
     "log_every",
     "save_every",
@@ -56,7 +60,7 @@ CHANGEABLE = {
 # In the imitation: pixels differ by 0.02 where features differ by 1, and shall count alike.
 PIXEL_WEIGHT = 100.0
 # Makes the checkerboard two fifths of the imitation (of a trained model).
-CHECKERBOARD_WEIGHT = 100_000.0
+CHECKERBOARD_WEIGHT = 30_000.0
 
 
 class Trainer:
@@ -78,6 +82,9 @@ class Trainer:
     """
 
     def __init__(self, config: TrainingConfig, resume: bool = False, progress: bool = True) -> None:
+        _require_packages("accelerate", "tensorboard", "matplotlib")
+        if config.optimizer == "soap":
+            _require_packages("pytorch_optimizer")
         self.config, self.folder = config, Path(config.output)
         if self.checkpoint.exists() and not resume:
             raise TrainingError(
@@ -86,7 +93,7 @@ class Trainer:
             )
         if resume and not self.checkpoint.exists():
             raise TrainingError(f"{self.checkpoint}: no checkpoint to resume from")
-        self.accelerator = _accelerator(config)
+        self.accelerator = _accelerator(config.precision)
         self.main: bool = self.accelerator.is_main_process
         self.progress = progress and self.main
         device = self.accelerator.device
@@ -105,9 +112,9 @@ class Trainer:
         )
         torch.manual_seed(config.seed)
         student = Student(config, self.loss_network.encoder)
+        channels_last(student.to(device))
         if config.init and not resume:
             student.start_from(config.init, self.reader.crops)
-        channels_last(student.to(device))
         self.student, self.optimizer = self.accelerator.prepare(
             student, _optimizer(config, [p for p in student.parameters() if p.requires_grad])
         )
@@ -141,7 +148,9 @@ class Trainer:
             loss curves lie in the run's folder.
 
         Raises:
-            TrainingError: the loss is not finite; the last checkpoint stays.
+            TrainingError: the loss or a weight is not finite; the last checkpoint stays.
+            OSError: the last checkpoint or the model cannot be written. An earlier checkpoint that
+                cannot is a warning, and the next one replaces it.
         """
         config = self.config
         self._warn_of_few_images()
@@ -165,7 +174,10 @@ class Trainer:
                 if self.step % config.sample_every == 0:
                     self._sample(board)
                 if self.step % config.save_every == 0:
-                    self.save_checkpoint()
+                    try:
+                        self.save_checkpoint()
+                    except OSError as error:
+                        self._warn(f"no checkpoint at step {self.step}: {error}")
         self.save_checkpoint()
         finished = self.step >= config.steps
         if finished and self.main:
@@ -186,10 +198,7 @@ class Trainer:
         losses = self._losses(pool)
         total = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(total):
-            raise TrainingError(
-                f"the loss is {total.item()} at step {self.step}; lower --lr or set --clip-norm, "
-                "and go on from the last checkpoint with --resume"
-            )
+            raise _diverged(f"the loss is {total.item()}", self.step)
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(total)
         if config.clip_norm > 0:
@@ -220,7 +229,7 @@ class Trainer:
         if config.imitation_weight > 0:
             picture = _taken(pool.teacher, contents)
             imitation = PIXEL_WEIGHT * F.mse_loss(output.float(), picture)
-            imitation = imitation + CHECKERBOARD_WEIGHT * checkerboard_loss(output, picture)
+            imitation = imitation + CHECKERBOARD_WEIGHT * checkerboard_loss(output)
             for level, teacher in zip(levels, pool.teacher_levels, strict=True):
                 imitation = imitation + mean_squared_difference(level, _taken(teacher, contents))
             losses["imitation"] = config.imitation_weight * imitation
@@ -286,7 +295,15 @@ class Trainer:
     # -- checkpoints --------------------------------------------------------------------------
 
     def save_checkpoint(self) -> None:
-        """Write everything that a resumed run needs, atomically."""
+        """Write everything that a resumed run needs, atomically.
+
+        Raises:
+            TrainingError: a weight is not finite; the last checkpoint stays.
+            OSError: it cannot be written, likewise.
+        """
+        # A gradient can be infinite where the loss is not.
+        if not all(p.isfinite().all() for p in self._unwrapped.parameters()):
+            raise _diverged("the weights are not finite", self.step)
         self.accelerator.wait_for_everyone()
         if not self.main:
             return
@@ -302,9 +319,13 @@ class Trainer:
             "history": self.history,
             "before": self.before,
             "broken": sorted(self.reader.broken),
+            "processes": self.accelerator.num_processes,
         }
+        # By way of memory: torch's own writer reports a full disk as a RuntimeError.
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
         with replace_atomically(self.checkpoint) as temporary:
-            torch.save(state, temporary)
+            temporary.write_bytes(buffer.getbuffer())
 
     def _restore(self) -> None:
         try:
@@ -319,6 +340,13 @@ class Trainer:
             raise TrainingError(
                 f"{self.checkpoint}: belongs to a run with other settings: "
                 + ", ".join(f"{k} {then.get(k)!r} (got {now[k]!r})" for k in differing)
+            )
+        processes = state.get("processes", self.accelerator.num_processes)
+        if processes != self.accelerator.num_processes:
+            self._warn(
+                f"the run was on {processes} devices and goes on with "
+                f"{self.accelerator.num_processes}: a step takes --batch-size pairs on each of "
+                "them, and images are read in another order"
             )
         self._unwrapped.load_state_dict(state["student"])
         self.average.load_state_dict(state["average"])
@@ -341,10 +369,8 @@ class Trainer:
         if not self.main:
             yield None
             return
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise TrainingError("training needs tensorboard: pip install 'adain[train]'") from None
+        from torch.utils.tensorboard import SummaryWriter
+
         with SummaryWriter(self.folder / "tensorboard", purge_step=self.step) as board:
             yield board
 
@@ -450,21 +476,31 @@ def _taken(images: Tensor, places: Tensor) -> Tensor:
     return images.permute(0, 2, 3, 1)[places].permute(0, 3, 1, 2)
 
 
-def _accelerator(config: TrainingConfig) -> Any:
-    try:
-        from accelerate import Accelerator
-    except ImportError:
-        raise TrainingError("training needs accelerate: pip install 'adain[train]'") from None
-    return Accelerator(mixed_precision=config.precision)
+def _require_packages(*names: str) -> None:
+    """Refuse a run that could not end without them, before it begins."""
+    missing = [name.replace("_", "-") for name in names if find_spec(name) is None]
+    if missing:
+        raise TrainingError(f"training needs {', '.join(missing)}: pip install 'adain[train]'")
+
+
+def _accelerator(precision: str) -> Any:
+    from accelerate import Accelerator
+
+    return Accelerator(mixed_precision=precision)
+
+
+def _diverged(finding: str, step: int) -> TrainingError:
+    return TrainingError(
+        f"{finding} at step {step}; go on from the last checkpoint with --resume and a lower --lr "
+        "or --clip-norm"
+    )
 
 
 def _optimizer(config: TrainingConfig, parameters: list[nn.Parameter]) -> Optimizer:
     if config.optimizer == "adam":
         return torch.optim.Adam(parameters, lr=config.learning_rate)
-    try:
-        from pytorch_optimizer import SOAP
-    except ImportError:
-        raise TrainingError("soap needs pytorch-optimizer: pip install 'adain[train]'") from None
+    from pytorch_optimizer import SOAP
+
     # Weight decay would go on pulling at what a model to start from has learnt.
     soap: Optimizer = SOAP(parameters, lr=config.learning_rate, weight_decay=0.0)
     return soap

@@ -761,3 +761,21 @@ def test_download_command(
     assert main(["weights", "download", "vgg19", "--to", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{path} (1.5 MB); use it with --model {path}\n"
     assert asked == [None, tmp_path]
+
+
+@pytest.mark.parametrize(
+    ("command", "advice"),
+    [("train", "--batch-size, --crop or --pool"), ("evaluate", "--size or --limit")],
+)
+def test_out_of_memory_advice_is_of_the_commands_own_options(
+    command: str, advice: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def failing(*_: object, **__: object) -> object:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 1 TiB")
+
+    monkeypatch.setattr("adain_core.training.Trainer", failing)
+    monkeypatch.setattr("adain_core.cli.evaluate.read_loss_network", failing)
+    options = ["--encoder", "v.pth", "-o", "run"] if command == "train" else []
+    options += ["--loss-network", "v.pth"] if command == "evaluate" else []
+    assert main([command, "--content", "photos", "--style", "paintings", *options]) == 1
+    assert f"not enough memory; try a smaller {advice}" in error_line(capsys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -115,10 +116,23 @@ def test_pictures_of_other_programs(pairs: Pairs, tmp_path: Path, tiny: AdaINMod
         assert scores.target == pytest.approx(expected[content, style].target, rel=0.1)
     (tmp_path / "ph1__pa2.png").unlink()
     with pytest.raises(ImageFileError, match="expected a picture named ph1__pa2, found none"):
-        list(judge_pictures(tmp_path, pairs))
+        judge_pictures(tmp_path, pairs)
     write_image(tmp_path / "ph1__pa2.png", torch.zeros(3, 30, 32))
     with pytest.raises(ImageFileError, match=r"expected \(32, 32\) pixels"):
         list(judge_pictures(tmp_path, pairs))
+    write_image(tmp_path / "ph1__pa2.jpg", torch.zeros(3, 32, 32))
+    with pytest.raises(ImageFileError, match=r"one picture of each name, got ph1__pa2.jpg and ph"):
+        judge_pictures(tmp_path, pairs)
+
+
+def test_pictures_are_not_judged_by_a_name_of_two(
+    folders: tuple[Path, Path], tmp_path: Path, judge: AdaINModel
+) -> None:
+    (photo, *_), (painting, *_) = (sorted(folder.iterdir()) for folder in folders)
+    write_image(tmp_path / f"{photo.stem}__{painting.stem}.png", torch.zeros(3, 32, 32))
+    alike = Pairs([photo, photo], [painting], 32, judge.encoder)
+    with pytest.raises(ImageFileError, match="names, of which two are alike"):
+        judge_pictures(tmp_path, alike)
 
 
 def test_psnr_and_ssim() -> None:
@@ -222,3 +236,41 @@ def test_command_line_with_models_of_one_name(
     ):
         assert main([*command, *options]) == 2
         assert told in capsys.readouterr().err
+
+
+def test_command_line_looks_for_everything_first(
+    command: list[str], tiny_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    command += ["--model", str(tiny_path), "--limit", "2", "--csv", str(tmp_path / "scores.csv")]
+    for options, code, told in (
+        (["--model", str(tiny_path), "none"], 1, "none"),
+        (["--pictures", str(tmp_path / "empty")], 1, "empty"),
+        (["--grid", str(tmp_path / "grids"), "--size", "30000"], 2, "at most 65500 pixels a side"),
+    ):
+        assert main([*command, *options]) == code
+        captured = capsys.readouterr()
+        assert told in captured.err
+        assert not captured.out
+    assert not (tmp_path / "scores.csv").exists()
+
+
+def test_command_line_keeps_what_was_judged_before_an_error(
+    command: list[str],
+    folders: tuple[Path, Path],
+    tiny_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    names = [sorted(path.stem for path in folder.iterdir())[:2] for folder in folders]
+    for number, (photo, painting) in enumerate(itertools.product(*names)):
+        write_image(other / f"{photo}__{painting}.png", torch.zeros(3, 32 - number % 2, 32))
+    command += ["--model", str(tiny_path), "--pictures", str(other), "--limit", "2"]
+    assert main([*command, "--csv", str(tmp_path / "scores.csv")]) == 1
+    captured = capsys.readouterr()
+    assert "expected (32, 32) pixels" in captured.err
+    assert [line.split(" | ")[0] for line in captured.out.splitlines()[2:]] == ["| tiny"]
+    with (tmp_path / "scores.csv").open() as file:
+        assert [row["model"] for row in csv.DictReader(file)] == 4 * ["tiny"] + ["other"]
