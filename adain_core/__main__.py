@@ -1,10 +1,15 @@
-"""``python -m adain_core`` is the command ``adain``."""
+"""``python -m adain_core`` and, in the repository's folder, ``python adain_core``: ``adain``."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from .cli import main
+if not __package__:
+    # Given as a folder, as ComfyUI's portable Python needs it, which looks into no current folder.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from adain_core.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -247,6 +247,24 @@ def _match_quantiles(channel: Tensor, sorted_target: Tensor) -> Tensor:
 # --- shared -----------------------------------------------------------------------------------
 
 
+def visible_colors(images: Tensor) -> Tensor:
+    """Of ``(B, 3 | 4, H, W)`` RGB, where transparent pixels repeat some of the others' colours.
+
+    Whatever lies under a cut-out's transparency, often black, is then no part of its colours.
+    """
+    if images.shape[1] == 3:
+        return images
+    colors = images[:, :3].clone()
+    for picture, opacity in zip(colors, images[:, 3], strict=True):
+        hidden = opacity <= 0
+        visible = picture[:, ~hidden]
+        count = int(hidden.sum())
+        if count and visible.numel():
+            evenly = torch.linspace(0, visible.shape[1] - 1, count, device=visible.device)
+            picture[:, hidden] = visible[:, evenly.long()]
+    return colors
+
+
 def luma(image: Tensor) -> Tensor:
     """Brightness of RGB pictures ``(B, 3, H, W)``: Y of YIQ (Rec. 601), ``(B, 1, H, W)``."""
     red, green, blue = torch.split(image, 1, dim=1)
@@ -254,7 +272,8 @@ def luma(image: Tensor) -> Tensor:
 
 
 def _wide(x: Tensor) -> Tensor:
-    return x.to(torch.float32 if x.device.type == "mps" else torch.float64)  # MPS has no float64
+    # MPS, DirectML and many an Intel GPU have no float64.
+    return x.to(torch.float64 if x.device.type in ("cpu", "cuda") else torch.float32)
 
 
 def _prepare(image: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from .functional import Window, channel_statistics, crop, fuse
-from .masks import as_mask, feature_weights
-from .networks import Fusion
+from .images import as_float
+from .masks import as_mask, feature_weights, pool_to_features
+from .networks import STRIDE, Fusion
 from .style import Features, Style, require_same_encoder
 
 Statistics = tuple[Tensor, Tensor]
@@ -19,6 +20,8 @@ Statistics = tuple[Tensor, Tensor]
 Smoothing = Callable[[list[Statistics]], list[Statistics]]
 # What masks leave of 1 by rounding alone: 7e-7 seen.
 _ROUNDING = 1e-5
+# Rows of features whose pixels' opacity is pooled at a time.
+_BAND = 64
 
 
 @dataclass(frozen=True)
@@ -128,14 +131,19 @@ def plan_transfer(
     background: Style | None = None,
     region_statistics: bool = True,
     smoothing: Smoothing | None = None,
+    smooth_styles: bool = False,
 ) -> Transfer:
-    """The statistics of :func:`adain`, whose arguments and errors these are."""
+    """The statistics of :func:`adain`, whose arguments and errors these are.
+
+    With ``smooth_styles`` the styles' statistics are smoothed, too, for frames that have a style
+    each: an artwork recoloured to each of them.
+    """
     check_alpha(alpha)
     styles = [style] if isinstance(style, Style) else list(style)
     for each in [*styles, *([background] if background else [])]:
         require_same_encoder(features, each)
-    content = features.tensor
-    whole = channel_statistics(content)
+    content, visible = features.tensor, _visible(features)
+    whole = channel_statistics(content, visible)
     pairs: list[tuple[Style, Tensor | None]]
     if masks is None:
         if len(styles) != 1 or background is not None:
@@ -144,30 +152,33 @@ def plan_transfer(
                 f"{len(styles)} style(s){' and a background' if background else ''}; "
                 "Style.mix makes one style of several"
             )
-        pairs, used = [(styles[0], None)], [whole]
-        if smoothing is not None:
-            [whole] = used = smoothing([whole])
+        pairs = [(styles[0], None)]
     else:
         pairs = [*_regions(styles, masks, background, features)]
-        used = [
-            channel_statistics(content, weight) if region_statistics else whole
-            for _, weight in pairs
-        ]
-        if smoothing is not None:
-            whole, *used = smoothing([whole, *used])
-    regions = []
-    for (each, weight), statistics in zip(pairs, used, strict=True):
-        mean, std = (
-            torch.lerp(own, target.to(own), alpha)
-            for own, target in zip(statistics, (each.mean, each.std), strict=True)
-        )
-        regions.append(Region(statistics, (mean, std), weight))
+    used = [
+        whole
+        if weight is None or not region_statistics
+        else channel_statistics(content, _weights(weight, visible))
+        for _, weight in pairs
+    ]
+    targets = [
+        (each.mean.to(whole[0]).expand_as(whole[0]), each.std.to(whole[1]).expand_as(whole[1]))
+        for each, _ in pairs
+    ]
+    if smoothing is not None:
+        count = len(used)
+        whole, *smooth = smoothing([whole, *used, *(targets if smooth_styles else [])])
+        used, targets = smooth[:count], smooth[count:] or targets
+    regions = [
+        Region(own, (torch.lerp(own[0], mean, alpha), torch.lerp(own[1], std, alpha)), weight)
+        for own, (mean, std), (_, weight) in zip(used, targets, pairs, strict=True)
+    ]
     return Transfer(features.fusion, whole, tuple(regions))
 
 
 def own_transfer(features: Features) -> Transfer:
     """The content at its own statistics: what the decoder keeps of it."""
-    own = channel_statistics(features.tensor)
+    own = channel_statistics(features.tensor, _visible(features))
     return Transfer(features.fusion, own, (Region(own, own),))
 
 
@@ -200,6 +211,31 @@ def check_masks(masks: Sequence[Tensor], styles: int, batch: int) -> list[Tensor
                 f"got {len(mask)}"
             )
     return checked
+
+
+def _visible(features: Features) -> Tensor | None:
+    """Weight of every feature ``(B, 1, h, w)``, where the content has transparent pixels.
+
+    What a cut-out hides, often black, is then no part of the picture that AdaIN normalises.
+    """
+    if features.opacity is None:
+        return None
+    rows, columns = features.tensor.shape[2:]
+    # By bands, since in 8 bits a large picture's opacity takes a quarter of the memory.
+    pooled = [
+        pool_to_features(as_float(band), (min(_BAND, rows - _BAND * number), columns))
+        for number, band in enumerate(torch.split(features.opacity, _BAND * STRIDE, dim=2))
+    ]
+    opacity = torch.cat(pooled, dim=2).to(features.tensor.device)
+    return _weights(torch.ones_like(opacity), opacity)
+
+
+def _weights(weight: Tensor, visible: Tensor | None) -> Tensor:
+    """The weights of what is visible, or of all of it where nothing is."""
+    if visible is None:
+        return weight
+    both = weight * visible
+    return torch.where((both > 0).any(dim=3, keepdim=True).any(dim=2, keepdim=True), both, weight)
 
 
 def _regions(

@@ -453,7 +453,20 @@ def resize_shortest_side(images: Tensor, size: int) -> Tensor:
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resizes (B, C, H, W), float or uint8, to a height and width; antialiased bilinear, float."""
+    """Resizes (B, C, H, W), float or uint8, to a height and width; antialiased bilinear, float.
+
+    Colours count by their opacity, or what a cut-out hides would run into its edges.
+    """
+    if images.shape[1] == 4:
+        opacity = as_float(images[:, 3:])
+        # Where all is transparent something must count, if only a little.
+        weight = opacity + 1e-3
+        total = resize(weight, size)
+        colors = [
+            resize(as_float(color) * weight, size) / total
+            for color in torch.split(images[:, :3], 1, dim=1)
+        ]
+        return torch.cat([*colors, resize(opacity, size)], dim=1)
     if images.dtype == torch.uint8:
         # Channel by channel: of a large image only one becomes float at its full size.
         channels = torch.split(images, 1, dim=1)

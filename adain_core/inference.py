@@ -130,8 +130,9 @@ class _Convolution:
         result = maps.new_empty(batch, height, 2, width, 2, channels)
         phases = result.permute(0, 1, 3, 2, 4, 5)
         if self.winograd is None:
-            outputs = F.conv2d(maps, self.weight, self.bias).permute(0, 2, 3, 1)
-            torch.clamp(outputs.reshape(phases.shape), min=0, out=phases)
+            outputs = F.conv2d(maps, self.weight, self.bias).clamp_(min=0).permute(0, 2, 3, 1)
+            # Not torch.clamp(…, out=phases): Apple's GPU before macOS 15 ignores a view's strides.
+            phases.copy_(outputs.reshape(phases.shape))
         else:
             self.winograd(maps, phases, relu=True)
         return result.view(batch, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)

@@ -16,7 +16,7 @@ from . import color, pipeline
 from .devices import resolve_device, resolve_dtype
 from .functional import channel_statistics, crop
 from .fusion import Smoothing, check_alpha, check_masks, own_transfer, plan_transfer
-from .images import ImageLike, as_float, resize, resize_shortest_side, to_pixels, to_tensor
+from .images import ImageLike, as_float, resize, resize_shortest_side, to_pixels
 from .inference import Inference
 from .masks import as_mask, pool_to_features, resize_mask
 from .networks import Decoder, Encoder
@@ -151,7 +151,7 @@ class AdaINModel(nn.Module):
         if name is None:
             name = Path(image).stem if isinstance(image, str | os.PathLike) else ""
         weight = None if mask is None else as_mask(mask, "style mask")
-        style = self._cached_style(_resize_style(to_tensor(image), size), weight)
+        style = self._cached_style(resize_style(to_pixels(image), size), weight)
         return replace(style, name=name)
 
     @torch.inference_mode()
@@ -295,6 +295,7 @@ class AdaINModel(nn.Module):
                 background=None if background is None else encoded[-1],
                 region_statistics=region_statistics,
                 smoothing=smoothing,
+                smooth_styles=recolor,
             )
             retouch = Retouch(
                 content,
@@ -321,7 +322,7 @@ class AdaINModel(nn.Module):
                     "give the image, or use preserve_color='luminance'"
                 )
             return source
-        image = _resize_style(to_tensor(source), style_size)
+        image = resize_style(to_pixels(source), style_size)
         return image.to(self.device) if recolor else self._cached_style(image)
 
     def _encode(self, pictures: Tensor, tiler: Tiler) -> Features:
@@ -412,41 +413,29 @@ def _as_list(styles: ImageLike | Style | Sequence[ImageLike | Style]) -> list[Im
     return [cast("ImageLike | Style", styles)]
 
 
-def _resize_style(images: Tensor, size: int | None) -> Tensor:
+def resize_style(images: Tensor, size: int | None) -> Tensor:
+    """An artwork ``(B, C, H, W)`` at the size that it is encoded at, float.
+
+    Args:
+        images: float or uint8.
+        size: shortest side in pixels; 0: as it is; ``None``: 512, but smaller images as they are.
+    """
     if size is None:
         # Enlarging would invent no strokes, only blur them.
         size = min(DEFAULT_STYLE_SIZE, *images.shape[-2:])
-    return resize_shortest_side(images, size) if size else images
+    return as_float(resize_shortest_side(images, size) if size else images)
 
 
 def _recolor(style: Tensor, content: Tensor, method: str | None) -> Tensor:
     """The style image in the content's colours, not clamped (as pytorch-AdaIN encodes it)."""
     if method is None:
         return style
-    reference, size = content[:, :3], (style.shape[2], style.shape[3])
+    reference, size = content, (style.shape[2], style.shape[3])
     pixels = content.shape[2] * content.shape[3] / (size[0] * size[1])
     if not 1 / 2 <= pixels <= 2:
         # The official CORAL scales contrast by the square root of this ratio: 7 times for a
         # photo of 12 megapixels. Colour statistics do not mind the other aspect.
         reference = resize(reference, size)
-    reference = as_float(reference).to(style.device)
-    recolored = color.METHODS[method](_visible_colors(style), reference)
+    reference = color.visible_colors(as_float(reference).to(style.device))
+    recolored = color.METHODS[method](color.visible_colors(style), reference)
     return torch.cat([recolored, style[:, 3:]], dim=1)
-
-
-def _visible_colors(images: Tensor) -> Tensor:
-    """Of ``(B, 3 | 4, H, W)`` RGB, where transparent pixels repeat some of the others' colours.
-
-    Whatever lies under a cut-out's transparency, often black, is then no part of its colours.
-    """
-    if images.shape[1] == 3:
-        return images
-    colors = images[:, :3].clone()
-    for picture, opacity in zip(colors, images[:, 3], strict=True):
-        hidden = opacity <= 0
-        visible = picture[:, ~hidden]
-        count = int(hidden.sum())
-        if count and visible.numel():
-            evenly = torch.linspace(0, visible.shape[1] - 1, count, device=visible.device)
-            picture[:, hidden] = visible[:, evenly.long()]
-    return colors

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ..color import METHODS, luma
 from ..errors import StyleMismatchError
 from ..fusion import check_alpha
-from ..images import read_image
+from ..images import as_float, read_image
 from ..model import AdaINModel
 from ..style import Style, normalized_weights, require_same_encoder
 from ..tiles import check_tile
@@ -220,8 +220,8 @@ def recolors(args: argparse.Namespace) -> bool:
 
 
 def read_source(path: str) -> Style | Tensor:
-    """A style file's style, or an image's pixels."""
-    return Style.load(path) if is_style_file(path) else read_image(path).pixels
+    """A style file's style, or an image's pixels, as small as in the file."""
+    return Style.load(path) if is_style_file(path) else read_image(path, keep_uint8=True).pixels
 
 
 def encode_source(model: AdaINModel, path: str, source: Style | Tensor, size: int | None) -> Style:
@@ -272,10 +272,12 @@ def read_mask(path: str) -> Tensor:
     Raises:
         ImageFileError: the file cannot be read.
     """
-    pixels = read_image(path).pixels
-    if pixels.shape[1] == 4 and (pixels[:, 3] < 1).any():
-        return pixels[0, 3]
-    return luma(pixels[:, :3])[0, 0]
+    pixels = read_image(path, keep_uint8=True).pixels
+    if pixels.shape[1] == 4:
+        opacity = as_float(pixels[0, 3])
+        if (opacity < 1).any():
+            return opacity
+    return luma(as_float(pixels[:, :3]))[0, 0]
 
 
 def print_error(message: object) -> None:

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from ..images import list_images, read_image
+from ..images import list_images
 from ..style import Style, normalized_weights
 from .common import (
     HelpFormatter,
@@ -164,7 +164,7 @@ def _encode(args: argparse.Namespace) -> int:
     masks = [read_mask(path) for path in args.mask] if args.mask else [None] * len(paths)
     model = load_model(args)
     styles = [
-        model.encode_style(read_image(path).pixels, mask, args.style_size, path.stem)
+        model.encode_style(path, mask, args.style_size)
         for path, mask in zip(paths, masks, strict=True)
     ]
     return _save(Style.mix(styles), args)

@@ -78,14 +78,17 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers, "video", _run, "draw a video in the style of artworks", _DESCRIPTION, _EXAMPLES
     )
     parser.add_argument(
-        "input", metavar="IN", help="a video, or numbered pictures such as 'frames/%%06d.png'"
+        "input",
+        metavar="IN",
+        help="a video, or pictures numbered without a gap, such as 'frames/%%06d.png'",
     )
     parser.add_argument(
         "-o",
         "--output",
         required=True,
         metavar="OUT",
-        help="a file (.mp4, .mov, .mkv, .webm, .gif), or numbered pictures 'frames/%%06d.png'",
+        help="a file (.mp4, .mov, .mkv, .webm, .gif), or numbered pictures 'frames/%%06d.png'; "
+        "a GIF takes at most 50 frames a second",
     )
     add_style_options(
         parser,
@@ -100,8 +103,8 @@ def add_parser(subparsers: Subparsers) -> None:
         choices=get_args(Temporal),
         default="ema",
         help="against flicker: normalize by an exponential mean over frames (ema), by a sliding "
-        "window of frames, or each frame by itself (frame); ema and window start anew at scene "
-        "cuts (default: ema)",
+        "window of frames, or each frame by itself (frame, which takes out flickering exposure); "
+        "ema and window start anew at scene cuts (default: ema)",
     )
     time_.add_argument(
         "--temporal-length",

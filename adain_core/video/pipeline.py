@@ -16,8 +16,8 @@ from torch import Tensor
 from ..color import luma
 from ..errors import VideoFileError
 from ..fusion import check_alpha
-from ..images import ImageLike
-from ..model import AdaINModel
+from ..images import ImageLike, to_pixels
+from ..model import AdaINModel, resize_style
 from ..style import Style, normalized_weights
 from ..temporal import Temporal, TemporalPool
 from .keyframes import Keyframe, Keyframes
@@ -81,7 +81,8 @@ def stylize_video(
 
     Args:
         model: the model.
-        source: a video of any kind that FFmpeg reads, or numbered pictures ``frames/%06d.png``.
+        source: a video of any kind that FFmpeg reads, or numbered pictures ``frames/%06d.png``,
+            from any number on and without a gap.
         output: ``.mp4``, ``.mov``, ``.mkv``, ``.webm``, ``.gif``, or ``frames/%06d.png``.
         styles: artwork(s) or :class:`Style`, as for :meth:`AdaINModel.stylize`.
         keyframes: instead of styles and alpha, styles that change over time.
@@ -146,9 +147,11 @@ def stylize_video(
         normalized_weights(weights, len(sources), "style")
 
     def encoded(artwork: ImageLike | Style) -> ImageLike | Style:
-        """Once for all frames; recoloured artworks differ from frame to frame."""
-        if recolors or isinstance(artwork, Style):
+        """Once for all frames; an artwork that is recoloured to each of them is only resized."""
+        if isinstance(artwork, Style):
             return artwork
+        if recolors:
+            return resize_style(to_pixels(artwork), style_size)
         return model.encode_style(artwork, size=style_size)
 
     with contextlib.ExitStack() as files:
@@ -170,7 +173,7 @@ def stylize_video(
                 masks=frame_masks or None,
                 background=background,
                 preserve_color=preserve_color,
-                style_size=style_size,
+                style_size=0,
                 smoothing=pool,
                 output_dtype=torch.uint8,
                 **controls,
@@ -197,7 +200,7 @@ def stylize_video(
             *writer.notes,
             *(note for track in tracks for note in track.notes()),
         ]
-        return VideoResult(writer.frames, *writer.size, complete=not reader.notes, notes=notes)
+        return VideoResult(writer.frames, *writer.size, complete=reader.complete, notes=notes)
 
 
 def _run(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -15,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import VideoFileError
+from .formats import NUMBER
 
 try:
     import av
@@ -35,6 +38,9 @@ _LIMITED, _FULL = 1, 2
 SCALING = 2 | 0x2000 | 0x4000 | 0x40000
 # A last packet this much before the end that the file announces means that it was cut off.
 _MISSING_SECONDS = 0.5
+# Matroska says how long a stream is in a tag; mkvmerge adds a language to its name.
+_LENGTH_TAGS = ("DURATION", "DURATION-eng")
+_LENGTH = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -83,13 +89,16 @@ class Frame:
 class VideoReader:
     """A video file, or numbered pictures such as ``frames/%06d.png``; iterate once for its frames.
 
-    What is damaged is left out, and ``notes`` says so afterwards in a sentence each.
+    What is damaged or transparent is left out; ``notes`` says so afterwards in a sentence each,
+    and ``complete`` is False where frames are missing.
 
     Args:
-        path: the file.
+        path: the file, or the pattern of pictures that are numbered without a gap, from any
+            number on; also an address such as ``https://…``.
 
     Raises:
-        VideoFileError: the file is missing, no video, or has no picture stream.
+        VideoFileError: the file is missing, no video, or has no picture stream; a number is
+            missing among the pictures.
 
     Example:
         >>> with VideoReader("clip.mp4") as reader:
@@ -100,7 +109,10 @@ class VideoReader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         try:
-            self._container = av.open(os.fspath(path), metadata_errors="replace")
+            first = _first_number(self.path)
+            # FFmpeg looks for the first number among 0 to 4 only.
+            options = {} if first is None else {"start_number": str(first)}
+            self._container = av.open(file_url(path), options=options, metadata_errors="replace")
         except (OSError, av.FFmpegError) as error:
             raise VideoFileError(f"cannot read {path}: {_why_unreadable(error)}") from None
         covers = [s for s in self._container.streams.video if _is_cover(s)]
@@ -117,11 +129,16 @@ class VideoReader:
         self.sound_streams = [s for s in sounds if s.codec_context is not None]
         self.unknown_sound = len(sounds) - len(self.sound_streams)
         self.subtitles = len(self._container.streams.subtitles)
+        # Covers and attached files have no times.
+        timed = [s for s in self._container.streams if s.type != "attachment" and s not in covers]
+        self._unread = len(timed) - 1 - len(self.sound_streams)
         self.chapters = self._container.chapters()
         self.metadata = dict(self._container.metadata)
         self.color = Color(_BT709)
         self.aspect: Fraction | None = None
         self.notes: list[str] = []
+        self.complete = True
+        self._told_transparency = False
         # Sound after the last frame.
         self.tail: list[Packet] = []
 
@@ -145,8 +162,8 @@ class VideoReader:
         """How many frames there should be, from the file's head; ``None`` if it does not say."""
         if self._stream.frames:
             return self._stream.frames
-        seconds = self._announced_seconds()
-        return round(seconds * self.rate) if seconds else None
+        end = self._announced_end([self._stream])
+        return None if end is None else round((end - self._start) * self.rate) or None
 
     def __iter__(self) -> Iterator[Frame]:
         first: int | None = None
@@ -165,6 +182,7 @@ class VideoReader:
                 if first is None:
                     first = pts
                     self.color, self.aspect = _color(picture), self._aspect(picture)
+                self._tell_transparency(picture)
                 yield Frame(
                     _to_pixels(picture),
                     number,
@@ -176,6 +194,7 @@ class VideoReader:
                 sound.clear()
                 last_pts, number = pts, number + 1
         if damaged:
+            self.complete = False
             self.notes.append(f"{self.path}: {damaged} damaged frame(s) are left out")
 
     def _decoded(self, sound: list[Packet]) -> Iterator[list[av.VideoFrame] | None]:
@@ -199,14 +218,14 @@ class VideoReader:
             yield self._decode(packet)
         if cut_off:  # otherwise the last packet, an empty one, has emptied the decoder
             yield self._decode(None)
-        announced, start = self._announced_seconds(), (self._container.start_time or 0) / 1e6
-        if announced and end - start < announced - _MISSING_SECONDS:
+        announced = self._announced_end([self._stream, *self.sound_streams])
+        if announced is not None and end < announced - _MISSING_SECONDS:
             cut_off = True
         if cut_off:
-            of = f" of {announced:.1f}" if announced else ""
-            self.notes.append(
-                f"{self.path} is cut off: {max(0, end - start):.1f}{of} seconds could be read"
-            )
+            self.complete = False
+            of = "" if announced is None else f" of {announced - self._start:.1f}"
+            read = max(0, end - self._start)
+            self.notes.append(f"{self.path} is cut off: {read:.1f}{of} seconds could be read")
 
     def _decode(self, packet: Packet | None) -> list[av.VideoFrame] | None:
         try:
@@ -214,13 +233,98 @@ class VideoReader:
         except av.FFmpegError as error:
             return [] if isinstance(error, av.EOFError) else None
 
-    def _announced_seconds(self) -> float | None:
-        duration = self._container.duration
-        return duration / av.time_base if duration and duration > 0 else None
+    @property
+    def _start(self) -> float:
+        """Seconds; Matroska's lengths count from 0, whenever its first packet comes."""
+        if "matroska" in self._container.format.name:
+            return 0
+        return (self._container.start_time or 0) / av.time_base
+
+    def _announced_end(self, streams: Sequence[av.stream.Stream]) -> float | None:
+        """When the last of these streams should end, seconds, from the file's head.
+
+        ``None`` if it does not say: the end of the whole file may be that of a stream that is not
+        read, since subtitles often outlast the pictures.
+        """
+        length = self._container.duration
+        whole = self._start + length / av.time_base if length and length > 0 else None
+        ends = [end for end in map(self._stream_end, streams) if end is not None]
+        if not ends:
+            return None if self._unread else whole
+        # Tags may have outlived a cut of the file.
+        return max(ends) if whole is None else min(max(ends), whole)
+
+    def _stream_end(self, stream: av.stream.Stream) -> float | None:
+        if stream.duration and stream.time_base:
+            start = self._start
+            if stream.start_time is not None:
+                start = float(stream.start_time * stream.time_base)
+            return start + float(stream.duration * stream.time_base)
+        text = next((stream.metadata[tag] for tag in _LENGTH_TAGS if tag in stream.metadata), "")
+        match = _LENGTH.match(text)
+        if match is None:
+            return None
+        hours, minutes, seconds = map(float, match.groups())
+        return 3600 * hours + 60 * minutes + seconds or None  # 0 until the file is finished
+
+    def _tell_transparency(self, picture: av.VideoFrame) -> None:
+        """Once, at the first frame that has some; most files with an alpha channel are opaque."""
+        if not self._told_transparency and self._is_transparent(picture):
+            self.notes.append(f"{self.path}: transparency is left out")
+            self._told_transparency = True
+
+    def _is_transparent(self, picture: av.VideoFrame) -> bool:
+        if self._stream.metadata.get("alpha_mode") == "1":
+            return True  # WebM keeps it beside the frames, where FFmpeg's own decoder does not look
+        kind = picture.format
+        if not (kind.has_palette or any(component.is_alpha for component in kind.components)):
+            return False
+        return bool(picture.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
 
     def _aspect(self, picture: av.VideoFrame) -> Fraction | None:
         aspect = self._stream.sample_aspect_ratio
         return 1 / aspect if aspect and picture.rotation % 180 else aspect
+
+
+def file_url(path: str | os.PathLike[str]) -> str:
+    """A file's name for FFmpeg, which would take ``12:30.mp4`` for a protocol named 12.
+
+    An address stays what it is; a ``Path`` is none.
+    """
+    if isinstance(path, str) and ("://" in path or path.startswith("file:")):
+        return path
+    return f"file:{os.fspath(path)}"
+
+
+def _first_number(pattern: Path) -> int | None:
+    """Lowest number of the pictures that a pattern such as ``%06d.png`` stands for, if any.
+
+    Raises:
+        VideoFileError: a number is missing between two others: FFmpeg would end there silently.
+    """
+    place = NUMBER.search(pattern.name)
+    if place is None or pattern.is_file() or not pattern.parent.is_dir():
+        return None
+    digits = int(place[0][1:-1] or 0)
+    head, tail = (
+        re.escape(os.path.normcase(part))
+        for part in (pattern.name[: place.start()], pattern.name[place.end() :])
+    )
+    names = re.compile(rf"{head}(\d+){tail}")
+    found = (names.fullmatch(os.path.normcase(file.name)) for file in pattern.parent.iterdir())
+    texts = {match[1] for match in found if match}
+    # %03d stands for 007 and 1007, not for 7.
+    numbers = sorted(int(text) for text in texts if text == f"{int(text):0{digits}d}")
+    gap = next((one + 1 for one, other in pairwise(numbers) if other > one + 1), None)
+    if gap is not None:
+        missing = numbers[-1] - numbers[0] + 1 - len(numbers)
+        which = f"frame {gap} is" if missing == 1 else f"frame {gap} and {missing - 1} more are"
+        raise VideoFileError(
+            f"cannot read {pattern}: expected pictures numbered without a gap, got "
+            f"{numbers[0]} to {numbers[-1]}, of which {which} missing; add them or number the "
+            "pictures anew"
+        )
+    return numbers[0] if numbers else None
 
 
 def _is_cover(stream: av.VideoStream) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,19 +14,23 @@ import av
 import av.filter
 import numpy as np
 import torch
+from av.bitstream import BitStreamFilterContext
 from torch import Tensor
 
 from ..errors import VideoFileError
 from ..images import as_uint8, resize, write_image
 from .formats import CODECS, NUMBER, choose_codec, takes_sound
-from .reader import Color, Frame, Packet, VideoReader, reason, to_yuv
+from .reader import Color, Frame, Packet, VideoReader, file_url, reason, to_yuv
+
+# A GIF's times are hundredths of a second, and browsers show a frame of one hundredth for ten.
+_GIF_CLOCK, _GIF_SHORTEST = Fraction(1, 100), 2
 
 
 class Writer(Protocol):
     """Takes the pictures of a video in their order.
 
     Attributes:
-        frames: taken so far.
+        frames: written so far.
         size: width and height of the result; ``None`` before the first frame.
         notes: what had to be done differently, a sentence each.
     """
@@ -108,8 +113,18 @@ class _VideoWriter:
         self._broken = False
         self._container: Any = None
         self._palette: av.filter.Graph | None = None
+        self._clock = _GIF_CLOCK if codec == "gif" else reader.time_base
+        # The last written frame's time by that clock, and a picture that came too soon after it.
+        self._last: int | None = None
+        self._early: Tensor | None = None
+        self._left_out = 0
+        self._is_movie = path.suffix.lower() in (".mp4", ".m4v", ".mov")
+        # Filters that take the headers off copied sound, by the index of the input's stream.
+        self._headers: dict[int, BitStreamFilterContext] = {}
+        self._damaged_sound = 0
         # By time: encoders reorder frames and forget how long the last one lasts.
         self._durations: dict[int, int] = {}
+        self._end = 0
 
     def write(self, pixels: Tensor, frame: Frame) -> None:
         if self._broken:
@@ -118,25 +133,61 @@ class _VideoWriter:
             pixels = self._at_first_size(pixels, frame)
             if self.size is None:
                 self._open(pixels.shape[2], pixels.shape[1])
-            assert self.size is not None
-            width, height = self.size
             self._write_sound(frame.sound)
-            array = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()[:height, :width])
-            picture = av.VideoFrame.from_ndarray(array, format="rgb24")
-            if self._palette is None:
-                picture = to_yuv(picture, self._stream.pix_fmt, self._color)
-            picture.pts, picture.time_base = frame.pts, self._reader.time_base
-            self._durations[frame.pts] = frame.duration
-            if self._palette is not None:
-                self._palette.vpush(picture)
-                picture = self._palette.vpull()
-            self._encode(picture)
-            self.frames += 1
+            if self._codec == "gif":
+                self._show_in_gif(pixels, round(frame.pts * self._reader.time_base / self._clock))
+            else:
+                self._show(pixels, frame.pts, frame.duration)
+
+    def _show_in_gif(self, pixels: Tensor, time: int) -> None:
+        """Leave out what comes too soon after another, unless it stays until long after."""
+        if self._early is not None and self._last is not None:
+            if time >= self._last + 2 * _GIF_SHORTEST:
+                self._show_early()
+            else:
+                self._early = None
+                self._left_out += 1
+        if self._last is None or time >= self._last + _GIF_SHORTEST:
+            self._show(pixels, time)
+        else:
+            self._early = pixels
+
+    def _show_early(self) -> None:
+        """Show what came too soon as soon as it may be: a screen recording rests on such a one."""
+        if self._early is not None and self._last is not None:
+            pixels, self._early = self._early, None
+            self._show(pixels, self._last + _GIF_SHORTEST)
+
+    def _show(self, pixels: Tensor, time: int, duration: int = 0) -> None:
+        """Encode a picture at a time and of a duration by the output's clock, 0 if unknown."""
+        assert self.size is not None
+        width, height = self.size
+        array = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()[:height, :width])
+        picture = av.VideoFrame.from_ndarray(array, format="rgb24")
+        if self._palette is None:
+            picture = to_yuv(picture, self._stream.pix_fmt, self._color)
+        picture.pts, picture.time_base = time, self._clock
+        self._durations[time] = duration
+        if self._palette is not None:
+            self._palette.vpush(picture)
+            picture = self._palette.vpull()
+        self._encode(picture)
+        self._last = time
+        self.frames += 1
 
     def close(self, tail: list[Packet]) -> None:
         with self._explained():
             self._finish(tail)
             self._partial.replace(self._path)
+        if self._damaged_sound:
+            self.notes.append(
+                f"{self._path}: {self._damaged_sound} damaged sound packet(s) are left out"
+            )
+        if self._left_out:
+            self.notes.append(
+                f"{self._path}: a GIF shows at most {_GIF_CLOCK.denominator // _GIF_SHORTEST} "
+                f"frames a second; {self._left_out} frame(s) are left out"
+            )
 
     def rescue(self) -> tuple[int, Path]:
         if self._container is None:
@@ -194,9 +245,8 @@ class _VideoWriter:
             "frag_duration": "1000000",  # 1 s
             "movie_timescale": str(reader.time_base.denominator),
         }
-        is_movie = self._path.suffix.lower() in (".mp4", ".m4v", ".mov")
         self._container = av.open(
-            os.fspath(self._partial), "w", container_options=options if is_movie else {}
+            file_url(self._partial), "w", container_options=options if self._is_movie else {}
         )
         self._container.metadata.update(reader.metadata)
         self._container.set_chapters(reader.chapters)
@@ -205,12 +255,12 @@ class _VideoWriter:
         stream = self._container.add_stream(settings.encoder, rate=reader.rate)
         stream.width, stream.height = width, height
         context = stream.codec_context
-        context.time_base = reader.time_base
+        context.time_base = self._clock
         if reader.aspect:
             context.sample_aspect_ratio = reader.aspect
         if chroma is None:
             stream.pix_fmt = "pal8"
-            self._palette = _palette_graph(width, height, reader)
+            self._palette = _palette_graph(width, height, self._clock)
         else:
             stream.pix_fmt = settings.chroma[chroma]
             color = reader.color
@@ -229,7 +279,7 @@ class _VideoWriter:
             stream.options = {**stream.options, "crf": str(quality)}
         if self._codec == "prores":
             stream.options = {"profile": "4" if chroma == "444" else "3"}
-        if self._codec == "h265" and is_movie:
+        if self._codec == "h265" and self._is_movie:
             context.codec_tag = "hvc1"  # Apple's players want this one of the two
         self._stream = stream
         self._sound = self._add_sound()
@@ -252,6 +302,9 @@ class _VideoWriter:
             codec = stream.codec_context.name
             if codec in known:
                 added = self._container.add_stream_from_template(stream)
+                if self._is_movie and codec == "aac" and not stream.codec_context.extradata:
+                    # A transport stream describes AAC in every packet (ADTS), a movie once.
+                    self._headers[stream.index] = BitStreamFilterContext("aac_adtstoasc", stream)
             else:
                 encoder = "libopus" if self._path.suffix.lower() == ".webm" else "aac"
                 rate = 48000 if encoder == "libopus" else stream.rate
@@ -270,28 +323,52 @@ class _VideoWriter:
         for packet in packets:
             if packet.stream.index not in self._sound:
                 continue
-            stream, anew = self._sound[packet.stream.index]
+            index = packet.stream.index
+            stream, anew = self._sound[index]
             if not anew:
-                packet.stream = stream
-                self._container.mux(packet)
+                for copied in self._without_headers(index, packet):
+                    copied.stream = stream
+                    self._container.mux(copied)
                 continue
             with contextlib.suppress(av.InvalidDataError):
                 for part in packet.decode():
                     self._container.mux(stream.encode(part))
 
+    def _without_headers(self, index: int, packet: Packet | None) -> list[Packet]:
+        """A copied packet as the output takes it, ``None`` to end; none of a damaged one."""
+        if index not in self._headers:
+            return [] if packet is None else [packet]
+        try:
+            return self._headers[index].filter(packet)
+        except (av.InvalidDataError, av.PatchWelcomeError):  # also for what makes no sense
+            self._damaged_sound += 1
+            return []
+
     def _encode(self, picture: av.VideoFrame | None) -> None:
-        for packet in self._stream.encode(picture):
+        packets = self._stream.encode(picture)
+        for packet in packets:
             duration = self._durations.pop(packet.pts, 0)
             if duration:
                 packet.duration = duration
+            self._end = max(self._end, packet.pts + packet.duration)
+        if picture is None and packets:
+            # MP4 ends where the last packet does, which is not the last picture where they are
+            # reordered: players would leave that one out.
+            packets[-1].duration = self._end - packets[-1].pts
+        for packet in packets:
             self._container.mux(packet)
 
     def _finish(self, tail: list[Packet]) -> None:
         self._write_sound(tail)
+        self._show_early()
         self._encode(None)
-        for stream, anew in self._sound.values():
+        for index, (stream, anew) in self._sound.items():
             if anew:
                 self._container.mux(stream.encode(None))
+                continue
+            for packet in self._without_headers(index, None):
+                packet.stream = stream
+                self._container.mux(packet)
         self._container.close()
 
     @contextlib.contextmanager
@@ -357,11 +434,11 @@ def _partial(path: Path) -> Path:
     return path.with_name(f"{path.stem}.partial{path.suffix}")
 
 
-def _palette_graph(width: int, height: int, reader: VideoReader) -> av.filter.Graph:
+def _palette_graph(width: int, height: int, clock: Fraction) -> av.filter.Graph:
     """RGB to 256 colours chosen anew for each frame, so that no frame has to wait for others."""
     graph = av.filter.Graph()
     source = graph.add_buffer(
-        width=width, height=height, format=av.VideoFormat("rgb24"), time_base=reader.time_base
+        width=width, height=height, format=av.VideoFormat("rgb24"), time_base=clock
     )
     split = graph.add("split")
     choose = graph.add("palettegen", "stats_mode=single:reserve_transparent=0")
@@ -379,7 +456,7 @@ def _palette_graph(width: int, height: int, reader: VideoReader) -> av.filter.Gr
 def _count_frames(path: Path) -> int:
     """How many frames of a file can be read."""
     count, size = 0, path.stat().st_size
-    with contextlib.suppress(OSError, av.FFmpegError), av.open(os.fspath(path)) as container:
+    with contextlib.suppress(OSError, av.FFmpegError), av.open(file_url(path)) as container:
         for packet in container.demux(video=0):
             # The last packet may have lost its end.
             count += packet.size > 0 and (packet.pos or 0) + packet.size <= size

@@ -102,6 +102,23 @@ def test_moments_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) ->
         assert torch.allclose(method(image, reference), expected, atol=1e-6)
 
 
+def test_only_devices_that_have_float64_get_it() -> None:
+    """Intel Arc, DirectML and MPS refuse it; "meta" stands for any of them."""
+    assert color._wide(torch.ones(2)).dtype == torch.float64
+    assert color._wide(torch.ones(2, device="meta")).dtype == torch.float32
+
+
+def test_moments_without_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, reference = picture(8, 300, 300), picture(9, 200, 300)
+    expected = [
+        method(image, reference) for method in METHOD_FUNCTIONS if method != color.luminance
+    ]
+    monkeypatch.setattr(color, "_wide", Tensor.float)
+    found = [method(image, reference) for method in METHOD_FUNCTIONS if method != color.luminance]
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+
+
 def test_histogram_of_equal_size_is_the_reference_permuted() -> None:
     image, reference = picture(10), picture(11)
     image = image + torch.linspace(0, 1e-3, image.numel()).view_as(image)  # no two values equal

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -65,6 +66,36 @@ def numpy_adain(features: np.ndarray, selected: np.ndarray, target: Style) -> np
 region_statistics = pytest.mark.parametrize("region_statistics", [True, False])
 
 # --- one style -----------------------------------------------------------------------------------
+
+
+@region_statistics
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+def test_what_is_transparent_has_no_statistics(masked: bool, region_statistics: bool) -> None:
+    left, _ = halves()
+    target, other = style(1), style(2)
+    opacity = pixels(left).expand(2, 1, -1, -1)
+    cut_out = dataclasses.replace(content(), opacity=opacity)
+    alone = dataclasses.replace(content(), tensor=content().tensor[..., :5], size=(64, 40))
+    options: dict[str, Any] = {"region_statistics": region_statistics}
+    if masked:
+        top = torch.cat([torch.ones(4, 10), torch.zeros(4, 10)])
+        options |= {"masks": [pixels(top)], "background": other}
+    result = adain(cut_out, target, **options)
+    if masked:
+        options["masks"] = [pixels(top[:, :5])]
+    expected = adain(alone, target, **options)
+    torch.testing.assert_close(result.tensor[..., :5], expected.tensor, rtol=1e-4, atol=1e-4)
+
+
+def test_where_all_is_transparent_all_of_it_counts() -> None:
+    left, right = halves()
+    hidden = dataclasses.replace(content(), opacity=torch.zeros(2, 1, 64, 80))
+    assert_same(adain(hidden, style(1)), adain(content(), style(1)))
+    # A region of which nothing is visible, beside one that is.
+    options: dict[str, Any] = {"masks": [pixels(left), pixels(right)]}
+    half = dataclasses.replace(content(), opacity=pixels(left).expand(2, 1, -1, -1))
+    styles = [style(1), style(2)]
+    assert_same(adain(half, styles, **options), adain(content(), styles, **options))
 
 
 def test_result_has_the_styles_statistics() -> None:

@@ -628,6 +628,22 @@ def test_resize_one_pixel_wide() -> None:
     torch.testing.assert_close(resize(column.mT, (1, 3)), resized.mT)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8], ids=["float", "uint8"])
+def test_resize_keeps_what_a_cut_out_hides_out_of_its_edges(dtype: torch.dtype) -> None:
+    image = torch.rand(1, 4, 40, 40, generator=torch.Generator().manual_seed(0))
+    image[:, 3] = (torch.arange(40) < 19).float()
+    image[:, :3, :, :19] = torch.tensor([1.0, 0.8, 0.4])[:, None, None]
+    given = image if dtype == torch.float32 else as_uint8(image)
+    resized = resize(given, (20, 20))
+    torch.testing.assert_close(resized[:, 3:], resize(given[:, 3:], (20, 20)))
+    assert 0 < resized[0, 3, 0, 9] < 1  # the edge
+    for channel, value in enumerate((1.0, 0.8, 0.4)):
+        assert (resized[:, channel, :, :10] - value).abs().max() < 0.005
+    # What is hidden all around is as without transparency.
+    expected = resize(given[:, :3], (20, 20))[..., 12:]
+    torch.testing.assert_close(resized[:, :3, :, 12:], expected, rtol=1e-4, atol=1e-5)
+
+
 def test_resize_eight_bits() -> None:
     levels = torch.randint(256, (2, 4, 20, 31), dtype=torch.uint8)
     expected = resize_shortest_side(levels.float() / 255, 7)

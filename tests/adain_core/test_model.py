@@ -138,6 +138,7 @@ def test_style_size(tiny: AdaINModel, picture: Picture) -> None:
 
 def test_content_alpha_is_carried(tiny: AdaINModel, picture: Picture) -> None:
     content = picture(21, 34, batch=2, channels=4)
+    content[:, 3] = torch.tensor([0.4, 1.0])[:, None, None]
     style = tiny.encode_style(picture(16, 16, seed=1))
     mask = left_half(21, 34)
     for result, plain in (
@@ -155,7 +156,7 @@ def test_content_alpha_is_carried(tiny: AdaINModel, picture: Picture) -> None:
     ):
         assert result.shape == (2, 4, 21, 34)
         assert torch.equal(result[:, 3:], content[:, 3:])
-        assert torch.equal(result[:, :3], plain)
+        torch.testing.assert_close(result[:, :3], plain, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("method", [None, *color.METHODS])
@@ -163,9 +164,37 @@ def test_content_alpha_with_recolouring(
     tiny: AdaINModel, picture: Picture, method: str | None
 ) -> None:
     content, style = picture(20, 20, batch=2, channels=4), picture(18, 18, seed=1)
+    content[:, 3] = 1
     result = tiny.stylize(content, style, preserve_color=method)
     assert torch.equal(result[:, 3:], content[:, 3:])
-    assert torch.equal(result[:, :3], tiny.stylize(content[:, :3], style, preserve_color=method))
+    plain = tiny.stylize(content[:, :3], style, preserve_color=method)
+    torch.testing.assert_close(result[:, :3], plain, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize("method", [None, *color.METHODS])
+def test_a_cut_outs_look_does_not_depend_on_what_it_hides(
+    tiny: AdaINModel, picture: Picture, method: str | None, masked: bool
+) -> None:
+    content, style = picture(48, 480), picture(24, 24, seed=1)
+    masks = [torch.cat([torch.ones(24, 480), torch.zeros(24, 480)])] if masked else None
+    opacity = left_half(48, 480)[None, None]
+
+    def change(*channels: Tensor) -> float:
+        """Between hidden black and hidden white, beyond the hidden pixels' reach."""
+        black, white = (
+            tiny.stylize(
+                torch.cat([content * opacity + hidden * (1 - opacity), *channels], dim=1),
+                [style],
+                masks=masks,
+                preserve_color=method,
+            )[:, :3, :, :200]
+            for hidden in (0, 1)
+        )
+        return float((black - white).abs().mean())
+
+    # Not nothing: relu4_1 sees hidden pixels from the visible ones beside them.
+    assert change(opacity) < change() / 2
 
 
 @pytest.mark.parametrize("method", [name for name in color.METHODS if name != "luminance"])
@@ -221,6 +250,7 @@ def test_half_precision(
     half = AdaINModel.from_pretrained(tiny_path, "cpu", dtype)
     assert half.dtype == dtype
     content, style = picture(41, 50, channels=4), picture(50, 41, seed=1)
+    content[:, 3] = 0.5
     mask = left_half(41, 50)
     other: Any = tiny.encode_style(picture(20, 20, seed=2))
     cases: list[tuple[Any, dict[str, Any]]] = [

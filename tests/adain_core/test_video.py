@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
 import subprocess
 import sys
 import threading
@@ -16,11 +19,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from adain_core import AdaINModel, Style
+from adain_core import AdaINModel, Style, images
 from adain_core.cli import main
 from adain_core.errors import VideoFileError
 from adain_core.video import Keyframe, VideoReader, stylize_video
-from adain_core.video.reader import Color, to_yuv
+from adain_core.video.reader import Color, file_url, to_yuv
 
 CLOCK = Fraction(1, 15360)
 STEADY = [512 * number for number in range(10)]  # 30 frames a second
@@ -92,6 +95,35 @@ def make_clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Callable[..., P
         return path
 
     return make
+
+
+def join(path: Path, *sources: Path) -> Path:
+    """The first streams of several files as one file."""
+    with contextlib.ExitStack() as files:
+        container = files.enter_context(av.open(str(path), "w"))
+        opened = [files.enter_context(av.open(str(source))) for source in sources]
+        streams = [container.add_stream_from_template(source.streams[0]) for source in opened]
+        packets = []
+        for source, stream in zip(opened, streams, strict=True):
+            for packet in source.demux(0):
+                if packet.dts is not None:
+                    packets.append((packet.dts * packet.time_base, packet))
+                    packet.stream = stream
+        for _, packet in sorted(packets, key=lambda timed: timed[0]):
+            container.mux(packet)
+    return path
+
+
+def words_until(path: Path, seconds: int) -> Path:
+    """A subtitle from the start to a second before the 60th."""
+    path.write_text(f"1\n00:00:00,000 --> 00:00:{seconds:02d},000\nHello\n")
+    return path
+
+
+def save(path: Path, pixels: Tensor, mode: str = "RGB") -> None:
+    """``(C, H, W)`` in 0..1 as a picture of 8 bits in one of Pillow's modes."""
+    array = (pixels * 255).round().byte().permute(1, 2, 0).numpy()
+    PIL.Image.fromarray(array).convert(mode).save(path)
 
 
 def frames_of(path: Path | str) -> list[Any]:
@@ -170,6 +202,17 @@ def test_times_stay(
     assert not list(tmp_path.glob("*.partial*"))
 
 
+def test_the_last_picture_stays(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    # Ten frames a second in a file that says 1/30 s for each: the last ones, reordered, end early.
+    for count in range(8, 13):
+        times = [1536 * number for number in range(count)]
+        clip, out = make_clip("clip.mkv", times), tmp_path / f"{count}.mp4"
+        stylize_video(tiny, clip, out, style)
+        assert times_of(out) == [time * CLOCK for time in times]
+
+
 @pytest.mark.parametrize(
     ("size", "options", "written", "pixel_format"),
     [
@@ -231,6 +274,38 @@ def test_sound_is_encoded_anew_where_it_must_be(
     assert np.abs(copy).max() == pytest.approx(np.abs(sound).max(), abs=0.1)
 
 
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+def test_sound_of_a_transport_stream_is_copied(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    clip = make_clip("clip.ts", sound="aac")
+    result = stylize_video(tiny, clip, tmp_path / name, style)
+    assert result.frames == 10 and result.complete and not result.notes
+    np.testing.assert_array_equal(waves_of(tmp_path / name), waves_of(clip))
+    # Headers of 7 bytes (ADTS) in every packet there, one description of all here.
+    kind, sound = sound_of(tmp_path / name)
+    assert (kind, sound_of(clip)[1][:2], sound[:2] == b"\xff\xf1") == ("aac", b"\xff\xf1", False)
+    with av.open(str(tmp_path / name)) as container:
+        assert container.streams.audio[0].codec_context.extradata
+
+
+def test_damaged_sound_of_a_transport_stream_is_left_out(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip("clip.ts", sound="aac", times=[512 * number for number in range(30)])
+    content, sound = bytearray(clip.read_bytes()), sound_of(clip)[1]
+    marks = [match.start() for match in re.finditer(rb"\xff\xf1", content)]
+    for mark in marks[len(marks) // 2 :][:3]:
+        content[mark : mark + 2] = bytes(2)
+    clip.write_bytes(content)
+    result = stylize_video(tiny, clip, tmp_path / "out.mp4", style)
+    assert result.frames == 30 and result.complete
+    [note] = result.notes
+    assert re.search(r"out\.mp4: \d damaged sound packet\(s\) are left out$", note)
+    assert len(sound) / 2 < len(sound_of(tmp_path / "out.mp4")[1]) < len(sound)
+    assert len(frames_of(tmp_path / "out.mp4")) == 30
+
+
 def test_sound_of_an_unknown_kind_is_left_out(
     tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -266,20 +341,7 @@ def test_chapters_stay(
 def test_subtitles_are_left_out(
     tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
-    words, clip = tmp_path / "words.srt", tmp_path / "clip.mkv"
-    words.write_text("1\n00:00:00,000 --> 00:00:00,200\nHello\n")
-    with (
-        av.open(str(make_clip())) as pictures,
-        av.open(str(words)) as text,
-        av.open(str(clip), "w") as container,
-    ):
-        sources = (pictures, text)
-        streams = [container.add_stream_from_template(source.streams[0]) for source in sources]
-        for source, stream in zip(sources, streams, strict=True):
-            for packet in source.demux():
-                if packet.dts is not None:
-                    packet.stream = stream
-                    container.mux(packet)
+    clip = join(tmp_path / "clip.mkv", make_clip(), words_until(tmp_path / "words.srt", 1))
     result = stylize_video(tiny, clip, tmp_path / "out.mkv", style)
     assert result.notes == [f"{tmp_path / 'out.mkv'}: 1 subtitle track(s) are left out"]
     assert result.frames == 10 and result.complete
@@ -321,6 +383,35 @@ def test_gif(
         assert psnr(drawn, tiny.stylize(frame, style)) > 22  # 256 colours, dithered
 
 
+@pytest.mark.parametrize(
+    ("times", "written"),
+    [
+        # 60 frames a second, in hundredths of a second: 0, 2, 3, 5, 7, 8, …
+        ([256 * number for number in range(11)], [0, 2, 5, 7, 10, 12, 15, 17]),
+        ([154 * number for number in range(7)], [0, 2, 4, 6]),  # 100 a second
+        ([307 * number for number in range(5)], [0, 2, 4, 6, 8]),  # 50
+        # What stays comes a little later instead, and so does the last one.
+        ([0, 154, 15360, 15514, 15667, 15821], [0, 2, 100, 102, 104]),
+    ],
+    ids=["60", "100", "50", "unsteady"],
+)
+def test_a_gif_has_no_frames_too_short_for_browsers(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    times: list[int],
+    written: list[int],
+) -> None:
+    clip, out = make_clip(times=times), tmp_path / "out.gif"
+    result = stylize_video(tiny, clip, out, style)
+    assert [time * 100 for time in times_of(out)] == written
+    assert (result.frames, result.complete) == (len(written), True)
+    lost = len(times) - len(written)
+    note = f"{out}: a GIF shows at most 50 frames a second; {lost} frame(s) are left out"
+    assert result.notes == [note] * (lost > 0)
+
+
 def test_numbered_pictures_out_and_in(
     tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -331,6 +422,113 @@ def test_numbered_pictures_out_and_in(
         torch.testing.assert_close(drawn, tiny.stylize(frame, style), rtol=0, atol=0.6 / 255)
     with pytest.raises(VideoFileError, match=r"a000\.png exists"):
         stylize_video(tiny, clip, pattern, style)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "numbers"),
+    [("%d.png", [9, 10, 11]), ("%04d.png", [1001, 1002]), ("a%02db.png", [98, 99, 100, 101])],
+)
+def test_pictures_are_numbered_from_any_number_on(
+    tmp_path: Path, picture: Callable[..., Tensor], pattern: str, numbers: list[int]
+) -> None:
+    for number in numbers:
+        save(tmp_path / (pattern % number), picture(8, 8, seed=number)[0])
+    # Not of the sequence: another number of digits, another name.
+    save(tmp_path / "00007.png", picture(8, 8)[0])
+    save(tmp_path / "5.jpg", picture(8, 8)[0])
+    drawn = pixels_of(tmp_path / pattern)
+    assert len(drawn) == len(numbers)
+    for pixels, number in zip(drawn, numbers, strict=True):
+        torch.testing.assert_close(pixels, picture(8, 8, seed=number), rtol=0, atol=0.6 / 255)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ([0, 1, 3, 4], "got 0 to 4, of which frame 2 is missing; add"),
+        ([7, 8, 12], "got 7 to 12, of which frame 9 and 2 more are missing; add"),
+    ],
+)
+def test_a_gap_among_numbered_pictures_is_refused(
+    tiny: AdaINModel,
+    style: Style,
+    tmp_path: Path,
+    picture: Callable[..., Tensor],
+    numbers: list[int],
+    message: str,
+) -> None:
+    for number in numbers:
+        save(tmp_path / f"{number:03d}.png", picture(8, 8)[0])
+    with pytest.raises(VideoFileError, match=message):
+        stylize_video(tiny, tmp_path / "%03d.png", tmp_path / "out.mp4", style)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_pictures_that_are_not_there(tmp_path: Path) -> None:
+    for pattern in (tmp_path / "%d.png", tmp_path / "none" / "%d.png"):
+        with pytest.raises(VideoFileError, match="there is no such file"):
+            VideoReader(pattern)
+
+
+@pytest.mark.parametrize("kind", ["RGBA", "LA", "P"])
+def test_transparency_is_told(
+    tiny: AdaINModel, style: Style, tmp_path: Path, picture: Callable[..., Tensor], kind: str
+) -> None:
+    clear, opaque = tmp_path / "clear%d.png", tmp_path / "opaque%d.png"
+    for number, pattern in [(0, opaque), (1, opaque), (0, clear), (1, clear)]:
+        pixels = torch.cat((picture(32, 32, seed=1)[0], torch.ones(1, 32, 32)))
+        if number == 1 and pattern is clear:
+            pixels[3, :8] = 0.5
+        save(tmp_path / (pattern.name % number), pixels, kind)
+    for pattern, notes in ((opaque, []), (clear, [f"{clear}: transparency is left out"])):
+        result = stylize_video(tiny, pattern, tmp_path / f"{pattern.stem[:-2]}.mp4", style)
+        assert (result.frames, result.complete, result.notes) == (2, True, notes)
+
+
+def test_transparency_of_webm_is_told(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "clip.webm"), "w") as container:
+        stream = container.add_stream("libvpx-vp9", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuva420p"
+        frame = av.VideoFrame.from_ndarray(np.full((48, 64, 4), 100, np.uint8), format="rgba")
+        container.mux(stream.encode(frame.reformat(format="yuva420p")))
+        container.mux(stream.encode(None))
+    with VideoReader(tmp_path / "clip.webm") as reader:
+        assert len(list(reader)) == 1
+        assert reader.notes == [f"{tmp_path / 'clip.webm'}: transparency is left out"]
+        assert reader.complete
+
+
+@pytest.mark.parametrize("name", ["2024-05-01T12:30:45.mp4", "a:b.gif", "12:%04d.png"])
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_names_with_a_colon(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    clip = make_clip(times=[1536 * number for number in range(3)])
+    monkeypatch.chdir(tmp_path)
+    stylize_video(tiny, clip, name, style)
+    assert stylize_video(tiny, name, Path("a:gain.mkv"), style).frames == 3
+    assert len(frames_of(tmp_path / "a:gain.mkv")) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "url"),
+    [
+        ("clip.mp4", "file:clip.mp4"),
+        ("12:30.mp4", "file:12:30.mp4"),
+        (Path("12:30/%04d.png"), f"file:{Path('12:30/%04d.png')}"),
+        ("C:\\films\\a.mp4", "file:C:\\films\\a.mp4"),
+        ("https://example.org/a.mp4", "https://example.org/a.mp4"),
+        ("file:a.mp4", "file:a.mp4"),
+        (Path("file:a.mp4"), "file:file:a.mp4"),
+    ],
+)
+def test_names_for_ffmpeg(path: str | Path, url: str) -> None:
+    assert file_url(path) == url
 
 
 # --- colours ----------------------------------------------------------------------------------
@@ -516,6 +714,53 @@ def test_a_truncated_video(
     if name == "clip.mkv":  # a transport stream does not say how long it should be
         assert not result.complete
         assert "is cut off" in result.notes[0]
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+@pytest.mark.parametrize(
+    ("name", "other"), [("clip.mkv", "words"), ("clip.mkv", "video"), ("clip.mp4", "video")]
+)
+def test_a_stream_that_is_not_read_may_last_longer(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    name: str,
+    other: str,
+    tagged: bool,
+) -> None:
+    longer = (
+        words_until(tmp_path / "words.srt", 5)
+        if other == "words"
+        else make_clip("longer.mp4", [1536 * number for number in range(40)])
+    )
+    clip = join(tmp_path / name, make_clip("short.mp4"), longer)
+    assert length_of(clip) > 3.9
+    if not tagged:
+        clip.write_bytes(clip.read_bytes().replace(b"DURATION", b"duratiox"))
+    result = stylize_video(tiny, clip, tmp_path / "out.mp4", style)
+    assert (result.frames, result.complete) == (10, True)
+    assert not any("cut off" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(
+    ("tagged", "words", "noticed"),
+    [(True, True, True), (False, False, True), (True, False, True), (False, True, False)],
+)
+def test_a_truncated_matroska_file_beside_other_streams(
+    make_clip: Callable[..., Path], tmp_path: Path, tagged: bool, words: bool, noticed: bool
+) -> None:
+    pictures = make_clip(times=[1536 * number for number in range(40)])
+    beside = [words_until(tmp_path / "words.srt", 9)] if words else []
+    clip = join(tmp_path / "clip.mkv", pictures, *beside)
+    content = clip.read_bytes()[: clip.stat().st_size // 2]
+    clip.write_bytes(content if tagged else content.replace(b"DURATION", b"duratiox"))
+    with VideoReader(clip) as reader:
+        assert 5 < len(list(reader)) < 40
+        assert reader.complete is not noticed
+        assert [" of 3.9 seconds could be read" in note for note in reader.notes] == (
+            [True] * noticed
+        )
 
 
 @pytest.mark.parametrize(
@@ -710,6 +955,28 @@ def test_command(
     expected = tiny.stylize(
         pixels_of(clip)[2], artworks, weights=[3, 1], alpha=0.5, preserve_color="luminance"
     )
+    torch.testing.assert_close(pixels_of(out)[2], expected, rtol=0, atol=1 / 255)
+
+
+def test_recoloured_artworks_are_read_once(
+    make_clip: Callable[..., Path],
+    artworks: list[Path],
+    tmp_path: Path,
+    tiny: AdaINModel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read, calls = images.read_image, []
+
+    def counted(path: Path, **options: bool) -> object:
+        calls.append(path)
+        return read(path, **options)
+
+    monkeypatch.setattr(images, "read_image", counted)
+    clip, out = make_clip(), tmp_path / "%d.png"
+    options: dict[str, Any] = {"preserve_color": "mean_std", "style_size": 24}
+    stylize_video(tiny, clip, out, artworks, temporal="frame", **options)
+    assert calls == artworks
+    expected = tiny.stylize(pixels_of(clip)[2], artworks, **options)
     torch.testing.assert_close(pixels_of(out)[2], expected, rtol=0, atol=1 / 255)
 
 
