@@ -7,7 +7,7 @@ from typing import Any
 from ..adain_core import Features, Style, adain
 from . import host
 from .images import check_encoder, join_features, take_features
-from .inputs import ALPHA, CATEGORY, FEATURES, WEIGHT
+from .inputs import CATEGORY, DECODED_ALPHA, FEATURES, WEIGHT
 
 
 class AdaINBlend:
@@ -41,7 +41,7 @@ class AdaINBlend:
                     "ADAIN_STYLE",
                     {"tooltip": "The style, from AdaIN Encode Style or Load AdaIN Style."},
                 ),
-                "alpha": ALPHA,
+                "alpha": DECODED_ALPHA,
                 "weight_1": WEIGHT,
             },
             "optional": optional,

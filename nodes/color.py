@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ..adain_core.color import METHODS, transfer_color
+from ..adain_core.color import METHODS, transfer_color, visible_colors
+from ..adain_core.images import resize
 from . import host
 from .images import common_count, from_image, take, to_image
 from .inputs import CATEGORY
@@ -83,12 +83,18 @@ class AdaINColorPreserve:
 def _recolor(picture: Tensor, reference: Tensor, method: str, strength: float) -> Tensor:
     """One picture, its alpha channel kept; grey becomes RGB."""
     device = host.compute_device()
-    picture, reference = _rgb(picture).to(device), _rgb(reference)[:, :3].to(device)
-    size = picture.shape[2:]
-    if reference.shape[2:] != size:
+    picture, reference = _rgb(picture).to(device), _rgb(reference)
+    size = (picture.shape[2], picture.shape[3])
+    if tuple(reference.shape[2:]) != size:
         # luminance needs pixel beside pixel, and coral scales contrast by the ratio of the sizes.
-        reference = F.interpolate(reference, size, mode="bilinear", antialias=True)
-    recolored = transfer_color(picture[:, :3], reference, method, strength)
+        # Before it moves: some releases of torch cannot do this on MPS.
+        reference = resize(reference, size)
+    reference = reference.to(device)
+    if method == "luminance":  # pixel by pixel
+        colors, reference = picture[:, :3], reference[:, :3]
+    else:
+        colors, reference = visible_colors(picture), visible_colors(reference)
+    recolored = transfer_color(colors, reference, method, strength)
     return torch.cat([recolored, picture[:, 3:]], dim=1)
 
 

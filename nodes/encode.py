@@ -54,7 +54,8 @@ class AdaINEncodeStyle:
     CATEGORY = CATEGORY
     DESCRIPTION = (
         "Takes the style out of an artwork: two small lists of numbers that AdaIN Blend and Masked "
-        "AdaIN give to a content, and that can be saved and mixed. Transparent pixels do not count."
+        "AdaIN give to a content, and that can be saved and mixed. Transparent pixels of a picture "
+        "with an alpha channel do not count; pictures from Load Image have none, see mask."
     )
     SEARCH_ALIASES = ("style transfer", "adain style", "encode artwork", "reference style")
     RETURN_TYPES = ("ADAIN_STYLE",)
@@ -79,7 +80,9 @@ class AdaINEncodeStyle:
                     {
                         "tooltip": "Which part of the artwork counts: white does, black does not. "
                         "The empty mask that Load Image gives for a picture without transparency "
-                        "means all of it."
+                        "means all of it. Load Image splits transparency off, and its mask is "
+                        "white where the picture is transparent: connect both to Join Image with "
+                        "Alpha and that to image, or put Invert Mask before this input."
                     },
                 ),
             },

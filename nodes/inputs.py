@@ -26,6 +26,15 @@ ALPHA = (
         "tooltip": "How much style: 0 keeps the content, 1 gives the full style.",
     },
 )
+# Where the content comes encoded, and so goes through the decoder in any case.
+DECODED_ALPHA = (
+    ALPHA[0],
+    {
+        **ALPHA[1],
+        "tooltip": "How much style: 0 gives what the decoder makes of the content, 1 gives the "
+        "full style.",
+    },
+)
 
 WEIGHT = (
     "FLOAT",
@@ -51,6 +60,12 @@ STYLE_SIZE = (
         "encoding. Larger gives larger, smaller gives finer strokes. 0 leaves the picture as it "
         "is.",
     },
+)
+
+# Of the tooltips of masks that place styles. A painted mask of Load Image's needs no inverting.
+CUT_OUT = (
+    "The mask that Load Image gives for a cut-out is white around the subject: Invert Mask makes "
+    "it that of the subject."
 )
 
 FEATHER = (

@@ -21,8 +21,13 @@ def _shipped_models() -> dict[str, Path]:
     return {path.name: path for path in files}
 
 
+def _names() -> list[str]:
+    return list(dict.fromkeys([*_shipped_models(), *host.list_files(MODEL_FOLDER)]))
+
+
 def _find(name: str) -> Path | None:
-    return _shipped_models().get(name) or host.find_file(MODEL_FOLDER, name)
+    # The user's file first, as for styles: whoever puts one under a shipped name means that one.
+    return host.find_file(MODEL_FOLDER, name) or _shipped_models().get(name)
 
 
 class AdaINModelLoader:
@@ -41,25 +46,23 @@ class AdaINModelLoader:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        shipped = list(_shipped_models())
-        own = [name for name in host.list_files(MODEL_FOLDER) if name not in shipped]
         return {
             "required": {
                 "model": (
-                    [*shipped, *own],
+                    _names(),
                     {
                         "tooltip": "The model's file: the pack's own first, then those in "
-                        f"ComfyUI's models/{MODEL_FOLDER}. Styles only fit the model that "
-                        "encoded them."
+                        f"ComfyUI's models/{MODEL_FOLDER}; of two with one name yours is taken. "
+                        "Styles only fit the model that encoded them."
                     },
                 ),
                 "dtype": (
                     ["auto", "fp32", "bf16", "fp16"],
                     {
                         "default": "auto",
-                        "tooltip": "Precision. auto lets ComfyUI choose for your device: half "
-                        "precision on most GPUs, fp32 on a CPU, where half precision is slow. The "
-                        "pictures hardly differ.",
+                        "tooltip": "Precision. auto chooses for your device: half precision on "
+                        "most GPUs, as ComfyUI has it; on a CPU bf16 if it has instructions for "
+                        "that, else fp32. The pictures hardly differ.",
                     },
                 ),
             }
@@ -85,7 +88,7 @@ class AdaINModelLoader:
 
 def _not_found(model: str) -> str:
     places = " or ".join(str(folder) for folder in host.folders(MODEL_FOLDER))
-    known = ", ".join([*_shipped_models(), *host.list_files(MODEL_FOLDER)]) or "none"
+    known = ", ".join(_names()) or "none"
     return (
         f"There is no AdaIN model {model!r}. Put the file into {places} and press R to refresh, "
         f"or choose another; found here: {known}"

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..adain_core import Features, Style, adain
 from . import host
 from .images import check_encoder, common_count, is_no_mask, join_features, take_features
-from .inputs import ALPHA, CATEGORY, FEATHER, FEATURES, REGION_STATISTICS
+from .inputs import CATEGORY, CUT_OUT, DECODED_ALPHA, FEATHER, FEATURES, REGION_STATISTICS
 from .regions import connected_regions, mask_counts, picture_masks
 
 
@@ -42,7 +42,7 @@ class AdaINMasked:
                 "features": FEATURES,
                 "style_1": _style(1),
                 "mask_1": _mask(1),
-                "alpha": ALPHA,
+                "alpha": DECODED_ALPHA,
                 "feather": FEATHER,
                 "region_statistics": REGION_STATISTICS,
             },
@@ -95,11 +95,11 @@ class AdaINMasked:
                 take_features(features, number),
                 styles,
                 alpha,
-                masks=picture_masks(masks, number, features.size, feather),
+                masks=placed,
                 background=background,
                 region_statistics=region_statistics,
             )
-            for number in range(count)
+            for number, placed in enumerate(picture_masks(masks, count, features.size, feather))
         )
         return (join_features(stylized, host.Progress(count)),)
 
@@ -113,6 +113,6 @@ def _mask(number: int) -> tuple[str, dict[str, str]]:
         "MASK",
         {
             "tooltip": f"Where style_{number} goes: white gets it, grey partly, black does not. "
-            "Any size; one mask, or one for each picture."
+            f"Any size; one mask, or one for each picture. {CUT_OUT}"
         },
     )

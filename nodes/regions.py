@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -54,7 +54,23 @@ def mask_counts(regions: Sequence[Region[S]]) -> dict[str, int]:
 
 
 def picture_masks(
-    masks: Sequence[Tensor], number: int, size: tuple[int, int], feather: int
-) -> list[Tensor]:
-    """The masks of picture ``number``, of height and width ``size``, feathered by pixels of it."""
-    return [feather_mask(resize_mask(take(mask, number), size), feather) for mask in masks]
+    masks: Sequence[Tensor], count: int, size: tuple[int, int], feather: int
+) -> Iterator[list[Tensor]]:
+    """The masks of each picture, made ready while they are asked for; those for all only once.
+
+    Args:
+        masks: ``(B, 1, H, W)`` each, of any size.
+        count: pictures.
+        size: height and width of a picture.
+        feather: pixels of it by which the masks' edges are softened.
+    """
+
+    def ready(mask: Tensor) -> Tensor:
+        return feather_mask(resize_mask(mask, size), feather)
+
+    for_all = {index: ready(mask) for index, mask in enumerate(masks) if len(mask) == 1}
+    for number in range(count):
+        yield [
+            for_all[index] if index in for_all else ready(take(mask, number))
+            for index, mask in enumerate(masks)
+        ]

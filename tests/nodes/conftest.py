@@ -141,6 +141,7 @@ def host(tmp_path: Path, tiny_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     management.get_torch_device = lambda: torch.device("cpu")
     management.intermediate_device = lambda: torch.device("cpu")
     management.unet_offload_device = lambda: torch.device("cpu")
+    management.FORCE_FP32 = False
     management.should_use_fp16 = lambda device: False
     management.should_use_bf16 = lambda device: False
 

@@ -45,6 +45,25 @@ def test_reference_of_another_size(pack: Any, image: MakeImage, method: str) -> 
     assert result.shape == picture.shape
 
 
+def test_reference_is_resized_before_it_moves(
+    pack: Any, image: MakeImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not every release of torch can on MPS; "meta" stands for a device that is not the CPU."""
+    picture, reference = image(20, 24).movedim(-1, 1), image(40, 30, seed=1).movedim(-1, 1)
+    devices: list[str] = []
+    interpolate = F.interpolate
+
+    def watched(images: Tensor, *args: Any, **options: Any) -> Tensor:
+        devices.append(images.device.type)
+        return interpolate(images, *args, **options)
+
+    monkeypatch.setattr(F, "interpolate", watched)
+    host, color = pack.submodule("nodes.host"), pack.submodule("nodes.color")
+    monkeypatch.setattr(host, "compute_device", lambda: torch.device("meta"))
+    recolored = color._recolor(picture, reference, "luminance", 1.0)
+    assert devices == ["cpu"] and recolored.device.type == "meta"
+
+
 def test_batches(pack: Any, image: MakeImage) -> None:
     one, three = image(16, 16), image(16, 16, 3, seed=1)
     for picture, reference in ((one, three), (three, one)):
@@ -58,6 +77,7 @@ def test_batches(pack: Any, image: MakeImage) -> None:
 
 def test_alpha_and_grey(pack: Any, image: MakeImage) -> None:
     with_alpha, reference = image(16, 16, 1, 4), image(16, 16, 1, 4, seed=1)
+    with_alpha[..., 3], reference[..., 3] = 0.5, 1
     result = run(pack, with_alpha, reference, "mean_std")
     assert torch.equal(result[..., 3], with_alpha[..., 3])
     plain = run(pack, with_alpha[..., :3], reference[..., :3], "mean_std")
@@ -65,3 +85,18 @@ def test_alpha_and_grey(pack: Any, image: MakeImage) -> None:
     grey = image(16, 16, 1, 1)
     expected = run(pack, grey.expand(-1, -1, -1, 3), reference, "luminance")
     assert torch.equal(run(pack, grey, reference, "luminance"), expected)
+
+
+@pytest.mark.parametrize("method", ["coral", "histogram", "luminance", "mean_std", "cholesky"])
+def test_what_transparency_hides_has_no_colours(pack: Any, image: MakeImage, method: str) -> None:
+    pictures = [image(16, 16, 1, 4), image(16, 16, 1, 4, seed=1)]
+    results = []
+    for hidden in (0.0, 1.0):
+        for picture in pictures:
+            picture[:, :, 8:, :3], picture[:, :, 8:, 3], picture[:, :, :8, 3] = hidden, 0, 1
+        results.append(run(pack, *pictures, method)[:, :, :8])
+    assert torch.equal(*results)
+    alone = run(pack, *(picture[:, :, :8] for picture in pictures), method)
+    # CORAL counts pixels, and the histogram's quantiles lie between others.
+    tolerance = {"coral": 1e-3, "histogram": 0.05}.get(method, 1e-4)
+    torch.testing.assert_close(results[0], alone, rtol=0, atol=tolerance)

@@ -19,7 +19,7 @@ WIDGETS = {
     "AdaINStylize": [
         *("alpha", "preserve_color", "style_size"),
         *("weight_1", "weight_2", "weight_3", "weight_4", "feather", "region_statistics"),
-        *("tile", "temporal", "temporal_length"),
+        *("tile", "temporal", "temporal_length", "content_residual"),
     ],
     "AdaINEncodeContent": [],
     "AdaINEncodeStyle": ["style_size"],
@@ -128,6 +128,17 @@ def test_combos(pack: Any) -> None:
     assert all_inputs(nodes["AdaINStylize"])["preserve_color"][0] == ["none", *methods]
     dtypes = all_inputs(nodes["AdaINModelLoader"])["dtype"][0]
     assert dtypes == ["auto", "fp32", "bf16", "fp16"]
+
+
+def test_what_alpha_0_gives(pack: Any) -> None:
+    """The picture itself is AdaIN Stylize's alone: elsewhere the content comes encoded."""
+    nodes = pack.module.NODE_CLASS_MAPPINGS
+    for node_id, text in (
+        ("AdaINStylize", "0 keeps the content, 1 gives"),
+        ("AdaINBlend", "0 gives what the decoder makes of the content, 1 gives"),
+        ("AdaINMasked", "0 gives what the decoder makes of the content, 1 gives"),
+    ):
+        assert text in all_inputs(nodes[node_id])["alpha"][1]["tooltip"]
 
 
 def test_import_is_light(pack: Any) -> None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ from typing import Any
 import pytest
 from node_ids import NODE_IDS
 from PIL import Image
+
+from adain_core.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "web" / "docs"
@@ -26,6 +31,9 @@ HEADINGS = {
     "ja": ["入力", "出力", "接続例", "ヒント", "よくあるエラー"],
     "zh": ["输入", "输出", "连接方式", "提示", "常见错误"],
 }
+# How commands in the pages begin: ComfyUI's Python in the pack's folder; the portable one's.
+PYTHON = "python adain_core "
+PORTABLE = "..\\..\\..\\python_embeded\\python.exe "
 PICTURE = re.compile(r"!\[([^\]]+)\]\(([^)]+)\)")
 
 
@@ -153,7 +161,7 @@ class TestPage:
         for span in spans(text(node_id, language)):
             if re.fullmatch(r"[a-z_0-9]+", span):
                 assert span in known, span
-            elif " " in span and not span.startswith("adain "):
+            elif " " in span and not span.startswith(("adain ", PYTHON, PORTABLE)):
                 assert span in messages(), span
             elif span.startswith("samples/"):
                 assert (ROOT / span).is_file()
@@ -167,6 +175,41 @@ class TestPage:
             [s for s in spans(t) if not re.fullmatch(r"[a-z_0-9]+", s)] for t in (own, english)
         ]
         assert sorted(quotes[0]) == sorted(quotes[1])
+
+
+def commands(start: str) -> set[str]:
+    """The commands of all pages that begin so, without the beginning."""
+    found = (span for node_id in NODE_IDS for span in spans(text(node_id, "en")))
+    return {span.removeprefix(start) for span in found if span.startswith(start)}
+
+
+def test_commands_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They reach the library as the pages mean them."""
+    calls: list[Any] = []
+    weights, video = (sys.modules[f"adain_core.cli.{name}"] for name in ("weights", "video"))
+
+    def download(to: Path) -> Path:
+        calls.append((ROOT / "custom_nodes" / "adain" / to).resolve())
+        return Path(__file__)
+
+    monkeypatch.setattr(weights, "download_vgg19", download)
+    monkeypatch.setattr(video, "_run", lambda args: calls.append(args) or 0)
+    wanted = commands(PYTHON)
+    assert len(wanted) == 2
+    for command in sorted(wanted, reverse=True):
+        assert main(shlex.split(command)) == 0
+    assert calls[0] == ROOT / "models" / "adain"
+    assert (str(calls[1].input), str(calls[1].output)) == ("clip.mp4", "painted.mp4")
+
+
+def test_commands_of_the_portable_python() -> None:
+    """Its ``._pth`` file isolates it, as ``-I`` does: it does not look into the current folder."""
+    (command,) = commands(PORTABLE)
+    folder, command = command.replace("\\", "/").split(" ", 1)
+    assert command in commands(PYTHON)
+    run = [sys.executable, "-I", folder, "--version"]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.startswith("adain "), done.stderr
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

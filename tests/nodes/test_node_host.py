@@ -12,6 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from adain_core.weights import save_model
+
 MakeImage = Callable[..., Tensor]
 
 
@@ -41,6 +43,23 @@ def test_shipped_models_come_first(pack: Any, tiny_path: Path, tmp_path: Path) -
         ]
         (model,) = pack.run("AdaINModelLoader", model="0-mine.safetensors", dtype="auto")
     assert repr(model).startswith("ManagedModel(AdaINModel('0-mine', encoder ")
+
+
+def test_own_model_under_a_shipped_name(
+    pack: Any, model: Any, make_model: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The user's file is the one that counts, and the list has the name once, as for styles."""
+    node, name = loader(pack), "tiny.safetensors"
+    other, own = make_model(seed=5), tmp_path / "user" / "adain" / name
+    before = node.IS_CHANGED(name, "auto")
+    own.parent.mkdir(parents=True)
+    save_model(own, other.info, other.encoder, other.decoder)
+    assert choices(pack) == [name]
+    assert node.VALIDATE_INPUTS("gone.safetensors").endswith(f"found here: {name}")
+    (loaded,) = pack.run("AdaINModelLoader", model=name, dtype="fp32")
+    assert loaded.model.fingerprint == other.fingerprint != model.model.fingerprint
+    after = node.IS_CHANGED(name, "auto")
+    assert after == hashlib.sha256(own.read_bytes()).hexdigest() != before
 
 
 @pytest.mark.parametrize(
@@ -153,15 +172,29 @@ def test_memory_is_bounded_by_the_tile(host: Any) -> None:
 
 
 def test_host_chooses_the_dtype(host: Any) -> None:
+    choose = host.pack.submodule("nodes.host").choose_dtype
+    host.management.get_torch_device = lambda: torch.device("cuda")
+    assert choose("auto") == torch.float32
+    host.management.should_use_bf16 = lambda device: True
+    assert choose("auto") == torch.bfloat16
+    host.management.should_use_fp16 = lambda device: True
+    assert choose("auto") == torch.float16
+    assert choose("fp32") == torch.float32
+
+
+def test_library_chooses_the_dtype_on_a_cpu(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host would take fp32 on each; a user who forces it gets it."""
+    devices = host.pack.submodule("adain_core.devices")
+
     def loaded() -> torch.dtype:
         (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="auto")
         return model.model.dtype
 
+    for fast, dtype in ((False, torch.float32), (True, torch.bfloat16)):
+        monkeypatch.setattr(devices, "has_fast_bfloat16", lambda fast=fast: fast)
+        assert loaded() == dtype
+    host.management.FORCE_FP32 = True
     assert loaded() == torch.float32
-    host.management.should_use_bf16 = lambda device: True
-    assert loaded() == torch.bfloat16
-    host.management.should_use_fp16 = lambda device: True
-    assert loaded() == torch.float16
 
 
 def test_cancel(host: Any, image: MakeImage) -> None:

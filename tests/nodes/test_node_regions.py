@@ -98,6 +98,20 @@ def test_a_mask_for_each_picture(
         pack.run("AdaINMasked", **{**inputs, "mask_1": left().expand(3, -1, -1)})
 
 
+def test_a_mask_for_all_is_made_ready_once(
+    pack: Any, styles: list[Any], features: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    regions = pack.submodule("nodes.regions")
+    radii: list[int] = []
+    feather = regions.feather_mask
+    monkeypatch.setattr(
+        regions, "feather_mask", lambda mask, radius: radii.append(radius) or feather(mask, radius)
+    )
+    inputs = {"features": features, "style_1": styles[0], "mask_1": left(), **OPTIONS}
+    (result,) = pack.run("AdaINMasked", **{**inputs, "feather": 6})
+    assert len(result.tensor) == 2 and radii == [6]
+
+
 def test_empty_masks(pack: Any, styles: list[Any], features: Any) -> None:
     """Load Image's zeros select nothing; where nothing else does, the node says so."""
     empty = torch.zeros(1, 64, 64)

@@ -70,6 +70,19 @@ def test_a_mask_for_each_artwork(pack: Any, model: Any, image: MakeImage) -> Non
         encode(pack, model, image(32, 32, 3), mask=masks)
 
 
+def test_cut_outs(pack: Any, model: Any, image: MakeImage) -> None:
+    """What the texts advise for Load Image, which gives RGB and a mask that is 1 - alpha."""
+    art, opacity = image(32, 32), torch.zeros(1, 32, 32)
+    opacity[:, 8:24, 4:20] = 1
+    load_images_mask = 1 - opacity
+    joined = torch.cat([art, 1 - load_images_mask[..., None]], dim=-1)  # Join Image with Alpha
+    expected = model.model.encode_style(art.movedim(-1, 1), mask=opacity, size=32)
+    assert_same_style(encode(pack, model, joined), expected)
+    assert_same_style(encode(pack, model, art, mask=1 - load_images_mask), expected)  # Invert Mask
+    background = encode(pack, model, art, mask=load_images_mask)
+    assert (background.mean - expected.mean).abs().max() > 1e-2
+
+
 def test_load_images_empty_mask_is_no_mask(pack: Any, model: Any, image: MakeImage) -> None:
     art = image(32, 32)
     assert_same_style(

@@ -124,6 +124,44 @@ def test_load_images_empty_mask_is_no_mask(
     assert torch.equal(result, run(pack, model, content=content, style_1=arts[0]))
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.01, 0.6, 1.0])
+def test_content_residual(
+    pack: Any, model: Any, content: Tensor, arts: list[Tensor], alpha: float
+) -> None:
+    inputs = {"content": content, "style_1": arts[0], "alpha": alpha}
+    result = run(pack, model, **inputs, content_residual=True)
+    expected = expect(model, content, arts[:1], alpha=alpha, content_residual=True)
+    torch.testing.assert_close(result, expected)
+    if alpha == 0.01:  # without a jump, which the model's own loss would be
+        assert (result - content).abs().mean() < 0.02
+        assert (run(pack, model, **inputs) - content).abs().mean() > 0.05
+
+
+def test_masks_that_serve_for_all_are_made_ready_once(
+    pack: Any, model: Any, image: MakeImage, arts: list[Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    regions = pack.submodule("nodes.regions")
+    sizes: list[int] = []
+    feather = regions.feather_mask
+
+    def watched(mask: Tensor, radius: int) -> Tensor:
+        sizes.append(len(mask))
+        return feather(mask, radius)
+
+    monkeypatch.setattr(regions, "feather_mask", watched)
+    frames, moving = image(30, 37, 3), torch.stack([left()[0].roll(n, 1) for n in range(3)])
+    inputs = {"style_1": arts[0], "mask_1": left(), "style_2": arts[1], "feather": 4}
+    still = run(pack, model, content=frames, **inputs)
+    assert sizes == [1]
+    both = run(pack, model, content=frames, **inputs, mask_2=moving)
+    assert sizes == [1, 1, 1, 1, 1]
+    for number, frame in enumerate(frames):
+        inputs_of_one = {**inputs, "content": frame[None]}
+        torch.testing.assert_close(still[number], run(pack, model, **inputs_of_one)[0])
+        one = run(pack, model, **inputs_of_one, mask_2=moving[number])
+        torch.testing.assert_close(both[number], one[0])
+
+
 def test_the_separate_nodes_give_the_same(
     pack: Any, model: Any, content: Tensor, arts: list[Tensor]
 ) -> None:
