@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .errors import WeightsError
 from .networks import VGG19_WIDTHS, Architecture, Decoder, Encoder
-from .weights import ModelInfo, load_model, save_model
+from .weights import ModelInfo, find_model, load_model, save_model
 
 # Index of each convolution in pytorch-AdaIN's nn.Sequential, in the order of our layers.
 _ENCODER_INDICES = (2, 5, 9, 12, 16, 19, 22, 25, 29)
@@ -81,7 +81,8 @@ def read_loss_network(path: str | os.PathLike[str]) -> tuple[Encoder, Decoder | 
     """The normalised VGG-19, which judges pictures in training and evaluation.
 
     Args:
-        path: ``vgg_normalised.pth``, or a full-width model file (``.safetensors``).
+        path: ``vgg_normalised.pth``, or a full-width model's file (``.safetensors``) or name
+            (``adain-vgg19``).
 
     Returns:
         The VGG, and the decoder where the file is a model's.
@@ -89,6 +90,8 @@ def read_loss_network(path: str | os.PathLike[str]) -> tuple[Encoder, Decoder | 
     Raises:
         WeightsError: the file is missing, damaged, or a slim model's.
     """
+    if not Path(path).suffix:
+        path = find_model(path)
     if Path(path).suffix != ".safetensors":
         return read_vgg(path), None
     info, vgg, decoder = load_model(path)

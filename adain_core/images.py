@@ -37,12 +37,21 @@ _OUTPUT_FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
+# Pixels of a side, beyond which an encoder fails.
+LARGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383}
 # A JPEG's marker has no place for more.
 _JPEG_EXIF_BYTES = 65533
 # Beyond 0..1, of pictures and masks: resampling with a sharp filter makes that much of them; more
 # is another range of values.
 OVERSHOOT = 0.5
-_INPUT_SUFFIXES = {*_OUTPUT_FORMATS, ".avif", ".bmp", ".gif", ".jp2", ".pgm", ".ppm", ".tga"}
+# HEIC is what phones save: Pillow reads it with a plugin, and without one says what to do.
+_HEIC_SUFFIXES = {".heic", ".heif"}
+_INPUT_SUFFIXES = {
+    *_OUTPUT_FORMATS,
+    *_HEIC_SUFFIXES,
+    *(".apng", ".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".mpo"),
+    *(".pbm", ".pgm", ".pnm", ".ppm", ".tga"),
+}
 
 # What EXIF says about the picture rather than about its storage: a TIFF file mixes both.
 _EXIF_TAGS = {
@@ -123,9 +132,17 @@ def read_image(path: str | os.PathLike[str], *, keep_uint8: bool = False) -> Ima
     except FileNotFoundError:
         raise ImageFileError(f"cannot read {path}: there is no such file") from None
     except PIL.UnidentifiedImageError:
-        raise ImageFileError(f"cannot read {path}: it is not an image that Pillow knows") from None
+        advice = ""
+        if file.suffix.lower() in _HEIC_SUFFIXES:
+            advice = "; save it as JPEG or PNG first"
+        raise ImageFileError(
+            f"cannot read {path}: it is not an image that Pillow knows{advice}"
+        ) from None
     except PIL.Image.DecompressionBombError as error:
-        raise ImageFileError(f"cannot read {path}: it is too large ({error})") from error
+        raise ImageFileError(
+            f"cannot read {path}: it is too large ({error}); scale it down first, or raise "
+            "PIL.Image.MAX_IMAGE_PIXELS if you trust the file"
+        ) from error
     except Exception as error:  # decoders raise anything from struct.error to SyntaxError
         raise ImageFileError(f"cannot read {path}: {_reason(error)}") from error
     # Here Pillow's own copy is gone.
@@ -138,7 +155,8 @@ def _from_pil(image: PIL.Image.Image) -> ImageFile:
     image.load()
     exif = None
     with contextlib.suppress(Exception):  # damaged metadata must not cost the picture
-        exif = _exif(image)
+        kept = _kept(image.getexif())
+        exif = kept.tobytes() if len(kept) else None
     with contextlib.suppress(Exception):
         if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # without it that would copy
             image = ImageOps.exif_transpose(image)
@@ -149,17 +167,27 @@ def _from_pil(image: PIL.Image.Image) -> ImageFile:
     return ImageFile(_pixels(image), profile, exif)
 
 
-def _exif(image: PIL.Image.Image) -> bytes | None:
-    source, kept = image.getexif(), PIL.Image.Exif()
+def _kept(source: PIL.Image.Exif) -> PIL.Image.Exif:
+    """What EXIF says about the picture, its text as bytes."""
+    kept = PIL.Image.Exif()
     kept.endian = source.endian
     for tag in (tag for tag in _EXIF_TAGS if tag in source):
         if isinstance(tag, ExifTags.IFD):
             # The interoperability block is an offset into the old file.
             block = source.get_ifd(tag)
-            kept[tag] = {key: block[key] for key in block if key != ExifTags.IFD.Interop}
+            kept[tag] = {key: _raw(block[key]) for key in block if key != ExifTags.IFD.Interop}
         else:
-            kept[tag] = source[tag]
-    return kept.tobytes() if len(kept) else None
+            kept[tag] = _raw(source[tag])
+    return kept
+
+
+def _raw(value: Any) -> Any:
+    """Text as the bytes that it is in the file.
+
+    Pillow reads it as Latin-1, whatever it is (mostly UTF-8), and writes question marks for all
+    that is not ASCII.
+    """
+    return value.encode("latin-1") if isinstance(value, str) and not value.isascii() else value
 
 
 def _pixels(image: PIL.Image.Image) -> Tensor:
@@ -191,6 +219,20 @@ def check_output_suffix(path: str | os.PathLike[str]) -> str:
             f"{', '.join(_OUTPUT_FORMATS)}; {got}"
         )
     return _OUTPUT_FORMATS[suffix]
+
+
+def check_output_size(path: str | os.PathLike[str], size: tuple[int, int]) -> None:
+    """Raise ``ImageFileError`` where the suffix's format has no pictures of this height and width.
+
+    ``ValueError`` for a suffix that ``write_image`` cannot write.
+    """
+    file_format = check_output_suffix(path)
+    largest = LARGEST_SIDES.get(file_format)
+    if largest is not None and max(size) > largest:
+        raise ImageFileError(
+            f"cannot write {path}: {file_format} has at most {largest} pixels a side, got "
+            f"{size[1]}x{size[0]}; write .png or .tif"
+        )
 
 
 def write_image(
@@ -227,6 +269,7 @@ def write_image(
     file_format = check_output_suffix(path)
     if not 1 <= quality <= 100:
         raise ValueError(f"expected a quality in 1..100, got {quality}")
+    check_output_size(path, (pixels.shape[-2], pixels.shape[-1]))
     image = _to_pil(pixels, alpha=file_format != "JPEG")
 
     options: dict[str, Any] = {"icc_profile": icc_profile, "exif": exif}
@@ -236,6 +279,12 @@ def write_image(
         options["subsampling"] = 0  # chroma at full resolution: paintings have coloured edges
         if exif is not None and len(exif) > _JPEG_EXIF_BYTES:
             del options["exif"]  # a PNG's or a TIFF's with a camera's own notes
+    if file_format == "TIFF" and exif is not None:
+        tags = PIL.Image.Exif()
+        tags.load(exif)
+        for tag, value in list(tags.items()):
+            tags[tag] = _raw(value)  # given as a block, it would be read as Latin-1 again
+        options["exif"] = tags
     # TIFF stays uncompressed: Pillow's compressed one cannot hold EXIF.
     options = {name: value for name, value in options.items() if value is not None}
 
@@ -444,12 +493,16 @@ def resize_shortest_side(images: Tensor, size: int) -> Tensor:
         raise ValueError(f"expected a size of at least 1 pixel, got {size}")
     if images.ndim != 4 or 0 in images.shape:
         raise ValueError(f"expected images as (B, C, H, W), got shape {tuple(images.shape)}")
-    height, width = images.shape[-2:]
-    short = min(height, width)
-    if short == size:
-        return images
-    # The longer side is never below the shorter: rounding down keeps at least `size` pixels.
-    return resize(images, (size * height // short, size * width // short))
+    wanted = fitted((images.shape[2], images.shape[3]), size)
+    return images if wanted == tuple(images.shape[2:]) else resize(images, wanted)
+
+
+def fitted(size: tuple[int, int], shortest: int) -> tuple[int, int]:
+    """Height and width with a shortest side of so many pixels; 0: as they are."""
+    # The longer side is never below the shorter: rounding down keeps at least `shortest` pixels.
+    height, width = size
+    short = min(size)
+    return (shortest * height // short, shortest * width // short) if shortest else size
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:

@@ -7,7 +7,12 @@ Exit codes: 0 all good; 1 something failed (a file, the memory); 2 wrong usage o
 from __future__ import annotations
 
 import argparse
+import io
+import os
+import sys
 from collections.abc import Sequence
+
+import PIL.Image
 
 from .. import __version__
 from ..devices import is_out_of_memory
@@ -41,6 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code. Wrong usage, ``--help`` and ``--version`` raise ``SystemExit``, as is
         argparse's way.
     """
+    # Twice that is refused: a phone's 200 million are no attack in a file that the user names.
+    PIL.Image.MAX_IMAGE_PIXELS = 2**28
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the console's code page lacks must not fail what was done.
+            stream.reconfigure(errors="backslashreplace")
     args = _parser().parse_args(arguments)
     try:
         code: int = args.run(args)
@@ -55,6 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The library's way to refuse an argument.
         print_error(error)
         return 2
+    except BrokenPipeError:
+        # Whoever read the output has enough of it; Python flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         # Whatever the library does not explain better: a full disk, no permission.
         print_error(error)

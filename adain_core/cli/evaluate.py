@@ -26,7 +26,7 @@ from ..evaluation import (
 )
 from ..files import replace_atomically
 from ..fusion import check_alpha
-from ..images import list_images, write_image
+from ..images import LARGEST_SIDES, list_images, write_image
 from ..model import AdaINModel
 from .common import (
     STYLE_SUFFIX,
@@ -47,9 +47,7 @@ to the photo, 'checkerboard' how much of what was drawn into flat areas repeats 
 the table. Models and pictures of other programs are looked through before any work;
 what was judged before an error or Ctrl-C is printed and written."""
 
-# A side of a JPEG, pixels: libjpeg's limit.
-_LARGEST_GRID = 65_500
-# Between its cells, pixels.
+# Between a grid's cells, pixels.
 _GAP = 4
 
 _EXAMPLES = """
@@ -126,9 +124,10 @@ def _run(args: argparse.Namespace) -> int:
     vgg = read_loss_network(args.loss_network)[0].to(device)
     contents, styles = (list_images(paths)[: args.limit] for paths in (args.content, args.style))
     side = (1 + max(len(contents), len(styles))) * (args.size + _GAP)
-    if args.grid and side > _LARGEST_GRID:
+    largest = LARGEST_SIDES["JPEG"]
+    if args.grid and side > largest:
         raise ValueError(
-            f"--grid: a picture has at most {_LARGEST_GRID} pixels a side, got {side}; set --limit"
+            f"--grid: a picture has at most {largest} pixels a side, got {side}; set --limit"
         )
     pairs = Pairs(contents, styles, args.size, vgg)
     judged = _judged(args, pairs, device)

@@ -18,7 +18,14 @@ from tqdm import tqdm
 from ..devices import is_out_of_memory
 from ..errors import AdaINError, ImageFileError
 from ..fusion import check_masks
-from ..images import check_output_suffix, list_images, read_image, write_image
+from ..images import (
+    check_output_size,
+    check_output_suffix,
+    fitted,
+    list_images,
+    read_image,
+    write_image,
+)
 from .common import (
     OUT_OF_MEMORY,
     Subparsers,
@@ -149,31 +156,37 @@ def _run(args: argparse.Namespace) -> int:
 
     _make_folder(outputs[0].parent)
     started = time.perf_counter()
-    results = []
+    results: list[_Result] = []
     # disable=None: no bar where stderr is not a terminal.
     pairs = zip(contents, outputs, strict=True)
-    for content, output in tqdm(
-        pairs, total=len(contents), unit="image", disable=None if len(contents) > 1 else True
-    ):
-        result = _stylize_file(
-            stylize, content, output, args.overwrite, args.quality, show_tiles=len(contents) == 1
-        )
-        if result.error:
-            print_error(result.error)
-        results.append(result)
-
-    written = [result for result in results if not result.error]
-    if args.json:
-        print_json([asdict(result) for result in results])
-    elif len(contents) > 1:
-        seconds = time.perf_counter() - started
-        print(
-            f"{len(written)} of {len(contents)} pictures written to {outputs[0].parent} "
-            f"in {seconds:.1f} s"
-        )
-    else:
-        for result in written:
-            print(f"{result.output} ({result.width}x{result.height}, {result.seconds:.1f} s)")
+    try:
+        for content, output in tqdm(
+            pairs, total=len(contents), unit="image", disable=None if len(contents) > 1 else True
+        ):
+            result = _stylize_file(
+                stylize,
+                content,
+                output,
+                args.overwrite,
+                args.quality,
+                show_tiles=len(contents) == 1,
+            )
+            if result.error:
+                print_error(result.error)
+            results.append(result)
+    finally:  # after Ctrl-C, too
+        written = [result for result in results if not result.error]
+        if args.json:
+            print_json([asdict(result) for result in results])
+        elif len(contents) > 1:
+            seconds = time.perf_counter() - started
+            print(
+                f"{len(written)} of {len(contents)} pictures written to {outputs[0].parent} "
+                f"in {seconds:.1f} s"
+            )
+        else:
+            for result in written:
+                print(f"{result.output} ({result.width}x{result.height}, {result.seconds:.1f} s)")
     return 0 if len(written) == len(contents) else 1
 
 
@@ -195,6 +208,7 @@ def _plan_outputs(args: argparse.Namespace, contents: list[Path]) -> list[Path]:
         if args.format:
             raise ValueError(f"--format is for results in a folder; name the file {output} instead")
         check_output_suffix(output)
+        _refuse_inputs(args, contents, [output])
         check_output_file(output, args.overwrite)
         return [output]
 
@@ -208,8 +222,20 @@ def _plan_outputs(args: argparse.Namespace, contents: list[Path]) -> list[Path]:
                 f"{' and '.join(same[:2])} would both be written to {path}: rename one, or use "
                 "different output folders"
             )
+    _refuse_inputs(args, contents, outputs)
     check_replaceable(outputs, args.overwrite)
     return outputs
+
+
+def _refuse_inputs(args: argparse.Namespace, contents: list[Path], outputs: list[Path]) -> None:
+    """Raise ``ValueError`` where a result would replace what it is made of."""
+    others = [*args.style, *(args.mask or []), *([args.background] if args.background else [])]
+    read = {Path(path).resolve() for path in (*contents, *others)}
+    for output in outputs:
+        if output.resolve() in read:
+            raise ValueError(
+                f"cannot write {output}: it is a picture that is read; choose another name"
+            )
 
 
 def _suffix(content: Path, file_format: str | None) -> str:
@@ -234,7 +260,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _stylize_file(
-    stylize: Callable[..., Tensor],
+    stylize: partial[Tensor],
     content: Path,
     output: Path,
     overwrite: bool,
@@ -245,6 +271,9 @@ def _stylize_file(
     started = time.perf_counter()
     try:
         photo = read_image(content, keep_uint8=True)
+        # Before the work.
+        size = (photo.pixels.shape[2], photo.pixels.shape[3])
+        check_output_size(output, fitted(size, stylize.keywords["content_size"]))
         picture = _draw(stylize, photo.pixels, show_tiles)
         # Writing takes memory, too: the photo's pixels are not needed any more.
         metadata = {"icc_profile": photo.icc_profile, "exif": photo.exif}

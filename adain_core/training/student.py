@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..errors import AdaINError
 from ..functional import channel_statistics, fuse
 from ..networks import Architecture, Decoder, Encoder
-from ..weights import load_model
+from ..weights import find_model, load_model
 from .config import TrainingConfig
 from .data import Crops, crop_batches
 from .losses import Statistics
@@ -72,7 +72,7 @@ class Student(nn.Module):
         (:mod:`~adain_core.training.pruning`).
 
         Args:
-            path: of the model file.
+            path: the model's file, or its name.
             crops: of contents and styles, for the pruning.
 
         Raises:
@@ -82,7 +82,7 @@ class Student(nn.Module):
         """
         config = self.config
         device = next(self.decoder.parameters()).device
-        info, encoder, decoder = load_model(path)
+        info, encoder, decoder = load_model(find_model(path))
         given, wanted = info.architecture, config.architecture
         if config.trains_decoder_only and given != wanted:
             raise TrainingError(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import torch
 from PIL import ImageCms
 from torch import Tensor, nn
 
-from adain_core import AdaINModel, Architecture, Style, __version__
+from adain_core import AdaINModel, Architecture, Style, __version__, write_image
 from adain_core.cli import main
 from adain_core.networks import VGG19_WIDTHS
 from adain_core.weights import load_info, save_model
@@ -368,19 +369,19 @@ def test_existing_output_needs_overwrite(
     folder: Folder, tiny: AdaINModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content, style = folder.save("a.png", 1), folder.save("art.png", 9)
-    before = (folder / "a.png").read_bytes()
+    old = [folder.save("out/a.png", 3), folder.save("out/b.png", 4)]
+    before = Path(old[0]).read_bytes()
     expected = to_array(tiny.stylize(content, style))
-    assert folder.run("stylize", content, "--style", style, "-o", content) == 2
-    assert error_line(capsys) == f"{content} exists; pass --overwrite to replace it"
-    assert (folder / "a.png").read_bytes() == before
-    assert folder.run("stylize", content, "--style", style, "-o", content, "--overwrite") == 0
-    np.testing.assert_array_equal(read(content), expected)
+    assert folder.run("stylize", content, "--style", style, "-o", old[0]) == 2
+    assert error_line(capsys) == f"{old[0]} exists; pass --overwrite to replace it"
+    assert Path(old[0]).read_bytes() == before
+    assert folder.run("stylize", content, "--style", style, "-o", old[0], "--overwrite") == 0
+    np.testing.assert_array_equal(read(old[0]), expected)
 
-    other = folder.save("b.png", 2)
-    words = ["stylize", content, other, "--style", style, "-o", folder.path]
+    words = ["stylize", content, folder.save("b.png", 2), "--style", style, "-o", folder / "out"]
     capsys.readouterr()
     assert folder.run(*words) == 2
-    assert error_line(capsys).startswith(f"{content} exists (and 1 more); ")
+    assert error_line(capsys).startswith(f"{old[0]} exists (and 1 more); ")
 
 
 def test_two_contents_of_one_name(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
@@ -779,3 +780,79 @@ def test_out_of_memory_advice_is_of_the_commands_own_options(
     options += ["--loss-network", "v.pth"] if command == "evaluate" else []
     assert main([command, "--content", "photos", "--style", "paintings", *options]) == 1
     assert f"not enough memory; try a smaller {advice}" in error_line(capsys)
+
+
+def test_what_is_read_is_not_replaced(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    content, style = folder.save("a.png", 1), folder.save("s.png", 2)
+    before = Path(content).read_bytes(), Path(style).read_bytes()
+    for options in (
+        (content, "-o", folder / "."),  # beside the photo, by its own name
+        (content, "-o", content),
+        (content, "-o", style),
+        (folder / "*.png", "-o", folder / "."),
+    ):
+        assert folder.run("stylize", *options, "--style", style, "--overwrite") == 2
+        assert "it is a picture that is read; choose another name" in error_line(capsys)
+    assert (Path(content).read_bytes(), Path(style).read_bytes()) == before
+
+
+def test_pictures_too_large_for_their_format_are_not_drawn(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide, style = folder / "wide.png", folder.save("s.png", 2)
+    write_image(wide, torch.zeros(1, 3, 1, 16_384))
+    monkeypatch.setattr(AdaINModel, "stylize", lambda *_, **__: pytest.fail("drawn in vain"))
+    assert folder.run("stylize", wide, "--style", style, "-o", folder / "o.webp") == 1
+    assert "WEBP has at most 16383 pixels a side, got 16384x1" in error_line(capsys)
+    options = ["--style", style, "-o", folder / "o.jpg", "--content-size", 4]
+    assert folder.run("stylize", wide, *options) == 1
+    assert "JPEG has at most 65500 pixels a side, got 65536x4" in error_line(capsys)
+
+
+def test_ctrl_c_reports_what_was_done(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stylize, calls = AdaINModel.stylize, []
+
+    def interrupted(self: AdaINModel, *words: object, **options: object) -> object:
+        calls.append(words)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return stylize(self, *words, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(AdaINModel, "stylize", interrupted)
+    contents, style = [folder.save("a.png", 1), folder.save("b.png", 2)], folder.save("s.png", 3)
+    command = ["stylize", *contents, "--style", style, "-o", folder / "o", "--json"]
+    assert folder.run(*command) == 130
+    [done] = json.loads(capsys.readouterr().out)
+    assert done["content"] == contents[0]
+
+
+def run_adain(*words: str, encoding: str = "utf-8") -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "adain_core", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+
+
+def test_names_that_the_console_cannot_show(tmp_path: Path, tiny_path: Path) -> None:
+    write_image(tmp_path / "写真.png", torch.rand(3, 16, 16))
+    words = ["--style", f"{tmp_path}/写真.png", "--model", str(tiny_path), "--device", "cpu"]
+    output = tmp_path / "絵.png"
+    process = run_adain(
+        "stylize", f"{tmp_path}/写真.png", "-o", str(output), *words, encoding="cp1252"
+    )
+    printed, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert b"\\u7d75.png (16x16" in printed
+    assert output.is_file()
+
+
+def test_broken_pipe_is_no_error() -> None:
+    process = run_adain("weights", "list")
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.wait()

@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import ImageCms
+from PIL import ExifTags, ImageCms
 
 from adain_core import images
 from adain_core.errors import ImageFileError
@@ -255,11 +255,13 @@ def test_read_errors_name_the_file_and_the_cause(tmp_path: Path) -> None:
     (tmp_path / "cut.jpg").write_bytes(jpeg.read_bytes()[:-200])
     (tmp_path / "text.png").write_text("not an image")
     (tmp_path / "empty.jpg").touch()
+    (tmp_path / "phone.HEIC").write_bytes(b"ftypheic")
     (tmp_path / "folder.png").mkdir()
     for name, cause in {
         "missing.png": "there is no such file",
         "folder.png": "it is a folder",
-        "text.png": "it is not an image that Pillow knows",
+        "text.png": "it is not an image that Pillow knows$",
+        "phone.HEIC": "it is not an image that Pillow knows; save it as JPEG or PNG first",
         "empty.jpg": "it is not an image that Pillow knows",
         "cut.png": "truncated",
         "cut.jpg": "truncated",
@@ -438,6 +440,20 @@ def test_failed_write_leaves_no_trace(
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"] * overwrite
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
+def test_text_that_is_not_ascii_stays(tmp_path: Path, name: str) -> None:
+    tags = PIL.Image.Exif()
+    tags[ExifTags.Base.Copyright] = "© 2024 Jürgen Müller".encode()
+    tags[ExifTags.Base.ImageDescription] = "写真".encode()
+    PIL.Image.new("RGB", (4, 4)).save(tmp_path / "photo.jpg", exif=tags.tobytes())
+    photo = read_image(tmp_path / "photo.jpg")
+    write_image(tmp_path / name, photo.pixels, exif=photo.exif)
+    with PIL.Image.open(tmp_path / name) as image:
+        text = image.getexif()
+        assert text[ExifTags.Base.Copyright].encode("latin-1").decode() == "© 2024 Jürgen Müller"
+        assert text[ExifTags.Base.ImageDescription].encode("latin-1").decode() == "写真"
+
+
 def test_interrupted_write_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(self: PIL.Image.Image, stream, **_: object) -> None:
         stream.write_bytes(b"half a file")
@@ -460,7 +476,7 @@ def test_write_errors_of_the_file_system(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ImageFileError, match=r"cannot write .*a\.png: "):
         write_image(tmp_path / "file" / "a.png", pixels)
-    with pytest.raises(ImageFileError, match=r"cannot write .*a\.webp: encoding error"):
+    with pytest.raises(ImageFileError, match=r"a\.webp: WEBP has at most 16383 .*got 16384x1;"):
         write_image(tmp_path / "a.webp", torch.zeros(3, 1, 16384))
     assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "folder.png"]
 
