@@ -193,7 +193,7 @@ def _mean_std_matrix(source: Tensor, _: int, target: Tensor, __: int) -> Tensor:
 
 
 def _cholesky_matrix(source: Tensor, _: int, target: Tensor, __: int) -> Tensor:
-    ridge = _VARIANCE_EPS * torch.eye(3, dtype=source.dtype)
+    ridge = _VARIANCE_EPS * torch.eye(3, dtype=source.dtype, device=source.device)
     source_factor, target_factor = (torch.linalg.cholesky(c + ridge) for c in (source, target))
     transform: Tensor = torch.linalg.solve_triangular(
         source_factor, target_factor, upper=False, left=False
@@ -214,7 +214,9 @@ def _scatter(covariance: Tensor, count: int) -> Tensor:
     """``X Xᵀ + I`` of the standardised pixels."""
     std = _divisor(covariance)
     correlation = covariance / (std[:, :, None] * std[:, None, :])
-    return correlation * max(count - 1, 1) + torch.eye(3, dtype=covariance.dtype)
+    return correlation * max(count - 1, 1) + torch.eye(
+        3, dtype=covariance.dtype, device=covariance.device
+    )
 
 
 def _root(matrix: Tensor) -> Tensor:
@@ -260,8 +262,8 @@ def visible_colors(images: Tensor) -> Tensor:
         visible = picture[:, ~hidden]
         count = int(hidden.sum())
         if count and visible.numel():
-            evenly = torch.linspace(0, visible.shape[1] - 1, count, device=visible.device)
-            picture[:, hidden] = visible[:, evenly.long()]
+            evenly = torch.arange(count, device=visible.device) * visible.shape[1] // count
+            picture[:, hidden] = visible[:, evenly]
     return colors
 
 

@@ -97,9 +97,19 @@ def winograd_pays(weight: Tensor) -> bool:
     )
 
 
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "allocate memory",
+    "not enough memory",
+    "could not create a primitive",  # oneDNN, which has no other words for it
+    "alloc_failed",  # cuDNN, cuBLAS
+    "invalid buffer size",  # MPS
+)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether a device or the CPU had not enough memory: torch tells only CUDA's by class."""
     text = str(error).lower()
     return isinstance(error, torch.cuda.OutOfMemoryError | MemoryError) or any(
-        sign in text for sign in ("out of memory", "allocate memory", "not enough memory")
+        sign in text for sign in _OUT_OF_MEMORY
     )

@@ -6,6 +6,7 @@ one run compare: a full-width model, a slim one, another program's pictures, the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import isnan, nan
@@ -147,16 +148,16 @@ def judge_pictures(folder: Path, pairs: Pairs) -> Iterator[tuple[int, int, Tenso
         if path.stem in files:
             raise ImageFileError(
                 f"{folder}: expected one picture of each name, got {files[path.stem].name} and "
-                f"{path.name}"
+                f"{path.name}; remove one"
             )
         files[path.stem] = path
     names = [f"{pairs.content_names[c]}__{pairs.style_names[s]}" for c, s in pairs]
-    if len(set(names)) < len(names):
-        raise ImageFileError(
-            f"{folder}: pictures are found by their photo's and artwork's names, of which two are "
-            "alike; rename or leave out one"
-        )
-    for name in names:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ImageFileError(
+                f"{folder}: pictures are found by the names of photo and artwork, got {count} "
+                f"pairs named {name}; rename photos or artworks"
+            )
         if name not in files:
             raise ImageFileError(f"{folder}: expected a picture named {name}, found none")
     return _judge_files([files[name] for name in names], pairs)

@@ -15,8 +15,9 @@ from .networks import STRIDE, Fusion
 from .style import Features, Style, require_same_encoder
 
 Statistics = tuple[Tensor, Tensor]
-# From the content's statistics to those that are used in their place: the whole picture's first,
-# then each region's. ``adain_core.temporal`` pools them over the frames of a video.
+# From statistics to those that are used in their place: the whole content's first, then each
+# region's (without masks there is one, the whole), then for recoloured artworks each style's.
+# ``adain_core.temporal`` pools them over the frames of a video.
 Smoothing = Callable[[list[Statistics]], list[Statistics]]
 # What masks leave of 1 by rounding alone: 7e-7 seen.
 _ROUNDING = 1e-5

@@ -513,7 +513,7 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
     if images.shape[1] == 4:
         opacity = as_float(images[:, 3:])
         # Where all is transparent something must count, if only a little.
-        weight = opacity + 1e-3
+        weight = opacity + 1e-6
         total = resize(weight, size)
         colors = [
             resize(as_float(color) * weight, size) / total
@@ -524,6 +524,9 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
         # Channel by channel: of a large image only one becomes float at its full size.
         channels = torch.split(images, 1, dim=1)
         return torch.cat([resize(as_float(channel), size) for channel in channels], dim=1)
+    if images.device.type == "mps":
+        # Not there before torch 2.7.
+        return resize(images.cpu(), size).to(images.device)
     if size[1] == 1 < size[0]:
         # For one column torch 2.13 repeats the first row on a CPU; for one row it does not.
         return resize(images.mT, (1, size[0])).mT

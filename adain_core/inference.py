@@ -34,7 +34,8 @@ _BAND_BYTES = 8 * 2**20
 class Inference:
     """A trained network in its inference form.
 
-    It follows its network: after ``.to(…)``, or a change of the weights in place, the form is
+    It follows its network: after ``.to(…)``, or a change of the weights in place that autograd
+    would see (not through ``.data``, nor of weights made under inference mode), the form is
     derived again at the next call. It is no module and has no weights of its own to store.
 
     Args:

@@ -65,9 +65,11 @@ def _resample(mask: Tensor, dim: int, length: int, part: slice) -> Tensor:
     source = mask.shape[dim]
     scale = source / length
     reach = max(scale, 1.0)
-    centres = (torch.arange(*part.indices(length), dtype=torch.float64) + 0.5) * scale
+    # Named devices: a script may have made another one the default.
+    steps = torch.arange(*part.indices(length), dtype=torch.float64, device="cpu")
+    centres = (steps + 0.5) * scale
     first = (centres - reach).floor().long()
-    taps = first[:, None] + torch.arange(int(2 * reach) + 2)
+    taps = first[:, None] + torch.arange(int(2 * reach) + 2, device="cpu")
     weights = (1 - (taps + 0.5 - centres[:, None]).abs() / reach).clamp_min(0)
     weights *= (taps >= 0) & (taps < source)
     weights = (weights / weights.sum(dim=1, keepdim=True)).to(mask)

@@ -225,8 +225,9 @@ class AdaINModel(nn.Module):
             content_size: shortest side in pixels to resize the content to; 0: as it is.
             style_size: likewise for the style images; ``None``: 512, but smaller ones as they are.
             tile: as for :meth:`encode`.
-            smoothing: of the content's statistics, when the pictures are the frames of a video in
-                their order: a :class:`~adain_core.temporal.TemporalPool`, kept from call to call.
+            smoothing: of the content's statistics (and of recoloured styles', which differ from
+                frame to frame), when the pictures are the frames of a video in their order: a
+                :class:`~adain_core.temporal.TemporalPool`, kept from call to call.
             progress: as for :meth:`encode`; encoding and decoding the content count alike.
             output_dtype: as for :meth:`decode`. With uint8 in and out no float picture is made,
                 whatever its size.
@@ -362,8 +363,9 @@ class AdaINModel(nn.Module):
                     if mask is None
                     else "style mask: selects no pixel of the style image"
                 )
-        mean, std = channel_statistics(features.tensor, weight)
-        return Style(mean.mean(dim=0).cpu(), std.mean(dim=0).cpu(), self.fingerprint)
+        mean, std = (s.mean(dim=0).cpu() for s in channel_statistics(features.tensor, weight))
+        with torch.inference_mode(False):  # ordinary tensors, for gradients from there on
+            return Style(mean.clone(), std.clone(), self.fingerprint)
 
     def _decode(
         self,

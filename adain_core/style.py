@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
@@ -76,7 +77,7 @@ class Style:
             require_same_encoder(styles[0], style)
         mean = torch.stack([s.mean for s in styles])
         std = torch.stack([s.std for s in styles])
-        share = torch.tensor(shares, dtype=mean.dtype)
+        share = torch.tensor(shares, dtype=mean.dtype, device=mean.device)
         names = dict.fromkeys(s.name for s, w in zip(styles, shares, strict=True) if w and s.name)
         return cls(share @ mean, share @ std, styles[0].fingerprint, " + ".join(names))
 
@@ -132,11 +133,12 @@ class StyleCache:
             encode: makes it.
         """
         digest = _digest(key)
-        style = self._styles.get(digest) or encode()
+        # Each step by itself, since several threads may use one model.
+        style = self._styles.pop(digest, None) or encode()
         self._styles[digest] = style
-        self._styles.move_to_end(digest)
-        if len(self._styles) > self._size:
-            self._styles.popitem(last=False)
+        while len(self._styles) > self._size:
+            with contextlib.suppress(KeyError):
+                self._styles.popitem(last=False)
         return style
 
 

@@ -64,7 +64,7 @@ class TemporalPool:
 
         Args:
             statistics: mean and std, each ``(B, C)``, of one or several consecutive frames: of the
-                whole picture, then of each region.
+                whole picture, then of each region, then of styles that belong to a frame each.
 
         Returns:
             The same shapes.

@@ -247,7 +247,8 @@ def encode_tiled(encoder: Network, pixels: Callable[[Window], Tensor], tiler: Ti
         outer = tiler.outer(tile)
         part = crop(encoder(pixels(outer.pixels)), tile.within(outer).cells)
         if features is None:
-            features = part.new_empty((*part.shape[:2], *tiler.shape))
+            with torch.inference_mode(False):  # an ordinary tensor, for gradients from there on
+                features = part.new_empty((*part.shape[:2], *tiler.shape))
         crop(features, tile.cells).copy_(part)
 
     tiler.run(work)

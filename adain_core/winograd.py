@@ -76,7 +76,7 @@ class Winograd:
         transform, weights, output = (
             torch.kron(matrix, matrix)
             for matrix in (
-                torch.tensor(rows, dtype=torch.float64)
+                torch.tensor(rows, dtype=torch.float64, device=weight.device)
                 for rows in (form.input, form.weights, form.output)
             )
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
 
@@ -44,8 +43,7 @@ is judged by the frozen, normalised VGG-19: 'target' says how near it is to what
 asked for, 'style' how near to the artwork's statistics, 'content' and 'SSIM' how near
 to the photo, 'checkerboard' how much of what was drawn into flat areas repeats every
 8 pixels (0.06 by chance, at most 1). The first model is the reference of the ratios in
-the table. Models and pictures of other programs are looked through before any work;
-what was judged before an error or Ctrl-C is printed and written."""
+the table. What was judged before an error or Ctrl-C is printed and written."""
 
 # Between a grid's cells, pixels.
 _GAP = 4
@@ -129,8 +127,13 @@ def _run(args: argparse.Namespace) -> int:
         raise ValueError(
             f"--grid: a picture has at most {largest} pixels a side, got {side}; set --limit"
         )
+    models = [AdaINModel.from_pretrained(name, device, "fp32") for name in args.model]
     pairs = Pairs(contents, styles, args.size, vgg)
-    judged = _judged(args, pairs, device)
+    judged = [
+        *(judge_model(model, pairs, args.alpha) for model in models),
+        *(judge_pictures(folder, pairs) for folder in args.pictures),
+        judge_contents(pairs),
+    ]
 
     rows: dict[str, Scores] = {}
     table: list[tuple[str, str, str, Scores]] = []
@@ -166,18 +169,6 @@ def _names(args: argparse.Namespace) -> list[str]:
         for place, name in enumerate(given)
     ]
     return [*names, "content, unprocessed"]
-
-
-def _judged(
-    args: argparse.Namespace, pairs: Pairs, device: torch.device
-) -> list[Iterator[tuple[int, int, Tensor, Scores]]]:
-    """Of each row; everything is found, but nothing judged yet."""
-    models = [AdaINModel.from_pretrained(name, device, "fp32") for name in args.model]
-    return [
-        *(judge_model(model, pairs, args.alpha) for model in models),
-        *(judge_pictures(folder, pairs) for folder in args.pictures),
-        judge_contents(pairs),
-    ]
 
 
 def _grid_file(folder: Path, name: str) -> Path:

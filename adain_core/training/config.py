@@ -122,6 +122,7 @@ class TrainingConfig:
             "pool must be a multiple of batch_size": pool % self.batch_size == 0,
             "reuse must be 1 or more": self.reuse >= 1,
             "learning_rate must be above 0": self.learning_rate > 0,
+            "clip_norm must be 0 or more": self.clip_norm >= 0,
             "weights must be 0 or more": min(
                 self.style_weight,
                 self.content_weight,

@@ -101,7 +101,9 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         broken: set[int] = set()
         lap, place = divmod(number, len(self.paths))
         # The next file in the pass's order stands in for a broken one.
-        for index in self._order(lap).roll(-place).tolist():
+        order = self._order(lap)
+        for attempt in range(len(order)):
+            index = int(order[(place + attempt) % len(order)])
             try:
                 return read_image(self.paths[index]).pixels[0, :3], frozenset(broken)
             except ImageFileError:

@@ -198,7 +198,7 @@ class Trainer:
         losses = self._losses(pool)
         total = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(total):
-            raise _diverged(f"the loss is {total.item()}", self.step)
+            raise self._diverged(f"the loss is {total.item()}")
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(total)
         if config.clip_norm > 0:
@@ -303,7 +303,7 @@ class Trainer:
         """
         # A gradient can be infinite where the loss is not.
         if not all(p.isfinite().all() for p in self._unwrapped.parameters()):
-            raise _diverged("the weights are not finite", self.step)
+            raise self._diverged("the weights are not finite")
         self.accelerator.wait_for_everyone()
         if not self.main:
             return
@@ -326,6 +326,14 @@ class Trainer:
         torch.save(state, buffer)
         with replace_atomically(self.checkpoint) as temporary:
             temporary.write_bytes(buffer.getbuffer())
+
+    def _diverged(self, finding: str) -> TrainingError:
+        how = "go on from the last checkpoint with --resume and"
+        return TrainingError(
+            f"{finding} at step {self.step}; "
+            f"{how if self.checkpoint.exists() else 'start again with'} a lower --lr, or "
+            "--clip-norm 1"
+        )
 
     def _restore(self) -> None:
         try:
@@ -487,13 +495,6 @@ def _accelerator(precision: str) -> Any:
     from accelerate import Accelerator
 
     return Accelerator(mixed_precision=precision)
-
-
-def _diverged(finding: str, step: int) -> TrainingError:
-    return TrainingError(
-        f"{finding} at step {step}; go on from the last checkpoint with --resume and a lower --lr "
-        "or --clip-norm"
-    )
 
 
 def _optimizer(config: TrainingConfig, parameters: list[nn.Parameter]) -> Optimizer:

@@ -276,3 +276,9 @@ def test_strength_outside_its_range(strength: float) -> None:
 def test_unknown_method() -> None:
     with pytest.raises(ValueError, match=r"of coral, histogram, .*; got reinhard"):
         color.transfer_color(picture(34), picture(35), "reinhard")
+
+
+def test_visible_colors_of_more_pixels_than_float32_counts() -> None:
+    image = torch.full((1, 4, 1, 2**24 + 8), 7, dtype=torch.uint8)
+    image[..., :4] = 0
+    assert (color.visible_colors(image) == 7).all()

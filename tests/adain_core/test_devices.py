@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from adain_core.devices import has_fast_bfloat16, memory_format, resolve_device, resolve_dtype
+from adain_core.devices import (
+    has_fast_bfloat16,
+    is_out_of_memory,
+    memory_format,
+    resolve_device,
+    resolve_dtype,
+)
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -107,3 +113,19 @@ def test_bfloat16_needs_avx512() -> None:
 def test_memory_format() -> None:
     assert memory_format(CPU) == memory_format(CUDA) == torch.channels_last
     assert memory_format(torch.device("mps")) == torch.contiguous_format
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.cuda.OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError("could not create a primitive"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("Invalid buffer size: 40.00 GB"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("expected scalar type Half but found Float"), False),
+    ],
+)
+def test_errors_that_mean_too_little_memory(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) == expected

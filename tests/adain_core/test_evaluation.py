@@ -131,7 +131,7 @@ def test_pictures_are_not_judged_by_a_name_of_two(
     (photo, *_), (painting, *_) = (sorted(folder.iterdir()) for folder in folders)
     write_image(tmp_path / f"{photo.stem}__{painting.stem}.png", torch.zeros(3, 32, 32))
     alike = Pairs([photo, photo], [painting], 32, judge.encoder)
-    with pytest.raises(ImageFileError, match="names, of which two are alike"):
+    with pytest.raises(ImageFileError, match="got 2 pairs named ph0__pa0; rename"):
         judge_pictures(tmp_path, alike)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from adain_core import AdaINModel, Architecture, Features, Style, StyleMismatchError, adain
 from adain_core.functional import channel_statistics, crop
 from adain_core.fusion import own_transfer, plan_transfer
+from adain_core.masks import pool_to_features
 
 CHANNELS = 6
 NAN = float("nan")
@@ -85,6 +86,16 @@ def test_what_is_transparent_has_no_statistics(masked: bool, region_statistics: 
         options["masks"] = [pixels(top[:, :5])]
     expected = adain(alone, target, **options)
     torch.testing.assert_close(result.tensor[..., :5], expected.tensor, rtol=1e-4, atol=1e-4)
+
+
+def test_opacity_of_a_tall_picture() -> None:
+    """More rows than are pooled at a time, and features that end within a picture's last pixels."""
+    tall = Features(content(1, 138, 3).tensor, (1101, 21), "encoder-a")
+    opacity = torch.rand(1, 1, 1101, 21, generator=torch.Generator().manual_seed(1))
+    weight = pool_to_features(opacity, (138, 3))
+    mean, std = channel_statistics(tall.tensor, weight)
+    plan = plan_transfer(dataclasses.replace(tall, opacity=opacity), style(1))
+    torch.testing.assert_close(plan.whole, (mean, std))
 
 
 def test_where_all_is_transparent_all_of_it_counts() -> None:

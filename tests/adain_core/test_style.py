@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -308,3 +309,21 @@ def test_cache_keeps_the_styles_used_last() -> None:
     for number in (1, 2, 1, 3, 1, 2):  # 3 pushes out 2, which was used before 1
         get(number)
     assert made == [1, 2, 3, 2]
+
+
+def test_cache_is_safe_between_threads() -> None:
+    cache = StyleCache(size=1)
+    mine, other = (Style(torch.ones(2), torch.ones(2), "e", name) for name in ("mine", "other"))
+
+    class Interrupted(OrderedDict[bytes, Style]):
+        """Another thread comes just after something was stored."""
+
+        def __setitem__(self, key: bytes, value: Style) -> None:
+            super().__setitem__(key, value)
+            if value is mine:
+                assert cache.get(["other"], lambda: other) is other
+
+    cache.get(["mine"], lambda: mine)
+    cache._styles = Interrupted(cache._styles)
+    assert cache.get(["mine"], lambda: mine) is mine
+    assert cache.get(["mine"], lambda: mine) is mine

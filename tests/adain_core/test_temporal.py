@@ -124,6 +124,15 @@ def test_every_pair_of_photos_is_a_cut_but_not_light_or_movement(
     assert max(same) < CUT < min(cuts)
 
 
+def test_a_change_is_of_the_stds_against_each_other() -> None:
+    std = torch.rand(10) + 1
+    assert _change(3 * std, std) == pytest.approx(0, abs=1e-6)
+    some = torch.ones(10)
+    some[:4] = 3
+    # The cosine of (3, 3, 3, 3, 1, …) and (1, 1, …) is 18 / √(42 · 10).
+    assert _change(some, torch.ones(10)) == pytest.approx(1 - 18 / 420**0.5, abs=1e-6)
+
+
 @pytest.mark.parametrize("mode", ["window", "ema"])
 def test_a_cut_starts_anew(slim: AdaINModel, photos: list[Tensor], mode: str) -> None:
     frames = [slim.encode(photo).tensor for photo in photos]
