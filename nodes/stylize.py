@@ -42,7 +42,7 @@ class AdaINStylize:
         "Draws pictures in the style of any artwork, or in several. Connect a model, a content and "
         "a style, and run. The frames of a video pass one by one, but ComfyUI itself holds them "
         "all, before and after (about 25 MB each at 1080p, twice): for long clips use the pack's "
-        "command line, adain video."
+        "command line (see the help page)."
     )
     SEARCH_ALIASES = (
         "style transfer",

@@ -49,11 +49,11 @@ the table. What was judged before an error or Ctrl-C is printed and written."""
 _GAP = 4
 
 _EXAMPLES = """
-adain evaluate --content photos/ --style paintings/ --loss-network vgg_normalised.pth \\
+adain evaluate --content photos/ --style paintings/ --loss-network adain-vgg19 \\
     --model adain-vgg19 adain-slim --csv scores.csv --grid grids/
 
 # another program's pictures, named <photo>__<painting>.png
-adain evaluate --content photos/ --style paintings/ --loss-network vgg_normalised.pth \\
+adain evaluate --content photos/ --style paintings/ --loss-network adain-vgg19 \\
     --model adain-vgg19 --pictures other-program/
 """
 
@@ -83,8 +83,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--loss-network",
         required=True,
-        metavar="PATH",
-        help="the judge: vgg_normalised.pth or a full-width .safetensors model",
+        metavar="NAME|PATH",
+        help="the judge: adain-vgg19, another full-width model, or vgg_normalised.pth",
     )
     parser.add_argument("--size", type=int, default=256, help="of the pictures (default: 256)")
     parser.add_argument(

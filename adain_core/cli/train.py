@@ -23,13 +23,13 @@ with 'accelerate launch -m adain_core train …'.
 EPILOG = """\
 examples:
   the paper's decoder (160,000 steps, for a GPU):
-    adain train --content photos --style paintings --encoder vgg_normalised.pth -o runs/decoder
+    adain weights download vgg19
+    adain train --content photos --style paintings --encoder adain-vgg19 -o runs/decoder
 
   a slim model on a CPU: the full-width one pruned, then trained to draw its pictures and under the
   paper's losses; every encoded pair is used 6 times:
-    adain weights convert --vgg vgg_normalised.pth --decoder decoder.pth -o vgg19.safetensors
-    adain train --content photos --style paintings --encoder vgg19.safetensors -o runs/slim \\
-      --init vgg19.safetensors --widths 16 32 88 256 --distill-steps 2000 --steps 8000 \\
+    adain train --content photos --style paintings --encoder adain-vgg19 -o runs/slim \\
+      --init adain-vgg19 --widths 16 32 88 256 --distill-steps 2000 --steps 8000 \\
       --batch-size 4 --crop 128 --content-size 128 384 --style-size 128 384 \\
       --pool 512 --reuse 6 --recolor 0.4 --lr 6e-4 --schedule cosine --warmup-steps 100 \\
       --clip-norm 1 --style-weight 3 --imitation-weight 1 --precision bf16
@@ -71,9 +71,9 @@ def add_parser(subparsers: Any) -> None:
     need.add_argument(
         "--encoder",
         required=True,
-        metavar="PATH",
-        help="the frozen VGG: vgg_normalised.pth, or a full-width .safetensors model, whose "
-        "decoder is then the teacher of --imitation-weight",
+        metavar="NAME|PATH",
+        help="the frozen VGG: vgg_normalised.pth, or a full-width model (adain-vgg19, or a "
+        ".safetensors file), whose decoder is then the teacher of --imitation-weight",
     )
     need.add_argument("-o", "--output", required=True, metavar="RUN_DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
@@ -84,7 +84,7 @@ def add_parser(subparsers: Any) -> None:
         "--init",
         "init",
         "model to start from; a narrower one is widened, a wider one pruned",
-        metavar="PATH",
+        metavar="NAME|PATH",
     )
     widths = model.add_mutually_exclusive_group()
     widths.add_argument(

@@ -20,12 +20,13 @@ class TrainingConfig:
     Args:
         content: folder of photographs.
         style: folder of artworks; unlike the paper's, their crops are turned by quarter turns.
-        encoder: the frozen VGG, the loss network: ``vgg_normalised.pth``, or a full-width
-            ``.safetensors`` model, whose decoder is then the teacher of ``imitation_weight``.
+        encoder: the frozen VGG, the loss network: ``vgg_normalised.pth``, or a full-width model's
+            ``.safetensors`` file or name, whose decoder is then the teacher of
+            ``imitation_weight``.
         output: folder of the run: checkpoints, samples, logs, and at the end the model.
-        init: a model file to start from instead of random weights; empty: none. A narrower one is
-            widened, a wider one pruned (:mod:`~adain_core.training.pruning`); at the paper's
-            widths one of these widths.
+        init: a model (file or name) to start from instead of random weights; empty: none. A
+            narrower one is widened, a wider one pruned (:mod:`~adain_core.training.pruning`); at
+            the paper's widths one of these widths.
         widths: channels of the four blocks. At the paper's widths the encoder is the frozen VGG
             and the decoder alone is trained; at others both are trained, end to end.
         normalization: see :class:`~adain_core.networks.Architecture`.

@@ -26,7 +26,7 @@ class LossNetwork:
     of 128 pixels, bfloat16, 2 cores).
 
     Args:
-        path: ``vgg_normalised.pth`` or a full-width ``.safetensors`` model.
+        path: ``vgg_normalised.pth``, or a full-width model's file or name (``adain-vgg19``).
         precision: of the run.
         device: to compute on.
 

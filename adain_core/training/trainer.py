@@ -100,8 +100,8 @@ class Trainer:
         self.loss_network = LossNetwork(config.encoder, config.precision, device)
         if config.imitation_weight > 0 and not self.loss_network.has_teacher:
             raise TrainingError(
-                "imitation needs a teacher: give --encoder a full-width .safetensors model "
-                "('adain weights convert' makes one)"
+                "imitation needs a teacher: give --encoder a full-width model such as adain-vgg19 "
+                "('adain weights download vgg19' fetches it)"
             )
         self.reader = PoolReader(
             config,

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from adain_core import WeightsError
-from adain_core.convert import read_decoder, read_vgg
+from adain_core import AdaINModel, Architecture, WeightsError
+from adain_core.convert import read_decoder, read_loss_network, read_vgg
+from adain_core.weights import save_model
 
 State = dict[str, Tensor]
 Reader = Callable[[Path], nn.Module]
@@ -260,3 +261,18 @@ def test_values_that_are_not_finite(decoder: nn.Sequential, tmp_path: Path) -> N
         assert refused(read_decoder, saved(tmp_path, state)).endswith(
             "tensor '28.bias' has NaN or infinite values"
         )
+
+
+def test_loss_network_by_name(
+    make_model: Callable[..., AdaINModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, path = make_model(Architecture(), 1), tmp_path / "official.safetensors"
+    save_model(path, model.info, model.encoder, model.decoder)
+    monkeypatch.setattr("adain_core.weights.available_models", lambda: {"official": path})
+    vgg, decoder = read_loss_network("official")
+    assert decoder is not None
+    for network, expected in ((vgg, model.encoder), (decoder, model.decoder)):
+        for name, value in network.state_dict().items():
+            assert torch.equal(value, expected.state_dict()[name])
+    with pytest.raises(WeightsError, match="no model or file named 'none'; the models here are"):
+        read_loss_network("none")
