@@ -19,13 +19,15 @@ from torch import Tensor
 from ..errors import VideoFileError
 from .formats import NUMBER
 
+_INSTALL = 'install it with: python -m pip install "av>=17"'
 try:
     import av
-    from av.stream import Disposition
 except ImportError as error:
+    raise ImportError(f"videos need the package av (PyAV): {_INSTALL}") from error
+if int(av.__version__.split(".")[0]) < 17:
     raise ImportError(
-        "videos need the package av (PyAV): install it with: python -m pip install 'av>=17'"
-    ) from error
+        f"videos need version 17 of PyAV or a later one, got {av.__version__}: {_INSTALL}"
+    )
 
 Packet: TypeAlias = "av.Packet[Any]"
 
@@ -41,6 +43,8 @@ _MISSING_SECONDS = 0.5
 # Matroska says how long a stream is in a tag; mkvmerge adds a language to its name.
 _LENGTH_TAGS = ("DURATION", "DURATION-eng")
 _LENGTH = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+# FFmpeg's addresses without ``://`` that are taken for such; others are names with a colon.
+_PROTOCOLS = ("file:", "pipe:", "fd:", "data:", "concat:", "subfile,")
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,8 @@ class Frame:
         pixels: ``(1, 3, H, W)``, uint8, upright.
         number: from 0.
         pts: its time, in units of the reader's ``time_base``.
-        duration: likewise; 0 if unknown.
+        duration: likewise; 0 if unknown. MP4 with reordered pictures does not tell it, but the
+            time to the next packet; it ends with the video at the latest.
         seconds: its time from the first frame.
         sound: packets that come before it in the file.
     """
@@ -165,9 +170,16 @@ class VideoReader:
         end = self._announced_end([self._stream])
         return None if end is None else round((end - self._start) * self.rate) or None
 
+    @property
+    def step(self) -> int:
+        """From one frame to the next in units of ``time_base``, as a rule."""
+        return max(1, round(1 / (self.rate * self.time_base)))
+
     def __iter__(self) -> Iterator[Frame]:
         first: int | None = None
         last_pts, number, damaged = 0, 0, 0
+        announced = self._announced_end([self._stream])
+        end = None if announced is None else round(announced / self.time_base)
         sound = self.tail
         for packet_frames in self._decoded(sound):
             if packet_frames is None:
@@ -177,17 +189,20 @@ class VideoReader:
                 pts = picture.pts
                 if pts is None or (first is not None and pts <= last_pts):
                     # Without a time, or back in time: encoders take neither.
-                    step = max(1, round(1 / (self.rate * self.time_base)))
-                    pts = 0 if first is None else last_pts + (step if picture.pts is None else 1)
+                    step = self.step if picture.pts is None else 1
+                    pts = 0 if first is None else last_pts + step
                 if first is None:
                     first = pts
                     self.color, self.aspect = _color(picture), self._aspect(picture)
                 self._tell_transparency(picture)
+                duration = picture.duration or 0
+                if end is not None and end > pts:
+                    duration = min(duration, end - pts)
                 yield Frame(
                     _to_pixels(picture),
                     number,
                     pts,
-                    picture.duration or 0,
+                    duration,
                     float((pts - first) * self.time_base),
                     list(sound),
                 )
@@ -291,7 +306,7 @@ def file_url(path: str | os.PathLike[str]) -> str:
 
     An address stays what it is; a ``Path`` is none.
     """
-    if isinstance(path, str) and ("://" in path or path.startswith("file:")):
+    if isinstance(path, str) and ("://" in path or path.startswith(_PROTOCOLS)):
         return path
     return f"file:{os.fspath(path)}"
 
@@ -329,7 +344,7 @@ def _first_number(pattern: Path) -> int | None:
 
 def _is_cover(stream: av.VideoStream) -> bool:
     """A picture beside the sound of a music file, not a video."""
-    return bool(stream.disposition & Disposition.attached_pic)
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def _color(picture: av.VideoFrame) -> Color:

@@ -84,7 +84,7 @@ def open_writer(
         (path, "the file"),
         (partial, f"{partial}, what an earlier run left of it,"),
     ):
-        if file.exists() and reader.path.exists() and file.samefile(reader.path):
+        if _same(file, reader.path):
             raise VideoFileError(f"cannot write {path}: {file} is the video that is read")
         if file.exists() and not overwrite:
             raise VideoFileError(
@@ -125,6 +125,8 @@ class _VideoWriter:
         # By time: encoders reorder frames and forget how long the last one lasts.
         self._durations: dict[int, int] = {}
         self._end = 0
+        # How long before its time the first picture is decoded; None until it is encoded.
+        self._delay: int | None = None
 
     def write(self, pixels: Tensor, frame: Frame) -> None:
         if self._broken:
@@ -137,7 +139,7 @@ class _VideoWriter:
             if self._codec == "gif":
                 self._show_in_gif(pixels, round(frame.pts * self._reader.time_base / self._clock))
             else:
-                self._show(pixels, frame.pts, frame.duration)
+                self._show(pixels, frame.pts, frame.duration or self._reader.step)
 
     def _show_in_gif(self, pixels: Tensor, time: int) -> None:
         """Leave out what comes too soon after another, unless it stays until long after."""
@@ -167,6 +169,8 @@ class _VideoWriter:
         if self._palette is None:
             picture = to_yuv(picture, self._stream.pix_fmt, self._color)
         picture.pts, picture.time_base = time, self._clock
+        if self._last in self._durations:  # a picture lasts until the next
+            self._durations[self._last] = time - self._last
         self._durations[time] = duration
         if self._palette is not None:
             self._palette.vpush(picture)
@@ -351,10 +355,16 @@ class _VideoWriter:
             if duration:
                 packet.duration = duration
             self._end = max(self._end, packet.pts + packet.duration)
-        if picture is None and packets:
+            if self._delay is None:
+                self._delay = packet.pts - packet.dts
+        if picture is None and packets and self._is_movie:
             # MP4 ends where the last packet does, which is not the last picture where they are
             # reordered: players would leave that one out.
-            packets[-1].duration = self._end - packets[-1].pts
+            last = packets[-1]
+            last.duration = self._end - last.pts
+            # It is counted by the times of decoding: without this a pause just before the end,
+            # before which the last packets are decoded, would not count.
+            last.dts = max(last.dts, last.pts - self._delay)
         for packet in packets:
             self._container.mux(packet)
 
@@ -427,6 +437,14 @@ class _PictureWriter:
 
     def rescue(self) -> tuple[int, Path]:
         return self.frames, self._path
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether these are one file that exists."""
+    try:
+        return one.samefile(other)
+    except OSError:  # also for an address (``data:…``) that is too long for a name
+        return False
 
 
 def _partial(path: Path) -> Path:

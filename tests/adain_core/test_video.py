@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -47,17 +48,18 @@ def make_clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Callable[..., P
         sound: str | None = None,
         rotation: int = 0,
         chapters: dict[str, tuple[int, int]] | None = None,
+        options: dict[str, str] | None = None,
     ) -> Path:
         """A smooth picture that moves, nearly without loss."""
         path = tmp_path / name
         width, height = size
         wide = (picture(height, width + 2 * len(times), seed=1)[0] * 255).byte()
-        options = {"movie_timescale": str(CLOCK.denominator)} if path.suffix == ".mp4" else {}
-        with av.open(str(path), "w", container_options=options) as container:
+        movie = {"movie_timescale": str(CLOCK.denominator)} if path.suffix == ".mp4" else {}
+        with av.open(str(path), "w", container_options=movie) as container:
             stream = container.add_stream(codec, rate=30)
             stream.width, stream.height = width, height
             stream.pix_fmt = "yuv420p" if color is None else "yuv444p"
-            stream.options = {"crf": "4"}
+            stream.options = {"crf": "4", **(options or {})}
             context = stream.codec_context
             context.time_base = CLOCK
             if color is not None:
@@ -202,15 +204,65 @@ def test_times_stay(
     assert not list(tmp_path.glob("*.partial*"))
 
 
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.ts"])
 def test_the_last_picture_stays(
-    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path, name: str
 ) -> None:
-    # Ten frames a second in a file that says 1/30 s for each: the last ones, reordered, end early.
+    # Ten frames a second in a file that says 1/30 s for each, or nothing: the last ones,
+    # reordered, end early.
     for count in range(8, 13):
         times = [1536 * number for number in range(count)]
-        clip, out = make_clip("clip.mkv", times), tmp_path / f"{count}.mp4"
+        clip, out = make_clip(name, times), tmp_path / f"{count}.mp4"
         stylize_video(tiny, clip, out, style)
-        assert times_of(out) == [time * CLOCK for time in times]
+        assert len(times_of(out)) == count
+        assert times_of(out) == times_of(clip)
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 5])
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("out.mp4", "h264"), ("out.mp4", "h265"), ("out.mov", None), ("out.mkv", None)],
+)
+def test_a_pause_shortly_before_the_end(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    name: str,
+    codec: str | None,
+    after: int,
+) -> None:
+    # 20 seconds; in MP4 the time to the next packet is not that to the next picture.
+    times = STEADY + [512 * (610 + number) for number in range(after)]
+    clip, out = make_clip(times=times), tmp_path / name
+    result = stylize_video(tiny, clip, out, style, codec=codec)
+    assert result.complete
+    pictures = frames_of(out)
+    assert [float(frame.time) for frame in pictures] == pytest.approx(
+        [float(time * CLOCK) for time in times], abs=1e-3
+    )
+    assert length_of(out) == pytest.approx(float((times[-1] + 512) * CLOCK), abs=2e-3)
+    if name == "out.mkv":  # here a picture's own
+        assert float(pictures[9].duration * pictures[9].time_base) == pytest.approx(
+            601 / 30, abs=2e-3
+        )
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.webm"])
+def test_a_pause_counts_once_where_mp4_gives_it_to_the_last_picture(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    times = [512 * number for number in [*range(11), 611, 612]]
+    # Every other picture is decoded after the one that it precedes, the last but one, too.
+    clip = make_clip(times=times, options={"bf": "1", "x264-params": "b-adapt=0"})
+    last = frames_of(clip)[-1]
+    assert last.duration * last.time_base > 20
+    with VideoReader(clip) as reader:
+        durations = [frame.duration * reader.time_base for frame in reader]
+    assert durations[0] == durations[-1] == Fraction(1, 30)
+    stylize_video(tiny, clip, tmp_path / name, style)
+    assert len(frames_of(tmp_path / name)) == 13
+    assert length_of(tmp_path / name) == pytest.approx(613 / 30, abs=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -524,11 +576,36 @@ def test_names_with_a_colon(
         ("C:\\films\\a.mp4", "file:C:\\films\\a.mp4"),
         ("https://example.org/a.mp4", "https://example.org/a.mp4"),
         ("file:a.mp4", "file:a.mp4"),
+        ("pipe:0", "pipe:0"),
+        ("fd:", "fd:"),
+        ("concat:a.ts|b.ts", "concat:a.ts|b.ts"),
+        ("subfile,,start,32,end,0,,:a.ts", "subfile,,start,32,end,0,,:a.ts"),
+        ("data:video/mp4;base64,AAAA", "data:video/mp4;base64,AAAA"),
+        ("pipe.mp4", "file:pipe.mp4"),
+        ("data:.mp4", "data:.mp4"),
+        (Path("pipe:0"), "file:pipe:0"),
         (Path("file:a.mp4"), "file:file:a.mp4"),
     ],
 )
 def test_names_for_ffmpeg(path: str | Path, url: str) -> None:
     assert file_url(path) == url
+
+
+def test_addresses_that_are_no_files(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip, out = make_clip("clip.ts"), tmp_path / "out.mp4"
+    content = base64.b64encode(clip.read_bytes()).decode()
+    (tmp_path / "behind.bin").write_bytes(bytes(1000) + clip.read_bytes())
+    with clip.open("rb") as file:
+        for address, frames in (
+            (f"pipe:{file.fileno()}", 10),
+            (f"concat:{clip}|{clip}", 20),
+            (f"subfile,,start,1000,end,0,,:{tmp_path / 'behind.bin'}", 10),
+            (f"data:video/mp2t;base64,{content}", 10),
+        ):
+            assert stylize_video(tiny, address, out, style, overwrite=True).frames == frames
+            assert len(frames_of(out)) == frames
 
 
 # --- colours ----------------------------------------------------------------------------------
@@ -761,6 +838,29 @@ def test_a_truncated_matroska_file_beside_other_streams(
         assert [" of 3.9 seconds could be read" in note for note in reader.notes] == (
             [True] * noticed
         )
+
+
+def test_a_matroska_file_that_starts_late_is_whole(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip("clip.mkv", times=[5 * 15360 + time for time in STEADY])
+    # Its length, from 0 to the end, as the head alone says it.
+    clip.write_bytes(clip.read_bytes().replace(b"DURATION", b"duratiox"))
+    assert length_of(clip) == pytest.approx(5.333, abs=2e-3)
+    with VideoReader(clip) as reader:
+        assert len(list(reader)) == 10
+        assert (reader.complete, reader.notes) == (True, [])
+
+
+def test_a_length_tag_may_have_outlived_a_cut(make_clip: Callable[..., Path]) -> None:
+    clip = make_clip("clip.mkv")
+    content = clip.read_bytes()
+    assert content.count(b"00:00:00.333") == 1
+    clip.write_bytes(content.replace(b"00:00:00.333", b"00:00:09.333"))
+    with VideoReader(clip) as reader:
+        assert reader.expected_frames == 10
+        assert len(list(reader)) == 10
+        assert (reader.complete, reader.notes) == (True, [])
 
 
 @pytest.mark.parametrize(
@@ -1049,9 +1149,20 @@ def test_command_tells_what_an_interruption_leaves(
     assert len(frames_of(out)) == 4
 
 
-def test_without_pyav_one_sentence_says_what_to_install() -> None:
+@pytest.mark.parametrize(
+    ("before", "message"),
+    [
+        ("sys.modules['av'] = None", "videos need the package av (PyAV): "),
+        (
+            "import av; av.__version__ = '16.1.0'",
+            "videos need version 17 of PyAV or a later one, got 16.1.0: ",
+        ),
+    ],
+    ids=["none", "old"],
+)
+def test_without_pyav_one_sentence_says_what_to_install(before: str, message: str) -> None:
     code = (
-        "import sys; sys.modules['av'] = None; from adain_core.cli import main;"
+        f"import sys; {before}; from adain_core.cli import main;"
         "sys.exit(main(['video', 'a.mp4', '-o', 'b.mp4', '--style', 'c.png']))"
     )
     root = Path(__file__).resolve().parents[2]
@@ -1060,4 +1171,4 @@ def test_without_pyav_one_sentence_says_what_to_install() -> None:
     )
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
-    assert "python -m pip install 'av>=17'" in line
+    assert message + 'install it with: python -m pip install "av>=17"' in line
