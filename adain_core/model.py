@@ -31,6 +31,9 @@ DEFAULT_STYLE_SIZE = 512
 class AdaINModel(nn.Module):
     """An encoder and the decoder that belongs to it.
 
+    Their weights stay what they are: styles are told apart by a fingerprint that is taken of the
+    encoder once. To use other ones make another model.
+
     Args:
         encoder: the encoder.
         decoder: the decoder.
