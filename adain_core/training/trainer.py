@@ -59,7 +59,7 @@ CHANGEABLE = {
 }
 # In the imitation: pixels differ by 0.02 where features differ by 1, and shall count alike.
 PIXEL_WEIGHT = 100.0
-# Makes the checkerboard two fifths of the imitation (of a trained model).
+# Makes the checkerboard a seventh of the imitation (of a trained model).
 CHECKERBOARD_WEIGHT = 30_000.0
 
 
