@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     try:
         code: int = args.run(args)
+        sys.stdout.flush()  # not only at the interpreter's end, where a broken pipe is a traceback
         return code
     except KeyboardInterrupt as error:
         print_error(str(error) or "interrupted")
