@@ -87,7 +87,7 @@ def _recolor(picture: Tensor, reference: Tensor, method: str, strength: float) -
     size = (picture.shape[2], picture.shape[3])
     if tuple(reference.shape[2:]) != size:
         # luminance needs pixel beside pixel, and coral scales contrast by the ratio of the sizes.
-        # Before it moves: some releases of torch cannot do this on MPS.
+        # Before it moves: there is less to move.
         reference = resize(reference, size)
     reference = reference.to(device)
     if method == "luminance":  # pixel by pixel

@@ -54,8 +54,8 @@ def choose_dtype(name: str) -> torch.dtype:
     if name != "auto" or not HOSTED:
         return resolve_dtype(name, device)
     if device.type == "cpu" and not management.FORCE_FP32:
-        # The host takes float32 on every CPU; those with bfloat16 in hardware draw with that three
-        # times as fast.
+        # The host takes float32 on every CPU; those with bfloat16 in hardware draw with that two
+        # to three times as fast.
         return resolve_dtype("auto", device)
     if management.should_use_fp16(device):
         return DTYPES["fp16"]

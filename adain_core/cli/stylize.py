@@ -163,14 +163,7 @@ def _run(args: argparse.Namespace) -> int:
         for content, output in tqdm(
             pairs, total=len(contents), unit="image", disable=None if len(contents) > 1 else True
         ):
-            result = _stylize_file(
-                stylize,
-                content,
-                output,
-                args.overwrite,
-                args.quality,
-                show_tiles=len(contents) == 1,
-            )
+            result = _stylize_file(stylize, content, output, args, len(contents) == 1)
             if result.error:
                 print_error(result.error)
             results.append(result)
@@ -260,11 +253,10 @@ def _make_folder(folder: Path) -> None:
 
 
 def _stylize_file(
-    stylize: partial[Tensor],
+    stylize: Callable[..., Tensor],
     content: Path,
     output: Path,
-    overwrite: bool,
-    quality: int,
+    args: argparse.Namespace,
     show_tiles: bool,
 ) -> _Result:
     """One picture from file to file; what goes wrong with it must not stop the others."""
@@ -273,12 +265,19 @@ def _stylize_file(
         photo = read_image(content, keep_uint8=True)
         # Before the work.
         size = (photo.pixels.shape[2], photo.pixels.shape[3])
-        check_output_size(output, fitted(size, stylize.keywords["content_size"]))
+        check_output_size(output, fitted(size, args.content_size))
         picture = _draw(stylize, photo.pixels, show_tiles)
         # Writing takes memory, too: the photo's pixels are not needed any more.
-        metadata = {"icc_profile": photo.icc_profile, "exif": photo.exif}
+        icc_profile, exif = photo.icc_profile, photo.exif
         del photo
-        write_image(output, picture, **metadata, overwrite=overwrite, quality=quality)
+        write_image(
+            output,
+            picture,
+            icc_profile=icc_profile,
+            exif=exif,
+            overwrite=args.overwrite,
+            quality=args.quality,
+        )
     except AdaINError as error:
         return _Result(str(content), error=str(error))
     except ValueError as error:

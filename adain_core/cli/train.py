@@ -166,7 +166,8 @@ def add_parser(subparsers: Any) -> None:
         losses,
         "--imitation-weight",
         "imitation_weight",
-        "weight of the differences to the full-width model's picture, in pixels and features",
+        "weight of the differences to the full-width model's picture, in pixels and features, and "
+        "of what a picture repeats every 8 pixels",
         type=float,
     )
     add(

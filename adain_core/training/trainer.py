@@ -59,7 +59,7 @@ CHANGEABLE = {
 }
 # In the imitation: pixels differ by 0.02 where features differ by 1, and shall count alike.
 PIXEL_WEIGHT = 100.0
-# Makes the checkerboard a seventh of the imitation (of a trained model).
+# Beside the imitation, whose weight it takes, too: a seventh of the two (of a trained model).
 CHECKERBOARD_WEIGHT = 30_000.0
 
 
@@ -229,10 +229,11 @@ class Trainer:
         if config.imitation_weight > 0:
             picture = _taken(pool.teacher, contents)
             imitation = PIXEL_WEIGHT * F.mse_loss(output.float(), picture)
-            imitation = imitation + CHECKERBOARD_WEIGHT * checkerboard_loss(output)
             for level, teacher in zip(levels, pool.teacher_levels, strict=True):
                 imitation = imitation + mean_squared_difference(level, _taken(teacher, contents))
             losses["imitation"] = config.imitation_weight * imitation
+            checkerboard = CHECKERBOARD_WEIGHT * checkerboard_loss(output)
+            losses["checkerboard"] = config.imitation_weight * checkerboard
         return losses
 
     def _perceptual_losses(

@@ -497,11 +497,12 @@ def test_optional_losses(config: TrainingConfig) -> None:
     assert torch.equal(alphas[0], alphas[1]) and not torch.equal(alphas[0], alphas[2])
 
 
-def test_imitation_is_of_pixels_and_features(config: TrainingConfig) -> None:
+def test_imitation_and_checkerboard(config: TrainingConfig) -> None:
     config = dataclasses.replace(config, steps=3, imitation_weight=7.0, log_every=1)
     trainer = Trainer(config, progress=False)
     trainer.run()
-    assert set(trainer.history[-1]) == {"step", "content", "style", "imitation", "total"}
+    names = {"step", "content", "style", "imitation", "checkerboard", "total"}
+    assert set(trainer.history[-1]) == names
     pool = next(trainer.reader.read(0))
     trainer.step = 0
     contents, styles = trainer._pairs(4)
@@ -509,7 +510,9 @@ def test_imitation_is_of_pixels_and_features(config: TrainingConfig) -> None:
     losses = trainer._losses(pool)
     output, _ = trainer.student(pool.content[contents], pool.style[styles], torch.ones(2, 1), False)
     teacher = pool.teacher[contents]
-    expected = 100 * (output - teacher).square().mean() + 30_000 * checkerboard_loss(output)
+    checkerboard = 7 * 30_000 * checkerboard_loss(output)
+    torch.testing.assert_close(losses["checkerboard"], checkerboard, rtol=1e-3, atol=0)
+    expected = 100 * (output - teacher).square().mean()
     for level, wanted in zip(*map(trainer.loss_network.levels, (output, teacher)), strict=True):
         expected += (level - wanted).square().mean()
     # The teacher's features are kept in bfloat16.
