@@ -833,7 +833,8 @@ def run_adain(*words: str, encoding: str = "utf-8") -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "adain_core", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONIOENCODING": encoding},
+        # Buffered, as it is for most.
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUNBUFFERED": ""},
     )
 
 
