@@ -6,6 +6,7 @@ one run compare: a full-width model, a slim one, another program's pictures, the
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -68,11 +69,15 @@ class Pairs:
     """
 
     def __init__(
-        self, contents: Sequence[Path], styles: Sequence[Path], size: int, vgg: Encoder
+        self,
+        contents: Sequence[str | os.PathLike[str]],
+        styles: Sequence[str | os.PathLike[str]],
+        size: int,
+        vgg: Encoder,
     ) -> None:
-        self.content_names = [path.stem for path in contents]
-        self.style_names = [path.stem for path in styles]
-        self.vgg = vgg.eval().requires_grad_(False)
+        self.content_names = [Path(path).stem for path in contents]
+        self.style_names = [Path(path).stem for path in styles]
+        self.vgg = vgg
         device = next(vgg.parameters()).device
         self.contents = [_square(path, size).to(device) for path in contents]
         self.styles = [_square(path, size).to(device) for path in styles]
@@ -240,7 +245,7 @@ def ssim(image: Tensor, reference: Tensor) -> float:
     return float(similarity.mean())
 
 
-def _square(path: Path, size: int) -> Tensor:
+def _square(path: str | os.PathLike[str], size: int) -> Tensor:
     image = resize_shortest_side(read_image(path).pixels[:, :3], size)
     top, left = ((side - size) // 2 for side in image.shape[2:])
     return image[:, :, top : top + size, left : left + size].contiguous()

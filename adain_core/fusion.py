@@ -97,7 +97,7 @@ def adain(
             values welcome. Where they overlap they share the place; where none covers, the
             content's features stay. Masks with equal styles make one region.
         background: style of what the masks leave free.
-        region_statistics: take the content's statistics inside each region (section 7.4 and the
+        region_statistics: take the content's statistics inside each region (section 7.3 and the
             official code), else over the whole picture.
         smoothing: for the frames of a video, see :class:`~adain_core.temporal.TemporalPool`.
 
@@ -184,7 +184,11 @@ def own_transfer(features: Features) -> Transfer:
 
 
 def check_alpha(alpha: float) -> None:
-    """Raise ``ValueError`` unless alpha lies in 0..1."""
+    """Raise ``ValueError`` unless alpha is a number in 0..1 (or a tensor of one)."""
+    if isinstance(alpha, Tensor) and alpha.ndim:
+        raise ValueError(
+            f"alpha must be one number for all pictures, got a tensor of shape {tuple(alpha.shape)}"
+        )
     if not 0 <= alpha <= 1:  # false for NaN, too
         raise ValueError(f"alpha must lie in 0..1, got {alpha}")
 
@@ -200,6 +204,7 @@ def check_masks(masks: Sequence[Tensor], styles: int, batch: int) -> list[Tensor
     Raises:
         ValueError: counts that do not match, or a bad mask.
     """
+    masks = list(masks)  # one tensor of several, too
     if not masks and not styles:
         raise ValueError("expected at least one mask, got none")
     if len(masks) != styles:

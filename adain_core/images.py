@@ -27,8 +27,6 @@ from torch import Tensor
 from .errors import ImageFileError
 from .files import replace_atomically
 
-ImageLike = torch.Tensor | PIL.Image.Image | np.ndarray[Any, Any] | str | os.PathLike[str]
-
 _OUTPUT_FORMATS = {
     ".png": "PNG",
     ".jpg": "JPEG",
@@ -93,6 +91,10 @@ class ImageFile:
     icc_profile: bytes | None
     exif: bytes | None
 
+
+ImageLike = (
+    torch.Tensor | PIL.Image.Image | np.ndarray[Any, Any] | ImageFile | str | os.PathLike[str]
+)
 
 # Rows that are float at once when a picture is written.
 _BAND = 256
@@ -360,7 +362,7 @@ def to_tensor(image: ImageLike) -> Tensor:
             - a tensor (C, H, W) or (B, C, H, W) with C = 1, 3 or 4,
             - a NumPy array (H, W), (H, W, C) or (B, H, W, C),
             - a Pillow image, converted and turned upright as ``read_image`` does,
-            - the path of an image file.
+            - what ``read_image`` returns, or the path of an image file.
 
             Tensors and arrays hold floats in 0..1 (a slight overshoot is left as it is), uint8
             or uint16.
@@ -385,6 +387,8 @@ def to_pixels(image: ImageLike) -> Tensor:
         return _from_array(image)
     if isinstance(image, PIL.Image.Image):
         return _from_pil(image).pixels
+    if isinstance(image, ImageFile):
+        return image.pixels
     if isinstance(image, (str, os.PathLike)):
         return read_image(image, keep_uint8=True).pixels
     raise TypeError(
@@ -411,6 +415,8 @@ def _from_array(array: np.ndarray[Any, Any]) -> Tensor:
         array = array.astype(np.float32)
     elif array.dtype == np.uint8:
         array = np.require(array, requirements=["C", "W"])  # torch knows no others
+        if min(array.strides) < 0:  # of an axis of length 1, which NumPy does not mind
+            array = array.copy()
     elif array.dtype.kind == "u" and array.dtype.itemsize == 2:
         array = array.astype(np.uint16)
     else:

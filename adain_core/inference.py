@@ -35,8 +35,9 @@ class Inference:
     """A trained network in its inference form.
 
     It follows its network: after ``.to(…)``, or a change of the weights in place that autograd
-    would see (not through ``.data``, nor of weights made under inference mode), the form is
-    derived again at the next call. It is no module and has no weights of its own to store.
+    would see, the form is derived again at the next call, and at every call while weights require
+    gradients: fused optimizers change them unseen. (So do ``.data`` and weights made under
+    inference mode.) It is no module and has no weights of its own to store.
 
     Args:
         network: an encoder, or a decoder.
@@ -75,8 +76,9 @@ class Inference:
         """Derive the blocks anew where the network's weights are not those they came from."""
         tensors = list(self.network.state_dict().values())  # detached, of the same storage
         versions = [0 if tensor.is_inference() else tensor._version for tensor in tensors]
+        trained = any(weight.requires_grad for weight in self.network.parameters())
         # The old tensors are held, so that no new one can lie at the same address.
-        if [(old.data_ptr(), version) for old, version in self._sources] != [
+        if trained or [(old.data_ptr(), version) for old, version in self._sources] != [
             (new.data_ptr(), version) for new, version in zip(tensors, versions, strict=True)
         ]:
             if isinstance(self.network, Encoder):

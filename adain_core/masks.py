@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,16 +19,24 @@ from .networks import STRIDE
 _BAND = 64
 
 
-def as_mask(mask: Tensor, what: str = "mask") -> Tensor:
+def as_mask(mask: Tensor | np.ndarray[Any, Any], what: str = "mask") -> Tensor:
     """A mask as ``(B, 1, H, W)`` float32.
 
     Args:
-        mask: ``(H, W)``, ``(B, H, W)`` or ``(B, 1, H, W)``; bool, or numbers in 0..1.
+        mask: ``(H, W)``, ``(B, H, W)`` or ``(B, 1, H, W)``, a tensor or a NumPy array; bool, or
+            numbers in 0..1.
         what: its name in messages.
 
     Raises:
         ValueError: another shape, no pixels, NaN, or values outside 0..1 by ``OVERSHOOT`` or more.
+        TypeError: neither a tensor nor an array.
     """
+    if isinstance(mask, np.ndarray):
+        mask = torch.from_numpy(np.ascontiguousarray(mask))
+    if not isinstance(mask, Tensor):
+        raise TypeError(
+            f"{what}: expected a torch tensor or a NumPy array, got {type(mask).__name__}"
+        )
     shape = tuple(mask.shape)
     if mask.ndim == 2:
         mask = mask[None, None]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,12 +29,36 @@ from .weights import ModelInfo, find_model, fingerprint, load_model
 
 DEFAULT_STYLE_SIZE = 512
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _inference(
+    method: Callable[Concatenate[AdaINModel, P], T],
+) -> Callable[Concatenate[AdaINModel, P], T]:
+    """Without gradients, and in the model's own precision, whatever autocast the caller is in."""
+
+    @functools.wraps(method)
+    def run(self: AdaINModel, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        device = self.device.type
+        known = torch.amp.is_autocast_available(device)
+        exact = torch.autocast(device, enabled=False) if known else contextlib.nullcontext()
+        with torch.inference_mode(), exact:
+            return method(self, *args, **kwargs)
+
+    return run
+
 
 class AdaINModel(nn.Module):
     """An encoder and the decoder that belongs to it.
 
-    Their weights stay what they are: styles are told apart by a fingerprint that is taken of the
-    encoder once. To use other ones make another model.
+    ``encode``, ``encode_style``, ``decode`` and ``stylize`` are for use, without gradients; they
+    run the two networks in a faster form (:class:`~adain_core.inference.Inference`), so that hooks
+    on their layers see nothing. Gradients, also to alpha, masks and a style's statistics, flow
+    through ``model.decoder(adain(features, style, alpha).tensor)`` and ``model.encoder(images)``.
+
+    Styles are told apart by a fingerprint of the encoder's weights, taken when the model is made
+    and by ``load_state_dict``: an encoder that is trained on needs a new model for its styles.
 
     Args:
         encoder: the encoder.
@@ -56,7 +82,14 @@ class AdaINModel(nn.Module):
         self.info, self.name = info, name
         # Taken before any change of dtype, so that a style fits the model in every precision.
         self.fingerprint = fingerprint(encoder)
-        self.eval().requires_grad_(False)
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """As ``nn.Module``'s; styles of the weights before do not fit any more."""
+        keys = super().load_state_dict(state_dict, strict, assign)
+        self.fingerprint = fingerprint(self.encoder)
+        return keys
 
     @classmethod
     def from_pretrained(
@@ -80,7 +113,7 @@ class AdaINModel(nn.Module):
         path = find_model(model)
         target = resolve_device(device)
         info, encoder, decoder = load_model(path)
-        loaded = cls(encoder, decoder, info, path.stem)
+        loaded = cls(encoder, decoder, info, path.stem).eval().requires_grad_(False)
         return loaded.to(device=target, dtype=resolve_dtype(dtype, target))
 
     def __repr__(self) -> str:
@@ -98,7 +131,7 @@ class AdaINModel(nn.Module):
         """Of weights and features."""
         return next(self.parameters()).dtype
 
-    @torch.inference_mode()
+    @_inference
     def encode(
         self,
         content: ImageLike,
@@ -129,7 +162,7 @@ class AdaINModel(nn.Module):
             pictures = resize_shortest_side(pictures, size)
         return self._encode(pictures, self._tiler(pictures, tile, progress))
 
-    @torch.inference_mode()
+    @_inference
     def encode_style(
         self,
         image: ImageLike,
@@ -155,9 +188,11 @@ class AdaINModel(nn.Module):
             name = Path(image).stem if isinstance(image, str | os.PathLike) else ""
         weight = None if mask is None else as_mask(mask, "style mask")
         style = self._cached_style(resize_style(to_pixels(image), size), weight)
-        return replace(style, name=name)
+        # Ordinary tensors, for gradients from there on, and not the cache's own.
+        with torch.inference_mode(False):
+            return replace(style, mean=style.mean.clone(), std=style.std.clone(), name=name)
 
-    @torch.inference_mode()
+    @_inference
     def decode(
         self,
         features: Features,
@@ -189,7 +224,7 @@ class AdaINModel(nn.Module):
         self._decode(features, crop, output, tiler)
         return output
 
-    @torch.inference_mode()
+    @_inference
     def stylize(
         self,
         content: ImageLike,
@@ -213,7 +248,8 @@ class AdaINModel(nn.Module):
 
         Args:
             content: the picture(s), see :meth:`encode`.
-            styles: artwork(s) or :class:`Style`, one or a sequence.
+            styles: artwork(s) or :class:`Style`, one or a sequence; all of them go to every
+                content picture, and a batch in one tensor is one style, its mean.
             weights: of the styles, mixed over the whole picture, 0 or more, of any sum.
             alpha: 0 gives the content itself, 1 the full style.
             masks: instead of weights, where each style goes; see :func:`~adain_core.adain`.
@@ -367,8 +403,7 @@ class AdaINModel(nn.Module):
                     else "style mask: selects no pixel of the style image"
                 )
         mean, std = (s.mean(dim=0).cpu() for s in channel_statistics(features.tensor, weight))
-        with torch.inference_mode(False):  # ordinary tensors, for gradients from there on
-            return Style(mean.clone(), std.clone(), self.fingerprint)
+        return Style(mean, std, self.fingerprint)
 
     def _decode(
         self,

@@ -33,9 +33,9 @@ class Architecture:
     Args:
         widths: channels of the four blocks; the last is the length of a style's mean and std.
         normalization: layers after each decoder convolution but the last. The paper uses none
-            and shows that ``"batch"`` and ``"instance"`` hurt (section 7.1).
+            and shows that ``"batch"`` and ``"instance"`` hurt (section 7.2).
         fusion: how content and style meet before the decoder: ``"adain"``, or ``"concat"``, the
-            paper's Enc-Concat-Dec baseline (section 7.1). Here the latter joins the content's
+            paper's Enc-Concat-Dec baseline (section 7.2). Here the latter joins the content's
             features with the style's mean and std as constant maps, so that a style stays two
             vectors, instead of with the style's feature map.
             (Instance normalization in the decoder cancels constant maps: together they learn no
@@ -50,6 +50,7 @@ class Architecture:
     fusion: Fusion = "adain"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(self.widths))  # JSON's are lists
         if len(self.widths) != len(CONVOLUTIONS) or not all(
             isinstance(width, int) and 1 <= width <= 4096 for width in self.widths
         ):

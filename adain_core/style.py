@@ -79,14 +79,19 @@ class Style:
         std = torch.stack([s.std for s in styles])
         share = torch.tensor(shares, dtype=mean.dtype, device=mean.device)
         names = dict.fromkeys(s.name for s, w in zip(styles, shares, strict=True) if w and s.name)
-        return cls(share @ mean, share @ std, styles[0].fingerprint, " + ".join(names))
+        # No matrix product: autocast would round it to half precision.
+        mean, std = ((share[:, None] * each).sum(dim=0) for each in (mean, std))
+        return cls(mean, std, styles[0].fingerprint, " + ".join(names))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file of a few kB, atomically; an existing one is replaced.
 
         Raises:
+            ValueError: statistics that :meth:`load` would not take.
             WeightsError: the file cannot be written.
         """
+        if not _are_statistics(self.mean, self.std):
+            raise ValueError(f"cannot save {self!r}: expected {_STATISTICS}")
         metadata = {"encoder": self.fingerprint, "name": self.name}
         write_tensors(path, STYLE_KIND, {"mean": self.mean, "std": self.std}, metadata)
 
@@ -99,19 +104,23 @@ class Style:
         """
         tensors, metadata = read_tensors(path, STYLE_KIND)
         mean, std = tensors.get("mean"), tensors.get("std")
-        if (
-            mean is None
-            or std is None
-            or mean.ndim != 1
-            or len(mean) == 0
-            or mean.shape != std.shape
-            or not (mean.is_floating_point() and std.is_floating_point())
-            or not (mean.isfinite().all() and std.isfinite().all() and (std >= 0).all())
-        ):
-            raise WeightsError(
-                f"{path}: expected finite vectors 'mean' and 'std' of one length, std 0 or more"
-            )
+        if mean is None or std is None or not _are_statistics(mean, std):
+            raise WeightsError(f"{path}: expected {_STATISTICS}")
         return cls(mean.float(), std.float(), metadata.get("encoder", ""), metadata.get("name", ""))
+
+
+_STATISTICS = "finite vectors 'mean' and 'std' of one length, std 0 or more"
+
+
+def _are_statistics(mean: Tensor, std: Tensor) -> bool:
+    return (
+        mean.ndim == 1
+        and len(mean) > 0
+        and mean.shape == std.shape
+        and mean.is_floating_point()
+        and std.is_floating_point()
+        and bool(mean.isfinite().all() and std.isfinite().all() and (std >= 0).all())
+    )
 
 
 class StyleCache:
@@ -182,7 +191,14 @@ def require_same_encoder(one: Any, other: Any) -> None:
 
     Raises:
         StyleMismatchError: naming both.
+        TypeError: one of them is something else, such as a picture.
     """
+    for thing in (one, other):
+        if not hasattr(thing, "fingerprint"):
+            raise TypeError(
+                "expected what a model has encoded (Style of encode_style, Features of encode), "
+                f"got {type(thing).__name__}"
+            )
     if one.fingerprint != other.fingerprint:
         raise StyleMismatchError(
             f"{other!r} does not fit {one!r}: they come from different encoders; encode the "

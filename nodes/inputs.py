@@ -57,15 +57,15 @@ STYLE_SIZE = (
         "max": 4096,
         "step": 32,
         "tooltip": "The style picture's shorter side is resized to this many pixels before "
-        "encoding. Larger gives larger, smaller gives finer strokes. 0 leaves the picture as it "
-        "is.",
+        "encoding, smaller ones are enlarged. Larger gives larger, smaller gives finer strokes. 0 "
+        "leaves the picture as it is.",
     },
 )
 
 # Of the tooltips of masks that place styles. A painted mask of Load Image's needs no inverting.
 CUT_OUT = (
-    "The mask that Load Image gives for a cut-out is white around the subject: Invert Mask makes "
-    "it that of the subject."
+    "The mask that Load Image gives for a cut-out (a picture with a transparent background) is "
+    "white around the subject: Invert Mask makes it that of the subject."
 )
 
 FEATHER = (

@@ -19,7 +19,7 @@ class AdaINMasked:
     CATEGORY = CATEGORY
     DESCRIPTION = (
         "Gives each masked region of encoded pictures its own style. What no mask covers gets the "
-        "background's style, or stays as it is. Where masks overlap, their styles mix."
+        "background's style, or none. Where masks overlap, their styles mix."
     )
     SEARCH_ALIASES = ("style transfer mask", "spatial control", "regional style", "inpaint style")
     RETURN_TYPES = ("ADAIN_FEATURES",)
@@ -35,7 +35,10 @@ class AdaINMasked:
             optional[f"mask_{number}"] = _mask(number)
         optional["background"] = (
             "ADAIN_STYLE",
-            {"tooltip": "The style of what no mask covers. Not connected: that stays as it is."},
+            {
+                "tooltip": "The style of what no mask covers. Not connected: that gets no style, "
+                "but is drawn by the decoder, too."
+            },
         )
         return {
             "required": {

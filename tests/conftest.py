@@ -38,6 +38,7 @@ def build_model(architecture: Architecture | None = None, seed: int = 0) -> AdaI
     model = AdaINModel(
         encoder, decoder, ModelInfo(architecture, "MIT", "random numbers", {"seed": seed}), "tiny"
     )
+    model.eval().requires_grad_(False)
     style = model.encode_style(smooth_picture(64, 64, seed=seed + 1))
     pictures = decoder(adain(model.encode(smooth_picture(64, 64, seed=seed)), style).tensor)
     last = decoder.get_submodule("conv1_1")

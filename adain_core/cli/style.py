@@ -97,8 +97,8 @@ def _add_encode(actions: Subparsers) -> None:
         "--mask",
         nargs="+",
         metavar="M",
-        help="an image for each artwork, white where it counts (or its transparency, if it has "
-        "any); of any size",
+        help="an image for each artwork, white where it counts (of an image with transparency: "
+        "opaque where it counts); of any size",
     )
     parser.add_argument(
         "--style-size",

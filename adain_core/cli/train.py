@@ -61,6 +61,7 @@ def add_parser(subparsers: Any) -> None:
     def add(group: Any, flag: str, name: str, text: str, **options: Any) -> None:
         default = defaults[name]
         shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
+        shown = "none" if default == "" else shown
         if options.get("action") != "store_true":
             text = f"{text} (default: {shown})"
         group.add_argument(flag, dest=name, default=default, help=text, **options)
@@ -100,14 +101,14 @@ def add_parser(subparsers: Any) -> None:
         model,
         "--normalization",
         "normalization",
-        "layers after the decoder's convolutions; the paper's ablation, section 7.1",
+        "layers after the decoder's convolutions; the paper's ablation, section 7.2",
         choices=("none", "batch", "instance"),
     )
     add(
         model,
         "--fusion",
         "fusion",
-        "how content and style meet; concat is the paper's ablation, section 7.1",
+        "how content and style meet; concat is the paper's ablation, section 7.2",
         choices=("adain", "concat"),
     )
 

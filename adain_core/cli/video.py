@@ -36,9 +36,10 @@ _DESCRIPTION = """\
 Draw a video (IN) in the style of one or more artworks (--style), or in styles
 that change over time (--keyframe).
 
-Times, rotation, colours and chapters stay those of the input, the sound is
-copied, subtitles are left out. Ctrl-C ends the work early: what is drawn by then
-plays. Until it is finished the output has a name beside its own
+Times, rotation, colours and chapters stay those of the input. The sound is
+copied, or encoded anew where the output's kind of file does not take it;
+transparency and subtitles are left out. Ctrl-C ends the work early: what is drawn
+by then plays. Until it is finished the output has a name beside its own
 (out.partial.mp4)."""
 
 _EXAMPLES = """
@@ -161,8 +162,9 @@ def _run(args: argparse.Namespace) -> int:
     paths = [path for option in options for path in option.paths] or args.style
     sources = {path: read_source(path) for path in [*paths, args.background] if path}
     model = load_model(args)
-    keyframes = None
+    keyframes, controls = None, style_controls(args)
     if options:
+        controls["alpha"] = 1.0  # each keyframe has its own
         styles = {
             path: encode_source(model, path, source, args.style_size)
             for path, source in sources.items()
@@ -195,7 +197,7 @@ def _run(args: argparse.Namespace) -> int:
             chroma=args.chroma,
             overwrite=args.overwrite,
             progress=progress,
-            **style_controls(args),
+            **controls,
         )
     seconds = round(time.perf_counter() - started, 3)
     for note in result.notes:

@@ -64,7 +64,7 @@ adain weights info adain-slim --json | jq -r .fingerprint
 
 _VERIFY_EXAMPLES = """
 adain weights verify adain-slim
-adain weights verify runs/*/model.safetensors
+adain weights verify runs/*/*.safetensors
 """
 
 _CONVERT_EXAMPLES = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -78,11 +79,11 @@ class TrainingConfig:
         ValueError: a value out of range.
     """
 
-    content: str
-    style: str
-    encoder: str
-    output: str
-    init: str = ""
+    content: str | os.PathLike[str]
+    style: str | os.PathLike[str]
+    encoder: str | os.PathLike[str]
+    output: str | os.PathLike[str]
+    init: str | os.PathLike[str] = ""
     widths: tuple[int, int, int, int] = VGG19_WIDTHS
     normalization: Normalization = "none"
     fusion: Fusion = "adain"
@@ -115,46 +116,71 @@ class TrainingConfig:
     sample_every: int = 1000
 
     def __post_init__(self) -> None:
+        # As they are read back from a checkpoint's JSON, so that equal configurations are equal.
+        for name in ("content", "style", "encoder", "output", "init"):
+            object.__setattr__(self, name, os.fspath(getattr(self, name)))
+        for name in ("widths", "content_size", "style_size"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+        weights = (
+            self.style_weight,
+            self.content_weight,
+            self.identity_weight,
+            self.imitation_weight,
+        )
+        sizes = (*self.content_size, *self.style_size)
+        every = (self.log_every, self.save_every, self.sample_every)
         pool = self.pool or self.batch_size
-        checks = {
-            "steps must be 1 or more": self.steps >= 1,
-            "distill_steps must be 0 or more": self.distill_steps >= 0,
-            "batch_size must be 1 or more": self.batch_size >= 1,
-            "pool must be a multiple of batch_size": pool % self.batch_size == 0,
-            "reuse must be 1 or more": self.reuse >= 1,
-            "learning_rate must be above 0": self.learning_rate > 0,
-            "clip_norm must be 0 or more": self.clip_norm >= 0,
-            "weights must be 0 or more": min(
-                self.style_weight,
-                self.content_weight,
-                self.identity_weight,
+        checks: list[tuple[str, bool, object]] = [
+            ("steps must be 1 or more", self.steps >= 1, self.steps),
+            ("distill_steps must be 0 or more", self.distill_steps >= 0, self.distill_steps),
+            ("batch_size must be 1 or more", self.batch_size >= 1, self.batch_size),
+            ("reuse must be 1 or more", self.reuse >= 1, self.reuse),
+            ("learning_rate must be above 0", self.learning_rate > 0, self.learning_rate),
+            ("clip_norm must be 0 or more", self.clip_norm >= 0, self.clip_norm),
+            ("weights must be 0 or more", min(weights) >= 0, weights),
+            (
+                "random_alpha and imitation_weight exclude each other (the teacher draws at 1)",
+                not (self.random_alpha and self.imitation_weight),
                 self.imitation_weight,
-            )
-            >= 0,
-            "random_alpha and imitation_weight exclude each other (the teacher draws at 1)": not (
-                self.random_alpha and self.imitation_weight
             ),
-            "crop must be a multiple of 8, at least 16": self.crop >= 16 and self.crop % 8 == 0,
-            "content_size and style_size must be the smallest and the largest side, from crop on": (
-                self.crop <= self.content_size[0] <= self.content_size[1]
-                and self.crop <= self.style_size[0] <= self.style_size[1]
+            (
+                "crop must be a multiple of 8, at least 16",
+                self.crop >= 16 and self.crop % 8 == 0,
+                self.crop,
             ),
-            "recolor must be from 0 to 1": 0 <= self.recolor <= 1,
-            "palette_exchange must be from 0 to 1": 0 <= self.palette_exchange <= 1,
-            "ema must be at least 0 and below 1": 0 <= self.ema < 1,
-            "log_every, save_every and sample_every must be 1 or more": min(
-                self.log_every, self.save_every, self.sample_every
-            )
-            >= 1,
-            f"optimizer must be one of {get_args(Optimizer)}": self.optimizer
-            in get_args(Optimizer),
-            f"schedule must be one of {get_args(Schedule)}": self.schedule in get_args(Schedule),
-            f"precision must be one of {get_args(Precision)}": self.precision
-            in get_args(Precision),
-        }
-        for sentence, holds in checks.items():
+            (
+                "content_size and style_size must be the smallest and the largest side, from crop "
+                f"({self.crop}) on",
+                len(self.content_size) == len(self.style_size) == 2
+                and self.crop <= self.content_size[0] <= self.content_size[1]
+                and self.crop <= self.style_size[0] <= self.style_size[1],
+                sizes,
+            ),
+            ("recolor must be from 0 to 1", 0 <= self.recolor <= 1, self.recolor),
+            (
+                "palette_exchange must be from 0 to 1",
+                0 <= self.palette_exchange <= 1,
+                self.palette_exchange,
+            ),
+            ("ema must be at least 0 and below 1", 0 <= self.ema < 1, self.ema),
+            ("log_every, save_every and sample_every must be 1 or more", min(every) >= 1, every),
+        ]
+        for name, allowed in (
+            ("optimizer", Optimizer),
+            ("schedule", Schedule),
+            ("precision", Precision),
+        ):
+            value = getattr(self, name)
+            names = ", ".join(get_args(allowed))
+            checks.append((f"{name} must be one of {names}", value in get_args(allowed), value))
+        for sentence, holds, got in checks:
             if not holds:
-                raise ValueError(f"training: {sentence}, got {self}")
+                raise ValueError(f"training: {sentence}, got {got}")
+        if pool % self.batch_size:
+            raise ValueError(
+                f"training: pool must be a multiple of batch_size ({self.batch_size}), got {pool}"
+            )
 
     @property
     def architecture(self) -> Architecture:

@@ -51,7 +51,7 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
 
     def __init__(
         self,
-        folder: str,
+        folder: str | os.PathLike[str],
         size: tuple[int, int],
         crop: int,
         seed: int,
@@ -173,7 +173,10 @@ def _transforms() -> Any:
     try:
         from torchvision.transforms import v2
     except ImportError:
-        raise AdaINError("training needs torchvision: pip install 'adain[train]'") from None
+        raise AdaINError(
+            "training needs torchvision: python -m pip install torchvision, of the build made for "
+            "the installed torch"
+        ) from None
     except RuntimeError as error:
         raise AdaINError(
             f"torchvision does not fit the installed torch ({error}): install the torchvision "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from copy import deepcopy
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,9 @@ class LossNetwork:
         WeightsError: the file cannot be read.
     """
 
-    def __init__(self, path: str | Path, precision: Precision, device: torch.device) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], precision: Precision, device: torch.device
+    ) -> None:
         self.encoder, self._teacher = read_loss_network(path)
         self.encoder.requires_grad_(False).eval()
         self._vgg = deepcopy(self.encoder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -63,7 +64,7 @@ class Student(nn.Module):
         output = self._decode(features, (mean, std))
         return output, self._decode(features, own) if reconstruct else output[:0]
 
-    def start_from(self, path: str, crops: Sequence[Crops]) -> None:
+    def start_from(self, path: str | os.PathLike[str], crops: Sequence[Crops]) -> None:
         """Take the weights of a model file, of the same widths or all narrower or all wider.
 
         The channels that a narrower model lacks keep their random inputs, and nothing takes their

@@ -489,7 +489,9 @@ def _require_packages(*names: str) -> None:
     """Refuse a run that could not end without them, before it begins."""
     missing = [name.replace("_", "-") for name in names if find_spec(name) is None]
     if missing:
-        raise TrainingError(f"training needs {', '.join(missing)}: pip install 'adain[train]'")
+        raise TrainingError(
+            f"training needs {', '.join(missing)}: python -m pip install {' '.join(missing)}"
+        )
 
 
 def _accelerator(precision: str) -> Any:

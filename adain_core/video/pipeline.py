@@ -131,6 +131,8 @@ def stylize_video(
                 f"preserve_color={preserve_color!r} recolours artworks, keyframes mix styles "
                 "without them: use preserve_color='luminance'"
             )
+        if alpha != 1:
+            raise ValueError(f"give each Keyframe its alpha, not the video, got alpha={alpha}")
         course = Keyframes(keyframes)
         sources: list[Any] = list(course.styles)
     elif styles is None:
@@ -194,6 +196,8 @@ def stylize_video(
             left = f"{where} holds {about}the first {kept} frame{'s' if kept > 1 else ''}"
             if isinstance(error, KeyboardInterrupt):
                 raise KeyboardInterrupt(f"interrupted; {left}") from None
+            if not isinstance(error, Exception):  # the program's end, a task's cancellation
+                raise
             raise VideoFileError(f"{error}; {left}") from error
         notes = [
             *reader.notes,

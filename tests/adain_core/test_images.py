@@ -514,6 +514,7 @@ def test_to_tensor_of_arrays() -> None:
     array = gradient()
     assert torch.equal(to_tensor(array), planar(array))
     assert torch.equal(to_tensor(array[::-1, ::-1]), planar(array[::-1, ::-1]))
+    assert torch.equal(to_tensor(array[:1][::-1]), planar(array[:1]))
     floats = np.random.default_rng(0).random((2, 4, 5, 4))
     expected = torch.from_numpy(floats.transpose(0, 3, 1, 2)).float()
     assert torch.equal(to_tensor(floats), expected)

@@ -160,6 +160,18 @@ def test_nothing_more_is_stored(make_model: MakeModel, picture: Picture) -> None
     torch.testing.assert_close(twin.stylize(images, images.flip(3)), expected)
 
 
+def test_follows_a_fused_optimizer(make_model: MakeModel, picture: Picture) -> None:
+    # Its steps leave the weights' version as it is.
+    model = make_model()
+    decoder, features = model.decoder.requires_grad_(True), model.encode(picture(24, 24)).tensor
+    fast = Inference(decoder)
+    fast(features)
+    optimizer = torch.optim.Adam(decoder.parameters(), 1e-2, fused=True)
+    decoder(features).square().mean().backward()
+    optimizer.step()
+    torch.testing.assert_close(fast(features), decoder(features), rtol=1e-4, atol=1e-4)
+
+
 def test_smallest_map(make_model: MakeModel) -> None:
     model = make_model()
     features = torch.rand(1, 10, 2, 2)

@@ -14,10 +14,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from adain_core import AdaINModel, Features, ImageFileError, Style, adain, color
+from adain_core import (
+    AdaINModel,
+    Features,
+    ImageFileError,
+    Style,
+    StyleMismatchError,
+    adain,
+    color,
+    read_image,
+)
 from adain_core.functional import channel_statistics
 from adain_core.images import resize_shortest_side
 from adain_core.model import _recolor
+from adain_core.networks import Architecture
 
 Picture = Callable[..., Tensor]
 NAN, INFINITY = float("nan"), float("inf")
@@ -214,6 +224,66 @@ def test_features_and_styles_are_ordinary_tensors(tiny: AdaINModel, picture: Pic
     (weight * features.tensor).sum().backward()
     torch.testing.assert_close(weight.grad, features.tensor.sum())
     assert style.mean.requires_grad_() is style.mean and not style.std.is_inference()
+
+
+def test_a_style_that_is_changed_changes_no_later_picture(
+    tiny: AdaINModel, picture: Picture
+) -> None:
+    content, artwork = picture(24, 24), picture(24, 24, seed=1)
+    expected = tiny.stylize(content, artwork)
+    style = tiny.encode_style(artwork)
+    style.mean.add_(1).requires_grad_()
+    assert torch.equal(tiny.stylize(content, artwork), expected)
+    assert not tiny.encode_style(artwork).mean.requires_grad
+
+
+@pytest.mark.parametrize("widths", [(4, 6, 8, 10), (4, 6, 128, 256)])  # the latter by Winograd
+def test_autocast_of_the_caller_changes_nothing(
+    make_model: Callable[..., AdaINModel], picture: Picture, widths: tuple[int, int, int, int]
+) -> None:
+    content, artwork = picture(24, 24), picture(24, 24, seed=1)
+    model, same = (make_model(Architecture(widths)) for _ in range(2))
+    expected = same.stylize(content, [artwork, content], preserve_color="coral")
+    with torch.autocast("cpu", torch.bfloat16):
+        drawn = model.stylize(content, [artwork, content], preserve_color="coral")
+        style = model.encode_style(artwork)
+        mixed = Style.mix([style, style])
+    assert torch.equal(drawn, expected)
+    assert style == same.encode_style(artwork) == mixed
+
+
+def test_networks_that_are_wrapped_can_be_trained_on(
+    make_model: Callable[..., AdaINModel], picture: Picture
+) -> None:
+    encoder, decoder = make_model().encoder, make_model().decoder.requires_grad_(True).train()
+    for _ in range(2):
+        model = AdaINModel(encoder, decoder, make_model().info)
+        model.stylize(picture(24, 24), picture(24, 24, seed=1))
+        features = adain(model.encode(picture(24, 24)), model.encode_style(picture(24, 24, seed=1)))
+        decoder(features.tensor).square().mean().backward()
+    assert decoder.training and all(weight.grad is not None for weight in decoder.parameters())
+
+
+def test_gradients_reach_alpha_and_the_statistics(tiny: AdaINModel, picture: Picture) -> None:
+    features, style = tiny.encode(picture(24, 24)), tiny.encode_style(picture(24, 24, seed=1))
+    alpha = torch.tensor(0.5, requires_grad=True)
+    wanted = replace(style, mean=style.mean.requires_grad_(), std=style.std.requires_grad_())
+    tiny.decoder(adain(features, wanted, alpha).tensor).square().mean().backward()
+    for tensor in (alpha, style.mean, style.std):
+        assert tensor.grad is not None and tensor.grad.abs().max() > 0
+
+
+def test_other_weights_have_another_fingerprint(
+    make_model: Callable[..., AdaINModel], picture: Picture
+) -> None:
+    model, other = make_model(), make_model(seed=3)
+    style = model.encode_style(picture(24, 24))
+    model.load_state_dict(other.state_dict())
+    assert model.fingerprint == other.fingerprint
+    with pytest.raises(StyleMismatchError, match="different encoders"):
+        model.stylize(picture(24, 24), style)
+    expected = other.stylize(picture(24, 24), other.encode_style(picture(24, 24)))
+    assert torch.equal(model.stylize(picture(24, 24), picture(24, 24)), expected)
 
 
 @pytest.mark.parametrize("method", [None, "coral", "cholesky"])
@@ -845,3 +915,35 @@ def test_model_says_what_it_is(tiny: AdaINModel) -> None:
     assert tiny.device == torch.device("cpu")
     assert tiny.info.license == "MIT"
     assert tiny.info.training == {"seed": 0}
+
+
+def test_masks_of_numpy_and_in_one_tensor(tiny: AdaINModel, picture: Picture) -> None:
+    content, styles = picture(30, 40), [picture(24, 24, seed=1), picture(24, 24, seed=2)]
+    masks = [left_half(15, 20), 1 - left_half(15, 20)]
+    expected = tiny.stylize(content, styles, masks=masks)
+    assert torch.equal(tiny.stylize(content, styles, masks=torch.stack(masks)), expected)
+    arrays = [mask.numpy()[:, ::-1] for mask in masks[::-1]]
+    assert torch.equal(tiny.stylize(content, styles, masks=arrays), expected)
+
+
+def test_what_read_image_gives_is_an_image(
+    tiny: AdaINModel, picture: Picture, tmp_path: Path
+) -> None:
+    PIL.Image.fromarray(np.full((9, 12, 4), 128, np.uint8)).save(tmp_path / "cut.png")
+    path = tmp_path / "cut.png"
+    drawn = tiny.stylize(read_image(path), read_image(path, keep_uint8=True))
+    assert_same(drawn, tiny.stylize(path, path))
+
+
+def test_what_is_no_encoded_thing_is_named(tiny: AdaINModel, picture: Picture) -> None:
+    features, style = tiny.encode(picture(24, 24)), tiny.encode_style(picture(24, 24))
+    with pytest.raises(TypeError, match=r"expected what a model has encoded .* got str"):
+        adain(features, ["wave.jpg"])
+    with pytest.raises(TypeError, match="got Tensor"):
+        adain(picture(24, 24), style)
+    with pytest.raises(TypeError, match="got Tensor"):
+        tiny.decode(picture(24, 24))
+    with pytest.raises(TypeError, match=r"style mask: expected a torch tensor .* got PosixPath"):
+        tiny.encode_style(picture(24, 24), mask=Path("mask.png"))
+    with pytest.raises(ValueError, match=r"alpha must be one number .* shape \(2,\)"):
+        adain(features, style, torch.tensor([0.2, 0.8]))

@@ -243,6 +243,11 @@ def test_wrong_tensors(tensors: dict[str, Tensor], tmp_path: Path) -> None:
     save_file(tensors, path, metadata)
     assert "expected finite vectors 'mean' and 'std' of one length, std 0 or more" in refused(path)
 
+    if len(tensors) == 2 and tensors["mean"].ndim:  # and no such file is written
+        with pytest.raises(ValueError, match=r"cannot save .*: expected finite"):
+            Style(**tensors, fingerprint="encoder-a").save(tmp_path / "new.safetensors")
+        assert not (tmp_path / "new.safetensors").exists()
+
 
 def test_other_files(tiny_path: Path, tmp_path: Path) -> None:
     message = refused(tiny_path)

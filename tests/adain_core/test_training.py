@@ -192,7 +192,7 @@ def test_level_statistics_and_their_gradient(dtype: torch.dtype, tolerance: floa
     [
         ({"steps": 0}, "steps must be 1 or more"),
         ({"distill_steps": -1}, "distill_steps must be 0 or more"),
-        ({"pool": 3}, "multiple of batch_size"),
+        ({"pool": 3}, r"^training: pool must be a multiple of batch_size \(2\), got 3$"),
         ({"crop": 30}, "crop must be a multiple of 8"),
         ({"content_size": (8, 40)}, "content_size"),
         ({"style_size": (40, 24)}, "style_size"),
@@ -203,6 +203,14 @@ def test_level_statistics_and_their_gradient(dtype: torch.dtype, tolerance: floa
 def test_bad_settings(config: TrainingConfig, change: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         dataclasses.replace(config, **change)
+
+
+def test_settings_as_python_gives_them(config: TrainingConfig) -> None:
+    loose = dataclasses.replace(config, content=Path(config.content), widths=list(config.widths))
+    assert loose == config
+    assert TrainingConfig(**json.loads(json.dumps(loose.to_dict()))) == config
+    full = dataclasses.replace(config, widths=[64, 128, 256, 512])
+    assert full.trains_decoder_only
 
 
 def test_learning_rate_schedules(config: TrainingConfig) -> None:
@@ -547,7 +555,9 @@ def test_missing_packages_are_named_before_anything_is_done(
     config: TrainingConfig, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(TrainingError, match=f"training needs {package}: pip install"):
+    with pytest.raises(
+        TrainingError, match=f"training needs {package}: python -m pip install {package}"
+    ):
         Trainer(dataclasses.replace(config, encoder="none.safetensors"), progress=False)
 
 

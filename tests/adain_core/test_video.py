@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
@@ -745,6 +746,23 @@ def test_an_interruption_leaves_what_is_drawn(
     assert not list(tmp_path.glob("*.partial*"))
 
 
+@pytest.mark.parametrize("error", [SystemExit, asyncio.CancelledError])
+def test_the_end_of_the_program_stays_what_it_is(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    error: type[BaseException],
+) -> None:
+    def progress(done: int, total: int | None) -> None:
+        if done == 6:
+            raise error
+
+    with pytest.raises(error):
+        stylize_video(tiny, make_clip(), tmp_path / "out.mp4", style, progress=progress)
+    assert len(frames_of(tmp_path / "out.mp4")) == 6
+
+
 def test_nothing_is_left_of_a_failure_at_the_first_frame(
     tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -938,6 +956,19 @@ def test_wrong_arguments(
     with pytest.raises(ValueError, match=message):
         stylize_video(tiny, clip, tmp_path / output, style, **options)
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_alpha_belongs_to_the_keyframes(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"give each Keyframe its alpha, .* got alpha=0\.5"):
+        stylize_video(
+            tiny,
+            make_clip(times=STEADY[:2]),
+            tmp_path / "out.mp4",
+            keyframes=[Keyframe(0, style)],
+            alpha=0.5,
+        )
 
 
 def test_outputs_that_cannot_be(
