@@ -566,7 +566,7 @@ def test_soap_without_its_package_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     Trainer(config, progress=False)
-    with pytest.raises(TrainingError, match="training needs pytorch-optimizer: pip install"):
+    with pytest.raises(TrainingError, match="training needs pytorch-optimizer: python -m pip install"):
         Trainer(dataclasses.replace(config, optimizer="soap"), progress=False)
 
 
