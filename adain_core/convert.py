@@ -90,9 +90,8 @@ def read_loss_network(path: str | os.PathLike[str]) -> tuple[Encoder, Decoder | 
     Raises:
         WeightsError: the file is missing, damaged, or a slim model's.
     """
-    if not Path(path).suffix:
-        path = find_model(path)
-    if Path(path).suffix != ".safetensors":
+    path = find_model(path)
+    if path.suffix != ".safetensors":
         return read_vgg(path), None
     info, vgg, decoder = load_model(path)
     if info.architecture.widths != VGG19_WIDTHS:

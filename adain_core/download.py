@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from . import weights
 from .convert import convert_vgg19
-from .errors import WeightsError
+from .errors import WeightsError, reason
 
 NAME = "adain-vgg19"
 
@@ -62,7 +62,7 @@ def download_vgg19(to: str | os.PathLike[str] | None = None, progress: bool = Tr
                 _fetch(name, path, progress)
             convert_vgg19(files[_VGG], files[_DECODER], target)
     except OSError as error:
-        raise WeightsError(f"{folder}: cannot be written: {error.strerror or error}") from None
+        raise WeightsError(f"{folder}: cannot be written: {reason(error)}") from None
     return target
 
 
@@ -90,13 +90,13 @@ def _fetch(name: str, path: Path, progress: bool) -> None:
                     digest.update(chunk)
                     bar.update(len(chunk))
     except HTTPError as error:
-        reason = " ".join(error.reason.split())
+        phrase = " ".join(error.reason.split())
         raise WeightsError(
-            f"{url} cannot be fetched: the server answers {error.code} ({reason})"
+            f"{url} cannot be fetched: the server answers {error.code} ({phrase})"
         ) from None
     except (OSError, HTTPException) as error:
         cause = error.reason if isinstance(error, URLError) else error
-        raise WeightsError(f"{url} cannot be fetched: {_words(cause)}") from None
+        raise WeightsError(f"{url} cannot be fetched: {reason(cause)}") from None
     if received < total:
         raise WeightsError(
             f"{url} cannot be fetched: the connection broke after {received:,} of {total:,} bytes; "
@@ -107,9 +107,3 @@ def _fetch(name: str, path: Path, progress: bool) -> None:
             f"{url} is not the expected file: its sha256 is {digest.hexdigest()}, "
             f"expected {_SHA256[name]}"
         )
-
-
-def _words(cause: object) -> str:
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror
-    return str(cause) or type(cause).__name__

@@ -21,3 +21,8 @@ class WeightsError(AdaINError):
 
 class StyleMismatchError(AdaINError, ValueError):
     """A style or feature map is used with another model than the one that made it."""
+
+
+def reason(error: object) -> str:
+    """The cause in words, without the errno and file name that an OSError's own text repeats."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -20,20 +20,17 @@ def crop(image: Tensor, window: Window) -> Tensor:
     return image[..., window[0], window[1]]
 
 
-def channel_statistics(
-    features: Tensor, mask: Tensor | None = None, eps: float = EPSILON
-) -> tuple[Tensor, Tensor]:
+def channel_statistics(features: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each sample and channel over H and W (equations 5 and 6).
 
-    The variance is the population's (biased), so that a region of one pixel stays finite. ``eps``
+    The variance is the population's (biased), so that a region of one pixel stays finite. ``EPSILON``
     is added for content and style alike: then the statistics of ``x`` applied to ``x`` give ``x``
     exactly. (The official code has no eps in the style's std; pictures differ by at most 1e-3.)
 
     Args:
         features: ``(B, C, H, W)``, any float dtype.
         mask: weights of the pixels, ``(B, 1, H, W)`` or ``(1, 1, H, W)``, 0 or more. A sample
-            whose weights are all zero has mean 0 and std ``sqrt(eps)``.
-        eps: added to the variance.
+            whose weights are all zero has mean 0 and std ``sqrt(EPSILON)``.
 
     Returns:
         Mean and std, each ``(B, C)``, float32 (float64 for float64 features).
@@ -42,7 +39,7 @@ def channel_statistics(
     step = max(1, _CHUNK * features.shape[1] // max(1, features.numel()))
     parts = [_channel_moments(part, mask) for part in torch.split(features, step, dim=1)]
     mean, variance = (torch.cat(values, dim=1) for values in zip(*parts, strict=True))
-    return mean, (variance + eps).sqrt()
+    return mean, (variance + EPSILON).sqrt()
 
 
 def _channel_moments(features: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:

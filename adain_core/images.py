@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from PIL import ExifTags, ImageOps
 from torch import Tensor
 
-from .errors import ImageFileError
+from .errors import ImageFileError, reason
 from .files import replace_atomically
 
 _OUTPUT_FORMATS = {
@@ -146,7 +146,7 @@ def read_image(path: str | os.PathLike[str], *, keep_uint8: bool = False) -> Ima
             "PIL.Image.MAX_IMAGE_PIXELS if you trust the file"
         ) from error
     except Exception as error:  # decoders raise anything from struct.error to SyntaxError
-        raise ImageFileError(f"cannot read {path}: {_reason(error)}") from error
+        raise ImageFileError(f"cannot read {path}: {reason(error)}") from error
     # Here Pillow's own copy is gone.
     return read if keep_uint8 else replace(read, pixels=as_float(read.pixels))
 
@@ -306,7 +306,7 @@ def write_image(
     except ImageFileError:
         raise
     except Exception as error:  # encoders raise more than OSError
-        raise ImageFileError(f"cannot write {path}: {_reason(error)}") from error
+        raise ImageFileError(f"cannot write {path}: {reason(error)}") from error
 
 
 def _to_pil(pixels: Tensor, *, alpha: bool) -> PIL.Image.Image:
@@ -563,7 +563,7 @@ def list_images(
             for file in _expand(Path(path)):
                 found.setdefault(file.absolute(), file)
         except OSError as error:  # no permission, or a name that is too long
-            raise ImageFileError(f"cannot read {path}: {_reason(error)}") from None
+            raise ImageFileError(f"cannot read {path}: {reason(error)}") from None
     return list(found.values())
 
 
@@ -584,10 +584,3 @@ def _expand(path: Path) -> list[Path]:
     if not files:
         raise ImageFileError(f"found no image files in the {kind} {path}")
     return files
-
-
-def _reason(error: Exception) -> str:
-    """The cause in words, without the errno and file name that an OSError's own text repeats."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__

@@ -302,7 +302,7 @@ class AdaINModel(nn.Module):
             masks = check_masks(masks, len(sources), len(pictures))
             masks = [mask.to(self.device) for mask in masks]
             sources = [*sources, *([] if background is None else [background])]
-        recolor = preserve_color is not None and preserve_color != "luminance"
+        recolor = color.recolors_artwork(preserve_color)
         prepared = [self._prepare(source, style_size, recolor) for source in sources]
         if alpha == 0:
             pipeline.copy(pictures, output, self._tiler(pictures, tile, progress))

@@ -7,7 +7,7 @@ width is the same code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -66,10 +66,10 @@ class Architecture:
                 )
 
     @classmethod
-    def scaled(cls, width: float, **options: Any) -> Architecture:
+    def scaled(cls, width: float) -> Architecture:
         """The paper's architecture with every width multiplied by ``width``, at least 1."""
         widths = tuple(max(1, round(width * full)) for full in VGG19_WIDTHS)
-        return cls(widths=widths, **options)  # type: ignore[arg-type]
+        return cls(widths)  # type: ignore[arg-type]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
@@ -125,23 +125,20 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Feature map at relu4_1."""
-        return self._run(images, keep=lambda _: None)
+        return self.levels(images)[-1]
 
     def levels(self, images: Tensor) -> list[Tensor]:
         """Feature maps at relu1_1, relu2_1, relu3_1 and relu4_1, the levels of the style loss."""
         levels: list[Tensor] = []
-        self._run(images, keep=levels.append)
-        return levels
-
-    def _run(self, features: Tensor, keep: Callable[[Tensor], None]) -> Tensor:
+        features = images
         for name, convolution in self.named_children():
             starts_block = name.endswith("_1")
-            if starts_block and name != "conv1_1":
+            if starts_block and levels:
                 features = F.max_pool2d(features, kernel_size=2, ceil_mode=True)
             features = F.relu(convolution(features))
             if starts_block:
-                keep(features)
-        return features
+                levels.append(features)
+        return levels
 
 
 class Decoder(nn.Module):

@@ -32,8 +32,10 @@ Network = Callable[[Tensor], Tensor]
 HALO_CELLS = 4
 # Below this the halo is most of the work.
 SMALLEST_TILE = 64
-# For the three maps counted below: a tile of 1182 px at full width in float32, for which the
-# process grew by 1.3 GiB.
+# Maps of the first block's width that live at once: 2.3 in the encoder, 2.7 in the decoder.
+_LIVE_MAPS = 3
+# For so many maps: a tile of 1182 px at full width in float32, for which the process grew by
+# 1.3 GiB.
 _AUTOMATIC_BYTES = 2**30
 # Seconds of one core for 4 megapixels in the slim model: 5.8 with 512, 5.4 with 704, 4.7 with 1024,
 # 4.9 untiled. The halo costs small tiles time; larger ones gain nothing, since the networks work in
@@ -58,17 +60,20 @@ def automatic_tile(
         batch: pictures at once.
         reserved: bytes of the free memory that something else will take.
     """
-    # Input, padded input and output of a convolution exist at once.
-    bytes_per_pixel = 3 * batch * width * dtype.itemsize
     budget = _AUTOMATIC_BYTES
     free = None if device is None else free_memory(device)
     if free is not None:
         # Half of it: other programs want memory, too, and a CPU without any stops the process.
         budget = min(budget, max(0, free - reserved) // 2)
-    side = int((budget / bytes_per_pixel) ** 0.5)
+    side = int((budget / activation_bytes(width, dtype, batch)) ** 0.5)
     if device is not None and device.type == "cpu":
         side = min(side, _CPU_TILE)
     return max(SMALLEST_TILE, side)
+
+
+def activation_bytes(width: int, dtype: torch.dtype, pixels: int) -> int:
+    """Memory that the networks take beside their weights for so many pixels at once, about."""
+    return _LIVE_MAPS * width * dtype.itemsize * pixels
 
 
 def free_memory(device: torch.device) -> int | None:

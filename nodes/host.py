@@ -13,7 +13,7 @@ from torch import nn
 
 from ..adain_core import AdaINModel
 from ..adain_core.devices import DTYPES, resolve_device, resolve_dtype
-from ..adain_core.tiles import automatic_tile
+from ..adain_core.tiles import activation_bytes, automatic_tile
 from ..adain_core.weights import cache_folder
 
 try:
@@ -28,9 +28,6 @@ else:
 
 # The only kind of file the pack reads: it cannot run code.
 EXTENSION = ".safetensors"
-# Maps of the first block's width that live at once in its convolution: its input, that input
-# padded, its output, and relu's output (3.8 maps measured at full width).
-_LIVE_MAPS = 4
 # Of the progress bar for each picture, which are shown as percents.
 _STEPS = 100
 
@@ -109,8 +106,7 @@ def memory_required(model: AdaINModel, height: int, width: int) -> int:
     """Estimate of the bytes that encoding and decoding a picture take besides the weights."""
     widths = model.info.architecture.widths
     tile = automatic_tile(widths[0], model.dtype)
-    itemsize = torch.empty(0, dtype=model.dtype).element_size()
-    activations = _LIVE_MAPS * widths[0] * itemsize * min(height * width, tile * tile)
+    activations = activation_bytes(widths[0], model.dtype, min(height * width, tile * tile))
     # RGB in and out and the features before and after AdaIN, float32; 64 pixels a feature.
     return activations + height * width * (2 * 3 * 4 + 2 * 4 * widths[3] // 64)
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from torch import Tensor
 from tqdm import tqdm
 
-from ..color import METHODS, luma
+from ..color import METHODS, luma, recolors_artwork
 from ..errors import StyleMismatchError
 from ..fusion import check_alpha
 from ..images import as_float, read_image
@@ -188,7 +188,7 @@ def check_style_options(args: argparse.Namespace) -> None:
             name = f"--{option.replace('_', '-')}"
             raise ValueError(f"{name} must be 0 or more pixels, got {getattr(args, option)}")
     for path in [*args.style, *([args.background] if args.background else [])]:
-        if recolors(args) and is_style_file(path):
+        if recolors_artwork(args.preserve_color) and is_style_file(path):
             raise ValueError(
                 f"--preserve-color {args.preserve_color} recolours the artwork, and the style file "
                 f"{path} holds no picture: give the image, or use --preserve-color luminance"
@@ -212,11 +212,6 @@ def style_controls(args: argparse.Namespace) -> dict[str, Any]:
 def is_style_file(path: str) -> bool:
     """Whether a path names a saved style, by its suffix."""
     return Path(path).suffix == STYLE_SUFFIX
-
-
-def recolors(args: argparse.Namespace) -> bool:
-    """Whether the artwork itself is recoloured, for each content."""
-    return args.preserve_color not in (None, "luminance")
 
 
 def read_source(path: str) -> Style | Tensor:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ..color import recolors_artwork
 from ..devices import is_out_of_memory
-from ..errors import AdaINError, ImageFileError
+from ..errors import AdaINError, ImageFileError, reason
 from ..fusion import check_masks
 from ..images import (
     check_output_size,
@@ -41,7 +42,6 @@ from .common import (
     print_json,
     read_mask,
     read_source,
-    recolors,
     style_controls,
 )
 
@@ -140,7 +140,7 @@ def _run(args: argparse.Namespace) -> int:
         masks = check_masks([read_mask(path) for path in args.mask], len(sources), 1)
 
     model = load_model(args)
-    if not recolors(args):
+    if not recolors_artwork(args.preserve_color):
         # Once for all contents; recoloured artworks differ from content to content.
         encode = partial(encode_source, model, size=args.style_size)
         sources = [encode(*pair) for pair in zip(args.style, sources, strict=True)]
@@ -249,7 +249,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ImageFileError(f"cannot make the folder {folder}: {error.strerror}") from error
+        raise ImageFileError(f"cannot make the folder {folder}: {reason(error)}") from error
 
 
 def _stylize_file(

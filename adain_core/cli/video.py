@@ -12,6 +12,7 @@ from typing import get_args
 from torch import Tensor
 from tqdm import tqdm
 
+from ..color import recolors_artwork
 from ..errors import ImageFileError
 from ..style import Style
 from ..temporal import Temporal
@@ -28,7 +29,6 @@ from .common import (
     print_note,
     read_mask,
     read_source,
-    recolors,
     style_controls,
 )
 
@@ -231,7 +231,7 @@ def _keyframe_options(args: argparse.Namespace) -> list[_KeyframeOption]:
         return []
     if args.style is not None or args.style_weights is not None:
         raise ValueError("give --style (and --style-weights) or --keyframe, not both")
-    if recolors(args):
+    if recolors_artwork(args.preserve_color):
         raise ValueError(
             f"--preserve-color {args.preserve_color} recolours artworks, --keyframe mixes styles "
             "without them: use --preserve-color luminance"

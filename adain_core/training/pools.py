@@ -12,7 +12,7 @@ from ..functional import adaptive_instance_norm
 from .config import TrainingConfig
 from .data import Crops, crop_batches
 from .loss_network import LossNetwork
-from .losses import Statistics, level_statistics
+from .losses import Statistics, content_loss, level_statistics, style_loss
 
 
 @dataclass
@@ -37,6 +37,23 @@ class Pool:
     style_statistics: list[Statistics]
     teacher: Tensor
     teacher_levels: list[Tensor]
+
+    def losses(
+        self, contents: Tensor, styles: Tensor, alpha: Tensor, levels: list[Tensor]
+    ) -> dict[str, Tensor]:
+        """Content and style loss (equations 12 and 13) of pictures, whose VGG levels these are."""
+        # With random alpha the target's statistics lie between the content's and the style's.
+        targets = [
+            (
+                torch.lerp(cm[contents], sm[styles], alpha),
+                torch.lerp(cs[contents], ss[styles], alpha),
+            )
+            for (cm, cs), (sm, ss) in zip(
+                self.content_statistics, self.style_statistics, strict=True
+            )
+        ]
+        target = adaptive_instance_norm(taken(self.content_features, contents), *targets[-1])
+        return {"content": content_loss(levels[-1], target), "style": style_loss(levels, targets)}
 
 
 class PoolReader:
@@ -129,6 +146,11 @@ class PoolReader:
             teacher=teacher,
             teacher_levels=teacher_levels,
         )
+
+
+def taken(images: Tensor, places: Tensor) -> Tensor:
+    """``images[places]`` that stays in channels_last, which indexing does not."""
+    return images.permute(0, 2, 3, 1)[places].permute(0, 3, 1, 2)
 
 
 def _joined(parts: list[Pool]) -> Pool:

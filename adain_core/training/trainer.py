@@ -28,13 +28,12 @@ from tqdm import tqdm
 
 from ..checkerboard import checkerboard_loss
 from ..files import replace_atomically
-from ..functional import adaptive_instance_norm
 from ..weights import ModelInfo, save_model
 from .config import TrainingConfig
 from .data import crop_batches, seeded
 from .loss_network import LossNetwork, channels_last
-from .losses import content_loss, mean_squared_difference, style_loss
-from .pools import Pool, PoolReader
+from .losses import mean_squared_difference
+from .pools import Pool, PoolReader, taken
 from .report import model_card, sample_grid, training_summary, write_curves, write_grid
 from .student import Student, TrainingError
 
@@ -211,14 +210,14 @@ class Trainer:
         """The weighted losses of this step, by name."""
         config = self.config
         contents, styles = self._pairs(len(pool.content))
-        content, style = _taken(pool.content, contents), _taken(pool.style, styles)
+        content, style = taken(pool.content, contents), taken(pool.style, styles)
         alpha = self._alpha(len(contents))
         with self.accelerator.autocast():
             output, reconstruction = self.student(
                 content, style, alpha, reconstruct=config.identity_weight > 0
             )
         levels = self.loss_network.levels(output)
-        unweighted = self._perceptual_losses(pool, contents, styles, alpha, levels)
+        unweighted = pool.losses(contents, styles, alpha, levels)
         losses = {
             "content": config.content_weight * unweighted["content"],
             "style": config.style_weight * unweighted["style"],
@@ -227,31 +226,14 @@ class Trainer:
             difference = F.mse_loss(reconstruction.float(), content)
             losses["identity"] = config.identity_weight * difference
         if config.imitation_weight > 0:
-            picture = _taken(pool.teacher, contents)
+            picture = taken(pool.teacher, contents)
             imitation = PIXEL_WEIGHT * F.mse_loss(output.float(), picture)
             for level, teacher in zip(levels, pool.teacher_levels, strict=True):
-                imitation = imitation + mean_squared_difference(level, _taken(teacher, contents))
+                imitation = imitation + mean_squared_difference(level, taken(teacher, contents))
             losses["imitation"] = config.imitation_weight * imitation
             checkerboard = CHECKERBOARD_WEIGHT * checkerboard_loss(output)
             losses["checkerboard"] = config.imitation_weight * checkerboard
         return losses
-
-    def _perceptual_losses(
-        self, pool: Pool, contents: Tensor, styles: Tensor, alpha: Tensor, levels: list[Tensor]
-    ) -> dict[str, Tensor]:
-        """Content and style loss (equations 12 and 13) of the VGG's levels of pictures."""
-        # With random alpha the target's statistics lie between the content's and the style's.
-        targets = [
-            (
-                torch.lerp(cm[contents], sm[styles], alpha),
-                torch.lerp(cs[contents], ss[styles], alpha),
-            )
-            for (cm, cs), (sm, ss) in zip(
-                pool.content_statistics, pool.style_statistics, strict=True
-            )
-        ]
-        target = adaptive_instance_norm(_taken(pool.content_features, contents), *targets[-1])
-        return {"content": content_loss(levels[-1], target), "style": style_loss(levels, targets)}
 
     def _pairs(self, size: int) -> tuple[Tensor, Tensor]:
         """Places in the pool of this step's contents and styles: new random pairs in each lap."""
@@ -423,7 +405,7 @@ class Trainer:
         with self.accelerator.autocast():
             output, _ = self.average.module(pool.content, pool.style, alpha, reconstruct=False)
         levels = self.loss_network.levels(output)
-        losses = self._perceptual_losses(pool, places, places, alpha, levels)
+        losses = pool.losses(places, places, alpha, levels)
         return {name: float(value) for name, value in losses.items()}
 
     def _warn(self, sentence: str) -> None:
@@ -478,11 +460,6 @@ class Trainer:
             broken=sorted(Path(path).name for path in self.reader.broken),
         )
         (self.folder / f"{name}.md").write_text(card, encoding="utf-8")
-
-
-def _taken(images: Tensor, places: Tensor) -> Tensor:
-    """``images[places]`` that stays in channels_last, which indexing does not."""
-    return images.permute(0, 2, 3, 1)[places].permute(0, 3, 1, 2)
 
 
 def _require_packages(*names: str) -> None:

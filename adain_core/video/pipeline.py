@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from ..color import luma
+from ..color import luma, recolors_artwork
 from ..errors import VideoFileError
 from ..fusion import check_alpha
-from ..images import ImageLike, to_pixels
+from ..images import ImageLike, as_float, to_pixels
 from ..model import AdaINModel, resize_style
 from ..style import Style, normalized_weights
 from ..temporal import Temporal, TemporalPool
@@ -121,7 +121,7 @@ def stylize_video(
     """
     check_alpha(alpha)
     pool = TemporalPool(temporal, temporal_length)
-    recolors = preserve_color not in (None, "luminance")
+    recolors = recolors_artwork(preserve_color)
     course = None
     if keyframes is not None:
         if styles is not None or weights is not None:
@@ -276,7 +276,7 @@ class _MaskTrack:
         """The next frame's mask; after the end of a video its last one."""
         frame = next(self._frames, None)
         if frame is not None:
-            self._mask = luma(frame.pixels.float() / 255)[0, 0]
+            self._mask = luma(as_float(frame.pixels))[0, 0]
             self._read += 1
         elif self._mask is None:
             raise VideoFileError(f"cannot read the mask {self._path}: it has no frames")

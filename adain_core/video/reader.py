@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import VideoFileError
+from ..errors import VideoFileError, reason
 from .formats import NUMBER
 
 _INSTALL = 'install it with: python -m pip install "av>=17"'
@@ -394,11 +394,6 @@ def to_yuv(picture: av.VideoFrame, pixel_format: str, color: Color) -> av.VideoF
     yuv.colorspace, yuv.color_range = color.matrix, color.range
     yuv.color_primaries, yuv.color_trc = color.primaries, color.transfer
     return yuv
-
-
-def reason(error: Exception) -> str:
-    """FFmpeg's or the system's words, without numbers and file names."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _why_unreadable(error: Exception) -> str:

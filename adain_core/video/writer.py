@@ -17,10 +17,10 @@ import torch
 from av.bitstream import BitStreamFilterContext
 from torch import Tensor
 
-from ..errors import VideoFileError
+from ..errors import VideoFileError, reason
 from ..images import as_uint8, resize, write_image
 from .formats import CODECS, NUMBER, choose_codec, takes_sound
-from .reader import Color, Frame, Packet, VideoReader, file_url, reason, to_yuv
+from .reader import Color, Frame, Packet, VideoReader, file_url, to_yuv
 
 # A GIF's times are hundredths of a second, and browsers show a frame of one hundredth for ten.
 _GIF_CLOCK, _GIF_SHORTEST = Fraction(1, 100), 2
@@ -429,7 +429,7 @@ class _PictureWriter:
                     f"cannot make the folder {self._path.parent}: {reason(error)}"
                 ) from error
             self.size = (pixels.shape[2], pixels.shape[1])
-        write_image(self._name(frame.number), pixels.float() / 255, overwrite=self._overwrite)
+        write_image(self._name(frame.number), pixels, overwrite=self._overwrite)
         self.frames += 1
 
     def close(self, tail: list[Packet]) -> None:

@@ -774,7 +774,7 @@ def test_out_of_memory_advice_is_of_the_commands_own_options(
     def failing(*_: object, **__: object) -> object:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 1 TiB")
 
-    monkeypatch.setattr("adain_core.training.Trainer", failing)
+    monkeypatch.setattr("adain_core.cli.train.Trainer", failing)
     monkeypatch.setattr("adain_core.cli.evaluate.read_loss_network", failing)
     options = ["--encoder", "v.pth", "-o", "run"] if command == "train" else []
     options += ["--loss-network", "v.pth"] if command == "evaluate" else []

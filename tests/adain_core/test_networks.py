@@ -142,9 +142,6 @@ def test_scaled_widths() -> None:
     assert Architecture.scaled(1) == Architecture() == Architecture(VGG19_WIDTHS)
     assert Architecture.scaled(0.25).widths == (16, 32, 64, 128)
     assert Architecture.scaled(0.001).widths == (1, 1, 1, 1)
-    assert Architecture.scaled(0.5, fusion="concat") == Architecture(
-        (32, 64, 128, 256), fusion="concat"
-    )
 
 
 @pytest.mark.parametrize("normalization", ["none", "batch", "instance"])

@@ -566,7 +566,9 @@ def test_soap_without_its_package_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     Trainer(config, progress=False)
-    with pytest.raises(TrainingError, match="training needs pytorch-optimizer: python -m pip install"):
+    with pytest.raises(
+        TrainingError, match="training needs pytorch-optimizer: python -m pip install"
+    ):
         Trainer(dataclasses.replace(config, optimizer="soap"), progress=False)
 
 
@@ -681,7 +683,7 @@ def test_perceptual_target_is_the_papers(config: TrainingConfig) -> None:
         pool.content_features, *channel_statistics(trainer.loss_network.levels(pool.style)[-1])
     )
     levels = [*trainer.loss_network.levels(pool.style)[:3], target]
-    losses = trainer._perceptual_losses(pool, places, places, torch.ones(4, 1), levels)
+    losses = pool.losses(places, places, torch.ones(4, 1), levels)
     assert losses["content"].item() == pytest.approx(0, abs=1e-8)
     assert losses["style"] < 1e-3  # the eps under the root, for features of 2x2 pixels
 

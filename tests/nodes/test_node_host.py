@@ -151,9 +151,9 @@ def test_models_are_loaded_by_the_host(host: Any, image: MakeImage) -> None:
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
     assert host.loads == []
     (features,) = host.pack.run("AdaINEncodeContent", model=model, image=image(16, 24, 3))
-    # 5 maps of 4 channels, RGB in and out, 10 channels of features in and out; 4 bytes each.
+    # 3 maps of 4 channels, RGB in and out, 10 channels of features in and out; 4 bytes each.
     pixels = 16 * 24
-    required = pixels * 4 * (4 * 4 + 2 * 3) + pixels * (2 * 10 * 4 // 64)
+    required = pixels * 4 * (3 * 4 + 2 * 3) + pixels * (2 * 10 * 4 // 64)
     assert host.loads == [{"memory_required": required, "force_full_load": True}]
     # After each picture's only tile, and after each picture.
     steps = [(value, 300) for value in (100, 100, 200, 200, 300, 300)]
@@ -167,7 +167,7 @@ def test_memory_is_bounded_by_the_tile(host: Any) -> None:
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
     estimate = host.pack.submodule("nodes.host").memory_required
     small, large = (estimate(model.model, side, side) for side in (1000, 100_000))
-    assert small == 1000**2 * (4 * 4 * 4 + 25)
+    assert small == 1000**2 * (3 * 4 * 4 + 25)
     assert large < 2 * 2**30 + 100_000**2 * 25
 
 
