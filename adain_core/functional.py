@@ -23,9 +23,10 @@ def crop(image: Tensor, window: Window) -> Tensor:
 def channel_statistics(features: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each sample and channel over H and W (equations 5 and 6).
 
-    The variance is the population's (biased), so that a region of one pixel stays finite. ``EPSILON``
-    is added for content and style alike: then the statistics of ``x`` applied to ``x`` give ``x``
-    exactly. (The official code has no eps in the style's std; pictures differ by at most 1e-3.)
+    The variance is the population's (biased), so that a region of one pixel stays finite.
+    ``EPSILON`` is added for content and style alike: then the statistics of ``x`` applied to ``x``
+    give ``x`` exactly. (The official code has no eps in the style's std; pictures differ by at most
+    1e-3.)
 
     Args:
         features: ``(B, C, H, W)``, any float dtype.
