@@ -23,9 +23,10 @@ from .color import luma
 from .errors import ImageFileError
 from .functional import adaptive_instance_norm, channel_statistics
 from .fusion import adain
-from .images import list_images, read_image, resize_shortest_side
+from .images import list_images, read_image
 from .model import AdaINModel
 from .networks import Encoder
+from .pixels import resize_shortest_side
 
 Stylizer = Callable[[int, int], Tensor]
 

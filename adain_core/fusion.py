@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from .functional import Window, channel_statistics, crop, fuse
-from .images import as_float
 from .masks import as_mask, feature_weights, pool_to_features
 from .networks import STRIDE, Fusion
+from .pixels import as_float
 from .style import Features, Style, require_same_encoder
 
 Statistics = tuple[Tensor, Tensor]

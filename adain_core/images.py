@@ -9,7 +9,6 @@ travels beside the pixels.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import warnings
 from collections.abc import Iterable
@@ -20,12 +19,12 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import torch
-import torch.nn.functional as F
 from PIL import ExifTags, ImageOps
 from torch import Tensor
 
 from .errors import ImageFileError, reason
 from .files import replace_atomically
+from .pixels import CHANNELS, as_float, as_uint8, check_finite, checked
 
 _OUTPUT_FORMATS = {
     ".png": "PNG",
@@ -39,9 +38,6 @@ _OUTPUT_FORMATS = {
 LARGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383}
 # A JPEG's marker has no place for more.
 _JPEG_EXIF_BYTES = 65533
-# Beyond 0..1, of pictures and masks: resampling with a sharp filter makes that much of them; more
-# is another range of values.
-OVERSHOOT = 0.5
 # HEIC is what phones save: Pillow reads it with a plugin, and without one says what to do.
 _HEIC_SUFFIXES = {".heic", ".heif"}
 _INPUT_SUFFIXES = {
@@ -196,7 +192,7 @@ def _pixels(image: PIL.Image.Image) -> Tensor:
     """(1, 3 or 4, H, W) of any Pillow mode: uint8, or float32 in 0..1 of more than 8 bits."""
     if image.mode.startswith("I") or image.mode == "F":  # I;16, I;16B, I: 16 bits; F: float
         grey = torch.from_numpy(np.array(image, dtype=np.float32))[None, None]
-        _check_finite(grey)
+        check_finite(grey)
         scale = 1 if image.mode == "F" else 65535
         return (grey / scale).clamp_(0, 1).repeat(1, 3, 1, 1)
     mode = "RGBA" if image.has_transparency_data else "RGB"
@@ -321,7 +317,7 @@ def _to_pil(pixels: Tensor, *, alpha: bool) -> PIL.Image.Image:
         raise ValueError(f"expected float pixels in 0..1 or uint8 to write, got {pixels.dtype}")
     pixels = pixels.detach()
     if pixels.is_floating_point():
-        _check_finite(pixels)
+        check_finite(pixels)
     flatten = len(pixels) == 4 and not alpha
     height, width = pixels.shape[-2:]
     array = np.empty((height, width, 3 if flatten else len(pixels)), dtype=np.uint8)
@@ -336,21 +332,6 @@ def _to_pil(pixels: Tensor, *, alpha: bool) -> PIL.Image.Image:
 
 
 # --- images in memory -------------------------------------------------------------------------
-
-
-def as_float(pixels: Tensor) -> Tensor:
-    """uint8 as float32 in 0..1; floats as float32."""
-    if pixels.dtype != torch.uint8:
-        return pixels.float()
-    # Channels lie together in what Pillow and NumPy give; the library has them apart.
-    return pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
-
-
-def as_uint8(pixels: Tensor) -> Tensor:
-    """Floats, clamped to 0..1, rounded to uint8; uint8 as it is."""
-    if pixels.dtype == torch.uint8:
-        return pixels
-    return pixels.float().clamp(0, 1).mul_(255).round_().byte()
 
 
 def to_tensor(image: ImageLike) -> Tensor:
@@ -382,7 +363,7 @@ def to_tensor(image: ImageLike) -> Tensor:
 def to_pixels(image: ImageLike) -> Tensor:
     """As :func:`to_tensor`, but uint8 stays uint8, without a copy where there is a way."""
     if isinstance(image, torch.Tensor):
-        return _checked(image)
+        return checked(image)
     if isinstance(image, np.ndarray):
         return _from_array(image)
     if isinstance(image, PIL.Image.Image):
@@ -397,14 +378,11 @@ def to_pixels(image: ImageLike) -> Tensor:
     )
 
 
-_CHANNELS = (1, 3, 4)
-
-
 def _from_array(array: np.ndarray[Any, Any]) -> Tensor:
     shape = array.shape
-    if array.ndim not in (2, 3, 4) or (array.ndim > 2 and shape[-1] not in _CHANNELS):
+    if array.ndim not in (2, 3, 4) or (array.ndim > 2 and shape[-1] not in CHANNELS):
         hint = ""
-        if array.ndim in (3, 4) and shape[-3] in _CHANNELS:
+        if array.ndim in (3, 4) and shape[-3] in CHANNELS:
             axes = "1, 2, 0" if array.ndim == 3 else "0, 2, 3, 1"
             hint = f"; it looks channels-first: use array.transpose({axes})"
         raise ValueError(
@@ -428,115 +406,8 @@ def _from_array(array: np.ndarray[Any, Any]) -> Tensor:
         array = array[:, :, None]
     if array.dtype != np.uint8:
         array = np.ascontiguousarray(np.moveaxis(array, -1, -3))
-        return _checked(torch.from_numpy(array))
-    return _checked(torch.from_numpy(array).movedim(-1, -3))
-
-
-def _checked(image: Tensor) -> Tensor:
-    shape = tuple(image.shape)
-    if image.ndim not in (3, 4) or shape[-3] not in _CHANNELS:
-        hint = ""
-        if image.ndim in (3, 4) and shape[-1] in _CHANNELS:
-            axes = "2, 0, 1" if image.ndim == 3 else "0, 3, 1, 2"
-            hint = f"; it looks channels-last: use image.permute({axes})"
-        raise ValueError(
-            "expected a tensor image as (C, H, W) or (B, C, H, W) with 1, 3 or 4 channels, "
-            f"got shape {shape}{hint}"
-        )
-    if 0 in shape:
-        raise ValueError(f"expected an image with pixels, got shape {shape}")
-
-    if image.dtype == torch.uint16:
-        image = image.float() / 65535
-    elif image.is_floating_point():
-        image = image.float()
-        _check_range(image)
-    elif image.dtype != torch.uint8:
-        raise ValueError(
-            f"expected a tensor image of floats in 0..1, uint8 or uint16, got {image.dtype}"
-        )
-    if image.ndim == 3:
-        image = image[None]
-    return image.repeat(1, 3, 1, 1) if image.shape[1] == 1 else image
-
-
-def _check_range(image: Tensor) -> None:
-    _check_finite(image)
-    low, high = (value.item() for value in image.detach().aminmax())
-    if high > 1 + OVERSHOOT:
-        hint = "it looks like 0..255: divide by 255"
-    elif low < -OVERSHOOT:
-        hint = "it looks like -1..1 or mean-subtracted: undo that normalisation"
-    else:
-        return
-    raise ValueError(f"expected image values in 0..1, got {low:.4g}..{high:.4g}; {hint}")
-
-
-def _check_finite(image: Tensor) -> None:
-    # NaN and infinity come through minimum and maximum; counting them is for the message alone.
-    if all(math.isfinite(value.item()) for value in image.detach().aminmax()):
-        return
-    count = int((~image.isfinite()).any(dim=-3).sum())
-    raise ValueError(f"image has NaN or infinite values at {count} pixel{'s' if count > 1 else ''}")
-
-
-def resize_shortest_side(images: Tensor, size: int) -> Tensor:
-    """Resizes so that the shorter side has ``size`` pixels, with antialiased bilinear filtering.
-
-    The longer side is rounded down, as torchvision's ``Resize`` does.
-
-    Args:
-        images: (B, C, H, W), float, or uint8, which becomes float32 in 0..1.
-        size: pixels, at least 1.
-
-    Returns:
-        (B, C, H', W'); ``images`` itself where the shorter side has that size already.
-
-    Raises:
-        ValueError: a size below 1, or a tensor that is not (B, C, H, W).
-    """
-    if size < 1:
-        raise ValueError(f"expected a size of at least 1 pixel, got {size}")
-    if images.ndim != 4 or 0 in images.shape:
-        raise ValueError(f"expected images as (B, C, H, W), got shape {tuple(images.shape)}")
-    wanted = fitted((images.shape[2], images.shape[3]), size)
-    return images if wanted == tuple(images.shape[2:]) else resize(images, wanted)
-
-
-def fitted(size: tuple[int, int], shortest: int) -> tuple[int, int]:
-    """Height and width with a shortest side of so many pixels; 0: as they are."""
-    # The longer side is never below the shorter: rounding down keeps at least `shortest` pixels.
-    height, width = size
-    short = min(size)
-    return (shortest * height // short, shortest * width // short) if shortest else size
-
-
-def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resizes (B, C, H, W), float or uint8, to a height and width; antialiased bilinear, float.
-
-    Colours count by their opacity, or what a cut-out hides would run into its edges.
-    """
-    if images.shape[1] == 4:
-        opacity = as_float(images[:, 3:])
-        # Where all is transparent something must count, if only a little.
-        weight = opacity + 1e-6
-        total = resize(weight, size)
-        colors = [
-            resize(as_float(color) * weight, size) / total
-            for color in torch.split(images[:, :3], 1, dim=1)
-        ]
-        return torch.cat([*colors, resize(opacity, size)], dim=1)
-    if images.dtype == torch.uint8:
-        # Channel by channel: of a large image only one becomes float at its full size.
-        channels = torch.split(images, 1, dim=1)
-        return torch.cat([resize(as_float(channel), size) for channel in channels], dim=1)
-    if images.device.type == "mps":
-        # Not there before torch 2.7.
-        return resize(images.cpu(), size).to(images.device)
-    if size[1] == 1 < size[0]:
-        # For one column torch 2.13 repeats the first row on a CPU; for one row it does not.
-        return resize(images.mT, (1, size[0])).mT
-    return F.interpolate(images, size, mode="bilinear", antialias=True)
+        return checked(torch.from_numpy(array))
+    return checked(torch.from_numpy(array).movedim(-1, -3))
 
 
 # --- lists of files ---------------------------------------------------------------------------

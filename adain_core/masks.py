@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .functional import Window, crop
-from .images import OVERSHOOT
 from .networks import STRIDE
+from .pixels import OVERSHOOT
 
 # Rows of features pooled at once: weights in full resolution exist for so many alone.
 _BAND = 64

@@ -18,11 +18,12 @@ from . import color, pipeline
 from .devices import resolve_device, resolve_dtype
 from .functional import channel_statistics, crop
 from .fusion import Smoothing, check_alpha, check_masks, own_transfer, plan_transfer
-from .images import ImageLike, as_float, resize, resize_shortest_side, to_pixels
+from .images import ImageLike, to_pixels
 from .inference import Inference
 from .masks import as_mask, pool_to_features, resize_mask
 from .networks import Decoder, Encoder
 from .pipeline import Retouch, empty_picture
+from .pixels import as_float, resize, resize_shortest_side
 from .style import Features, Style, StyleCache, normalized_weights, require_same_encoder
 from .tiles import Progress, Tiler, automatic_tile, check_tile
 from .weights import ModelInfo, find_model, fingerprint, load_model

@@ -17,9 +17,9 @@ from torch import Tensor
 from . import color
 from .functional import Window, crop
 from .fusion import Transfer
-from .images import as_float, as_uint8
 from .masks import region_weights
 from .networks import MINIMUM_SIZE, STRIDE
+from .pixels import as_float, as_uint8
 from .tiles import Network, Tile, Tiler, decode_tile, encode_tiled
 
 # Rows of pixels whose colours are added up at a time.

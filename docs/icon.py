@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from adain_core import AdaINModel
-from adain_core.images import as_uint8
+from adain_core.pixels import as_uint8
 
 SIZE = 256
 SCALE = 4  # edges are drawn this much larger, so that they come out smooth

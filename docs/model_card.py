@@ -13,7 +13,7 @@ from pictures import ROOT, content, crop, join_rows, labelled, style
 from torch import Tensor
 
 from adain_core import AdaINModel, read_image, write_image
-from adain_core.images import resize_shortest_side
+from adain_core.pixels import resize_shortest_side
 
 SIDE = 200
 STYLES = (

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from adain_core import AdaINModel, read_image, write_image
 from adain_core.color import METHODS
-from adain_core.images import resize_shortest_side, to_tensor
+from adain_core.images import to_tensor
+from adain_core.pixels import resize_shortest_side
 
 ROOT = Path(__file__).resolve().parent
 SAMPLES = ROOT.parent / "samples"

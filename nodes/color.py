@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..adain_core.color import METHODS, transfer_color, visible_colors
-from ..adain_core.images import resize
+from ..adain_core.pixels import resize
 from . import host
 from .images import common_count, from_image, take, to_image
 from .inputs import CATEGORY

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ..adain_core import Features, Style
-from ..adain_core.images import resize_shortest_side
+from ..adain_core.pixels import resize_shortest_side
 from . import host
 from .images import common_count, from_image, from_mask, is_no_mask, join_features, take
 from .inputs import CATEGORY, MODEL, STYLE_SIZE

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..adain_core.images import list_images, read_image, resize_shortest_side
+from ..adain_core.images import list_images, read_image
+from ..adain_core.pixels import resize_shortest_side
 from . import host
 from .images import to_image
 from .inputs import CATEGORY

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..adain_core import Style
 from ..adain_core.color import METHODS
-from ..adain_core.images import resize_shortest_side
+from ..adain_core.pixels import resize_shortest_side
 from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
 from .color import METHOD_TOOLTIP

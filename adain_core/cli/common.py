@@ -16,8 +16,9 @@ from tqdm import tqdm
 from ..color import METHODS, luma, recolors_artwork
 from ..errors import StyleMismatchError
 from ..fusion import check_alpha
-from ..images import as_float, read_image
+from ..images import read_image
 from ..model import AdaINModel
+from ..pixels import as_float
 from ..style import Style, normalized_weights, require_same_encoder
 from ..tiles import check_tile
 from ..weights import DEFAULT_MODEL

@@ -19,14 +19,8 @@ from ..color import recolors_artwork
 from ..devices import is_out_of_memory
 from ..errors import AdaINError, ImageFileError, reason
 from ..fusion import check_masks
-from ..images import (
-    check_output_size,
-    check_output_suffix,
-    fitted,
-    list_images,
-    read_image,
-    write_image,
-)
+from ..images import check_output_size, check_output_suffix, list_images, read_image, write_image
+from ..pixels import fitted
 from .common import (
     OUT_OF_MEMORY,
     Subparsers,

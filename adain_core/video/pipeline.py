@@ -16,8 +16,9 @@ from torch import Tensor
 from ..color import luma, recolors_artwork
 from ..errors import VideoFileError
 from ..fusion import check_alpha
-from ..images import ImageLike, as_float, to_pixels
+from ..images import ImageLike, to_pixels
 from ..model import AdaINModel, resize_style
+from ..pixels import as_float
 from ..style import Style, normalized_weights
 from ..temporal import Temporal, TemporalPool
 from .keyframes import Keyframe, Keyframes

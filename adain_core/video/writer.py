@@ -18,7 +18,8 @@ from av.bitstream import BitStreamFilterContext
 from torch import Tensor
 
 from ..errors import VideoFileError, reason
-from ..images import as_uint8, resize, write_image
+from ..images import write_image
+from ..pixels import as_uint8, resize
 from .formats import CODECS, NUMBER, choose_codec, takes_sound
 from .reader import Color, Frame, Packet, VideoReader, file_url, to_yuv
 

@@ -16,17 +16,14 @@ from PIL import ExifTags, ImageCms
 from adain_core import images
 from adain_core.errors import ImageFileError
 from adain_core.images import (
-    as_float,
-    as_uint8,
     check_output_suffix,
     list_images,
     read_image,
-    resize,
-    resize_shortest_side,
     to_pixels,
     to_tensor,
     write_image,
 )
+from adain_core.pixels import as_float, as_uint8, resize, resize_shortest_side
 
 RGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 GREY_PROFILE = RGB_PROFILE[:16] + b"GRAY" + RGB_PROFILE[20:]

@@ -25,9 +25,9 @@ from adain_core import (
     read_image,
 )
 from adain_core.functional import channel_statistics
-from adain_core.images import resize_shortest_side
 from adain_core.model import _recolor
 from adain_core.networks import Architecture
+from adain_core.pixels import resize_shortest_side
 
 Picture = Callable[..., Tensor]
 NAN, INFINITY = float("nan"), float("inf")

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from adain_core import AdaINModel, Architecture, adain
-from adain_core.images import as_uint8
+from adain_core.pixels import as_uint8
 from adain_core.temporal import TemporalPool
 
 Picture = Callable[..., Tensor]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from adain_core import AdaINModel, Style, read_image
 from adain_core.functional import channel_statistics
-from adain_core.images import resize_shortest_side
+from adain_core.pixels import resize_shortest_side
 from adain_core.temporal import CUT, TemporalPool, _change
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"

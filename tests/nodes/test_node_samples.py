@@ -9,7 +9,7 @@ import torch
 from graph import ROOT
 
 from adain_core import read_image
-from adain_core.images import as_float
+from adain_core.pixels import as_float
 
 FOLDERS = {"content": "jpg", "style": "jpg", "mask": "png"}
 

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from adain_core import AdaINModel, Style, adain
 from adain_core.color import transfer_color
-from adain_core.images import resize_shortest_side
 from adain_core.masks import feather_mask, resize_mask
+from adain_core.pixels import resize_shortest_side
 from adain_core.temporal import TemporalPool
 
 NAMES = [

@@ -1,0 +1,138 @@
+"""Pictures as tensors: what counts as one, 8 bits or float, sizes. Knows nothing of files."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Beyond 0..1, of pictures and masks: resampling with a sharp filter makes that much of them; more
+# is another range of values.
+OVERSHOOT = 0.5
+CHANNELS = (1, 3, 4)
+
+
+def as_float(pixels: Tensor) -> Tensor:
+    """uint8 as float32 in 0..1; floats as float32."""
+    if pixels.dtype != torch.uint8:
+        return pixels.float()
+    # Channels lie together in what Pillow and NumPy give; the library has them apart.
+    return pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+
+
+def as_uint8(pixels: Tensor) -> Tensor:
+    """Floats, clamped to 0..1, rounded to uint8; uint8 as it is."""
+    if pixels.dtype == torch.uint8:
+        return pixels
+    return pixels.float().clamp(0, 1).mul_(255).round_().byte()
+
+
+def checked(image: Tensor) -> Tensor:
+    """A tensor image as ``(B, 3 | 4, H, W)``; ``ValueError`` for what is none."""
+    shape = tuple(image.shape)
+    if image.ndim not in (3, 4) or shape[-3] not in CHANNELS:
+        hint = ""
+        if image.ndim in (3, 4) and shape[-1] in CHANNELS:
+            axes = "2, 0, 1" if image.ndim == 3 else "0, 3, 1, 2"
+            hint = f"; it looks channels-last: use image.permute({axes})"
+        raise ValueError(
+            "expected a tensor image as (C, H, W) or (B, C, H, W) with 1, 3 or 4 channels, "
+            f"got shape {shape}{hint}"
+        )
+    if 0 in shape:
+        raise ValueError(f"expected an image with pixels, got shape {shape}")
+
+    if image.dtype == torch.uint16:
+        image = image.float() / 65535
+    elif image.is_floating_point():
+        image = image.float()
+        _check_range(image)
+    elif image.dtype != torch.uint8:
+        raise ValueError(
+            f"expected a tensor image of floats in 0..1, uint8 or uint16, got {image.dtype}"
+        )
+    if image.ndim == 3:
+        image = image[None]
+    return image.repeat(1, 3, 1, 1) if image.shape[1] == 1 else image
+
+
+def _check_range(image: Tensor) -> None:
+    check_finite(image)
+    low, high = (value.item() for value in image.detach().aminmax())
+    if high > 1 + OVERSHOOT:
+        hint = "it looks like 0..255: divide by 255"
+    elif low < -OVERSHOOT:
+        hint = "it looks like -1..1 or mean-subtracted: undo that normalisation"
+    else:
+        return
+    raise ValueError(f"expected image values in 0..1, got {low:.4g}..{high:.4g}; {hint}")
+
+
+def check_finite(image: Tensor) -> None:
+    """Raise ``ValueError`` where an image has NaN or infinite values."""
+    # NaN and infinity come through minimum and maximum; counting them is for the message alone.
+    if all(math.isfinite(value.item()) for value in image.detach().aminmax()):
+        return
+    count = int((~image.isfinite()).any(dim=-3).sum())
+    raise ValueError(f"image has NaN or infinite values at {count} pixel{'s' if count > 1 else ''}")
+
+
+def resize_shortest_side(images: Tensor, size: int) -> Tensor:
+    """Resizes so that the shorter side has ``size`` pixels, with antialiased bilinear filtering.
+
+    The longer side is rounded down, as torchvision's ``Resize`` does.
+
+    Args:
+        images: (B, C, H, W), float, or uint8, which becomes float32 in 0..1.
+        size: pixels, at least 1.
+
+    Returns:
+        (B, C, H', W'); ``images`` itself where the shorter side has that size already.
+
+    Raises:
+        ValueError: a size below 1, or a tensor that is not (B, C, H, W).
+    """
+    if size < 1:
+        raise ValueError(f"expected a size of at least 1 pixel, got {size}")
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(f"expected images as (B, C, H, W), got shape {tuple(images.shape)}")
+    wanted = fitted((images.shape[2], images.shape[3]), size)
+    return images if wanted == tuple(images.shape[2:]) else resize(images, wanted)
+
+
+def fitted(size: tuple[int, int], shortest: int) -> tuple[int, int]:
+    """Height and width with a shortest side of so many pixels; 0: as they are."""
+    # The longer side is never below the shorter: rounding down keeps at least `shortest` pixels.
+    height, width = size
+    short = min(size)
+    return (shortest * height // short, shortest * width // short) if shortest else size
+
+
+def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resizes (B, C, H, W), float or uint8, to a height and width; antialiased bilinear, float.
+
+    Colours count by their opacity, or what a cut-out hides would run into its edges.
+    """
+    if images.shape[1] == 4:
+        opacity = as_float(images[:, 3:])
+        # Where all is transparent something must count, if only a little.
+        weight = opacity + 1e-6
+        total = resize(weight, size)
+        colors = [
+            resize(as_float(color) * weight, size) / total
+            for color in torch.split(images[:, :3], 1, dim=1)
+        ]
+        return torch.cat([*colors, resize(opacity, size)], dim=1)
+    if images.dtype == torch.uint8:
+        # Channel by channel: of a large image only one becomes float at its full size.
+        channels = torch.split(images, 1, dim=1)
+        return torch.cat([resize(as_float(channel), size) for channel in channels], dim=1)
+    if images.device.type == "mps":
+        # Not there before torch 2.7.
+        return resize(images.cpu(), size).to(images.device)
+    if size[1] == 1 < size[0]:
+        # For one column torch 2.13 repeats the first row on a CPU; for one row it does not.
+        return resize(images.mT, (1, size[0])).mT
+    return F.interpolate(images, size, mode="bilinear", antialias=True)
