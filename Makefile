@@ -24,6 +24,7 @@ check: $(VENV)/development
 pictures: $(VENV)/library
 	$(BIN)/python docs/styles.py
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/icon.py
 	$(BIN)/python docs/node_pictures.py
 	$(BIN)/python docs/workflow_thumbnails.py
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import isnan, nan
 from pathlib import Path
@@ -27,8 +27,6 @@ from .images import list_images, read_image
 from .model import AdaINModel
 from .networks import Encoder
 from .pixels import resize_shortest_side
-
-Stylizer = Callable[[int, int], Tensor]
 
 
 @dataclass(frozen=True)

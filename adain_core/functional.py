@@ -9,6 +9,8 @@ from .networks import Fusion
 
 # Rows and columns of a map, in cells or pixels.
 Window = tuple[slice, slice]
+# Mean and standard deviation.
+Statistics = tuple[Tensor, Tensor]
 
 EPSILON = 1e-5
 # Values per step of the statistics, so that their temporaries stay small beside a large map.

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .functional import Window, channel_statistics, crop, fuse
+from .functional import Statistics, Window, channel_statistics, crop, fuse
 from .masks import as_mask, feature_weights, pool_to_features
 from .networks import STRIDE, Fusion
 from .pixels import as_float
 from .style import Features, Style, require_same_encoder
 
-Statistics = tuple[Tensor, Tensor]
 # From statistics to those that are used in their place: the whole content's first, then each
 # region's (without masks there is one, the whole), then for recoloured artworks each style's.
 # ``adain_core.temporal`` pools them over the frames of a video.

@@ -316,6 +316,7 @@ class AdaINModel(nn.Module):
         groups = [slice(start, start + count) for start in range(0, len(pictures), count)]
         tiler = self._tiler(pictures, side, progress, rounds=2 * len(groups))
 
+        # A function, so that a group's features are gone before the next one's are made.
         def draw(group: slice) -> None:
             content = pictures[group]
             encoded = [

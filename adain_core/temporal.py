@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .fusion import Statistics
+from .functional import Statistics
 
 Temporal = Literal["frame", "window", "ema"]
 # A cut is where the channels' stds change against each other: by more than this between two frames,

@@ -34,7 +34,7 @@ HelpFormatter = argparse.RawDescriptionHelpFormatter
 def add_command(
     subparsers: Subparsers,
     name: str,
-    run: Callable[[argparse.Namespace], int],
+    run: Callable[[argparse.Namespace], int] | None,
     summary: str,
     description: str,
     examples: str,
@@ -44,7 +44,7 @@ def add_command(
     Args:
         subparsers: of the parent.
         name: of the command.
-        run: does it; returns the exit code.
+        run: does it, returns the exit code; ``None`` for a group of commands.
         summary: one line for the parent's help.
         description: start of the command's own help, wrapped already.
         examples: end of it.
@@ -253,6 +253,11 @@ def check_output_file(path: Path, overwrite: bool) -> None:
     check_replaceable([path], overwrite)
     if not path.parent.is_dir():
         raise ValueError(f"cannot write {path}: there is no folder {path.parent}")
+
+
+def read_files(args: argparse.Namespace) -> list[str]:
+    """The files of :func:`add_style_options`."""
+    return [*args.style, *(args.mask or []), *([args.background] if args.background else [])]
 
 
 def check_safetensors_output(path: Path, overwrite: bool) -> None:

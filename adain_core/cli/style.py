@@ -9,7 +9,6 @@ from pathlib import Path
 from ..images import list_images
 from ..style import Style, normalized_weights
 from .common import (
-    HelpFormatter,
     Subparsers,
     add_command,
     add_model_options,
@@ -24,12 +23,11 @@ A style is all that AdaIN takes from an artwork: the mean and standard deviation
 of each feature channel. It is a file of a few kB that can be kept, mixed and given
 to 'adain stylize --style'. It belongs to the encoder that made it."""
 
-_OVERVIEW = """\
-examples:
-  adain style encode painting.jpg -o painting.safetensors
-  adain style mix wave.safetensors stars.safetensors --weights 3 1 -o mixed.safetensors
-  adain style info mixed.safetensors
-  adain stylize photo.jpg --style mixed.safetensors -o result.png
+_OVERVIEW = """
+adain style encode painting.jpg -o painting.safetensors
+adain style mix wave.safetensors stars.safetensors --weights 3 1 -o mixed.safetensors
+adain style info mixed.safetensors
+adain stylize photo.jpg --style mixed.safetensors -o result.png
 """
 
 _ENCODE_EXAMPLES = """
@@ -64,13 +62,8 @@ adain style info painting.safetensors --json | jq -r .encoder
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser(
-        "style",
-        help="encode artworks into small style files, mix them",
-        description=_DESCRIPTION,
-        epilog=_OVERVIEW,
-        formatter_class=HelpFormatter,
-    )
+    text = "encode artworks into small style files, mix them"
+    parser = add_command(subparsers, "style", None, text, _DESCRIPTION, _OVERVIEW)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _add_encode(actions)
     _add_mix(actions)

@@ -34,6 +34,7 @@ from .common import (
     load_model,
     print_error,
     print_json,
+    read_files,
     read_mask,
     read_source,
     style_controls,
@@ -216,8 +217,7 @@ def _plan_outputs(args: argparse.Namespace, contents: list[Path]) -> list[Path]:
 
 def _refuse_inputs(args: argparse.Namespace, contents: list[Path], outputs: list[Path]) -> None:
     """Raise ``ValueError`` where a result would replace what it is made of."""
-    others = [*args.style, *(args.mask or []), *([args.background] if args.background else [])]
-    read = {Path(path).resolve() for path in (*contents, *others)}
+    read = {Path(path).resolve() for path in (*contents, *map(Path, read_files(args)))}
     for output in outputs:
         if output.resolve() in read:
             raise ValueError(

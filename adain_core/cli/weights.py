@@ -26,7 +26,6 @@ from ..weights import (
     load_model,
 )
 from .common import (
-    HelpFormatter,
     Subparsers,
     add_command,
     check_safetensors_output,
@@ -39,12 +38,11 @@ A model is one .safetensors file: encoder, decoder, architecture, licence and
 origin. Models are found by name among those shipped with adain and those
 downloaded, or by the path of the file."""
 
-_OVERVIEW = """\
-examples:
-  adain weights list
-  adain weights info adain-slim
-  adain weights download vgg19
-  adain stylize photo.jpg --style painting.jpg --model adain-vgg19 -o result.png
+_OVERVIEW = """
+adain weights list
+adain weights info adain-slim
+adain weights download vgg19
+adain stylize photo.jpg --style painting.jpg --model adain-vgg19 -o result.png
 """
 
 _LIST_EXAMPLES = """
@@ -90,13 +88,8 @@ adain weights download vgg19 --to models/
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser(
-        "weights",
-        help="list, check, convert and download models",
-        description=_DESCRIPTION,
-        epilog=_OVERVIEW,
-        formatter_class=HelpFormatter,
-    )
+    text = "list, check, convert and download models"
+    parser = add_command(subparsers, "weights", None, text, _DESCRIPTION, _OVERVIEW)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _add_list(actions)
     _add_info(actions)

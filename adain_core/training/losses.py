@@ -9,9 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..functional import EPSILON
-
-Statistics = tuple[Tensor, Tensor]
+from ..functional import EPSILON, Statistics
 
 
 class _ChannelStatistics(torch.autograd.Function):

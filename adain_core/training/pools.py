@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..functional import adaptive_instance_norm
+from ..functional import Statistics, adaptive_instance_norm
 from .config import TrainingConfig
 from .data import Crops, crop_batches
 from .loss_network import LossNetwork
-from .losses import Statistics, content_loss, level_statistics, style_loss
+from .losses import content_loss, level_statistics, style_loss
 
 
 @dataclass

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import AdaINError
-from ..functional import channel_statistics, fuse
+from ..functional import Statistics, channel_statistics, fuse
 from ..networks import Architecture, Decoder, Encoder
 from ..weights import find_model, load_model
 from .config import TrainingConfig
 from .data import Crops, crop_batches
-from .losses import Statistics
 from .pruning import prune
 
 # To solve a pruned model's weights from: crops of each kind, their side at most, and the number of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,21 @@ def choose_codec(path: Path, codec: str | None, quality: int | None, chroma: str
             f"chroma of {name} must be {' or '.join(settings.chroma) or 'left out'}, got {chroma!r}"
         )
     return name
+
+
+def partial_file(path: Path) -> Path:
+    """The name that an output has until it is finished."""
+    return path.with_stem(f"{path.stem}.partial")
+
+
+def is_written(file: str | os.PathLike[str], output: str | os.PathLike[str]) -> bool:
+    """Whether drawing to ``output``, a file or numbered pictures, writes or removes a file."""
+    file, output = Path(file).resolve(), Path(output).resolve()
+    if file in (output, partial_file(output)):
+        return True
+    head, *tail = map(re.escape, NUMBER.split(output.name))
+    numbered = re.compile(rf"{head}\d+{''.join(tail)}")
+    return bool(tail) and file.parent == output.parent and bool(numbered.fullmatch(file.name))
 
 
 def takes_sound(path: Path) -> bool:

@@ -16,7 +16,8 @@ class Keyframe:
 
     Args:
         at: frame number from 0, or seconds from the video's first frame.
-        styles: one style, or with masks one for each mask.
+        styles: one style, or with masks one for each mask. (Masks whose styles are equal make one
+            region, so two that become so at a keyframe show there as a small jump.)
         alpha: content-style trade-off in 0..1.
         seconds: whether ``at`` is seconds.
 

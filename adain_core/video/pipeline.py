@@ -159,7 +159,11 @@ def stylize_video(
 
     with contextlib.ExitStack() as files:
         reader = files.enter_context(VideoReader(source))
-        writer = open_writer(output, reader, codec, quality, chroma, overwrite)
+        artworks = [*sources, *([] if background is None else [background])]
+        inputs = [
+            file for file in [*artworks, *(masks or [])] if isinstance(file, str | os.PathLike)
+        ]
+        writer = open_writer(output, reader, codec, quality, chroma, overwrite, inputs)
         tracks = [_MaskTrack(mask, files) for mask in masks or []]
         sources = [encoded(artwork) for artwork in sources]
         background = None if background is None else encoded(background)

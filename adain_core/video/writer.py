@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +19,7 @@ from torch import Tensor
 from ..errors import VideoFileError, reason
 from ..images import write_image
 from ..pixels import as_uint8, resize
-from .formats import CODECS, NUMBER, choose_codec, takes_sound
+from .formats import CODECS, choose_codec, is_written, partial_file, takes_sound
 from .reader import Color, Frame, Packet, VideoReader, file_url, to_yuv
 
 # A GIF's times are hundredths of a second, and browsers show a frame of one hundredth for ten.
@@ -57,6 +56,7 @@ def open_writer(
     quality: int | None = None,
     chroma: str | None = None,
     overwrite: bool = False,
+    inputs: Iterable[str | os.PathLike[str]] = (),
 ) -> Writer:
     """A writer for an output file; nothing is written yet.
 
@@ -68,19 +68,23 @@ def open_writer(
         chroma: resolution of colour: ``"420"``, half (``"422"`` for ProRes); ``"444"``, full;
             ``None``: the codec's default, but full where an odd size needs it.
         overwrite: replace existing files.
+        inputs: files that are read besides the video.
 
     Raises:
         ValueError: settings that do not fit together.
-        VideoFileError: the file exists, or what an earlier run left of it, or it is the one that
-            is read; its folder does not exist.
+        VideoFileError: the file exists, or what an earlier run left of it, or it is one that is
+            read; its folder does not exist.
     """
     path = Path(path)
     name = choose_codec(path, codec, quality, chroma)
+    for file in inputs:
+        if is_written(file, path):
+            raise VideoFileError(f"cannot write {path}: {file} is read; choose another name")
     if name == "png":
         return _PictureWriter(path, reader, overwrite)
     if path.is_dir():
         raise VideoFileError(f"cannot write {path}: a folder has that name")
-    partial = _partial(path)
+    partial = partial_file(path)
     for file, what in (
         (path, "the file"),
         (partial, f"{partial}, what an earlier run left of it,"),
@@ -108,7 +112,7 @@ class _VideoWriter:
         self.notes: list[str] = []
         self._path, self._reader, self._codec = path, reader, codec
         self._quality, self._chroma = quality, chroma
-        self._partial = _partial(path)
+        self._partial = partial_file(path)
         self._first: torch.Size | None = None
         self._resized = False
         self._broken = False
@@ -413,10 +417,8 @@ class _PictureWriter:
 
     def _existing(self) -> Path | None:
         """A file that one of these pictures could have written."""
-        head, tail = map(re.escape, NUMBER.split(self._path.name))
-        names = re.compile(rf"{head}\d+{tail}")
         files = self._path.parent.iterdir() if self._path.parent.is_dir() else ()
-        return min((file for file in files if names.fullmatch(file.name)), default=None)
+        return min((file for file in files if is_written(file, self._path)), default=None)
 
     def _name(self, number: int) -> Path:
         return self._path.with_name(self._path.name % number)
@@ -446,11 +448,6 @@ def _same(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except OSError:  # also for an address (``data:…``) that is too long for a name
         return False
-
-
-def _partial(path: Path) -> Path:
-    """A file's name until it is finished."""
-    return path.with_name(f"{path.stem}.partial{path.suffix}")
 
 
 def _palette_graph(width: int, height: int, clock: Fraction) -> av.filter.Graph:

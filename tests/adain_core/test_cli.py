@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -14,7 +15,7 @@ import torch
 from PIL import ImageCms
 from torch import Tensor, nn
 
-from adain_core import AdaINModel, Architecture, Style, __version__, write_image
+from adain_core import AdaINModel, Architecture, Style, __version__, pipeline, write_image
 from adain_core.cli import main
 from adain_core.networks import VGG19_WIDTHS
 from adain_core.weights import load_info, save_model
@@ -34,6 +35,7 @@ COMMANDS = [
     "weights convert",
     "weights download",
     "train",
+    "evaluate",
     "video",
 ]
 
@@ -245,13 +247,13 @@ def test_style_files_and_images_mix(folder: Folder, tiny: AdaINModel) -> None:
 
 def test_styles_are_encoded_once(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    encode = AdaINModel._encode
+    encode = pipeline.encode
 
-    def counted(self: AdaINModel, images: Tensor, tile: int | None = None) -> object:
-        sizes.append(tuple(images.shape[-2:]))
-        return encode(self, images, tile)
+    def counted(encoder: object, pictures: Tensor, *rest: Any) -> Tensor:
+        sizes.append(tuple(pictures.shape[-2:]))
+        return encode(encoder, pictures, *rest)
 
-    monkeypatch.setattr(AdaINModel, "_encode", counted)
+    monkeypatch.setattr(pipeline, "encode", counted)
     contents = [folder.save(f"in/{number}.png", number) for number in range(3)]
     style = folder.save("art.png", 9, 33, 40)
     assert folder.run("stylize", *contents, "--style", style, "-o", folder / "out") == 0

@@ -1203,3 +1203,32 @@ def test_without_pyav_one_sentence_says_what_to_install(before: str, message: st
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
     assert message + 'install it with: python -m pip install "av>=17"' in line
+
+
+@pytest.mark.parametrize(
+    ("read", "output"),
+    [("m.mp4", "m.mp4"), ("out.partial.mp4", "out.mp4"), ("0007.png", "%04d.png")],
+)
+def test_other_files_that_are_read_are_not_replaced(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    read: str,
+    output: str,
+) -> None:
+    clip, file = make_clip(times=STEADY[:2]), tmp_path / read
+    PIL.Image.new("RGB", (16, 16), "grey").save(tmp_path / "grey.png")
+    if read.endswith("png"):
+        (tmp_path / "grey.png").rename(file)
+        options: dict[str, Any] = {"styles": file}
+        command = ["--style", str(file)]
+    else:
+        make_clip(read, times=STEADY[:2])
+        options = {"styles": style, "masks": [file]}
+        command = ["--style", str(tmp_path / "grey.png"), "--mask", str(file)]
+    before = file.read_bytes()
+    with pytest.raises(VideoFileError, match=f"cannot write .*: {re.escape(str(file))} is read"):
+        stylize_video(tiny, clip, tmp_path / output, overwrite=True, **options)
+    assert main(["video", str(clip), *command, "-o", str(tmp_path / output), "--overwrite"]) != 0
+    assert file.read_bytes() == before
