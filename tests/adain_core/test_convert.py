@@ -268,8 +268,8 @@ def test_loss_network_by_name(
 ) -> None:
     model, path = make_model(Architecture(), 1), tmp_path / "official.safetensors"
     save_model(path, model.info, model.encoder, model.decoder)
-    monkeypatch.setattr("adain_core.weights.available_models", lambda: {"official": path})
-    vgg, decoder = read_loss_network("official")
+    monkeypatch.setattr("adain_core.weights.available_models", lambda: {"official-1.0": path})
+    vgg, decoder = read_loss_network("official-1.0")
     assert decoder is not None
     for network, expected in ((vgg, model.encoder), (decoder, model.decoder)):
         for name, value in network.state_dict().items():
