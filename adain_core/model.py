@@ -170,6 +170,7 @@ class AdaINModel(nn.Module):
         mask: Tensor | None = None,
         size: int | None = None,
         name: str | None = None,
+        progress: Progress | None = None,
     ) -> Style:
         """Encode an artwork; one that was encoded lately is recognised by its pixels.
 
@@ -180,6 +181,7 @@ class AdaINModel(nn.Module):
             size: shortest side in pixels to resize to before, which sets the scale of the
                 strokes; 0: as it is; ``None``: 512, but smaller images as they are.
             name: for people; the file's name if there is one.
+            progress: as for :meth:`encode`; not called where the artwork is recognised.
 
         Raises:
             ValueError: a bad image or mask, or a mask that selects nothing.
@@ -188,7 +190,7 @@ class AdaINModel(nn.Module):
         if name is None:
             name = Path(image).stem if isinstance(image, str | os.PathLike) else ""
         weight = None if mask is None else as_mask(mask, "style mask")
-        style = self._cached_style(resize_style(to_pixels(image), size), weight)
+        style = self._cached_style(resize_style(to_pixels(image), size), weight, progress)
         # Ordinary tensors, for gradients from there on, and not the cache's own.
         with torch.inference_mode(False):
             return replace(style, mean=style.mean.clone(), std=style.std.clone(), name=name)
@@ -376,13 +378,18 @@ class AdaINModel(nn.Module):
             opacity=pictures[:, 3:] if pictures.shape[1] == 4 else None,
         )
 
-    def _cached_style(self, images: Tensor, mask: Tensor | None = None) -> Style:
+    def _cached_style(
+        self, images: Tensor, mask: Tensor | None = None, progress: Progress | None = None
+    ) -> Style:
         return self._styles.get(
-            (self._fast_encoder.generation, images, mask), lambda: self._encode_style(images, mask)
+            (self._fast_encoder.generation, images, mask),
+            lambda: self._encode_style(images, mask, progress),
         )
 
-    def _encode_style(self, images: Tensor, mask: Tensor | None = None) -> Style:
-        features = self._encode(images, self._tiler(images))
+    def _encode_style(
+        self, images: Tensor, mask: Tensor | None = None, progress: Progress | None = None
+    ) -> Style:
+        features = self._encode(images, self._tiler(images, progress=progress))
         device = features.tensor.device
         weight = None
         if mask is not None:

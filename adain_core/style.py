@@ -157,7 +157,7 @@ def _digest(key: Sequence[object]) -> bytes:
     for part in key:
         if isinstance(part, Tensor):
             digest.update(f"{part.dtype} {tuple(part.shape)};".encode())
-            digest.update(part.cpu().contiguous().view(torch.uint8).numpy().data)
+            digest.update(part.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         else:
             digest.update(f"{part!r};".encode())
     return digest.digest()

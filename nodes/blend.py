@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..adain_core import Features, Style, adain
+from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
 from .images import check_encoder, join_features, take_features
-from .inputs import CATEGORY, DECODED_ALPHA, FEATURES, WEIGHT
+from .inputs import CATEGORY, DECODED_ALPHA, FEATURES, TEMPORAL, TEMPORAL_LENGTH, WEIGHT
 
 
 class AdaINBlend:
@@ -34,6 +35,7 @@ class AdaINBlend:
             tooltip = "Another style to mix in."
             optional[f"style_{number}"] = ("ADAIN_STYLE", {"tooltip": tooltip})
             optional[f"weight_{number}"] = WEIGHT
+        optional |= {"temporal": TEMPORAL, "temporal_length": TEMPORAL_LENGTH}
         return {
             "required": {
                 "features": FEATURES,
@@ -59,6 +61,8 @@ class AdaINBlend:
         weight_3: float = 1.0,
         style_4: Style | None = None,
         weight_4: float = 1.0,
+        temporal: Temporal = "frame",
+        temporal_length: int = 8,
     ) -> tuple[Features, Style]:
         """Run the node."""
         places = zip(
@@ -73,5 +77,9 @@ class AdaINBlend:
                 connected.append((each, weight))
         style = Style.mix(*zip(*connected, strict=True))
         count = len(features.tensor)
-        blended = (adain(take_features(features, number), style, alpha) for number in range(count))
+        pool = TemporalPool(temporal, temporal_length)
+        blended = (
+            adain(take_features(features, number), style, alpha, smoothing=pool)
+            for number in range(count)
+        )
         return (join_features(blended, host.Progress(count)), style)

@@ -77,7 +77,7 @@ class AdaINColorPreserve:
             _recolor(take(pictures, number), take(references, number), method, strength)
             for number in range(count)
         )
-        return (to_image(recolored, host.Progress(count)),)
+        return (to_image(recolored, count, host.Progress(count)),)
 
 
 def _recolor(picture: Tensor, reference: Tensor, method: str, strength: float) -> Tensor:
@@ -95,6 +95,8 @@ def _recolor(picture: Tensor, reference: Tensor, method: str, strength: float) -
     else:
         colors, reference = visible_colors(picture), visible_colors(reference)
     recolored = transfer_color(colors, reference, method, strength)
+    if picture.shape[1] == 4:  # what is hidden stays: later nodes may drop the alpha channel
+        recolored = torch.where(picture[:, 3:] > 0, recolored, picture[:, :3])
     return torch.cat([recolored, picture[:, 3:]], dim=1)
 
 

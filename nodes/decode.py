@@ -31,9 +31,10 @@ class AdaINDecode:
         """Run the node."""
         check_encoder(model.model, features, "features")
         network = model.load(*features.size)
-        progress = host.Progress(len(features.tensor))
+        count = len(features.tensor)
+        progress = host.Progress(count)
         pictures = (
             network.decode(take_features(features, number), progress=progress.tile)
-            for number in range(progress.pictures)
+            for number in range(count)
         )
-        return (to_image(pictures, progress),)
+        return (to_image(pictures, count, progress),)

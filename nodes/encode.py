@@ -10,7 +10,7 @@ from ..adain_core import Features, Style
 from ..adain_core.pixels import resize_shortest_side
 from . import host
 from .images import common_count, from_image, from_mask, is_no_mask, join_features, take
-from .inputs import CATEGORY, MODEL, STYLE_SIZE
+from .inputs import CATEGORY, MODEL, STYLE_SIZE, check_limits
 
 
 class AdaINEncodeContent:
@@ -92,23 +92,28 @@ class AdaINEncodeStyle:
         self, model: host.ManagedModel, image: Tensor, style_size: int, mask: Tensor | None = None
     ) -> tuple[Style]:
         """Run the node."""
-        return (encode_style(model, from_image(image, "image"), style_size, mask),)
+        check_limits("style_size", style_size, STYLE_SIZE)
+        pictures = from_image(image, "image")
+        masks = None if is_no_mask(mask) else from_mask(mask, "mask")
+        counts = {"image": len(pictures)} | ({} if masks is None else {"mask": len(masks)})
+        progress = host.Progress(common_count(counts))
+        return (encode_style(model, pictures, style_size, progress, masks),)
 
 
 def encode_style(
-    model: host.ManagedModel, pictures: Tensor, size: int, mask: Tensor | None = None
+    model: host.ManagedModel,
+    pictures: Tensor,
+    size: int,
+    progress: host.Progress,
+    masks: Tensor | None = None,
 ) -> Style:
     """One style of all pictures ``(B, C, H, W)``, each resized to ``size``."""
-    masks = None if is_no_mask(mask) else from_mask(mask, "mask")
-    counts = {"image": len(pictures)} | ({} if masks is None else {"mask": len(masks)})
-    count = common_count(counts)
-    progress = host.Progress(count)
     styles = []
-    for number in range(count):
+    for number in range(max(len(pictures), 0 if masks is None else len(masks))):
         picture = take(pictures, number)
         picture = resize_shortest_side(picture, size) if size else picture
         network = model.load(*picture.shape[2:])
         part = None if masks is None else take(masks, number)
-        styles.append(network.encode_style(picture, mask=part, size=0))
+        styles.append(network.encode_style(picture, mask=part, size=0, progress=progress.tile))
         progress.picture()
     return Style.mix(styles)

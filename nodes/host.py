@@ -118,11 +118,10 @@ class Progress:
     """The progress bar of the node that runs; every step is where Cancel takes effect.
 
     Args:
-        pictures: how many there are to work on.
+        pictures: how many there are to work on, artworks to encode included.
     """
 
     def __init__(self, pictures: int) -> None:
-        self.pictures = pictures
         self._done = 0
         self._bar = HostProgressBar(pictures * _STEPS) if HOSTED else None
 

@@ -50,18 +50,19 @@ def from_image(image: Tensor, name: str) -> Tensor:
     return pictures
 
 
-def to_image(pictures: Iterable[Tensor], progress: host.Progress) -> Tensor:
+def to_image(pictures: Iterable[Tensor], count: int, progress: host.Progress) -> Tensor:
     """Join pictures as an IMAGE on the host's device.
 
     Args:
         pictures: ``(1, C, H, W)`` each, made while they are asked for.
-        progress: over as many pictures as there will be.
+        count: how many there will be.
+        progress: told after each.
     """
     image = torch.empty(0)
     for number, picture in enumerate(pictures):
         if number == 0:
             # Made once: joining at the end would hold a long video in memory twice.
-            shape = (progress.pictures, *picture.shape[2:], picture.shape[1])
+            shape = (count, *picture.shape[2:], picture.shape[1])
             image = torch.empty(shape, device=host.output_device())
         image[number] = picture[0].movedim(0, -1)
         progress.picture()
@@ -91,12 +92,17 @@ def check_encoder(model: Any, thing: Style | Features, name: str) -> None:
         name: of the input.
 
     Raises:
-        StyleMismatchError: it does not fit.
+        ValueError: it does not fit.
     """
     try:
         require_same_encoder(model, thing)
-    except StyleMismatchError as error:
-        raise StyleMismatchError(f"{name}: {error}") from None
+    except StyleMismatchError:
+        # The page shows a short box, and the class of an error that is not Python's own by its
+        # whole path: what to do comes first, in a ValueError.
+        raise ValueError(
+            f"{name}: they come from different encoders. In Load AdaIN Model choose the model that "
+            f"made it, or encode the picture again with this one ({thing!r}, {model!r})"
+        ) from None
 
 
 def common_count(counts: dict[str, int]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 from ..adain_core.temporal import Temporal
 
@@ -86,7 +86,8 @@ REGION_STATISTICS = (
     {
         "default": True,
         "label_on": "per region",
-        "label_off": "whole picture",
+        "label_off": "whole",
+        "advanced": True,
         "tooltip": "Which of the content's statistics the style replaces: those inside each "
         "region (the usual choice: a region gets its full style, whatever lies around it) or "
         "those of the whole picture (regions keep their contrast to each other).",
@@ -100,6 +101,7 @@ TILE = (
         "min": 0,
         "max": 8192,
         "step": 64,
+        "advanced": True,
         "tooltip": "Large pictures are worked on in tiles of this many pixels (64 or more), which "
         "bounds the memory and changes nothing in the picture. 0 takes what fits into the free "
         "memory.",
@@ -124,7 +126,24 @@ TEMPORAL_LENGTH = (
         "min": 1,
         "max": 240,
         "step": 1,
+        "advanced": True,
         "tooltip": "Frames that temporal window or ema remembers. More is calmer and follows "
         "changes of light more slowly.",
     },
 )
+
+
+def check_limits(name: str, value: int, declared: tuple[str, dict[str, Any]]) -> None:
+    """Refuse a number that comes through a wire, which the host lets pass whatever its limits.
+
+    Args:
+        name: of the input.
+        value: of it.
+        declared: the input's declaration.
+
+    Raises:
+        ValueError: it is outside.
+    """
+    lowest, highest = declared[1]["min"], declared[1]["max"]
+    if not lowest <= value <= highest:
+        raise ValueError(f"{name} must lie in {lowest}..{highest}, got {value}")

@@ -7,10 +7,21 @@ from typing import Any
 from torch import Tensor
 
 from ..adain_core import Features, Style, adain
+from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
-from .images import check_encoder, common_count, is_no_mask, join_features, take_features
-from .inputs import CATEGORY, CUT_OUT, DECODED_ALPHA, FEATHER, FEATURES, REGION_STATISTICS
-from .regions import connected_regions, mask_counts, picture_masks
+from .images import check_encoder, common_count, join_features, take_features
+from .inputs import (
+    CATEGORY,
+    CUT_OUT,
+    DECODED_ALPHA,
+    FEATHER,
+    FEATURES,
+    REGION_STATISTICS,
+    TEMPORAL,
+    TEMPORAL_LENGTH,
+    check_limits,
+)
+from .regions import connected_regions, mask_counts, picture_masks, require_region
 
 
 class AdaINMasked:
@@ -40,6 +51,7 @@ class AdaINMasked:
                 "but is drawn by the decoder, too."
             },
         )
+        optional |= {"temporal": TEMPORAL, "temporal_length": TEMPORAL_LENGTH}
         return {
             "required": {
                 "features": FEATURES,
@@ -67,8 +79,11 @@ class AdaINMasked:
         style_4: Style | None = None,
         mask_4: Tensor | None = None,
         background: Style | None = None,
+        temporal: Temporal = "frame",
+        temporal_length: int = 8,
     ) -> tuple[Features]:
         """Run the node."""
+        check_limits("feather", feather, FEATHER)
         regions = connected_regions(
             (style_1, style_2, style_3, style_4), (mask_1, mask_2, mask_3, mask_4)
         )
@@ -85,14 +100,10 @@ class AdaINMasked:
             masks.append(region.mask)
         if background is not None:
             check_encoder(features, background, "background")
-        elif all(map(is_no_mask, masks)):
-            raise ValueError(
-                "mask_1 is the empty mask that Load Image gives for a picture without "
-                "transparency, so there is no region to stylize: paint one (right-click the "
-                "picture, Open in Mask Editor), load one with Load Image (as Mask), or use AdaIN "
-                "Blend for the whole picture"
-            )
+        else:
+            require_region(masks)
         count = common_count({"features": len(features.tensor), **mask_counts(regions)})
+        pool = TemporalPool(temporal, temporal_length)
         stylized = (
             adain(
                 take_features(features, number),
@@ -101,6 +112,7 @@ class AdaINMasked:
                 masks=placed,
                 background=background,
                 region_statistics=region_statistics,
+                smoothing=pool,
             )
             for number, placed in enumerate(picture_masks(masks, count, features.size, feather))
         )

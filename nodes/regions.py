@@ -74,3 +74,20 @@ def picture_masks(
             for_all[index] if index in for_all else ready(take(mask, number))
             for index, mask in enumerate(masks)
         ]
+
+
+def require_region(masks: Sequence[Tensor]) -> None:
+    """Refuse masks that select nothing, where there is no background either.
+
+    Those of a video may: what they follow can be out of the picture.
+
+    Raises:
+        ValueError: all are single and black.
+    """
+    if not any(len(mask) > 1 or mask.any() for mask in masks):
+        raise ValueError(
+            "mask_1 is black everywhere (as Load Image gives it for a picture that is opaque), so "
+            "there is no region to stylize: paint one (right-click the picture, Open in Mask "
+            "Editor), load one with Load Image (as Mask), or leave masks out for the whole picture "
+            "(AdaIN Stylize, AdaIN Blend)"
+        )

@@ -74,9 +74,9 @@ class AdaINSampleImage:
     def load(self, picture: str) -> tuple[Tensor]:
         """Run the node."""
         if picture == _VIDEO:
-            return (to_image(_frames(), host.Progress(_VIDEO_FRAMES)),)
+            return (to_image(_frames(), _VIDEO_FRAMES, host.Progress(_VIDEO_FRAMES)),)
         samples = _samples()
         if picture not in samples:
             names = ", ".join([*samples, _VIDEO])
             raise ValueError(f"picture: there is no sample {picture!r}; the samples are {names}")
-        return (to_image([read_image(samples[picture]).pixels], host.Progress(1)),)
+        return (to_image([read_image(samples[picture]).pixels], 1, host.Progress(1)),)

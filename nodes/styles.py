@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..adain_core import Style
+from ..adain_core import Style, WeightsError
 from ..adain_core.weights import shipped_folder
 from . import host
 from .inputs import CATEGORY
@@ -58,25 +58,29 @@ class AdaINSaveStyle:
             }
         }
 
+    @classmethod
+    def IS_CHANGED(cls, style: None, name: str | None, overwrite: bool | None) -> str:
+        # So that a file that was removed or replaced meanwhile is written again.
+        return "" if name is None else host.file_hash(_file(_stem(name)))
+
     def save(self, style: Style, name: str, overwrite: bool) -> tuple[Style]:
         """Run the node."""
-        stem = name.strip().removesuffix(host.EXTENSION)
+        stem = _stem(name)
         if not stem or stem[0] == "." or not _FORBIDDEN.isdisjoint(stem) or not stem.isprintable():
             raise ValueError(
                 f"name: {name!r} cannot be a file's name; use letters, digits, spaces, - and _, "
                 "without a folder"
             )
         named = replace(style, name=stem)
-        folder = host.folders(STYLE_FOLDER)[0]
-        path = folder / f"{stem}{host.EXTENSION}"
-        if overwrite or not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            named.save(path)
-        elif Style.load(path) != named:
+        path = _file(stem)
+        if path.exists() and not overwrite and Style.load(path) != named:
             raise ValueError(
                 f"name: another style is already saved as {path}; choose another name, or turn "
                 "overwrite on"
             )
+        if not _holds(path, named):  # equal styles have unequal files, which look changed
+            path.parent.mkdir(parents=True, exist_ok=True)
+            named.save(path)
         return (named,)
 
 
@@ -125,6 +129,21 @@ class AdaINLoadStyle:
         if path is None:
             raise ValueError(_not_found(style))
         return (Style.load(path),)
+
+
+def _stem(name: str) -> str:
+    return name.strip().removesuffix(host.EXTENSION)
+
+
+def _file(stem: str) -> Path:
+    return host.folders(STYLE_FOLDER)[0] / f"{stem}{host.EXTENSION}"
+
+
+def _holds(path: Path, style: Style) -> bool:
+    try:
+        return Style.load(path) == style
+    except WeightsError:
+        return False
 
 
 def _shipped_styles() -> dict[str, Path]:

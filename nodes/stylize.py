@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ..adain_core import Style
-from ..adain_core.color import METHODS
+from ..adain_core.color import METHODS, recolors_artwork
 from ..adain_core.pixels import resize_shortest_side
 from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
@@ -27,8 +27,9 @@ from .inputs import (
     TEMPORAL_LENGTH,
     TILE,
     WEIGHT,
+    check_limits,
 )
-from .regions import Region, connected_regions, mask_counts, picture_masks
+from .regions import Region, connected_regions, mask_counts, picture_masks, require_region
 
 # A saved or mixed style, or simply an artwork.
 STYLE_TYPE = "IMAGE,ADAIN_STYLE"
@@ -95,6 +96,7 @@ class AdaINStylize:
                     "BOOLEAN",
                     {
                         "default": False,
+                        "advanced": True,
                         "tooltip": "For alpha below 1: adds the detail that the decoder loses of "
                         "the content, the more the smaller alpha is. Then the picture goes over "
                         "into the content; off, it jumps to it at 0.",
@@ -130,6 +132,8 @@ class AdaINStylize:
         content_residual: bool = False,
     ) -> tuple[Tensor]:
         """Run the node."""
+        check_limits("style_size", style_size, STYLE_SIZE)
+        check_limits("feather", feather, FEATHER)
         pictures = from_image(content, "content")
         masks = [None if is_no_mask(mask) else mask for mask in (mask_1, mask_2, mask_3, mask_4)]
         styles: list[Tensor | Style | None] = [style_1, style_2, style_3, style_4]
@@ -142,24 +146,43 @@ class AdaINStylize:
             "tile": tile or None,
             "smoothing": TemporalPool(temporal, temporal_length),
         }
-        recolor = preserve_color not in ("none", "luminance")
-        sources = [_source(model, region, style_size, recolor) for region in regions]
+        artworks = {
+            region.number: from_image(region.style, f"style_{region.number}")
+            for region in regions
+            if isinstance(region.style, Tensor)
+        }
+        recolor = recolors_artwork(options["preserve_color"])
+        encoded = 0 if recolor else sum(map(len, artworks.values()))
+        progress = host.Progress(encoded + count)
+
+        def source(region: Region[Tensor | Style]) -> Tensor | Style:
+            """The style, encoded once; an artwork where its colours depend on the content."""
+            if isinstance(region.style, Style):
+                check_encoder(model.model, region.style, f"style_{region.number}")
+                return region.style
+            artwork = artworks[region.number]
+            if recolor:
+                return resize_shortest_side(artwork, style_size) if style_size else artwork
+            return encode_style(model, artwork, style_size, progress)
+
         weights = (weight_1, weight_2, weight_3, weight_4)
 
-        placed = [(region.mask, source) for region, source in zip(regions, sources, strict=True)]
-        covering = [mask for mask, _ in placed if mask is not None]
+        covering = [region.mask for region in regions if region.mask is not None]
         if covering:
+            free = _background(regions)
+            if free is None:
+                require_region(covering)
             options |= {
-                "styles": [source for mask, source in placed if mask is not None],
-                "background": _background(regions, sources),
+                "styles": [source(region) for region in regions if region.mask is not None],
+                "background": None if free is None else source(free),
                 "region_statistics": region_statistics,
             }
         else:
             shares = [weights[region.number - 1] for region in regions]
-            options |= {"styles": sources, "weights": shares}
+            options |= {"styles": [source(region) for region in regions], "weights": shares}
 
         size = (pictures.shape[2], pictures.shape[3])
-        network, progress = model.load(*size), host.Progress(count)
+        network = model.load(*size)
 
         def stylized() -> Iterator[Tensor]:
             for number, fitted in enumerate(picture_masks(covering, count, size, feather)):
@@ -172,34 +195,19 @@ class AdaINStylize:
                     **options,
                 )
 
-        return (to_image(stylized(), progress),)
+        return (to_image(stylized(), count, progress),)
 
 
-def _source(
-    model: host.ManagedModel, region: Region[Tensor | Style], size: int, recolor: bool
-) -> Tensor | Style:
-    """The style, encoded once; an artwork where its colours still depend on the content."""
-    if isinstance(region.style, Style):
-        check_encoder(model.model, region.style, f"style_{region.number}")
-        return region.style
-    pictures = from_image(region.style, f"style_{region.number}")
-    if not recolor:
-        return encode_style(model, pictures, size)
-    return resize_shortest_side(pictures, size) if size else pictures
-
-
-def _background(
-    regions: list[Region[Tensor | Style]], sources: list[Tensor | Style]
-) -> Tensor | Style | None:
+def _background(regions: list[Region[Tensor | Style]]) -> Region[Tensor | Style] | None:
     """The style without a mask, which fills what the masks leave free."""
-    free = [(r.number, s) for r, s in zip(regions, sources, strict=True) if r.mask is None]
+    free = [region for region in regions if region.mask is None]
     if len(free) > 1:
-        names = " and ".join(f"style_{number}" for number, _ in free)
+        names = " and ".join(f"style_{region.number}" for region in free)
         raise ValueError(
             f"{names} have no masks, while others have: connect their masks; only one style can "
             "fill the rest of the picture"
         )
-    return free[0][1] if free else None
+    return free[0] if free else None
 
 
 def _style(number: int) -> tuple[str, dict[str, str]]:

@@ -245,7 +245,7 @@ def test_a_style_of_another_model_is_explained(client: Client) -> None:
     )
     run = client.run(other)
     assert run.status == "error"
-    assert "does not fit AdaINModel('adain-slim'" in run.message
+    assert "they come from different encoders. In Load AdaIN Model choose" in run.message
     assert "encode the picture again with the model that is used now" in run.message
 
 

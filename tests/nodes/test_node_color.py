@@ -100,3 +100,13 @@ def test_what_transparency_hides_has_no_colours(pack: Any, image: MakeImage, met
     # CORAL counts pixels, and the histogram's quantiles lie between others.
     tolerance = {"coral": 1e-3, "histogram": 0.05}.get(method, 1e-4)
     torch.testing.assert_close(results[0], alone, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_transparency_hides_stays(pack: Any, image: MakeImage, method: str) -> None:
+    picture = torch.cat([image(12, 16), torch.ones(1, 12, 16, 1)], dim=-1)
+    picture[:, :6, :, 3] = 0
+    inputs = {"image": picture, "color_reference": image(12, 16, seed=2)}
+    (result,) = pack.run("AdaINColorPreserve", **inputs, method=method, strength=1.0)
+    assert torch.equal(result[:, :6], picture[:, :6])
+    assert not torch.allclose(result[:, 6:, :, :3], picture[:, 6:, :, :3])

@@ -23,8 +23,10 @@ WIDGETS = {
     ],
     "AdaINEncodeContent": [],
     "AdaINEncodeStyle": ["style_size"],
-    "AdaINBlend": ["alpha", "weight_1", "weight_2", "weight_3", "weight_4"],
-    "AdaINMasked": ["alpha", "feather", "region_statistics"],
+    "AdaINBlend": [
+        *("alpha", "weight_1", "weight_2", "weight_3", "weight_4", "temporal", "temporal_length"),
+    ],
+    "AdaINMasked": ["alpha", "feather", "region_statistics", "temporal", "temporal_length"],
     "AdaINDecode": [],
     "AdaINColorPreserve": ["method", "strength"],
     "AdaINSaveStyle": ["name", "overwrite"],

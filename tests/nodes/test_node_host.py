@@ -206,10 +206,9 @@ def test_cancel(host: Any, image: MakeImage) -> None:
     host.cancelled = False
     host.steps.clear()
     host.pack.run("AdaINStylize", **inputs)
-    style, *pictures = host.steps
-    assert style == (100, 100)
-    # Encoded, decoded, finished.
-    assert pictures == [(n * 100 + step, 400) for n in range(4) for step in (50, 100, 100)]
+    # The artwork encoded, finished; each picture encoded, decoded, finished.
+    pictures = [(n * 100 + step, 500) for n in range(1, 5) for step in (50, 100, 100)]
+    assert host.steps == [(100, 500), (100, 500), *pictures]
 
 
 @pytest.mark.parametrize("tile", [64, 128])
@@ -219,7 +218,19 @@ def test_tiles_of_a_picture_are_steps(host: Any, image: MakeImage, tile: int) ->
     host.pack.run("AdaINStylize", model=model, **inputs)
     count = 2 * {64: 6, 128: 2}[tile]  # encoded and decoded
     steps = [round(100 * n / count) for n in range(1, count + 1)]
-    assert host.steps[1:] == [(step, 100) for step in [*steps, 100]]
+    # The artwork's tile, the artwork, the picture's tiles, the picture.
+    assert host.steps == [(step, 200) for step in [100, 100, *(100 + n for n in [*steps, 100])]]
+
+
+def test_artworks_are_encoded_by_tiles_too(
+    host: Any, image: MakeImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    monkeypatch.setattr(
+        host.pack.submodule("adain_core.model"), "automatic_tile", lambda *a, **k: 64
+    )
+    host.pack.run("AdaINEncodeStyle", model=model, image=image(128, 192), style_size=0)
+    assert host.steps == [(round(100 * n / 6), 100) for n in range(1, 7)] + [(100, 100)]
 
 
 def test_results_are_the_same_as_without_a_host(

@@ -117,7 +117,7 @@ def test_empty_masks(pack: Any, styles: list[Any], features: Any) -> None:
     empty = torch.zeros(1, 64, 64)
     inputs = {"features": features, "style_1": styles[0], "mask_1": empty, **OPTIONS}
     with pytest.raises(
-        ValueError, match=r"mask_1 is the empty mask that Load Image gives .*Mask Ed"
+        ValueError, match=r"mask_1 is black everywhere \(as Load Image gives .*Mask Ed"
     ):
         pack.run("AdaINMasked", **inputs)
     (result,) = pack.run("AdaINMasked", **inputs, background=styles[1])
@@ -125,8 +125,9 @@ def test_empty_masks(pack: Any, styles: list[Any], features: Any) -> None:
         "AdaINBlend", features=features, style_1=styles[1], alpha=1.0, weight_1=1.0
     )[:1]
     torch.testing.assert_close(result.tensor, whole.tensor)
-    (kept,) = pack.run("AdaINMasked", **{**inputs, "mask_1": torch.zeros(1, 40, 48)})
-    torch.testing.assert_close(kept.tensor, features.tensor)
+    # Of a picture with an alpha channel that is opaque they have the picture's size.
+    with pytest.raises(ValueError, match="mask_1 is black everywhere"):
+        pack.run("AdaINMasked", **{**inputs, "mask_1": torch.zeros(1, 40, 48)})
 
 
 def test_pairs_that_are_broken(pack: Any, styles: list[Any], features: Any) -> None:
@@ -139,3 +140,38 @@ def test_pairs_that_are_broken(pack: Any, styles: list[Any], features: Any) -> N
         pack.run("AdaINMasked", **inputs, style_4=styles[1], mask_4=left() * 255)
     with pytest.raises(ValueError, match=r"^alpha must lie in 0..1, got 1.5"):
         pack.run("AdaINMasked", **{**inputs, "alpha": 1.5})
+
+
+def test_masks_of_a_video_may_be_black(pack: Any, styles: list[Any], features: Any) -> None:
+    inputs = {"features": features, "style_1": styles[0], **OPTIONS}
+    (kept,) = pack.run("AdaINMasked", **inputs, mask_1=torch.zeros(2, 40, 48))
+    torch.testing.assert_close(kept.tensor, features.tensor)
+
+
+@pytest.mark.parametrize("node", ["AdaINBlend", "AdaINMasked"])
+def test_frames_of_a_video_are_smoothed(
+    pack: Any, model: Any, styles: list[Any], image: MakeImage, node: str
+) -> None:
+    """As AdaIN Stylize smooths them; the left half stands still while the right one flickers."""
+    frames = image(40, 48, 1).repeat(6, 1, 1, 1)
+    frames[::2, :, 24:] *= 0.8
+    (encoded,) = pack.run("AdaINEncodeContent", model=model, image=frames)
+    inputs = {"features": encoded, "style_1": styles[0], "alpha": 1.0}
+    ours = {"content": frames, "style_1": styles[0], "alpha": 1.0}
+    if node == "AdaINBlend":
+        inputs["weight_1"] = 1.0
+    else:
+        inputs |= {"mask_1": torch.ones(1, 40, 48), "feather": 0, "region_statistics": True}
+        ours["mask_1"] = inputs["mask_1"]
+    drawn = {}
+    for temporal in ("frame", "window", "ema"):
+        smoothed = pack.run(node, **inputs, temporal=temporal, temporal_length=4)[0]
+        (drawn[temporal],) = pack.run("AdaINDecode", model=model, features=smoothed)
+        (wanted,) = pack.run(
+            "AdaINStylize", model=model, **ours, temporal=temporal, temporal_length=4
+        )
+        torch.testing.assert_close(drawn[temporal], wanted, rtol=0, atol=1e-4)
+    changes = {
+        name: (video[1:, :, :8] - video[:-1, :, :8]).abs().mean() for name, video in drawn.items()
+    }
+    assert max(changes["window"], changes["ema"]) < 0.85 * changes["frame"]

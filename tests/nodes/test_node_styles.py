@@ -137,7 +137,6 @@ def test_style_of_another_model(
     make_model: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
-    mismatch = pack.submodule("adain_core").StyleMismatchError
     other = make_model(Architecture(widths=(4, 6, 8, 10)), seed=5)
     path = tmp_path / "user" / "adain" / "other.safetensors"
     path.parent.mkdir(parents=True)
@@ -145,22 +144,24 @@ def test_style_of_another_model(
     (loaded,) = pack.run("AdaINModelLoader", model="other.safetensors", dtype="fp32")
     style = encode(pack, loaded, image(32, 32))
     fits = styles[0]
-    text = r": Style\(unnamed, 10 channels, .* does not fit .* encode the picture again"
+    text = (
+        r": they come from different encoders\. In Load AdaIN Model choose .* \(Style\(unnamed, 10"
+    )
     blend = {"features": features, "alpha": 1.0, "weight_1": 1.0}
-    with pytest.raises(mismatch, match="style_1" + text):
+    with pytest.raises(ValueError, match="style_1" + text):
         pack.run("AdaINBlend", style_1=style, **blend)
-    with pytest.raises(mismatch, match="style_3" + text):
+    with pytest.raises(ValueError, match="style_3" + text):
         pack.run("AdaINBlend", style_1=fits, style_3=style, **blend)
     masked = {"features": features, "alpha": 1.0, "feather": 0, "region_statistics": True}
     masked |= {"mask_1": torch.ones(1, 8, 8)}
-    with pytest.raises(mismatch, match="style_1" + text):
+    with pytest.raises(ValueError, match="style_1" + text):
         pack.run("AdaINMasked", style_1=style, **masked)
-    with pytest.raises(mismatch, match="background" + text):
+    with pytest.raises(ValueError, match="background" + text):
         pack.run("AdaINMasked", style_1=fits, background=style, **masked)
     stylize = {"content": image(16, 16), "style_1": image(16, 16), "alpha": 1.0}
-    with pytest.raises(mismatch, match="style_2" + text):
+    with pytest.raises(ValueError, match="style_2" + text):
         pack.run("AdaINStylize", model=model, style_2=style, **stylize)
-    with pytest.raises(mismatch, match=r"features: Features.* fit AdaINModel.'other'"):
+    with pytest.raises(ValueError, match=r"features: they come from .*, AdaINModel.'other'"):
         pack.run("AdaINDecode", model=loaded, features=features)
 
 
@@ -232,3 +233,44 @@ def test_own_style_under_a_shipped_name(pack: Any, styles: list[Any]) -> None:
     assert pack.run("AdaINLoadStyle", style=name)[0] == styles[0]
     assert loader.IS_CHANGED(name) != before
     assert loader.VALIDATE_INPUTS(name) is True
+
+
+def test_saving_follows_the_file(pack: Any, styles: list[Any], tmp_path: Path) -> None:
+    saver, path = "AdaINSaveStyle", tmp_path / "user" / "adain_styles" / "wave.safetensors"
+    changed = pack.module.NODE_CLASS_MAPPINGS[saver].IS_CHANGED
+    assert changed(None, "wave", True) == ""
+    pack.run(saver, style=styles[0], name="wave", overwrite=True)
+    saved, first = path.stat(), changed(None, "wave", True)
+    assert first != ""
+    # An equal style leaves the file as it is, so that what loads it has not changed.
+    pack.run(saver, style=styles[0], name="wave", overwrite=True)
+    assert path.stat() == saved
+    pack.run(saver, style=styles[1], name="wave", overwrite=True)
+    assert changed(None, "wave", True) not in ("", first)
+    path.write_bytes(b"damaged")
+    pack.run(saver, style=styles[1], name="wave", overwrite=True)
+    (loaded,) = pack.run("AdaINLoadStyle", style="wave.safetensors")
+    assert loaded == styles[1]
+    path.unlink()
+    assert changed(None, "wave", True) == ""
+
+
+def test_a_style_of_one_pixel(pack: Any, model: Any, image: MakeImage) -> None:
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=image(1, 1), style_size=0)
+    assert style.mean.isfinite().all() and style.std.isfinite().all()
+
+
+@pytest.mark.parametrize("size", [-3, 4097, 100_000])
+def test_numbers_through_a_wire_have_the_widgets_limits(
+    pack: Any, model: Any, features: Any, styles: list[Any], image: MakeImage, size: int
+) -> None:
+    with pytest.raises(ValueError, match=rf"^style_size must lie in 0..4096, got {size}$"):
+        pack.run("AdaINEncodeStyle", model=model, image=image(8, 8), style_size=size)
+    pictures = {"content": image(8, 8), "style_1": image(8, 8), "alpha": 1.0}
+    with pytest.raises(ValueError, match=r"^style_size must lie in"):
+        pack.run("AdaINStylize", model=model, **pictures, style_size=size)
+    with pytest.raises(ValueError, match=r"^feather must lie in 0..256"):
+        pack.run("AdaINStylize", model=model, **pictures, feather=size)
+    masked = {"features": features, "style_1": styles[0], "mask_1": torch.ones(1, 8, 8)}
+    with pytest.raises(ValueError, match=r"^feather must lie in"):
+        pack.run("AdaINMasked", **masked, alpha=1.0, region_statistics=True, feather=size)
