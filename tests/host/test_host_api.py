@@ -246,7 +246,7 @@ def test_a_style_of_another_model_is_explained(client: Client) -> None:
     run = client.run(other)
     assert run.status == "error"
     assert "they come from different encoders. In Load AdaIN Model choose" in run.message
-    assert "encode the picture again with the model that is used now" in run.message
+    assert "or encode the picture again with this one" in run.message
 
 
 def test_a_missing_model_is_explained_before_anything_runs(client: Client) -> None:
