@@ -146,11 +146,12 @@ class AdaINStylize:
             "tile": tile or None,
             "smoothing": TemporalPool(temporal, temporal_length),
         }
-        artworks = {
-            region.number: from_image(region.style, f"style_{region.number}")
-            for region in regions
-            if isinstance(region.style, Tensor)
-        }
+        artworks: dict[int, Tensor] = {}
+        for region in regions:
+            if isinstance(region.style, Style):
+                check_encoder(model.model, region.style, f"style_{region.number}")
+            else:
+                artworks[region.number] = from_image(region.style, f"style_{region.number}")
         recolor = recolors_artwork(options["preserve_color"])
         encoded = 0 if recolor else sum(map(len, artworks.values()))
         progress = host.Progress(encoded + count)
@@ -158,14 +159,11 @@ class AdaINStylize:
         def source(region: Region[Tensor | Style]) -> Tensor | Style:
             """The style, encoded once; an artwork where its colours depend on the content."""
             if isinstance(region.style, Style):
-                check_encoder(model.model, region.style, f"style_{region.number}")
                 return region.style
             artwork = artworks[region.number]
             if recolor:
                 return resize_shortest_side(artwork, style_size) if style_size else artwork
             return encode_style(model, artwork, style_size, progress)
-
-        weights = (weight_1, weight_2, weight_3, weight_4)
 
         covering = [region.mask for region in regions if region.mask is not None]
         if covering:
@@ -178,6 +176,7 @@ class AdaINStylize:
                 "region_statistics": region_statistics,
             }
         else:
+            weights = (weight_1, weight_2, weight_3, weight_4)
             shares = [weights[region.number - 1] for region in regions]
             options |= {"styles": [source(region) for region in regions], "weights": shares}
 
