@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .functional import Statistics, Window, channel_statistics, crop, fuse
-from .masks import as_mask, feature_weights, pool_to_features
+from .masks import MaskLike, as_mask, feature_weights, pool_to_features
 from .networks import STRIDE, Fusion
 from .pixels import as_float
 from .style import Features, Style, require_same_encoder
@@ -80,7 +80,7 @@ def adain(
     style: Style | Sequence[Style],
     alpha: float = 1.0,
     *,
-    masks: Sequence[Tensor] | None = None,
+    masks: Sequence[MaskLike] | None = None,
     background: Style | None = None,
     region_statistics: bool = True,
     smoothing: Smoothing | None = None,
@@ -106,6 +106,7 @@ def adain(
     Raises:
         ValueError: alpha outside 0..1; counts of styles and masks that differ; a bad mask.
         StyleMismatchError: a style from another encoder.
+        TypeError: no features, style or mask, but for example a picture.
 
     Example:
         >>> image = model.decode(adain(model.encode(photo), style, alpha=0.8))
@@ -127,7 +128,7 @@ def plan_transfer(
     style: Style | Sequence[Style],
     alpha: float = 1.0,
     *,
-    masks: Sequence[Tensor] | None = None,
+    masks: Sequence[MaskLike] | None = None,
     background: Style | None = None,
     region_statistics: bool = True,
     smoothing: Smoothing | None = None,
@@ -184,7 +185,7 @@ def own_transfer(features: Features) -> Transfer:
 
 def check_alpha(alpha: float) -> None:
     """Raise ``ValueError`` unless alpha is a number in 0..1 (or a tensor of one)."""
-    if isinstance(alpha, Tensor) and alpha.ndim:
+    if isinstance(alpha, Tensor) and alpha.numel() != 1:
         raise ValueError(
             f"alpha must be one number for all pictures, got a tensor of shape {tuple(alpha.shape)}"
         )
@@ -192,7 +193,7 @@ def check_alpha(alpha: float) -> None:
         raise ValueError(f"alpha must lie in 0..1, got {alpha}")
 
 
-def check_masks(masks: Sequence[Tensor], styles: int, batch: int) -> list[Tensor]:
+def check_masks(masks: Sequence[MaskLike], styles: int, batch: int) -> list[Tensor]:
     """The masks as ``(B, 1, H, W)``.
 
     Args:
@@ -245,7 +246,7 @@ def _weights(weight: Tensor, visible: Tensor | None) -> Tensor:
 
 def _regions(
     styles: Sequence[Style],
-    masks: Sequence[Tensor],
+    masks: Sequence[MaskLike],
     background: Style | None,
     features: Features,
 ) -> list[tuple[Style, Tensor]]:

@@ -36,8 +36,9 @@ class Inference:
 
     It follows its network: after ``.to(…)``, or a change of the weights in place that autograd
     would see, the form is derived again at the next call, and at every call while weights require
-    gradients: fused optimizers change them unseen. (So do ``.data`` and weights made under
-    inference mode.) It is no module and has no weights of its own to store.
+    gradients: fused optimizers change them unseen. (Not seen where none does: changes through
+    ``.data``, and of weights made under inference mode.) It is no module and has no weights of its
+    own to store.
 
     Args:
         network: an encoder, or a decoder.

@@ -15,11 +15,14 @@ from .functional import Window, crop
 from .networks import STRIDE
 from .pixels import OVERSHOOT
 
+# What counts as one beside a tensor.
+MaskLike = Tensor | np.ndarray[Any, Any]
+
 # Rows of features pooled at once: weights in full resolution exist for so many alone.
 _BAND = 64
 
 
-def as_mask(mask: Tensor | np.ndarray[Any, Any], what: str = "mask") -> Tensor:
+def as_mask(mask: MaskLike, what: str = "mask") -> Tensor:
     """A mask as ``(B, 1, H, W)`` float32.
 
     Args:
@@ -32,7 +35,7 @@ def as_mask(mask: Tensor | np.ndarray[Any, Any], what: str = "mask") -> Tensor:
         TypeError: neither a tensor nor an array.
     """
     if isinstance(mask, np.ndarray):
-        mask = torch.from_numpy(np.ascontiguousarray(mask))
+        mask = torch.from_numpy(mask.copy())  # any strides, and read-only ones
     if not isinstance(mask, Tensor):
         raise TypeError(
             f"{what}: expected a torch tensor or a NumPy array, got {type(mask).__name__}"

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import reprlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
@@ -20,7 +20,7 @@ from .functional import channel_statistics, crop
 from .fusion import Smoothing, check_alpha, check_masks, own_transfer, plan_transfer
 from .images import ImageLike, to_pixels
 from .inference import Inference
-from .masks import as_mask, pool_to_features, resize_mask
+from .masks import MaskLike, as_mask, pool_to_features, resize_mask
 from .networks import Decoder, Encoder
 from .pipeline import Retouch, empty_picture
 from .pixels import as_float, resize, resize_shortest_side
@@ -60,6 +60,8 @@ class AdaINModel(nn.Module):
 
     Styles are told apart by a fingerprint of the encoder's weights, taken when the model is made
     and by ``load_state_dict``: an encoder that is trained on needs a new model for its styles.
+    Freeze networks that are not trained (``from_pretrained`` does): weights that require gradients
+    are prepared anew at every call, and no artwork's style is remembered.
 
     Args:
         encoder: the encoder.
@@ -82,15 +84,16 @@ class AdaINModel(nn.Module):
         self._styles = StyleCache()
         self.info, self.name = info, name
         # Taken before any change of dtype, so that a style fits the model in every precision.
-        self.fingerprint = fingerprint(encoder)
+        self.fingerprint = fingerprint(encoder.state_dict())
 
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> Any:
-        """As ``nn.Module``'s; styles of the weights before do not fit any more."""
-        keys = super().load_state_dict(state_dict, strict, assign)
-        self.fingerprint = fingerprint(self.encoder)
-        return keys
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        # Not load_state_dict: a module around this one calls its own. The fingerprint is that of
+        # the given weights, before they are rounded to the model's dtype.
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+        own = self.encoder.state_dict()
+        given = {name: state_dict.get(f"{prefix}encoder.{name}", old) for name, old in own.items()}
+        if not all(torch.equal(given[name].to(old), old) for name, old in own.items()):
+            self.fingerprint = fingerprint(given)
 
     @classmethod
     def from_pretrained(
@@ -167,7 +170,7 @@ class AdaINModel(nn.Module):
     def encode_style(
         self,
         image: ImageLike,
-        mask: Tensor | None = None,
+        mask: MaskLike | None = None,
         size: int | None = None,
         name: str | None = None,
         progress: Progress | None = None,
@@ -235,7 +238,7 @@ class AdaINModel(nn.Module):
         *,
         weights: Sequence[float] | None = None,
         alpha: float = 1.0,
-        masks: Sequence[Tensor] | None = None,
+        masks: Sequence[MaskLike] | None = None,
         background: ImageLike | Style | None = None,
         region_statistics: bool = True,
         preserve_color: str | None = None,
@@ -280,6 +283,7 @@ class AdaINModel(nn.Module):
 
         Raises:
             ValueError: arguments out of range or that do not fit together.
+            TypeError: no image, style or mask.
             StyleMismatchError: a style of another model.
             ImageFileError: a file that cannot be read.
             MemoryError: not even the smallest tile fits.
@@ -295,6 +299,7 @@ class AdaINModel(nn.Module):
             pictures = resize_shortest_side(pictures, content_size)
         output = empty_picture(pictures.shape, output_dtype, self.device)
         sources = _as_list(styles)
+        regions: list[Tensor] | None = None
         if masks is None:
             if background is not None:
                 raise ValueError("a background needs masks; without them styles cover everything")
@@ -302,8 +307,8 @@ class AdaINModel(nn.Module):
         else:
             if weights is not None:
                 raise ValueError("give weights (mix everywhere) or masks (place each), not both")
-            masks = check_masks(masks, len(sources), len(pictures))
-            masks = [mask.to(self.device) for mask in masks]
+            checked = check_masks(masks, len(sources), len(pictures))
+            regions = [mask.to(self.device) for mask in checked]
             sources = [*sources, *([] if background is None else [background])]
         recolor = color.recolors_artwork(preserve_color)
         prepared = [self._prepare(source, style_size, recolor) for source in sources]
@@ -328,12 +333,12 @@ class AdaINModel(nn.Module):
                 for style in prepared
             ]
             placed = None
-            if masks is not None:
-                placed = [mask[group] if len(mask) > 1 else mask for mask in masks]
+            if regions is not None:
+                placed = [mask[group] if len(mask) > 1 else mask for mask in regions]
             features = self._encode(content, tiler)
             transfer = plan_transfer(
                 features,
-                Style.mix(encoded, shares) if masks is None else encoded[: len(masks)],
+                Style.mix(encoded, shares) if regions is None else encoded[: len(regions)],
                 alpha,
                 masks=placed,
                 background=None if background is None else encoded[-1],

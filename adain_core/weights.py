@@ -109,14 +109,17 @@ def load_model(path: str | os.PathLike[str]) -> tuple[ModelInfo, Encoder, Decode
     return info, encoder, decoder
 
 
-def fingerprint(encoder: nn.Module) -> str:
-    """A short hash of the encoder's weights: styles fit only the encoder that made them.
+def fingerprint(weights: Mapping[str, Tensor]) -> str:
+    """A short hash of an encoder's weights: styles fit only the encoder that made them.
+
+    Args:
+        weights: its ``state_dict()``.
 
     Returns:
         12 hexadecimal digits (48 bits), the same for every device; float32 weights are hashed.
     """
     digest = hashlib.sha256()
-    for name, tensor in sorted(encoder.state_dict().items()):
+    for name, tensor in sorted(weights.items()):
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]

@@ -87,7 +87,6 @@ REGION_STATISTICS = (
         "default": True,
         "label_on": "per region",
         "label_off": "whole",
-        "advanced": True,
         "tooltip": "Which of the content's statistics the style replaces: those inside each "
         "region (the usual choice: a region gets its full style, whatever lies around it) or "
         "those of the whole picture (regions keep their contrast to each other).",
@@ -101,7 +100,6 @@ TILE = (
         "min": 0,
         "max": 8192,
         "step": 64,
-        "advanced": True,
         "tooltip": "Large pictures are worked on in tiles of this many pixels (64 or more), which "
         "bounds the memory and changes nothing in the picture. 0 takes what fits into the free "
         "memory.",
@@ -126,7 +124,6 @@ TEMPORAL_LENGTH = (
         "min": 1,
         "max": 240,
         "step": 1,
-        "advanced": True,
         "tooltip": "Frames that temporal window or ema remembers. More is calmer and follows "
         "changes of light more slowly.",
     },

@@ -101,7 +101,7 @@ class AdaINMasked:
         if background is not None:
             check_encoder(features, background, "background")
         else:
-            require_region(masks)
+            require_region(masks, temporal)
         count = common_count({"features": len(features.tensor), **mask_counts(regions)})
         pool = TemporalPool(temporal, temporal_length)
         stylized = (

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from torch import Tensor
 
 from ..adain_core.masks import feather_mask, resize_mask
+from ..adain_core.temporal import Temporal
 from .images import from_mask, take
 
 S = TypeVar("S")
@@ -76,15 +77,16 @@ def picture_masks(
         ]
 
 
-def require_region(masks: Sequence[Tensor]) -> None:
+def require_region(masks: Sequence[Tensor], temporal: Temporal) -> None:
     """Refuse masks that select nothing, where there is no background either.
 
-    Those of a video may: what they follow can be out of the picture.
+    Several for one input may, and a video's, which ``temporal`` tells: what they follow can be out
+    of the picture.
 
     Raises:
         ValueError: all are single and black.
     """
-    if not any(len(mask) > 1 or mask.any() for mask in masks):
+    if temporal == "frame" and not any(len(mask) > 1 or mask.any() for mask in masks):
         raise ValueError(
             "mask_1 is black everywhere (as Load Image gives it for a picture that is opaque), so "
             "there is no region to stylize: paint one (right-click the picture, Open in Mask "

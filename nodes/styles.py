@@ -58,21 +58,16 @@ class AdaINSaveStyle:
             }
         }
 
-    @classmethod
-    def IS_CHANGED(cls, style: None, name: str | None, overwrite: bool | None) -> str:
-        # So that a file that was removed or replaced meanwhile is written again.
-        return "" if name is None else host.file_hash(_file(_stem(name)))
-
     def save(self, style: Style, name: str, overwrite: bool) -> tuple[Style]:
         """Run the node."""
-        stem = _stem(name)
+        stem = name.strip().removesuffix(host.EXTENSION)
         if not stem or stem[0] == "." or not _FORBIDDEN.isdisjoint(stem) or not stem.isprintable():
             raise ValueError(
                 f"name: {name!r} cannot be a file's name; use letters, digits, spaces, - and _, "
                 "without a folder"
             )
         named = replace(style, name=stem)
-        path = _file(stem)
+        path = host.folders(STYLE_FOLDER)[0] / f"{stem}{host.EXTENSION}"
         if path.exists() and not overwrite and Style.load(path) != named:
             raise ValueError(
                 f"name: another style is already saved as {path}; choose another name, or turn "
@@ -129,14 +124,6 @@ class AdaINLoadStyle:
         if path is None:
             raise ValueError(_not_found(style))
         return (Style.load(path),)
-
-
-def _stem(name: str) -> str:
-    return name.strip().removesuffix(host.EXTENSION)
-
-
-def _file(stem: str) -> Path:
-    return host.folders(STYLE_FOLDER)[0] / f"{stem}{host.EXTENSION}"
 
 
 def _holds(path: Path, style: Style) -> bool:

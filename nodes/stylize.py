@@ -9,8 +9,11 @@ from torch import Tensor
 
 from ..adain_core import Style
 from ..adain_core.color import METHODS, recolors_artwork
+from ..adain_core.fusion import check_alpha
 from ..adain_core.pixels import resize_shortest_side
+from ..adain_core.style import normalized_weights
 from ..adain_core.temporal import Temporal, TemporalPool
+from ..adain_core.tiles import check_tile
 from . import host
 from .color import METHOD_TOOLTIP
 from .encode import encode_style
@@ -96,7 +99,6 @@ class AdaINStylize:
                     "BOOLEAN",
                     {
                         "default": False,
-                        "advanced": True,
                         "tooltip": "For alpha below 1: adds the detail that the decoder loses of "
                         "the content, the more the smaller alpha is. Then the picture goes over "
                         "into the content; off, it jumps to it at 0.",
@@ -134,6 +136,8 @@ class AdaINStylize:
         """Run the node."""
         check_limits("style_size", style_size, STYLE_SIZE)
         check_limits("feather", feather, FEATHER)
+        check_alpha(alpha)
+        check_tile(tile or None)
         pictures = from_image(content, "content")
         masks = [None if is_no_mask(mask) else mask for mask in (mask_1, mask_2, mask_3, mask_4)]
         styles: list[Tensor | Style | None] = [style_1, style_2, style_3, style_4]
@@ -169,7 +173,7 @@ class AdaINStylize:
         if covering:
             free = _background(regions)
             if free is None:
-                require_region(covering)
+                require_region(covering, temporal)
             options |= {
                 "styles": [source(region) for region in regions if region.mask is not None],
                 "background": None if free is None else source(free),
@@ -178,6 +182,7 @@ class AdaINStylize:
         else:
             weights = (weight_1, weight_2, weight_3, weight_4)
             shares = [weights[region.number - 1] for region in regions]
+            normalized_weights(shares, len(shares), "style")  # checked before the work
             options |= {"styles": [source(region) for region in regions], "weights": shares}
 
         size = (pictures.shape[2], pictures.shape[3])

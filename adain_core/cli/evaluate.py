@@ -43,8 +43,9 @@ is judged by the frozen, normalised VGG-19: 'target' says how near it is to what
 asked for, 'style' how near to the artwork's statistics, 'content' and 'SSIM' how near
 to the photo, 'checkerboard' how much of what was drawn into flat areas repeats every
 8 pixels (0.06 by chance, at most 1), 'reconstruction' how well a photo comes back
-that is decoded at its own statistics (PSNR, dB). The first model is the reference of the ratios in
-the table. What was judged before an error or Ctrl-C is printed and written."""
+that is decoded at its own statistics (PSNR, dB). The first model is the reference of
+the ratios in the table. What was judged before an error or Ctrl-C is printed and
+written."""
 
 # Between a grid's cells, pixels.
 _GAP = 4

@@ -229,7 +229,7 @@ def _info(args: argparse.Namespace) -> int:
         "path": str(path),
         "bytes": path.stat().st_size,
         "parameters": _parameters(info.architecture),
-        "fingerprint": fingerprint(encoder),
+        "fingerprint": fingerprint(encoder.state_dict()),
         "architecture": info.architecture.to_dict(),
         "license": info.license,
         "source": info.source,

@@ -108,12 +108,31 @@ def partial_file(path: Path) -> Path:
 
 def is_written(file: str | os.PathLike[str], output: str | os.PathLike[str]) -> bool:
     """Whether drawing to ``output``, a file or numbered pictures, writes or removes a file."""
-    file, output = Path(file).resolve(), Path(output).resolve()
-    if file in (output, partial_file(output)):
+    file, output = Path(file), Path(output)
+    if any(
+        file.resolve() == written.resolve() or same_file(file, written)
+        for written in (output, partial_file(output))
+    ):
         return True
+    names = numbered_names(output)
+    return any(
+        each.parent.resolve() == output.parent.resolve() and names.fullmatch(each.name)
+        for each in (file, file.resolve())
+    )
+
+
+def numbered_names(output: Path) -> re.Pattern[str]:
+    """The names that pictures of any number have; none where the output is one file."""
     head, *tail = map(re.escape, NUMBER.split(output.name))
-    numbered = re.compile(rf"{head}\d+{''.join(tail)}")
-    return bool(tail) and file.parent == output.parent and bool(numbered.fullmatch(file.name))
+    return re.compile(rf"{head}\d+{''.join(tail)}" if tail else r"(?!)")
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether these are one file that exists."""
+    try:
+        return one.samefile(other)
+    except OSError:  # also for an address (``data:…``) that is too long for a name
+        return False
 
 
 def takes_sound(path: Path) -> bool:

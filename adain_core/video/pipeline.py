@@ -17,6 +17,7 @@ from ..color import luma, recolors_artwork
 from ..errors import VideoFileError
 from ..fusion import check_alpha
 from ..images import ImageLike, to_pixels
+from ..masks import MaskLike, as_mask
 from ..model import AdaINModel, resize_style
 from ..pixels import as_float
 from ..style import Style, normalized_weights
@@ -60,7 +61,7 @@ def stylize_video(
     keyframes: Sequence[Keyframe] | None = None,
     weights: Sequence[float] | None = None,
     alpha: float = 1.0,
-    masks: Sequence[Tensor | str | os.PathLike[str]] | None = None,
+    masks: Sequence[MaskLike | str | os.PathLike[str]] | None = None,
     background: ImageLike | Style | None = None,
     preserve_color: str | None = None,
     style_size: int | None = None,
@@ -89,8 +90,8 @@ def stylize_video(
         keyframes: instead of styles and alpha, styles that change over time.
         weights: of the styles.
         alpha: content-style trade-off.
-        masks: instead of weights, where each style goes: ``(H, W)`` tensors, or videos of as many
-            frames whose brightness counts.
+        masks: instead of weights, where each style goes: ``(H, W)`` tensors or arrays, or videos
+            of as many frames whose brightness counts.
         background: style of what the masks leave free.
         preserve_color: as for :meth:`AdaINModel.stylize`.
         style_size: shortest side of the artworks, likewise.
@@ -121,6 +122,7 @@ def stylize_video(
         >>> stylize_video(model, "clip.mp4", "changing.mp4", keyframes=keyframes)
     """
     check_alpha(alpha)
+    masks = None if masks is None else list(masks)
     pool = TemporalPool(temporal, temporal_length)
     recolors = recolors_artwork(preserve_color)
     course = None
@@ -267,15 +269,17 @@ def _with_masks(
 class _MaskTrack:
     """A mask for each frame, from a still one or from a video."""
 
-    def __init__(self, mask: Tensor | str | os.PathLike[str], files: contextlib.ExitStack) -> None:
+    def __init__(
+        self, mask: MaskLike | str | os.PathLike[str], files: contextlib.ExitStack
+    ) -> None:
         self._frames: Iterator[Frame] = iter(())
         self._mask, self._path = None, None
         self._read, self._missing = 0, 0
-        if isinstance(mask, Tensor):
-            self._mask = mask
-        else:
+        if isinstance(mask, str | os.PathLike):
             self._path = mask
             self._frames = iter(files.enter_context(VideoReader(mask)))
+        else:
+            self._mask = as_mask(mask)[0, 0]
 
     def next(self) -> Tensor:
         """The next frame's mask; after the end of a video its last one."""

@@ -19,7 +19,15 @@ from torch import Tensor
 from ..errors import VideoFileError, reason
 from ..images import write_image
 from ..pixels import as_uint8, resize
-from .formats import CODECS, choose_codec, is_written, partial_file, takes_sound
+from .formats import (
+    CODECS,
+    choose_codec,
+    is_written,
+    numbered_names,
+    partial_file,
+    same_file,
+    takes_sound,
+)
 from .reader import Color, Frame, Packet, VideoReader, file_url, to_yuv
 
 # A GIF's times are hundredths of a second, and browsers show a frame of one hundredth for ten.
@@ -89,7 +97,7 @@ def open_writer(
         (path, "the file"),
         (partial, f"{partial}, what an earlier run left of it,"),
     ):
-        if _same(file, reader.path):
+        if same_file(file, reader.path):
             raise VideoFileError(f"cannot write {path}: {file} is the video that is read")
         if file.exists() and not overwrite:
             raise VideoFileError(
@@ -418,7 +426,8 @@ class _PictureWriter:
     def _existing(self) -> Path | None:
         """A file that one of these pictures could have written."""
         files = self._path.parent.iterdir() if self._path.parent.is_dir() else ()
-        return min((file for file in files if is_written(file, self._path)), default=None)
+        names = numbered_names(self._path)
+        return min((file for file in files if names.fullmatch(file.name)), default=None)
 
     def _name(self, number: int) -> Path:
         return self._path.with_name(self._path.name % number)
@@ -440,14 +449,6 @@ class _PictureWriter:
 
     def rescue(self) -> tuple[int, Path]:
         return self.frames, self._path
-
-
-def _same(one: Path, other: Path) -> bool:
-    """Whether these are one file that exists."""
-    try:
-        return one.samefile(other)
-    except OSError:  # also for an address (``data:…``) that is too long for a name
-        return False
 
 
 def _palette_graph(width: int, height: int, clock: Fraction) -> av.filter.Graph:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from adain_core import (
     AdaINModel,
@@ -266,7 +266,7 @@ def test_networks_that_are_wrapped_can_be_trained_on(
 
 def test_gradients_reach_alpha_and_the_statistics(tiny: AdaINModel, picture: Picture) -> None:
     features, style = tiny.encode(picture(24, 24)), tiny.encode_style(picture(24, 24, seed=1))
-    alpha = torch.tensor(0.5, requires_grad=True)
+    alpha = torch.full((1,), 0.5, requires_grad=True)
     wanted = replace(style, mean=style.mean.requires_grad_(), std=style.std.requires_grad_())
     tiny.decoder(adain(features, wanted, alpha).tensor).square().mean().backward()
     for tensor in (alpha, style.mean, style.std):
@@ -279,11 +279,21 @@ def test_other_weights_have_another_fingerprint(
     model, other = make_model(), make_model(seed=3)
     style = model.encode_style(picture(24, 24))
     model.load_state_dict(other.state_dict())
-    assert model.fingerprint == other.fingerprint
+    assert model.fingerprint == other.fingerprint != make_model().fingerprint
     with pytest.raises(StyleMismatchError, match="different encoders"):
         model.stylize(picture(24, 24), style)
     expected = other.stylize(picture(24, 24), other.encode_style(picture(24, 24)))
     assert torch.equal(model.stylize(picture(24, 24), picture(24, 24)), expected)
+
+    # In every precision, inside another module, and by the encoder's weights alone.
+    half, around = make_model().bfloat16(), nn.ModuleList([make_model()])
+    half.load_state_dict(other.state_dict())
+    around.load_state_dict(nn.ModuleList([other]).state_dict())
+    assert half.fingerprint == around[0].fingerprint == other.fingerprint
+    half.load_state_dict(half.state_dict())
+    decoder = {f"decoder.{name}": t for name, t in make_model().decoder.state_dict().items()}
+    half.load_state_dict(decoder, strict=False)
+    assert half.fingerprint == other.fingerprint
 
 
 @pytest.mark.parametrize("method", [None, "coral", "cholesky"])
@@ -924,6 +934,8 @@ def test_masks_of_numpy_and_in_one_tensor(tiny: AdaINModel, picture: Picture) ->
     assert torch.equal(tiny.stylize(content, styles, masks=torch.stack(masks)), expected)
     arrays = [mask.numpy()[:, ::-1] for mask in masks[::-1]]
     assert torch.equal(tiny.stylize(content, styles, masks=arrays), expected)
+    rows = [np.broadcast_to(mask.numpy()[:1], (1, 20))[::-1] for mask in masks]
+    assert torch.equal(tiny.stylize(content, styles, masks=rows), expected)
 
 
 def test_what_read_image_gives_is_an_image(
@@ -943,7 +955,7 @@ def test_what_is_no_encoded_thing_is_named(tiny: AdaINModel, picture: Picture) -
         adain(picture(24, 24), style)
     with pytest.raises(TypeError, match="got Tensor"):
         tiny.decode(picture(24, 24))
-    with pytest.raises(TypeError, match=r"style mask: expected a torch tensor .* got PosixPath"):
+    with pytest.raises(TypeError, match=r"style mask: expected a torch tensor .* got \w+Path"):
         tiny.encode_style(picture(24, 24), mask=Path("mask.png"))
     with pytest.raises(ValueError, match=r"alpha must be one number .* shape \(2,\)"):
         adain(features, style, torch.tensor([0.2, 0.8]))

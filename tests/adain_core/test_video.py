@@ -1232,3 +1232,18 @@ def test_other_files_that_are_read_are_not_replaced(
         stylize_video(tiny, clip, tmp_path / output, overwrite=True, **options)
     assert main(["video", str(clip), *command, "-o", str(tmp_path / output), "--overwrite"]) != 0
     assert file.read_bytes() == before
+
+
+def test_masks_of_numpy_and_in_one_tensor(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip(times=STEADY[:2])
+    left = torch.zeros(6, 8)
+    left[:, :4] = 1
+    masks = torch.stack([left, 1 - left])
+    for name, given in (("a.mkv", list(masks)), ("b.mkv", masks), ("c.mkv", [*masks.numpy()])):
+        stylize_video(tiny, clip, tmp_path / name, [style, style], masks=given)
+    drawn = [frames_of(tmp_path / name) for name in ("a.mkv", "b.mkv", "c.mkv")]
+    for frames in drawn[1:]:
+        for frame, expected in zip(frames, drawn[0], strict=True):
+            np.testing.assert_array_equal(frame.to_ndarray(), expected.to_ndarray())

@@ -144,8 +144,9 @@ def test_pairs_that_are_broken(pack: Any, styles: list[Any], features: Any) -> N
 
 def test_masks_of_a_video_may_be_black(pack: Any, styles: list[Any], features: Any) -> None:
     inputs = {"features": features, "style_1": styles[0], **OPTIONS}
-    (kept,) = pack.run("AdaINMasked", **inputs, mask_1=torch.zeros(2, 40, 48))
-    torch.testing.assert_close(kept.tensor, features.tensor)
+    for mask, temporal in ((torch.zeros(2, 40, 48), "frame"), (torch.zeros(1, 40, 48), "ema")):
+        (kept,) = pack.run("AdaINMasked", **inputs, mask_1=mask, temporal=temporal)
+        torch.testing.assert_close(kept.tensor, features.tensor)
 
 
 @pytest.mark.parametrize("node", ["AdaINBlend", "AdaINMasked"])

@@ -182,3 +182,25 @@ def test_style_is_encoded_once(
     monkeypatch.setattr(model.model, "_encode", lambda *args: calls.append("") or encode(*args))
     run(pack, model, content=image(16, 16, 5), style_1=arts[0], style_2=arts[1])
     assert len(calls) == 5 + 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"alpha": 1.5}, "^alpha must lie in"),
+        ({"tile": 32}, "^tile must be 64"),
+        ({"weight_1": 0.0}, "^style weights are all 0"),
+    ],
+)
+def test_nothing_is_encoded_before_the_inputs_are_checked(
+    pack: Any,
+    model: Any,
+    image: MakeImage,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, float],
+    message: str,
+) -> None:
+    monkeypatch.setattr(pack.submodule("nodes.stylize"), "encode_style", None)
+    inputs = {"content": image(16, 16), "style_1": image(16, 16), "alpha": 1.0, **change}
+    with pytest.raises(ValueError, match=message):
+        pack.run("AdaINStylize", model=model, **inputs)
