@@ -24,7 +24,7 @@ from torch import Tensor
 
 from .errors import ImageFileError, reason
 from .files import replace_atomically
-from .pixels import CHANNELS, as_float, as_uint8, check_finite, checked
+from .pixels import CHANNELS, as_float, as_uint8, check_finite, checked, layout_hint
 
 _OUTPUT_FORMATS = {
     ".png": "PNG",
@@ -381,10 +381,8 @@ def to_pixels(image: ImageLike) -> Tensor:
 def _from_array(array: np.ndarray[Any, Any]) -> Tensor:
     shape = array.shape
     if array.ndim not in (2, 3, 4) or (array.ndim > 2 and shape[-1] not in CHANNELS):
-        hint = ""
-        if array.ndim in (3, 4) and shape[-3] in CHANNELS:
-            axes = "1, 2, 0" if array.ndim == 3 else "0, 2, 3, 1"
-            hint = f"; it looks channels-first: use array.transpose({axes})"
+        moves = {3: "1, 2, 0", 4: "0, 2, 3, 1"}
+        hint = layout_hint(shape, -3, "channels-first: use array.transpose", moves)
         raise ValueError(
             "expected a NumPy image as (H, W), (H, W, C) or (B, H, W, C) with 1, 3 or 4 channels, "
             f"got shape {shape}{hint}"

@@ -15,7 +15,7 @@ from .functional import Window, crop
 from .networks import STRIDE
 from .pixels import OVERSHOOT
 
-# What counts as one beside a tensor.
+# What counts as a mask.
 MaskLike = Tensor | np.ndarray[Any, Any]
 
 # Rows of features pooled at once: weights in full resolution exist for so many alone.

@@ -299,7 +299,7 @@ class AdaINModel(nn.Module):
             pictures = resize_shortest_side(pictures, content_size)
         output = empty_picture(pictures.shape, output_dtype, self.device)
         sources = _as_list(styles)
-        regions: list[Tensor] | None = None
+        region_masks: list[Tensor] | None = None
         if masks is None:
             if background is not None:
                 raise ValueError("a background needs masks; without them styles cover everything")
@@ -308,7 +308,7 @@ class AdaINModel(nn.Module):
             if weights is not None:
                 raise ValueError("give weights (mix everywhere) or masks (place each), not both")
             checked = check_masks(masks, len(sources), len(pictures))
-            regions = [mask.to(self.device) for mask in checked]
+            region_masks = [mask.to(self.device) for mask in checked]
             sources = [*sources, *([] if background is None else [background])]
         recolor = color.recolors_artwork(preserve_color)
         prepared = [self._prepare(source, style_size, recolor) for source in sources]
@@ -333,12 +333,14 @@ class AdaINModel(nn.Module):
                 for style in prepared
             ]
             placed = None
-            if regions is not None:
-                placed = [mask[group] if len(mask) > 1 else mask for mask in regions]
+            if region_masks is not None:
+                placed = [mask[group] if len(mask) > 1 else mask for mask in region_masks]
             features = self._encode(content, tiler)
             transfer = plan_transfer(
                 features,
-                Style.mix(encoded, shares) if regions is None else encoded[: len(regions)],
+                Style.mix(encoded, shares)
+                if region_masks is None
+                else encoded[: len(region_masks)],
                 alpha,
                 masks=placed,
                 background=None if background is None else encoded[-1],

@@ -33,10 +33,8 @@ def checked(image: Tensor) -> Tensor:
     """A tensor image as ``(B, 3 | 4, H, W)``; ``ValueError`` for what is none."""
     shape = tuple(image.shape)
     if image.ndim not in (3, 4) or shape[-3] not in CHANNELS:
-        hint = ""
-        if image.ndim in (3, 4) and shape[-1] in CHANNELS:
-            axes = "2, 0, 1" if image.ndim == 3 else "0, 3, 1, 2"
-            hint = f"; it looks channels-last: use image.permute({axes})"
+        moves = {3: "2, 0, 1", 4: "0, 3, 1, 2"}
+        hint = layout_hint(shape, -1, "channels-last: use image.permute", moves)
         raise ValueError(
             "expected a tensor image as (C, H, W) or (B, C, H, W) with 1, 3 or 4 channels, "
             f"got shape {shape}{hint}"
@@ -56,6 +54,20 @@ def checked(image: Tensor) -> Tensor:
     if image.ndim == 3:
         image = image[None]
     return image.repeat(1, 3, 1, 1) if image.shape[1] == 1 else image
+
+
+def layout_hint(shape: tuple[int, ...], axis: int, words: str, moves: dict[int, str]) -> str:
+    """What to do with an image whose channels seem to lie on another axis; empty if they do not.
+
+    Args:
+        shape: of the image.
+        axis: the other one.
+        words: its name, and the call that moves it.
+        moves: the call's arguments by the number of dimensions.
+    """
+    if len(shape) not in moves or shape[axis] not in CHANNELS:
+        return ""
+    return f"; it looks {words}({moves[len(shape)]})"
 
 
 def _check_range(image: Tensor) -> None:

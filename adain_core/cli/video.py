@@ -153,7 +153,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def _run(args: argparse.Namespace) -> int:
     try:
         from ..video import Keyframe, stylize_video
-        from ..video.formats import is_written
+        from ..video.formats import refuse_inputs
     except ImportError as error:
         print_error(error)
         return 1
@@ -162,9 +162,7 @@ def _run(args: argparse.Namespace) -> int:
     check_style_options(args)
     masks = [_read_mask(path) for path in args.mask] if args.mask else None
     paths = [path for option in options for path in option.paths] or args.style
-    for path in [*paths, *read_files(args)]:
-        if is_written(path, args.output):
-            raise ValueError(f"cannot write {args.output}: {path} is read; choose another name")
+    refuse_inputs([*paths, *read_files(args)], args.output)
     sources = {path: read_source(path) for path in [*paths, args.background] if path}
     model = load_model(args)
     keyframes, controls = None, style_controls(args)

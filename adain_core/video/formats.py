@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from ..errors import VideoFileError
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,18 @@ def partial_file(path: Path) -> Path:
     return path.with_stem(f"{path.stem}.partial")
 
 
-def is_written(file: str | os.PathLike[str], output: str | os.PathLike[str]) -> bool:
-    """Whether drawing to ``output``, a file or numbered pictures, writes or removes a file."""
-    file, output = Path(file), Path(output)
+def refuse_inputs(inputs: Iterable[str | os.PathLike[str]], output: str | os.PathLike[str]) -> None:
+    """Refuse an output, a file or numbered pictures, that would replace what it is made of.
+
+    Raises:
+        VideoFileError: drawing to it would write or remove one of the files that are read.
+    """
+    for file in inputs:
+        if _is_written(Path(file), Path(output)):
+            raise VideoFileError(f"cannot write {output}: {file} is read; choose another name")
+
+
+def _is_written(file: Path, output: Path) -> bool:
     if any(
         file.resolve() == written.resolve() or same_file(file, written)
         for written in (output, partial_file(output))

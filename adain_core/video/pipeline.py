@@ -279,7 +279,7 @@ class _MaskTrack:
             self._path = mask
             self._frames = iter(files.enter_context(VideoReader(mask)))
         else:
-            self._mask = as_mask(mask)[0, 0]
+            self._mask = as_mask(mask)
 
     def next(self) -> Tensor:
         """The next frame's mask; after the end of a video its last one."""

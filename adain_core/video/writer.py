@@ -22,9 +22,9 @@ from ..pixels import as_uint8, resize
 from .formats import (
     CODECS,
     choose_codec,
-    is_written,
     numbered_names,
     partial_file,
+    refuse_inputs,
     same_file,
     takes_sound,
 )
@@ -85,9 +85,7 @@ def open_writer(
     """
     path = Path(path)
     name = choose_codec(path, codec, quality, chroma)
-    for file in inputs:
-        if is_written(file, path):
-            raise VideoFileError(f"cannot write {path}: {file} is read; choose another name")
+    refuse_inputs(inputs, path)
     if name == "png":
         return _PictureWriter(path, reader, overwrite)
     if path.is_dir():

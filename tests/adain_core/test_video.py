@@ -1247,3 +1247,5 @@ def test_masks_of_numpy_and_in_one_tensor(
     for frames in drawn[1:]:
         for frame, expected in zip(frames, drawn[0], strict=True):
             np.testing.assert_array_equal(frame.to_ndarray(), expected.to_ndarray())
+    with pytest.raises(ValueError, match="mask 1: expected 1 or 1 masks"):  # a still mask, not two
+        stylize_video(tiny, clip, tmp_path / "d.mkv", style, masks=[masks])
