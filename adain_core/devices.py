@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -23,6 +26,8 @@ _MEMORY_FORMATS = {"mps": torch.contiguous_format}
 # channels, 1.6 from 256 to 256, 1.3 from 128 to 256, 0.9 from 128 to 128: the transforms cost the
 # same, the products shrink.
 _WINOGRAD_WEIGHTS = 2**18
+# GeForce and Quadro cards of Turing's without tensor cores: their float16 draws NaN.
+_BROKEN_FLOAT16 = re.compile(r"GTX 16\d\d|MX[45]50|\bT(500|550|600|1000|1200|2000)\b|CMP 30HX")
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
@@ -54,8 +59,9 @@ def resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype
 
     Args:
         dtype: ``"auto"``, ``"fp32"``, ``"bf16"``, ``"fp16"`` or torch's own names or dtypes.
-            ``"auto"`` is float16 on CUDA, bfloat16 on a CPU with instructions for it (AVX-512 BF16,
-            AMX), else float32: without them convolutions are 7 to 128 times slower in bfloat16.
+            ``"auto"`` is float16 on CUDA (but for the few cards that cannot), bfloat16 on a CPU
+            with instructions for it (AVX-512 BF16, AMX), else float32: without them convolutions
+            are 7 to 128 times slower in bfloat16.
         device: where it will run.
 
     Raises:
@@ -64,7 +70,9 @@ def resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype
     if dtype == "auto":
         if device.type == "cpu" and has_fast_bfloat16():
             return torch.bfloat16
-        return torch.float16 if device.type == "cuda" else torch.float32
+        if device.type != "cuda" or _BROKEN_FLOAT16.search(torch.cuda.get_device_name(device)):
+            return torch.float32
+        return torch.float16
     chosen = DTYPES.get(dtype) if isinstance(dtype, str) else dtype
     if chosen is None or chosen not in DTYPES.values():
         raise ValueError(f"dtype must be auto, fp32, bf16 or fp16, got {dtype!r}")
@@ -77,6 +85,14 @@ def has_fast_bfloat16() -> bool:
     names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     checks = (getattr(torch.cpu, name, None) for name in names)
     return any(check() for check in checks if check is not None)
+
+
+def no_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """A context without autocast; nothing on devices that have none and refuse to switch it off."""
+    kind = device.type
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return torch.autocast(kind, enabled=False)
+    return nullcontext()
 
 
 def memory_format(device: torch.device) -> torch.memory_format:
@@ -104,6 +120,8 @@ _OUT_OF_MEMORY = (
     "could not create a primitive",  # oneDNN, which has no other words for it
     "alloc_failed",  # cuDNN, cuBLAS
     "invalid buffer size",  # MPS
+    "out_of_device_memory",  # Level Zero, of Intel's GPUs
+    "out_of_host_memory",
 )
 
 

@@ -33,17 +33,15 @@ from .pixels import resize_shortest_side
 class Scores:
     """Figures of one picture, or means over many; smaller is better but for the last two.
 
-    NaN where there is nothing to measure; means are over the rest.
-
     Attributes:
         target: mean squared difference of relu4_1 to AdaIN(relu4_1 of content, of style).
         style: over relu1_1, 2_1, 3_1 and 4_1, mean squared differences of channel means and stds.
         content: mean squared difference of relu4_1 to the content's.
         checkerboard: :func:`checkerboard_share` of the luminance; NaN where the content has no
-            flat area.
+            flat area, and left out of means.
         ssim: structural similarity of the luminance to the content's, up to 1.
-        reconstruction: PSNR in dB of the content decoded at its own statistics; NaN where there
-            is no model.
+        reconstruction: PSNR in dB of the content decoded at its own statistics, the same for
+            all pictures of that content; NaN where there is no model.
     """
 
     target: float
@@ -63,8 +61,13 @@ class Pairs:
         size: images are resized to it on their shortest side and centre-cropped, pixels.
         vgg: the judge, the normalised VGG-19.
 
+    Attributes:
+        content_names: the files' names.
+        style_names: likewise.
+        enlarged: how many of the images are smaller than ``size``.
+
     Raises:
-        ImageFileError: an image cannot be read.
+        ImageFileError: an image cannot be read or is transparent.
     """
 
     def __init__(
@@ -74,17 +77,26 @@ class Pairs:
         size: int,
         vgg: Encoder,
     ) -> None:
-        self.content_names = [Path(path).stem for path in contents]
-        self.style_names = [Path(path).stem for path in styles]
+        self.content_names = [Path(path).name for path in contents]
+        self.style_names = [Path(path).name for path in styles]
         self.vgg = vgg
+        self.enlarged = 0
         device = next(vgg.parameters()).device
-        self.contents = [_square(path, size).to(device) for path in contents]
-        self.styles = [_square(path, size).to(device) for path in styles]
+        self.contents, self.styles = (
+            [self._square(path, size).to(device) for path in paths] for paths in (contents, styles)
+        )
         with torch.inference_mode():
             self._content_features = [vgg(image) for image in self.contents]
             self._style_statistics = [
                 [channel_statistics(level) for level in vgg.levels(image)] for image in self.styles
             ]
+
+    def _square(self, path: str | os.PathLike[str], size: int) -> Tensor:
+        image = _opaque(path)
+        self.enlarged += min(image.shape[2:]) < size
+        image = resize_shortest_side(image, size)
+        top, left = ((side - size) // 2 for side in image.shape[2:])
+        return image[:, :, top : top + size, left : left + size].contiguous()
 
     def __len__(self) -> int:
         return len(self.contents) * len(self.styles)
@@ -145,8 +157,10 @@ def judge_pictures(folder: Path, pairs: Pairs) -> Iterator[tuple[int, int, Tenso
 
     Raises:
         ImageFileError: at once where pairs do not have one picture each; on the way where one is
-            unreadable or of another size.
+            unreadable, transparent or of another size.
     """
+    if not folder.is_dir():
+        raise ImageFileError(f"expected a folder of pictures, found none at {folder}")
     files: dict[str, Path] = {}
     for path in list_images([folder]):
         if path.stem in files:
@@ -155,7 +169,8 @@ def judge_pictures(folder: Path, pairs: Pairs) -> Iterator[tuple[int, int, Tenso
                 f"{path.name}; remove one"
             )
         files[path.stem] = path
-    names = [f"{pairs.content_names[c]}__{pairs.style_names[s]}" for c, s in pairs]
+    stems = [[Path(n).stem for n in names] for names in (pairs.content_names, pairs.style_names)]
+    names = [f"{stems[0][content]}__{stems[1][style]}" for content, style in pairs]
     for name, count in Counter(names).items():
         if count > 1:
             raise ImageFileError(
@@ -169,7 +184,7 @@ def judge_pictures(folder: Path, pairs: Pairs) -> Iterator[tuple[int, int, Tenso
 
 def _judge_files(files: Sequence[Path], pairs: Pairs) -> Iterator[tuple[int, int, Tensor, Scores]]:
     for (content, style), path in zip(pairs, files, strict=True):
-        picture = read_image(path).pixels[:, :3]
+        picture = _opaque(path)
         if picture.shape != pairs.contents[content].shape:
             wanted = tuple(pairs.contents[content].shape[2:])
             raise ImageFileError(
@@ -186,11 +201,13 @@ def judge_contents(pairs: Pairs) -> Iterator[tuple[int, int, Tensor, Scores]]:
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """Mean of each figure over the pictures that have it."""
+    """Mean of each figure; of ``checkerboard`` over the pictures that have it."""
 
     def mean(name: str) -> float:
         values = [getattr(each, name) for each in scores]
-        return fmean([value for value in values if not isnan(value)] or [nan])
+        if name == "checkerboard":  # the others' NaN is a fault of the picture, and stays
+            values = [value for value in values if not isnan(value)] or [nan]
+        return fmean(values)
 
     return Scores(*(mean(field.name) for field in fields(Scores)))
 
@@ -244,7 +261,11 @@ def ssim(image: Tensor, reference: Tensor) -> float:
     return float(similarity.mean())
 
 
-def _square(path: str | os.PathLike[str], size: int) -> Tensor:
-    image = resize_shortest_side(read_image(path).pixels[:, :3], size)
-    top, left = ((side - size) // 2 for side in image.shape[2:])
-    return image[:, :, top : top + size, left : left + size].contiguous()
+def _opaque(path: str | os.PathLike[str]) -> Tensor:
+    """The image as ``(1, 3, H, W)``; what transparency hides must not be judged."""
+    pixels = read_image(path).pixels
+    if pixels.shape[1] == 4 and pixels[:, 3].min() < 1:
+        raise ImageFileError(
+            f"{path}: expected a picture without transparency, got an alpha channel; flatten it"
+        )
+    return pixels[:, :3]

@@ -46,7 +46,9 @@ def as_mask(mask: MaskLike, what: str = "mask") -> Tensor:
     elif mask.ndim == 3:
         mask = mask[:, None]
     if mask.ndim != 4 or mask.shape[1] != 1 or mask.numel() == 0:
-        raise ValueError(f"{what}: expected (H, W), (B, H, W) or (B, 1, H, W), got {shape}")
+        raise ValueError(
+            f"{what}: expected (H, W), (B, H, W) or (B, 1, H, W), all 1 or more, got {shape}"
+        )
     mask = mask.float()
     lowest, highest = (float(value) for value in mask.aminmax())
     if not -OVERSHOOT < lowest <= highest < 1 + OVERSHOOT:  # false for NaN, too

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import reprlib
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from . import color, pipeline
-from .devices import resolve_device, resolve_dtype
+from .devices import no_autocast, resolve_device, resolve_dtype
 from .functional import channel_statistics, crop
 from .fusion import Smoothing, check_alpha, check_masks, own_transfer, plan_transfer
 from .images import ImageLike, to_pixels
@@ -41,10 +40,7 @@ def _inference(
 
     @functools.wraps(method)
     def run(self: AdaINModel, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        device = self.device.type
-        known = torch.amp.is_autocast_available(device)
-        exact = torch.autocast(device, enabled=False) if known else contextlib.nullcontext()
-        with torch.inference_mode(), exact:
+        with torch.inference_mode(), no_autocast(self.device):
             return method(self, *args, **kwargs)
 
     return run

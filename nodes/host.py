@@ -37,7 +37,9 @@ _STEPS = 100
 
 def compute_device() -> torch.device:
     """Where models run."""
-    return management.get_torch_device() if HOSTED else resolve_device("auto")
+    device = management.get_torch_device() if HOSTED else resolve_device("auto")
+    # DirectML's tensors have no storage to tell weights apart by, and its torch stopped at 2.4.
+    return torch.device("cpu") if device.type == "privateuseone" else device
 
 
 def output_device() -> torch.device:
@@ -76,7 +78,7 @@ class ManagedModel:
             # The patcher sets ``device`` on what it wraps; on AdaINModel that is a property.
             self._patcher = ModelPatcher(
                 _Wrapped([model]),
-                load_device=management.get_torch_device(),
+                load_device=compute_device(),
                 offload_device=management.unet_offload_device(),
             )
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..adain_core import Features, Style, StyleMismatchError
+from ..adain_core import Features, Style, StyleMismatchError, WeightsError
 from ..adain_core.images import to_tensor
 from ..adain_core.masks import as_mask
 from ..adain_core.style import require_same_encoder
@@ -17,6 +19,7 @@ from . import host
 
 # What Load Image gives as the mask of a picture without transparency: zeros of this size.
 _NO_MASK_SIZE = (64, 64)
+_NAN_CAUSE = " (a model or VAE in half precision is a common cause of NaN)"
 
 
 def from_image(image: Tensor, name: str) -> Tensor:
@@ -32,8 +35,8 @@ def from_image(image: Tensor, name: str) -> Tensor:
     shape = tuple(image.shape)
     if image.ndim != 4 or shape[-1] not in (1, 3, 4) or 0 in shape:
         raise ValueError(
-            f"{name}: expected an IMAGE of shape (batch, height, width, 3), got {shape}; "
-            f"look at the node that is connected to {name}"
+            f"{name}: expected an IMAGE of shape (batch, height, width, 3), all 1 or more, got "
+            f"{shape}; look at the node that is connected to {name}"
         )
     # Half precision comes from hosts that run with --fp16-intermediates.
     pictures = image.movedim(-1, 1).float()
@@ -43,9 +46,9 @@ def from_image(image: Tensor, name: str) -> Tensor:
             to_tensor(picture)
         except ValueError as error:
             which = f"picture {number} of {len(pictures)}: " if len(pictures) > 1 else ""
+            cause = "" if picture.isfinite().all() else _NAN_CAUSE
             raise ValueError(
-                f"{name}: {which}{error}; look at the node that is connected to {name} (a model "
-                "or VAE in half precision is a common cause of NaN)"
+                f"{name}: {which}{error}; look at the node that is connected to {name}{cause}"
             ) from None
     return pictures
 
@@ -81,6 +84,21 @@ def from_mask(mask: Tensor | None, name: str) -> Tensor | None:
 def is_no_mask(mask: Tensor | None) -> bool:
     """Whether a mask is missing or Load Image's zeros for a picture without transparency."""
     return mask is None or (tuple(mask.shape[-2:]) == _NO_MASK_SIZE and not mask.any())
+
+
+@contextmanager
+def refused_files(name: str, path: Path) -> Iterator[None]:
+    """Say what is wrong with a model's or a style's file, by the name of the input that chose it.
+
+    Raises:
+        ValueError: the file cannot be read.
+    """
+    try:
+        yield
+    except WeightsError as error:
+        # As below: the page shows the first words of Python's own errors.
+        words = str(error).replace(str(path), path.name)
+        raise ValueError(f"{name}: {words}; choose another {name}") from None
 
 
 def check_encoder(model: Any, thing: Style | Features, name: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from ..adain_core import AdaINModel
 from ..adain_core.weights import DEFAULT_MODEL, shipped_folder
 from . import host
+from .images import refused_files
 from .inputs import CATEGORY
 
 MODEL_FOLDER = "adain"
@@ -82,7 +83,8 @@ class AdaINModelLoader:
         path = _find(model)
         if path is None:
             raise ValueError(_not_found(model))
-        loaded = AdaINModel.from_pretrained(path, device="cpu", dtype="fp32")
+        with refused_files("model", path):
+            loaded = AdaINModel.from_pretrained(path, device="cpu", dtype="fp32")
         return (host.ManagedModel(loaded.to(host.choose_dtype(dtype))),)
 
 

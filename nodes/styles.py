@@ -9,11 +9,16 @@ from typing import Any
 from ..adain_core import Style, WeightsError
 from ..adain_core.weights import shipped_folder
 from . import host
+from .images import refused_files
 from .inputs import CATEGORY
 
 STYLE_FOLDER = "adain_styles"
 # Not allowed in file names, if not here then on another system.
 _FORBIDDEN = set('/\\:*?"<>|')
+_DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
+    f"{kind}{n}" for kind in ("COM", "LPT") for n in range(10)
+}
+_LONGEST = 200  # bytes, of 255 with what is added
 
 
 class AdaINSaveStyle:
@@ -58,21 +63,29 @@ class AdaINSaveStyle:
             }
         }
 
+    @classmethod
+    def IS_CHANGED(cls, style: Style | None, name: str | None, overwrite: bool | None) -> str:
+        # What was deleted or replaced meanwhile is saved again.
+        stem = _stem(name or "")
+        return "" if stem is None else host.file_hash(_file(stem))
+
     def save(self, style: Style, name: str, overwrite: bool) -> tuple[Style]:
         """Run the node."""
-        stem = name.strip().removesuffix(host.EXTENSION)
-        if not stem or stem[0] == "." or not _FORBIDDEN.isdisjoint(stem) or not stem.isprintable():
+        stem = _stem(name)
+        if stem is None:
             raise ValueError(
-                f"name: {name!r} cannot be a file's name; use letters, digits, spaces, - and _, "
-                "without a folder"
+                f"name: {name!r} cannot be a file's name; use a short one of letters, digits, "
+                "spaces, - and _, without a folder"
             )
         named = replace(style, name=stem)
-        path = host.folders(STYLE_FOLDER)[0] / f"{stem}{host.EXTENSION}"
-        if path.exists() and not overwrite and Style.load(path) != named:
-            raise ValueError(
-                f"name: another style is already saved as {path}; choose another name, or turn "
-                "overwrite on"
-            )
+        path = _file(stem)
+        if path.exists() and not overwrite:
+            with refused_files("name", path):
+                if Style.load(path) != named:
+                    raise ValueError(
+                        f"name: another style is already saved as {path}; choose another name, or "
+                        "turn overwrite on"
+                    )
         if not _holds(path, named):  # equal styles have unequal files, which look changed
             path.parent.mkdir(parents=True, exist_ok=True)
             named.save(path)
@@ -123,7 +136,22 @@ class AdaINLoadStyle:
         path = _find(style)
         if path is None:
             raise ValueError(_not_found(style))
-        return (Style.load(path),)
+        with refused_files("style", path):
+            return (Style.load(path),)
+
+
+def _stem(name: str) -> str | None:
+    """A file's name without its ending; ``None`` where it cannot be one."""
+    stem = name.strip().removesuffix(host.EXTENSION)
+    if not stem or stem[0] == "." or not _FORBIDDEN.isdisjoint(stem) or not stem.isprintable():
+        return None
+    if stem.partition(".")[0].rstrip().upper() in _DEVICES or len(stem.encode()) > _LONGEST:
+        return None
+    return stem
+
+
+def _file(stem: str) -> Path:
+    return host.folders(STYLE_FOLDER)[0] / f"{stem}{host.EXTENSION}"
 
 
 def _holds(path: Path, style: Style) -> bool:

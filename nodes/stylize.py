@@ -150,13 +150,19 @@ class AdaINStylize:
             "tile": tile or None,
             "smoothing": TemporalPool(temporal, temporal_length),
         }
+        recolor = recolors_artwork(options["preserve_color"])
         artworks: dict[int, Tensor] = {}
         for region in regions:
             if isinstance(region.style, Style):
+                if recolor:
+                    raise ValueError(
+                        f"style_{region.number}: preserve_color {preserve_color} recolours the "
+                        "artwork, which an encoded style has not; connect the artwork, or choose "
+                        "luminance"
+                    )
                 check_encoder(model.model, region.style, f"style_{region.number}")
             else:
                 artworks[region.number] = from_image(region.style, f"style_{region.number}")
-        recolor = recolors_artwork(options["preserve_color"])
         encoded = 0 if recolor else sum(map(len, artworks.values()))
         progress = host.Progress(encoded + count)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from pathlib import Path
 
 import torch
@@ -27,25 +27,28 @@ from ..files import replace_atomically
 from ..fusion import check_alpha
 from ..images import LARGEST_SIDES, list_images, write_image
 from ..model import AdaINModel
+from ..pixels import as_uint8
 from .common import (
     STYLE_SUFFIX,
     Subparsers,
     add_command,
     check_output_file,
     check_replaceable,
+    print_note,
 )
 
 _DESCRIPTION = """\
-Judge models by the paper's own measures, in one run and on the same pictures.
+Judge models by the paper's losses and four more figures, in one run and on the same
+pictures.
 
 Every photo is drawn in every style (centre crops of --size pixels) and each picture
-is judged by the frozen, normalised VGG-19: 'target' says how near it is to what AdaIN
-asked for, 'style' how near to the artwork's statistics, 'content' and 'SSIM' how near
-to the photo, 'checkerboard' how much of what was drawn into flat areas repeats every
-8 pixels (0.06 by chance, at most 1), 'reconstruction' how well a photo comes back
-that is decoded at its own statistics (PSNR, dB). The first model is the reference of
-the ratios in the table. What was judged before an error or Ctrl-C is printed and
-written."""
+is judged by the frozen, normalised VGG-19: 'target' (the paper's content loss,
+equation 12) says how near it is to what AdaIN asked for, 'style' (equation 13) how near
+to the artwork's statistics, 'content' and 'SSIM' how near to the photo, 'checkerboard'
+how much of what was drawn into flat areas repeats every 8 pixels (0.06 by chance, at
+most 1), 'reconstruction' how well a photo comes back that is decoded at its own
+statistics (PSNR, dB). The first model is the reference of the ratios in the table. What
+was judged before an error or Ctrl-C is printed and written."""
 
 # Between a grid's cells, pixels.
 _GAP = 4
@@ -93,7 +96,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "--alpha",
         type=float,
         default=1.0,
-        help="of the pictures; 'target' and 'style' stay those of alpha 1 (default: 1)",
+        help="of the pictures, at 0 what the decoder makes of the photo; 'target' and 'style' "
+        "stay those of alpha 1 (default: 1)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="first N photos and artworks only")
     parser.add_argument("--device", default="auto", help="(default: auto)")
@@ -131,6 +135,12 @@ def _run(args: argparse.Namespace) -> int:
         )
     models = [AdaINModel.from_pretrained(name, device, "fp32") for name in args.model]
     pairs = Pairs(contents, styles, args.size, vgg)
+    if pairs.enlarged:
+        images = len(contents) + len(styles)
+        print_note(
+            f"{pairs.enlarged} of {images} images are smaller than {args.size} pixels and were "
+            "enlarged"
+        )
     judged = [
         *(judge_model(model, pairs, args.alpha) for model in models),
         *(judge_pictures(folder, pairs) for folder in args.pictures),
@@ -147,7 +157,7 @@ def _run(args: argparse.Namespace) -> int:
             ):
                 scores.append(score)
                 if args.grid:
-                    pictures.append(picture.cpu())
+                    pictures.append(as_uint8(picture.cpu()))
                 table.append((name, pairs.content_names[content], pairs.style_names[style], score))
             rows[name] = mean_scores(scores)
             if args.grid:
@@ -180,20 +190,22 @@ def _grid_file(folder: Path, name: str) -> Path:
 def _grid(pairs: Pairs, pictures: list[Tensor]) -> Tensor:
     """Styles along the top, contents down the left, ``(1, 3, H, W)``."""
     count = len(pairs.styles)
-    corner = torch.ones_like(pairs.contents[0]).cpu()
-    rows = [[corner, *(style.cpu() for style in pairs.styles)]]
+    styles = [as_uint8(style.cpu()) for style in pairs.styles]
+    rows = [[torch.full_like(styles[0], 255), *styles]]
     for number, content in enumerate(pairs.contents):
-        rows.append([content.cpu(), *pictures[number * count : (number + 1) * count]])
+        rows.append([as_uint8(content.cpu()), *pictures[number * count : (number + 1) * count]])
     padded = [
-        torch.cat([F.pad(cell, (0, _GAP, 0, _GAP), value=1.0) for cell in row], 3) for row in rows
+        torch.cat([F.pad(cell, (0, _GAP, 0, _GAP), value=255) for cell in row], 3) for row in rows
     ]
     return torch.cat(padded, 2)
 
 
 def _write_csv(path: Path, table: list[tuple[str, str, str, Scores]]) -> None:
-    with replace_atomically(path) as temporary, temporary.open("w", newline="") as file:
+    with (
+        replace_atomically(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
-        figures = ("target", "style", "content_loss", "checkerboard", "ssim", "psnr")
-        writer.writerow(("model", "content", "style_image", *figures))
+        writer.writerow(("model", "photo", "artwork", *(field.name for field in fields(Scores))))
         for name, content, style, scores in table:
             writer.writerow((name, content, style, *(f"{v:.5f}" for v in astuple(scores))))

@@ -217,12 +217,21 @@ def _plan_outputs(args: argparse.Namespace, contents: list[Path]) -> list[Path]:
 
 def _refuse_inputs(args: argparse.Namespace, contents: list[Path], outputs: list[Path]) -> None:
     """Raise ``ValueError`` where a result would replace what it is made of."""
-    read = {Path(path).resolve() for path in (*contents, *map(Path, read_files(args)))}
+    read = {_identity(path) for path in (*contents, *map(Path, read_files(args)))}
     for output in outputs:
-        if output.resolve() in read:
+        if output.exists() and _identity(output) in read:
             raise ValueError(
                 f"cannot write {output}: it is a picture that is read; choose another name"
             )
+
+
+def _identity(file: Path) -> object:
+    """Of a file under all its names: by links, or in other letters where a disk ignores case."""
+    try:
+        status = file.stat()
+    except OSError:  # reported when it is read
+        return file
+    return status.st_dev, status.st_ino
 
 
 def _suffix(content: Path, file_format: str | None) -> str:

@@ -787,11 +787,13 @@ def test_out_of_memory_advice_is_of_the_commands_own_options(
 def test_what_is_read_is_not_replaced(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
     content, style = folder.save("a.png", 1), folder.save("s.png", 2)
     before = Path(content).read_bytes(), Path(style).read_bytes()
+    (folder / "link.png").hardlink_to(content)
     for options in (
         (content, "-o", folder / "."),  # beside the photo, by its own name
         (content, "-o", content),
         (content, "-o", style),
         (folder / "*.png", "-o", folder / "."),
+        (content, "-o", folder / "link.png"),  # as under a name in other letters on macOS
     ):
         assert folder.run("stylize", *options, "--style", style, "--overwrite") == 2
         assert "it is a picture that is read; choose another name" in error_line(capsys)

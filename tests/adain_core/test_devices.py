@@ -57,7 +57,6 @@ def test_cuda_where_there_is_none() -> None:
 @pytest.mark.parametrize(
     ("dtype", "device", "expected"),
     [
-        ("auto", CUDA, torch.float16),
         ("auto", torch.device("mps"), torch.float32),
         ("fp32", CUDA, torch.float32),
         ("fp16", CPU, torch.float16),
@@ -71,6 +70,24 @@ def test_cuda_where_there_is_none() -> None:
 )
 def test_dtype(dtype: str | torch.dtype, device: torch.device, expected: torch.dtype) -> None:
     assert resolve_dtype(dtype, device) == expected
+
+
+@pytest.mark.parametrize(
+    ("card", "expected"),
+    [
+        ("NVIDIA H200", torch.float16),
+        ("Tesla T4", torch.float16),
+        ("NVIDIA GeForce RTX 2060", torch.float16),
+        ("NVIDIA GeForce GTX 1660 Ti", torch.float32),
+        ("NVIDIA GeForce MX450", torch.float32),
+        ("NVIDIA T1200 Laptop GPU", torch.float32),
+    ],
+)
+def test_auto_dtype_of_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, card: str, expected: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: card)
+    assert resolve_dtype("auto", CUDA) == expected
 
 
 @pytest.mark.parametrize("dtype", ["half", "", "FP32", "int8", torch.float64, torch.int32])
@@ -123,6 +140,7 @@ def test_memory_format() -> None:
         (RuntimeError("could not create a primitive"), True),
         (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
         (RuntimeError("Invalid buffer size: 40.00 GB"), True),
+        (RuntimeError("level_zero backend failed: UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY"), True),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), True),
         (RuntimeError("expected scalar type Half but found Float"), False),
     ],

@@ -61,6 +61,35 @@ def test_images_are_centre_crops(pairs: Pairs, folders: tuple[Path, Path]) -> No
     resized = torch.nn.functional.interpolate(image, (32, 44), mode="bilinear", antialias=True)
     torch.testing.assert_close(pairs.contents[0], resized[..., 6:38])
     assert len(pairs) == 6
+    assert (pairs.content_names[0], pairs.style_names[0]) == ("ph0.png", "pa0.png")
+
+
+def test_small_images_are_counted(folders: tuple[Path, Path], judge: AdaINModel) -> None:
+    files = [sorted(folder.iterdir()) for folder in folders]
+    assert Pairs(*files, 40, judge.encoder).enlarged == 0
+    assert Pairs(*files, 41, judge.encoder).enlarged == 5
+
+
+def test_transparent_pictures_are_not_judged(
+    folders: tuple[Path, Path], judge: AdaINModel, pairs: Pairs, tmp_path: Path
+) -> None:
+    photo, painting = (next(folder.iterdir()) for folder in folders)
+    opaque, hidden = torch.rand(4, 40, 40), tmp_path / "hidden.png"
+    opaque[3] = 1
+    write_image(tmp_path / "opaque.png", opaque)
+    assert Pairs([tmp_path / "opaque.png"], [painting], 32, judge.encoder).contents[0].shape[1] == 3
+    opaque[3, 0, 0] = 0
+    write_image(hidden, opaque)
+    for contents, styles in (([hidden], [painting]), ([photo], [hidden])):
+        with pytest.raises(ImageFileError, match="expected a picture without transparency, got"):
+            Pairs(contents, styles, 32, judge.encoder)
+    folder = tmp_path / "drawn"
+    folder.mkdir()
+    for content, style in pairs:
+        name = f"ph{content}__pa{style}.png"
+        write_image(folder / name, torch.full((4, 32, 32), 0.5 if style == 2 else 1.0))
+    with pytest.raises(ImageFileError, match=r"ph0__pa2\.png: expected a picture without"):
+        list(judge_pictures(folder, pairs))
 
 
 def test_scores_are_the_formulas(pairs: Pairs, judge: AdaINModel, picture: Picture) -> None:
@@ -108,12 +137,13 @@ def test_models_are_judged_by_their_pictures(pairs: Pairs, tiny: AdaINModel) -> 
 def test_pictures_of_other_programs(pairs: Pairs, tmp_path: Path, tiny: AdaINModel) -> None:
     expected = {}
     for content, style, picture, scores in judge_model(tiny, pairs):
-        name = f"{pairs.content_names[content]}__{pairs.style_names[style]}.png"
-        write_image(tmp_path / name, picture)
+        write_image(tmp_path / f"ph{content}__pa{style}.png", picture)
         expected[content, style] = scores
     for content, style, _, scores in judge_pictures(tmp_path, pairs):
         # The files have 8 bits.
         assert scores.target == pytest.approx(expected[content, style].target, rel=0.1)
+    with pytest.raises(ImageFileError, match="expected a folder of pictures, found none at"):
+        judge_pictures(tmp_path / "none", pairs)
     (tmp_path / "ph1__pa2.png").unlink()
     with pytest.raises(ImageFileError, match="expected a picture named ph1__pa2, found none"):
         judge_pictures(tmp_path, pairs)
@@ -176,6 +206,8 @@ def test_means_and_table() -> None:
     assert table[2] == "| full | 2.000 | 3.000 | 4.000 | 0.100 | 0.600 | 25.0 dB |"
     assert table[3] == "| slim | 3.000 (1.50×) | 6.000 (2.00×) | 4.000 | – | 0.600 | – |"
     assert math.isnan(mean_scores([slim]).reconstruction)
+    # A picture that is not a number is not left out.
+    assert math.isnan(mean_scores([Scores(math.nan, 2, 3, 0.1, 0.5), slim]).target)
 
 
 @pytest.fixture
@@ -195,16 +227,22 @@ def test_command_line(
 ) -> None:
     command += ["--model", str(tiny_path), "--limit", "2"]
     command += ["--csv", str(tmp_path / "scores.csv"), "--grid", str(tmp_path / "grids")]
+    command[command.index("32")] = "48"
     assert main(command) == 0
-    table = capsys.readouterr().out.splitlines()
+    captured = capsys.readouterr()
+    assert "note: 4 of 4 images are smaller than 48 pixels and were enlarged" in captured.err
+    table = captured.out.splitlines()
     assert [line.split(" | ")[0] for line in table[2:]] == ["| tiny", "| content, unprocessed"]
-    with (tmp_path / "scores.csv").open() as file:
+    with (tmp_path / "scores.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 4
+    figures = ["target", "style", "content", "checkerboard", "ssim", "reconstruction"]
+    assert list(rows[0]) == ["model", "photo", "artwork", *figures]
+    assert (rows[0]["photo"], rows[0]["artwork"]) == ("ph0.png", "pa0.png")
     mean = np.mean([float(row["target"]) for row in rows if row["model"] == "tiny"])
     assert f"{mean:.3f}" in table[2]
     grid = read_image(tmp_path / "grids" / "tiny.jpg").pixels
-    assert grid.shape == (1, 3, 3 * 36, 3 * 36)
+    assert grid.shape == (1, 3, 3 * 52, 3 * 52)
     assert main(command) == 2
     assert "pass --overwrite" in capsys.readouterr().err
 
@@ -272,5 +310,5 @@ def test_command_line_keeps_what_was_judged_before_an_error(
     captured = capsys.readouterr()
     assert "expected (32, 32) pixels" in captured.err
     assert [line.split(" | ")[0] for line in captured.out.splitlines()[2:]] == ["| tiny"]
-    with (tmp_path / "scores.csv").open() as file:
+    with (tmp_path / "scores.csv").open(encoding="utf-8") as file:
         assert [row["model"] for row in csv.DictReader(file)] == 4 * ["tiny"] + ["other"]

@@ -234,3 +234,9 @@ def test_statistics_a_few_channels_at_a_time(masked: bool, monkeypatch: pytest.M
         monkeypatch.setattr("adain_core.functional._CHUNK", chunk)
         for part, expected in zip(channel_statistics(features, mask), whole, strict=True):
             torch.testing.assert_close(part, expected)
+
+
+def test_statistics_inside_a_mask_of_bool() -> None:
+    features, mask = random(2, 3, 8, 10), random(2, 1, 8, 10) > 0.5
+    expected = channel_statistics(features, mask.float())
+    torch.testing.assert_close(channel_statistics(features, mask), expected)

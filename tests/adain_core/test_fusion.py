@@ -14,7 +14,7 @@ from torch import Tensor
 from adain_core import AdaINModel, Architecture, Features, Style, StyleMismatchError, adain
 from adain_core.functional import channel_statistics, crop
 from adain_core.fusion import own_transfer, plan_transfer
-from adain_core.masks import pool_to_features
+from adain_core.masks import feature_weights, pool_to_features
 
 CHANNELS = 6
 NAN = float("nan")
@@ -533,3 +533,28 @@ def test_concat_with_masks(
     empty = adain(features, [one], masks=[torch.zeros(4, 6)], **options)
     assert_same(empty, adain(features, one, 0))
     assert concat.decode(full).shape == (1, 3, 32, 48)
+
+
+def test_masks_lie_over_the_picture_not_over_its_padding() -> None:
+    features = dataclasses.replace(content(), size=(57, 75))
+    mask = torch.rand(3, 4, generator=torch.Generator().manual_seed(0))
+    [region] = plan_transfer(features, [style(1)], masks=[mask]).regions
+    expected = feature_weights([mask[None, None]], (57, 75), (8, 10))[0]
+    torch.testing.assert_close(region.weight, expected)
+
+
+def test_a_transparent_picture_beside_a_visible_one() -> None:
+    left, _ = halves()
+    opacity = torch.stack([torch.zeros(1, 64, 80), pixels(left)[None]])
+    cut_out = dataclasses.replace(content(), opacity=opacity)
+    result = adain(cut_out, style(1)).tensor
+    for n in range(2):
+        one = dataclasses.replace(cut_out, tensor=cut_out.tensor[n, None], opacity=opacity[n, None])
+        torch.testing.assert_close(result[n, None], adain(one, style(1)).tensor)
+
+
+def test_own_transfer_is_of_what_is_visible() -> None:
+    left, _ = halves()
+    cut_out = dataclasses.replace(content(), opacity=pixels(left).expand(2, 1, -1, -1))
+    expected = channel_statistics(content().tensor[..., :5])
+    torch.testing.assert_close(own_transfer(cut_out).whole, expected)

@@ -199,3 +199,11 @@ def test_batch_normalization_is_folded(make_model: MakeModel) -> None:
     layers = [layer for block in fast._blocks for layer in block.convolutions]
     assert len(layers) == len(convolutions)
     assert not torch.equal(layers[0].weight, convolutions[0].weight)
+
+
+def test_bands_start_where_pooling_does(
+    monkeypatch: pytest.MonkeyPatch, make_model: MakeModel, picture: Picture
+) -> None:
+    # 17 rows of the first block would fit.
+    monkeypatch.setattr(inference_module, "_BAND_BYTES", 17 * 4 * 20 * 4)
+    assert_equal(make_model(), picture(150, 20))

@@ -76,3 +76,10 @@ def test_zero_is_both_frame_and_second() -> None:
     course = Keyframes([Keyframe(0, style(0)), Keyframe(2, style(1), seconds=True)])
     [mixed], _ = course.at(0, 1)
     torch.testing.assert_close(mixed.mean, (style(0).mean + style(1).mean) / 2)
+
+
+def test_no_moment_and_no_styles() -> None:
+    with pytest.raises(ValueError, match="keyframe"):
+        Keyframe(float("inf"), style(0))
+    with pytest.raises(ValueError, match="at least one, got 0"):
+        Keyframes([Keyframe(0, [])])

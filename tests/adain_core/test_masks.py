@@ -246,3 +246,9 @@ def test_feature_weights_are_pooled_region_weights(size: tuple[int, int]) -> Non
     expected = [pool_to_features(w, feature_size) for w in region_weights(masks, size)]
     result = feature_weights(masks, size, feature_size)
     torch.testing.assert_close(result, torch.stack(expected), rtol=0, atol=1e-5)
+
+
+def test_a_long_mask_is_resized_exactly() -> None:
+    mask = torch.rand(1, 1, 1, 6001, dtype=torch.float64)
+    expected = F.interpolate(mask, (1, 40_009), mode="bilinear", antialias=True)
+    torch.testing.assert_close(resize_mask(mask, (1, 40_009)), expected, rtol=0, atol=1e-5)

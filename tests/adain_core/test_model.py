@@ -27,7 +27,7 @@ from adain_core import (
 from adain_core.functional import channel_statistics
 from adain_core.model import _recolor
 from adain_core.networks import Architecture
-from adain_core.pixels import resize_shortest_side
+from adain_core.pixels import resize, resize_shortest_side
 
 Picture = Callable[..., Tensor]
 NAN, INFINITY = float("nan"), float("inf")
@@ -959,3 +959,11 @@ def test_what_is_no_encoded_thing_is_named(tiny: AdaINModel, picture: Picture) -
         tiny.encode_style(picture(24, 24), mask=Path("mask.png"))
     with pytest.raises(ValueError, match=r"alpha must be one number .* shape \(2,\)"):
         adain(features, style, torch.tensor([0.2, 0.8]))
+
+
+def test_coral_takes_the_photo_at_the_artworks_size_beyond_twice_the_pixels(
+    picture: Picture,
+) -> None:
+    artwork, photo = picture(20, 20, seed=1), picture(30, 40)  # three times
+    expected = color.coral(artwork, resize(photo, (20, 20)))
+    torch.testing.assert_close(_recolor(artwork, photo, "coral"), expected)

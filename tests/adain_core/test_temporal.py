@@ -217,3 +217,20 @@ def test_modes_agree_where_nothing_changes(
         torch.testing.assert_close(
             drawn, tiny.stylize(picture(24, 40), style), rtol=1e-4, atol=1e-4
         )
+
+
+def test_a_slow_change_is_no_cut() -> None:
+    pool, first, last = TemporalPool("ema", 100), features(0), features(1)
+    last = last * torch.linspace(0.2, 3, 6)[:, None, None]
+    for step in range(31):
+        [own] = statistics(torch.lerp(first, last, step / 30))
+        [pooled] = pool([own])
+        assert step == 0 or not torch.equal(pooled[0], own[0])
+
+
+def test_another_number_of_regions_starts_anew() -> None:
+    pool = TemporalPool("ema", 4)
+    [whole], [one], [other] = (statistics(features(seed)) for seed in range(3))
+    pool([whole, one])
+    for pooled, own in zip(pool([whole, one, other]), [whole, one, other], strict=True):
+        torch.testing.assert_close(pooled, own)

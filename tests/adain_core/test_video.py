@@ -1185,8 +1185,8 @@ def test_command_tells_what_an_interruption_leaves(
     [
         ("sys.modules['av'] = None", "videos need the package av (PyAV): "),
         (
-            "import av; av.__version__ = '16.1.0'",
-            "videos need version 17 of PyAV or a later one, got 16.1.0: ",
+            "import av; av.__version__ = '17.0.1'",
+            "videos need version 17.1 of PyAV or a later one, got 17.0.1: ",
         ),
     ],
     ids=["none", "old"],
@@ -1202,7 +1202,7 @@ def test_without_pyav_one_sentence_says_what_to_install(before: str, message: st
     )
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
-    assert message + 'install it with: python -m pip install "av>=17"' in line
+    assert message + 'install it with: python -m pip install "av>=17.1"' in line
 
 
 @pytest.mark.parametrize(

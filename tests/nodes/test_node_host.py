@@ -182,6 +182,13 @@ def test_host_chooses_the_dtype(host: Any) -> None:
     assert choose("fp32") == torch.float32
 
 
+def test_models_run_on_the_cpu_beside_directml(host: Any) -> None:
+    host.management.get_torch_device = lambda: torch.device("privateuseone")
+    assert host.pack.submodule("nodes.host").compute_device() == torch.device("cpu")
+    (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    assert model.load(16, 16).device == torch.device("cpu")
+
+
 def test_library_chooses_the_dtype_on_a_cpu(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The host would take fp32 on each; a user who forces it gets it."""
     devices = host.pack.submodule("adain_core.devices")

@@ -191,7 +191,22 @@ def test_saving_over_another_style(pack: Any, styles: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "  ", "../wave", "a/b", "a\\b", "C:wave", ".wave", "a\nb", ".safetensors"]
+    "name",
+    [
+        "",
+        "  ",
+        "../wave",
+        "a/b",
+        "a\\b",
+        "C:wave",
+        ".wave",
+        "a\nb",
+        ".safetensors",
+        "CON",
+        "nul.safetensors",
+        "com1 .wave",
+        67 * "画",
+    ],
 )
 def test_names_that_are_no_file(pack: Any, styles: list[Any], name: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^name: .* cannot be a file's name"):
@@ -250,6 +265,43 @@ def test_overwriting_writes_only_another_style(
         (loaded,) = pack.run("AdaINLoadStyle", style="wave.safetensors")
         assert loaded == styles[1]
         path.write_bytes(b"damaged")
+
+
+def test_a_style_that_was_deleted_or_replaced_is_saved_again(
+    pack: Any, styles: list[Any], tmp_path: Path
+) -> None:
+    saver = pack.module.NODE_CLASS_MAPPINGS["AdaINSaveStyle"]
+    path = tmp_path / "user" / "adain_styles" / "wave.safetensors"
+    inputs = {"name": "wave", "overwrite": True}
+    assert saver.IS_CHANGED(style=None, **inputs) == ""
+    pack.run("AdaINSaveStyle", style=styles[0], **inputs)
+    saved = saver.IS_CHANGED(style=None, **inputs)
+    assert saved and saver.IS_CHANGED(style=None, name="wave.safetensors", overwrite=True) == saved
+    styles[1].save(path)
+    assert saver.IS_CHANGED(style=None, **inputs) not in ("", saved)
+    path.unlink()
+    assert saver.IS_CHANGED(style=None, **inputs) == ""
+    assert saver.IS_CHANGED(style=None, name=None, overwrite=True) == ""  # through a wire
+
+
+def test_damaged_files_are_named_by_their_input(
+    pack: Any, styles: list[Any], tmp_path: Path
+) -> None:
+    folders = {name: tmp_path / "user" / name for name in ("adain", "adain_styles")}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+        (folder / "bad.safetensors").write_bytes(b"damaged")
+    for node, name, inputs in (
+        ("AdaINModelLoader", "model", {"model": "bad.safetensors", "dtype": "fp32"}),
+        ("AdaINLoadStyle", "style", {"style": "bad.safetensors"}),
+        ("AdaINSaveStyle", "name", {"style": styles[0], "name": "bad", "overwrite": False}),
+    ):
+        text = rf"^{name}: bad\.safetensors: damaged or not .*; choose another {name}$"
+        with pytest.raises(ValueError, match=text):
+            pack.run(node, **inputs)
+    styles[0].save(folders["adain"] / "bad.safetensors")
+    with pytest.raises(ValueError, match=r"^model: bad\.safetensors: expected a file of format"):
+        pack.run("AdaINModelLoader", model="bad.safetensors", dtype="fp32")
 
 
 def test_a_style_of_one_pixel(pack: Any, model: Any) -> None:
