@@ -23,12 +23,17 @@ Temporal = Literal["frame", "window", "ema"]
 # 0.027; the same photo 20 % brighter or darker at most 0.012, and 0.007; moved by a tenth of its
 # width at most 0.010, and 0.006.
 CUT = 0.02
+# How far the pooled variance may be from the frame's own, as a factor. What flickers in brightness
+# stays within (a third of the picture by 15 %), a fade does not: pooled without a limit, a photo
+# that fades in from black in 5 frames gets 37 % brighter than it will be in the end; so, 9 %.
+LAG = 1.05
 
 
 class TemporalPool:
     """Pools the content's statistics over the frames of a video; pass it as ``smoothing``.
 
-    It starts anew at scene cuts. One pool belongs to one video, whose frames it sees in order.
+    It starts anew at scene cuts, and follows fades with little delay (``LAG``). One pool belongs to
+    one video, whose frames it sees in order.
 
     Args:
         mode: ``"frame"``: each frame's own; ``"window"``: those of the last ``length`` frames
@@ -106,21 +111,29 @@ class _Moments:
     def add(self, mean: Tensor, std: Tensor) -> Statistics:
         if not mean.any():  # a region that is empty in this frame
             return mean, std
-        variance = std**2
+        own = pooled = mean, std**2
         if self._mode == "window":
-            self._window.append((mean, variance))
+            self._window.append(own)
             means, variances = (torch.stack(values) for values in zip(*self._window, strict=True))
-            mean = means.mean(dim=0)
             variance = variances.mean(dim=0) + means.var(dim=0, correction=0)
-        else:
-            if self._pooled is not None:
-                last, last_variance = self._pooled
-                step, share = mean - last, self._share
-                mean = last + share * step
-                variance = torch.lerp(last_variance, variance, share)
-                variance = variance + share * (1 - share) * step**2
-            self._pooled = mean, variance
-        return mean, variance.sqrt()
+            pooled = means.mean(dim=0), variance
+        elif self._pooled is not None:
+            last, last_variance = self._pooled
+            step, share = mean - last, self._share
+            variance = torch.lerp(last_variance, own[1], share) + share * (1 - share) * step**2
+            pooled = last + share * step, variance
+        self._pooled = _follow(pooled, own)
+        return self._pooled[0], self._pooled[1].sqrt()
+
+
+def _follow(pooled: Statistics, own: Statistics) -> Statistics:
+    """Mean and variance between the pooled ones and the frame's own, as far as ``LAG`` demands."""
+    ratio = float(pooled[1].sum() / own[1].sum())
+    wanted = min(max(ratio, 1 / LAG), LAG)
+    if wanted == ratio:
+        return pooled
+    share = (ratio - wanted) / (ratio - 1)
+    return torch.lerp(pooled[0], own[0], share), torch.lerp(pooled[1], own[1], share)
 
 
 def _change(std: Tensor, last: Tensor) -> float:

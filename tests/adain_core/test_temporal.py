@@ -11,7 +11,7 @@ from torch import Tensor
 from adain_core import AdaINModel, Style, read_image
 from adain_core.functional import channel_statistics
 from adain_core.pixels import resize_shortest_side
-from adain_core.temporal import CUT, TemporalPool, _change
+from adain_core.temporal import CUT, LAG, TemporalPool, _change
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
@@ -234,3 +234,15 @@ def test_another_number_of_regions_starts_anew() -> None:
     pool([whole, one])
     for pooled, own in zip(pool([whole, one, other]), [whole, one, other], strict=True):
         torch.testing.assert_close(pooled, own)
+
+
+@pytest.mark.parametrize("mode", ["window", "ema"])
+@pytest.mark.parametrize("step", [0.2, -0.15], ids=["in", "out"])
+def test_fades_are_followed(mode: str, step: float) -> None:
+    pool, picture = TemporalPool(mode), features(0)
+    for number in range(6):
+        [own] = statistics(picture * (1 + step * number))
+        [pooled] = pool([own])
+        ratio = pooled[1].square().sum() / own[1].square().sum()
+        assert 1 / LAG - 1e-4 < ratio < LAG + 1e-4
+    assert not torch.equal(pooled[0], own[0])
