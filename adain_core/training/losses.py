@@ -12,6 +12,10 @@ from torch import Tensor
 from ..functional import EPSILON, Statistics
 
 
+def _at_least_float32(features: Tensor) -> torch.dtype:
+    return torch.promote_types(features.dtype, torch.float32)
+
+
 class _ChannelStatistics(torch.autograd.Function):
     """:func:`~adain_core.functional.channel_statistics` with its gradient written out.
 
@@ -21,7 +25,8 @@ class _ChannelStatistics(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Statistics:
-        values = features.permute(0, 2, 3, 1).flatten(1, 2).float()  # a view in channels_last
+        values = features.permute(0, 2, 3, 1).flatten(1, 2)  # a view in channels_last
+        values = values.to(_at_least_float32(features))
         mean = values.mean(dim=1)
         std = ((values - mean[:, None]).square_().mean(dim=1) + EPSILON).sqrt()
         ctx.save_for_backward(features, mean, std)
@@ -51,7 +56,7 @@ class _MeanSquaredDifference(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor, target: Tensor) -> Tensor:
         difference = features - target
         ctx.save_for_backward(difference)
-        norm: Tensor = torch.linalg.vector_norm(difference, dtype=torch.float32)
+        norm: Tensor = torch.linalg.vector_norm(difference, dtype=_at_least_float32(difference))
         return norm.square() / difference.numel()
 
     @staticmethod
@@ -65,7 +70,10 @@ _mean_squared_difference: Callable[[Tensor, Tensor], Tensor] = _MeanSquaredDiffe
 
 
 def level_statistics(levels: Sequence[Tensor]) -> list[Statistics]:
-    """Mean and std of each level, each ``(B, C_l)``, float32; differentiable once."""
+    """Mean and std of each level, each ``(B, C_l)``; differentiable once.
+
+    float32, or float64 for float64 features, as everything here.
+    """
     return [_statistics(level) for level in levels]
 
 
@@ -74,12 +82,15 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
 
     Args:
         features: relu4_1 of the output, ``(B, C, h, w)``.
-        target: what the decoder was given to draw, the same shape.
+        target: what the decoder was given to draw, the same shape, or one for all.
 
     Returns:
         A scalar, float32.
+
+    Raises:
+        ValueError: the shapes do not fit.
     """
-    return F.mse_loss(features.float(), target.float())
+    return _mean_square(features, target)
 
 
 def mean_squared_difference(features: Tensor, target: Tensor) -> Tensor:
@@ -100,14 +111,33 @@ def style_loss(levels: Sequence[Tensor], targets: Sequence[Statistics]) -> Tenso
 
     Args:
         levels: relu1_1, 2_1, 3_1 and 4_1 of the output, each ``(B, C_l, h_l, w_l)``.
-        targets: the style's statistics at the same levels.
+        targets: the styles' statistics at the same levels, ``(B, C_l)``, or ``(1, C_l)`` for all.
 
     Returns:
         A scalar, float32; a mean over channels, as in pytorch-AdaIN.
+
+    Raises:
+        ValueError: the shapes or the numbers of levels do not fit.
     """
+    if not len(levels) == len(targets) > 0:
+        raise ValueError(
+            f"expected statistics of every level, got {len(targets)} for {len(levels)} levels; "
+            "take both from the same network's levels"
+        )
     total = levels[0].new_zeros((), dtype=targets[0][0].dtype)
     for (mean, std), (target_mean, target_std) in zip(
         level_statistics(levels), targets, strict=True
     ):
-        total = total + F.mse_loss(mean, target_mean) + F.mse_loss(std, target_std)
+        total = total + _mean_square(mean, target_mean) + _mean_square(std, target_std)
     return total
+
+
+def _mean_square(values: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference to a target of each sample, or to one of all."""
+    if target.shape not in (values.shape, (1, *values.shape[1:])):
+        raise ValueError(
+            f"expected a target of shape {tuple(values.shape)}, or of one sample, got "
+            f"{tuple(target.shape)}; take it from the same level of the same network"
+        )
+    values, target = (tensor.to(_at_least_float32(tensor)) for tensor in (values, target))
+    return F.mse_loss(values, target.expand_as(values))

@@ -184,6 +184,41 @@ def test_level_statistics_and_their_gradient(dtype: torch.dtype, tolerance: floa
     assert (gradients[1] - gradients[0]).abs().max() < tolerance * gradients[0].abs().max()
 
 
+def test_losses_in_float64() -> None:
+    torch.manual_seed(0)
+    features = torch.randn(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    target, moments = torch.randn_like(features), torch.rand(2, 2, 3, dtype=torch.float64)
+    for loss in (
+        lambda x: content_loss(x, target),
+        lambda x: mean_squared_difference(x, target),
+        lambda x: style_loss([x], [(moments[0], moments[1])]),
+    ):
+        assert loss(features).dtype == torch.float64
+        assert torch.autograd.gradcheck(loss, features)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_target_of_a_batch() -> None:
+    levels = [torch.rand(2, channels, 8, 8) for channels in (3, 5)]
+    one = level_statistics([level[:1] for level in levels])
+    for_all = [(mean.repeat(2, 1), std.repeat(2, 1)) for mean, std in one]
+    assert style_loss(levels, one) == style_loss(levels, for_all)
+    target = levels[0][1:]
+    assert content_loss(levels[0], target) == content_loss(levels[0], target.repeat(2, 1, 1, 1))
+
+
+def test_targets_that_do_not_fit() -> None:
+    levels = [torch.rand(2, channels, 8, 8) for channels in (3, 5)]
+    targets = level_statistics(levels)
+    with pytest.raises(ValueError, match=r"of every level, got 1 for 2 levels"):
+        style_loss(levels, targets[:1])
+    with pytest.raises(ValueError, match=r"of shape \(2, 5\), or of one sample, got \(2, 1\)"):
+        style_loss(levels, [targets[0], (targets[1][0][:, :1], targets[1][1])])
+    for other in (levels[1], levels[0][:, :, :1], levels[0][[0, 1, 0]]):
+        with pytest.raises(ValueError, match=r"of shape \(2, 3, 8, 8\), or of one sample, got"):
+            content_loss(levels[0], other)
+
+
 # --- configuration ----------------------------------------------------------------------------
 
 
