@@ -48,6 +48,7 @@ CHANGEABLE = {
     "encoder",
     "init",
     "output",
+    "distill_steps",  # over before the first step
     "steps",
     "learning_rate",
     "clip_norm",
