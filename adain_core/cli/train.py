@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
 from typing import Any, get_args
 
 from ..networks import VGG19_WIDTHS, Architecture, Fusion, Normalization
 from ..training import Trainer, TrainingConfig
-from ..training.config import Optimizer, Precision, Schedule
+from ..training.config import DEFAULTS, Optimizer, Precision, Schedule
 from .common import Subparsers, add_command
 
 _DESCRIPTION = """\
@@ -49,9 +48,6 @@ go on after an interruption:
 """
 
 
-_DEFAULTS = {field.name: field.default for field in fields(TrainingConfig)}
-
-
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = add_command(subparsers, "train", _run, "train a model", _DESCRIPTION, _EXAMPLES)
@@ -59,8 +55,9 @@ def add_parser(subparsers: Subparsers) -> None:
         out_of_memory="not enough memory; try a smaller --batch-size, --crop or --pool"
     )
     need = parser.add_argument_group("what is needed")
-    need.add_argument("--content", required=True, metavar="DIR", help="folder of photographs")
-    need.add_argument("--style", required=True, metavar="DIR", help="folder of artworks")
+    text = "folder of photographs, with its sub-folders"
+    need.add_argument("--content", required=True, metavar="DIR", help=text)
+    need.add_argument("--style", required=True, metavar="DIR", help="folder of artworks, likewise")
     need.add_argument(
         "--encoder",
         required=True,
@@ -119,6 +116,8 @@ def add_parser(subparsers: Subparsers) -> None:
         text = f"smallest and largest shortest side of {images} before the crop, pixels"
         _add(data, f"--{kind}-size", text, metavar=("MIN", "MAX"))
     _add(data, "--crop", "side of the random crop, pixels")
+    text = "mirror no crops and turn no artworks, as in the paper"
+    _add(data, "--no-augment", text, name="augment")
     _add(data, "--recolor", "share of crops that get other colours and contrasts")
     text = "share of the artworks that get the colours of another one"
     _add(data, "--palette-exchange", text)
@@ -137,9 +136,10 @@ def add_parser(subparsers: Subparsers) -> None:
 def _add(group: Any, flag: str, text: str, name: str = "", **options: Any) -> None:
     """An option of the name, default and type of a field of ``TrainingConfig``."""
     name = name or flag.removeprefix("--").replace("-", "_")
-    default = _DEFAULTS[name]
-    if default is False:
-        group.add_argument(flag, action="store_true", help=text)
+    default = DEFAULTS[name]
+    if isinstance(default, bool):
+        action = "store_false" if default else "store_true"
+        group.add_argument(flag, dest=name, action=action, help=text)
         return
     shown = "none" if default == "" else default
     if isinstance(default, tuple):
@@ -152,7 +152,7 @@ def _add(group: Any, flag: str, text: str, name: str = "", **options: Any) -> No
 
 def _run(args: argparse.Namespace) -> int:
     """Train; 0 at the last step, 130 after an interruption."""
-    options = {name: value for name, value in vars(args).items() if name in _DEFAULTS}
+    options = {name: value for name, value in vars(args).items() if name in DEFAULTS}
     if args.width is not None:
         options["widths"] = Architecture.scaled(args.width).widths
     elif args.widths is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from ..networks import VGG19_WIDTHS, Architecture, Fusion, Normalization
@@ -20,7 +20,7 @@ class TrainingConfig:
 
     Args:
         content: folder of photographs.
-        style: folder of artworks; unlike the paper's, their crops are turned by quarter turns.
+        style: folder of artworks. Sub-folders of both are read, too.
         encoder: the frozen VGG, the loss network: ``vgg_normalised.pth``, or a full-width model's
             ``.safetensors`` file or name, whose decoder is then the teacher of
             ``imitation_weight``.
@@ -59,6 +59,8 @@ class TrainingConfig:
             which small decoders find hardest.
         style_size: of the artworks, likewise.
         crop: side of the random square crop, pixels.
+        augment: mirror half of the crops, and turn those of artworks by quarter turns; the paper
+            does neither.
         recolor: share of the crops, photographs and artworks alike, that get another hue,
             saturation and contrast, some posterized or inverted; what is rare among artworks
             (pink and green, prints) is lost otherwise.
@@ -103,6 +105,7 @@ class TrainingConfig:
     content_size: tuple[int, int] = (512, 512)
     style_size: tuple[int, int] = (512, 512)
     crop: int = 256
+    augment: bool = True
     recolor: float = 0.0
     palette_exchange: float = 0.0
     pool: int = 0
@@ -222,3 +225,7 @@ class TrainingConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
+
+
+# Of every setting; those that have none are in it, too.
+DEFAULTS = {field.name: field.default for field in fields(TrainingConfig)}

@@ -29,7 +29,7 @@ from tqdm import tqdm
 from ..checkerboard import checkerboard_loss
 from ..files import replace_atomically
 from ..weights import ModelInfo, save_model
-from .config import TrainingConfig
+from .config import DEFAULTS, TrainingConfig
 from .data import crop_batches, seeded
 from .loss_network import LossNetwork, channels_last
 from .losses import mean_squared_difference
@@ -326,12 +326,14 @@ class Trainer:
             )
         except Exception as error:  # torch.load raises many kinds for a bad file
             raise TrainingError(f"{self.checkpoint}: damaged ({error})") from None
-        then, now = json.loads(state["config"]), json.loads(json.dumps(self.config.to_dict()))
-        differing = [k for k in now if k not in CHANGEABLE and then.get(k) != now[k]]
+        # What an earlier version did not know yet it did as is the default now.
+        then, now = DEFAULTS | json.loads(state["config"]), self.config.to_dict()
+        then = {k: tuple(v) if isinstance(v, list) else v for k, v in then.items()}
+        differing = [k for k in now if k not in CHANGEABLE and then[k] != now[k]]
         if differing:
             raise TrainingError(
                 f"{self.checkpoint}: belongs to a run with other settings: "
-                + ", ".join(f"{k} {then.get(k)!r} (got {now[k]!r})" for k in differing)
+                + ", ".join(f"{k} {then[k]!r} (got {now[k]!r})" for k in differing)
             )
         processes = state.get("processes", self.accelerator.num_processes)
         if processes != self.accelerator.num_processes:
@@ -418,7 +420,7 @@ class Trainer:
         for crops in self.reader.crops:
             if len(crops.paths) < FEW_IMAGES:
                 self._warn(
-                    f"{crops.paths[0].parent} has only {len(crops.paths)} images; below "
+                    f"{crops.folder} has only {len(crops.paths)} images; below "
                     f"{FEW_IMAGES} expect a model that knows just these (the paper used 80,000)"
                 )
 

@@ -354,6 +354,43 @@ def test_turned_crops(config: TrainingConfig) -> None:
     assert turns == {0, 1, 2, 3}
 
 
+def test_crops_without_mirroring(config: TrainingConfig) -> None:
+    mirrored, plain = (Crops(config.content, (32, 40), 32, 5, flip=flip) for flip in (True, False))
+    same = []
+    for number in range(24):
+        crop, wanted = plain[number][0], mirrored[number][0]
+        same.append(torch.equal(crop, wanted))
+        assert same[-1] or torch.equal(crop.flip(2), wanted)
+    assert 6 <= sum(same) <= 18
+
+
+def test_crops_of_a_run_without_augmentation(config: TrainingConfig) -> None:
+    for augment in (True, False):
+        crops = Trainer(dataclasses.replace(config, augment=augment), progress=False).reader.crops
+        [flip] = {each.transform.transforms[2].p for each in crops}
+        assert flip == (0.5 if augment else 0)
+        assert [each.turn for each in crops] == [False, augment]
+
+
+def test_images_in_sub_folders(tmp_path: Path, picture: Picture) -> None:
+    root = tmp_path / "art [1]"
+    for name in ("b", "Baroque/a", "Cubism/late/c"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(root / f"{name}.png", picture(32, 32))
+    crops = Crops(root, (32, 32), 32, seed=0)
+    assert {path.stem for path in crops.paths} == {"a", "b", "c"}
+
+
+def test_large_jpegs_are_decoded_smaller(tmp_path: Path, picture: Picture) -> None:
+    write_image(tmp_path / "a.jpg", picture(100, 127))
+    pixels = Crops(tmp_path, (16, 32), 16, seed=0)._read(0)[0]  # less than four times as large
+    assert torch.equal(pixels, read_image(tmp_path / "a.jpg").pixels[0])
+    smaller = Crops(tmp_path, (16, 25), 16, seed=0)._read(0)[0]
+    assert smaller.shape == (3, 50, 64)
+    halved = torch.nn.functional.interpolate(pixels[None], (50, 64), mode="area")[0]
+    assert (smaller - halved).abs().mean() < 0.03
+
+
 def test_only_artworks_are_turned_and_exchange_palettes(config: TrainingConfig) -> None:
     trainer = Trainer(dataclasses.replace(config, palette_exchange=0.5), progress=False)
     contents, styles = trainer.reader.crops
