@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .. import __version__
 from ..functional import channel_statistics, fuse
 from ..images import write_image
 from ..networks import Decoder, Encoder, Fusion
-from .config import TrainingConfig
+from .config import DEFAULTS, TrainingConfig
 
 _GAP = 4
+# Where the command line's option is not the setting's own name.
+_OPTIONS = {"learning_rate": "--lr", "augment": "--no-augment"}
 
 
 @torch.no_grad()
@@ -55,63 +59,93 @@ def write_grid(path: Path, grid: Tensor) -> None:
 
 def write_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
     """Plot every loss over the steps, on a logarithmic scale."""
-    import matplotlib
+    from matplotlib.figure import Figure  # pyplot would take the caller's backend away
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    axes = figure.subplots()
     names = dict.fromkeys(name for entry in history for name in entry if name != "step")
     for name in names:
         points = [(entry["step"], entry[name]) for entry in history if name in entry]
-        axes.plot(*zip(*points, strict=True), label=name, linewidth=1)
+        marker = "." if len(points) == 1 else None  # of which no line is seen
+        axes.plot(*zip(*points, strict=True), label=name, linewidth=1, marker=marker)
     axes.set(xlabel="step", ylabel="weighted loss (mean since the last entry)", yscale="log")
     axes.grid(alpha=0.3)
     if names:
         axes.legend()
     figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def training_summary(
     config: TrainingConfig, counts: Mapping[str, int], **facts: Any
 ) -> dict[str, Any]:
-    """What the model file says of its training; folders by name only, never by path."""
+    """What the model file says of its training; folders by name only, never by path.
+
+    Args:
+        config: of the run.
+        counts: images of each kind.
+        facts: what else :func:`model_card` reads: ``minutes``, ``device``, ``processes``, and the
+            losses ``before`` and ``after``.
+    """
     settings = config.to_dict()
     for folder in ("content", "style", "encoder", "init", "output"):
         settings[folder] = Path(settings[folder]).name
-    return {"settings": settings, "images": dict(counts), "torch": torch.__version__, **facts}
+    return {
+        "command": command_line(settings),
+        "settings": settings,
+        "images": dict(counts),
+        "adain_core": __version__,
+        "torch": torch.__version__,
+        **facts,
+    }
+
+
+def command_line(settings: Mapping[str, Any]) -> str:
+    """The command of a run: what in its settings differs from the defaults."""
+    words = ["adain", "train"]
+    for name, value in settings.items():
+        if value != DEFAULTS[name]:
+            words.append(_OPTIONS.get(name, f"--{name.replace('_', '-')}"))
+            if not isinstance(value, bool):
+                words += map(str, value if isinstance(value, tuple) else [value])
+    return shlex.join(words)
 
 
 def model_card(
-    name: str,
-    config: TrainingConfig,
-    counts: Mapping[str, int],
-    before: Mapping[str, float],
-    after: Mapping[str, float],
-    seconds: float,
-    parameters: int,
-    broken: Sequence[str],
+    name: str, summary: Mapping[str, Any], parameters: int, broken: Sequence[str]
 ) -> str:
-    """The model card, Markdown; what only a person knows is left to be written."""
-    settings = training_summary(config, counts)["settings"]
+    """The model card, Markdown; what only a person knows is left to be written.
+
+    Args:
+        name: of the model.
+        summary: of :func:`training_summary`.
+        parameters: how many the model has.
+        broken: names of the files that could not be read.
+    """
+    settings, images = summary["settings"], summary["images"]
+    before, after = summary["before"], summary["after"]
     losses = "\n".join(f"| {k} | {before[k]:.3f} | {after[k]:.3f} |" for k in after)
     options = "\n".join(f"| {key} | `{value}` |" for key, value in settings.items())
     return f"""# {name}
 
-An AdaIN model (Huang & Belongie, ICCV 2017) with widths {"-".join(map(str, config.widths))}:
+An AdaIN model (Huang & Belongie, ICCV 2017) with widths {"-".join(map(str, settings["widths"]))}:
 {parameters:,} parameters, encoder and decoder together.
 
 ![Every content (left) in every style (top)]({name}-grid.jpg)
 
 ## Training
 
-{counts["content"]} photographs and {counts["style"]} artworks ({len(broken)} files
+{images["content"]} photographs and {images["style"]} artworks ({len(broken)} files
 could not be read{": " * bool(broken)}{", ".join(broken)}),
-{config.steps} steps of {config.batch_size} pairs, {seconds / 60:.0f} minutes on
-{platform.machine()} ({"GPU" if torch.cuda.is_available() else "CPU"}).
+{settings["steps"]} steps of {settings["batch_size"] * summary["processes"]} pairs,
+{summary["minutes"]} minutes on {platform.machine()} ({summary["device"].upper()}).
 
-Losses on fixed pairs, measured by the frozen VGG (means over channels and pixels, unweighted):
+```sh
+{summary["command"]}
+```
+
+(adain_core {summary["adain_core"]}, torch {summary["torch"]}.) Losses on 8 pairs of crops of the
+training images, which no step has seen, measured by the frozen VGG (means over channels and pixels,
+unweighted):
 
 | loss | at the first step | at the end |
 | --- | --- | --- |

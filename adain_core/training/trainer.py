@@ -445,20 +445,24 @@ class Trainer:
         }
         name = self.model_file.stem
         summary = training_summary(
-            config, counts, minutes=round(self.seconds / 60), before=self.before, after=after
+            config,
+            counts,
+            minutes=round(self.seconds / 60),
+            device=self.accelerator.device.type,
+            processes=self.accelerator.num_processes,
+            before=self.before,
+            after=after,
         )
         info = ModelInfo(config.architecture, source="trained with 'adain train'", training=summary)
-        save_model(self.model_file, info, student.encoder, student.decoder, dtype=torch.float16)
+        # A running variance of batch normalization may lie beyond float16.
+        dtype = torch.float32 if config.normalization == "batch" else torch.float16
+        save_model(self.model_file, info, student.encoder, student.decoder, dtype)
         write_grid(self.folder / f"{name}-grid.jpg", self._grid(*self._fixed_pairs()))
         write_curves(self.folder / f"{name}-curves.png", self.history)
         networks = (student.encoder, student.decoder)
         card = model_card(
             name,
-            config,
-            counts,
-            self.before,
-            after,
-            self.seconds,
+            summary,
             parameters=sum(p.numel() for network in networks for p in network.parameters()),
             broken=sorted(Path(path).name for path in self.reader.broken),
         )

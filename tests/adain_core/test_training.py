@@ -6,17 +6,21 @@ import dataclasses
 import json
 import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import matplotlib
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from adain_core import AdaINModel, Architecture, ImageFileError, WeightsError
+from adain_core import AdaINModel, Architecture, ImageFileError, WeightsError, __version__
 from adain_core.checkerboard import checkerboard_loss
 from adain_core.cli import main
 from adain_core.functional import adaptive_instance_norm, channel_statistics
@@ -34,6 +38,7 @@ from adain_core.training.losses import (
 )
 from adain_core.training.pools import Pool
 from adain_core.training.pruning import _distill, prune
+from adain_core.training.report import model_card, training_summary, write_curves
 from adain_core.training.student import _initialize, _widen
 from adain_core.weights import ModelInfo, load_info, save_model
 
@@ -785,6 +790,63 @@ def test_ablations_train(config: TrainingConfig, options: dict[str, str]) -> Non
     assert model.info.architecture == config.architecture
     picture = model.stylize(torch.rand(1, 3, 20, 30), torch.rand(1, 3, 24, 24))
     assert picture.shape == (1, 3, 20, 30)
+
+
+def test_statistics_beyond_float16_are_saved(config: TrainingConfig) -> None:
+    trainer = Trainer(dataclasses.replace(config, normalization="batch"), progress=False)
+    trainer.before = trainer._fixed_losses()
+    for name, value in trainer._averaged.named_buffers():
+        if name.endswith("running_var"):
+            value.fill_(1e5)
+    trainer._finish()
+    decoder = AdaINModel.from_pretrained(trainer.model_file, "cpu", "fp32").decoder
+    assert decoder.get_buffer("norm4_1.running_var").eq(1e5).all()
+
+
+def test_the_card_has_the_command_of_the_run(
+    config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(config, content="my photos", augment=False, random_alpha=True)
+    summary = training_summary(
+        config,
+        {"content": 600, "style": 700},
+        minutes=3,
+        device="mps",
+        processes=4,
+        before={"style": 2.0},
+        after={"style": 1.0},
+    )
+    card = model_card("mine", summary, parameters=1, broken=[])
+    assert "12 steps of 8 pairs,\n3 minutes on" in card and "(MPS)" in card
+    assert "8 pairs of crops of the\ntraining images" in card
+    assert f"adain_core {__version__}, torch {torch.__version__}" in card
+    [command] = [line for line in card.splitlines() if line.startswith("adain train ")]
+    assert command == summary["command"]
+    assert "--lr 0.002 " in command and "--schedule" not in command
+    given: list[TrainingConfig] = []
+
+    def taken(config: TrainingConfig, resume: bool) -> SimpleNamespace:
+        given.append(config)
+        return SimpleNamespace(run=lambda: False, step=0)
+
+    monkeypatch.setattr("adain_core.cli.train.Trainer", taken)
+    assert main(shlex.split(command)[1:]) == 130
+    named = dataclasses.replace(config, style="style", encoder="vgg.safetensors", output="run")
+    assert given == [named]
+
+
+def test_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    matplotlib.use("pdf")
+    history = [{"step": step, "total": 1.0 + step} for step in range(2)]
+    write_curves(tmp_path / "curves.png", history)
+    assert matplotlib.get_backend().lower() == "pdf"  # the caller's
+    assert read_image(tmp_path / "curves.png").pixels.shape[2:] == (495, 990)
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+    for length in (1, 2):
+        write_curves(tmp_path / "curves.png", history[:length])
+    markers = [figure.axes[0].lines[0].get_marker() for figure in figures]
+    assert markers == [".", "None"]  # no line is seen of a single point
 
 
 def test_what_a_run_leaves(config: TrainingConfig) -> None:
