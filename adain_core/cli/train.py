@@ -14,14 +14,18 @@ _DESCRIPTION = """\
 Train a model under the paper's losses, measured by the frozen, normalised VGG-19.
 
 At full width (the default) this is the paper's training: the encoder is the VGG itself and only
-the decoder learns. (Artworks are also turned by quarter turns, and a running mean of the weights
-is kept; --ema 0 keeps the last ones.) With --width 0.25 or --widths a slim encoder and decoder
-learn together, end to end; the VGG serves as loss network only and is not part of the result.
+the decoder learns. Beyond the paper, half of the crops are mirrored and artworks turned by quarter
+turns (--no-augment: neither), the running mean of the weights is the result (--ema 0: the last
+ones), and the decoder starts from He's initialization. With --width 0.25 or --widths a slim encoder
+and decoder learn together, end to end; the VGG serves as loss network only and is not part of the
+result.
 
-The run's folder gets checkpoints, sample grids, TensorBoard scalars, and at the end the model
-(.safetensors), its model card (.md), a grid of its pictures and its loss curves. Ctrl-C saves a
-checkpoint; the same command with --resume goes on exactly where it stopped. Several GPUs: start it
-with 'accelerate launch -m adain_core train …'.
+The run's folder gets the checkpoint (one file, replaced each time), sample grids, TensorBoard
+scalars, and at the end the model (.safetensors), its model card (.md), a grid of its pictures and
+its loss curves. Ctrl-C saves the checkpoint; the same command with --resume goes on exactly where
+it stopped, and with another --steps makes the run shorter or longer. A run with --init has its
+first checkpoint when the model is pruned and distilled; before the first, nothing is saved. Several
+GPUs: start it with 'accelerate launch -m adain_core train …'.
 """
 
 _EXAMPLES = """
@@ -43,8 +47,9 @@ artworks in each other's palettes, and larger photographs, which have more flat 
     --optimizer soap --lr 3e-4 --steps 44000 --imitation-weight 0.2 --pool 256 --reuse 2 \\
     --recolor 0.05 --palette-exchange 0.5 --content-size 128 640
 
-go on after an interruption:
+go on after an interruption, or to more steps:
   adain train (the same options) --resume
+  adain train (the same options) --resume --steps 60000
 """
 
 
@@ -129,7 +134,7 @@ def add_parser(subparsers: Subparsers) -> None:
     run = parser.add_argument_group("the run")
     _add(run, "--precision", "mixed precision", choices=get_args(Precision))
     _add(run, "--log-every", "steps between log entries")
-    _add(run, "--save-every", "steps between checkpoints")
+    _add(run, "--save-every", "steps between checkpoints, which replace each other")
     _add(run, "--sample-every", "steps between sample grids")
 
 

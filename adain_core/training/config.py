@@ -24,7 +24,7 @@ class TrainingConfig:
         encoder: the frozen VGG, the loss network: ``vgg_normalised.pth``, or a full-width model's
             ``.safetensors`` file or name, whose decoder is then the teacher of
             ``imitation_weight``.
-        output: folder of the run: checkpoints, samples, logs, and at the end the model.
+        output: folder of the run: checkpoint, samples, logs, and at the end the model.
         init: a model (file or name) to start from instead of random weights; empty: none. A
             narrower one is widened, a wider one pruned (:mod:`~adain_core.training.pruning`); at
             the paper's widths one of these widths.
@@ -75,7 +75,7 @@ class TrainingConfig:
         workers: processes that read images, of each kind and on each device.
         seed: of everything random.
         log_every: steps between log entries.
-        save_every: steps between checkpoints.
+        save_every: steps between checkpoints, each of which replaces the one before.
         sample_every: steps between sample grids.
 
     Raises:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..convert import read_loss_network
+from ..networks import VGG19_WIDTHS
 from .config import Precision
 
 DTYPES: dict[Precision, torch.dtype] = {
@@ -50,8 +51,13 @@ class LossNetwork:
 
     @property
     def has_teacher(self) -> bool:
-        """Whether the file has a decoder."""
-        return self._teacher is not None
+        """Whether the file has a decoder that draws features in a style.
+
+        One of fusion "concat" reads the style's statistics beside them.
+        """
+        if self._teacher is None:
+            return False
+        return next(self._teacher.parameters()).shape[1] == VGG19_WIDTHS[-1]
 
     def levels(self, images: Tensor) -> list[Tensor]:
         """Features at relu1_1, relu2_1, relu3_1 and relu4_1, in the run's precision.

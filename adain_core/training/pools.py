@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -110,8 +110,11 @@ class PoolReader:
         ]
         self.broken: set[str] = set()
 
-    def read(self, first: int) -> Iterator[Pool]:
-        """Pools without end, from number ``first``; each is a function of its number alone."""
+    def read(self, first: int, stop: Callable[[], bool] = lambda: False) -> Iterator[Pool]:
+        """Pools from number ``first``; each is a function of its number alone.
+
+        They end where ``stop``, asked between the batches of a pool, says so.
+        """
         config = self.config
         size = config.pool or config.batch_size
         start = first * size * self.processes + self.rank
@@ -120,8 +123,10 @@ class PoolReader:
             for crops in self.crops
         ]
         while True:
-            parts = []
+            parts: list[Pool] = []
             for _ in range(size // config.batch_size):
+                if parts and stop():
+                    return
                 images = []
                 for crops, source in zip(self.crops, batches, strict=True):
                     batch, broken = next(source)

@@ -1,7 +1,7 @@
 """The training loop: one engine for the paper's decoder and for slim models end to end.
 
 Everything random in a step is a function of the seed and the step, and so is the learning rate;
-a checkpoint therefore holds weights and optimizer only, and a resumed run is exact.
+a checkpoint therefore holds weights, optimizer and losses only, and a resumed run is exact.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 import json
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from tqdm import tqdm
 
 from ..checkerboard import checkerboard_loss
 from ..files import replace_atomically
-from ..weights import ModelInfo, save_model
+from ..weights import ModelInfo, fingerprint, save_model
 from .config import DEFAULTS, TrainingConfig
 from .data import crop_batches, seeded
 from .loss_network import LossNetwork, channels_last
@@ -76,6 +77,7 @@ class Trainer:
             already.
         WeightsError: the loss network cannot be read.
         ImageFileError: a folder has no images.
+        OSError: the first checkpoint of a run with ``config.init`` cannot be written.
 
     Example:
         >>> Trainer(TrainingConfig("photos", "paintings", "vgg.safetensors", "runs/mine")).run()
@@ -100,9 +102,11 @@ class Trainer:
         self.loss_network = LossNetwork(config.encoder, config.precision, device)
         if config.imitation_weight > 0 and not self.loss_network.has_teacher:
             raise TrainingError(
-                "imitation needs a teacher: give --encoder a full-width model such as adain-vgg19 "
-                "('adain weights download vgg19' fetches it)"
+                "imitation needs a teacher: expected as --encoder a full-width model of fusion "
+                f"'adain', got {config.encoder}; adain-vgg19 is one ('adain weights download "
+                "vgg19' fetches it)"
             )
+        self._vgg = fingerprint(self.loss_network.encoder.state_dict())
         self.reader = PoolReader(
             config,
             self.loss_network,
@@ -113,20 +117,25 @@ class Trainer:
         torch.manual_seed(config.seed)
         student = Student(config, self.loss_network.encoder)
         channels_last(student.to(device))
+        started = time.monotonic()
         if config.init and not resume:
             student.start_from(config.init, self.reader.crops)
+        self.step, self.seconds = 0, time.monotonic() - started
         self.student, self.optimizer = self.accelerator.prepare(
             student, _optimizer(config, [p for p in student.parameters() if p.requires_grad])
         )
         self.average = AveragedModel(student, avg_fn=self._decayed)
         self.average.eval()
-        self.step, self.seconds = 0, 0.0
         self.history: list[dict[str, float]] = []
+        # The losses of each step since the last entry.
+        self.pending: list[dict[str, Tensor]] = []
         self.warnings: list[str] = []
         self.before: dict[str, float] = {}
         self.folder.mkdir(parents=True, exist_ok=True)
         if resume:
             self._restore()
+        elif config.init:
+            self.save_checkpoint()  # pruning and distillation may have taken long
 
     @property
     def checkpoint(self) -> Path:
@@ -156,21 +165,25 @@ class Trainer:
         self._warn_of_few_images()
         if not self.before:
             self.before = self._fixed_losses()
-        pools = self.reader.read(self.step // config.pool_steps)
         pool: Pool | None = None
-        pending: list[dict[str, Tensor]] = []
         started = time.monotonic() - self.seconds
-        with _stop_requested() as stopped, self._bar() as bar, self._tensorboard() as board:
-            while self.step < config.steps and not self._all_stop(stopped()):
+        with _stop_requested() as requested, self._bar() as bar, self._tensorboard() as board:
+
+            def stop() -> bool:
+                return self._all_stop(requested())
+
+            pools = self.reader.read(self.step // config.pool_steps, stop)
+            while self.step < config.steps and not stop():
                 if pool is None or self.step % config.pool_steps == 0:
-                    pool = next(pools)
-                pending.append(self._train_step(pool))
+                    pool = next(pools, None)
+                    if pool is None:  # stopped on the way to it
+                        break
+                self.pending.append(self._train_step(pool))
                 self.step += 1
                 self.seconds = time.monotonic() - started
                 bar.update()
                 if self.step % config.log_every == 0 or self.step == config.steps:
-                    self._log(pending, bar, board)
-                    pending = []
+                    self._log(bar, board)
                 if self.step % config.sample_every == 0:
                     self._sample(board)
                 if self.step % config.save_every == 0:
@@ -289,6 +302,7 @@ class Trainer:
         if not all(p.isfinite().all() for p in self._unwrapped.parameters()):
             raise self._diverged("the weights are not finite")
         self.accelerator.wait_for_everyone()
+        pending = self.accelerator.reduce(self.pending, "mean")
         if not self.main:
             return
         scaler = self.accelerator.scaler
@@ -301,6 +315,8 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "scaler": scaler.state_dict() if scaler is not None else {},
             "history": self.history,
+            "pending": pending,
+            "vgg": self._vgg,
             "before": self.before,
             "broken": sorted(self.reader.broken),
             "processes": self.accelerator.num_processes,
@@ -335,6 +351,13 @@ class Trainer:
                 f"{self.checkpoint}: belongs to a run with other settings: "
                 + ", ".join(f"{k} {then[k]!r} (got {now[k]!r})" for k in differing)
             )
+        vgg = state.get("vgg", self._vgg)  # those of earlier versions do not say
+        if vgg != self._vgg:
+            raise TrainingError(
+                f"{self.checkpoint}: belongs to a run with another VGG: expected one of "
+                f"fingerprint {vgg}, got {self._vgg} ({self.config.encoder}); give the run's own "
+                "as --encoder"
+            )
         processes = state.get("processes", self.accelerator.num_processes)
         if processes != self.accelerator.num_processes:
             self._warn(
@@ -349,6 +372,7 @@ class Trainer:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.step, self.seconds = state["step"], state["seconds"]
         self.history, self.before = state["history"], state["before"]
+        self.pending = state.get("pending", [])
         self.reader.broken = set(state["broken"])
 
     # -- what people see ------------------------------------------------------------------------
@@ -368,8 +392,13 @@ class Trainer:
         with SummaryWriter(self.folder / "tensorboard", purge_step=self.step) as board:
             yield board
 
-    def _log(self, pending: list[dict[str, Tensor]], bar: Any, board: Any) -> None:
-        means = {name: fmean(float(entry[name]) for entry in pending) for name in pending[0]}
+    def _log(self, bar: Any, board: Any) -> None:
+        """Enter the means of the pending losses, over steps and processes."""
+        names = self.pending[0]
+        steps = {name: torch.stack([losses[name] for losses in self.pending]) for name in names}
+        reduced = self.accelerator.reduce(steps, "mean")
+        means = {name: values.mean().item() for name, values in reduced.items()}
+        self.pending = []
         self.history.append({"step": self.step, **means})
         bar.set_postfix({name: f"{value:.3g}" for name, value in means.items()})
         if board is not None:
@@ -497,6 +526,9 @@ def _optimizer(config: TrainingConfig, parameters: list[nn.Parameter]) -> Optimi
 @contextmanager
 def _stop_requested() -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C or SIGTERM into a flag, so that a step is never cut in two."""
+    if threading.current_thread() is not threading.main_thread():  # which alone gets signals
+        yield lambda: False
+        return
     requested = False
 
     def request(number: int, frame: FrameType | None) -> None:

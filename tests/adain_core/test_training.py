@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,7 +26,7 @@ from adain_core.checkerboard import checkerboard_loss
 from adain_core.cli import main
 from adain_core.functional import adaptive_instance_norm, channel_statistics
 from adain_core.images import read_image, write_image
-from adain_core.networks import Decoder, Encoder
+from adain_core.networks import Decoder, Encoder, Fusion
 from adain_core.training import Trainer, TrainingConfig, TrainingError
 from adain_core.training.config import Optimizer
 from adain_core.training.data import Crops, crop_batches, seeded
@@ -39,8 +40,8 @@ from adain_core.training.losses import (
 from adain_core.training.pools import Pool
 from adain_core.training.pruning import _distill, prune
 from adain_core.training.report import model_card, training_summary, write_curves
-from adain_core.training.student import _initialize, _widen
-from adain_core.weights import ModelInfo, load_info, save_model
+from adain_core.training.student import Student, _initialize, _widen
+from adain_core.weights import ModelInfo, fingerprint, load_info, load_model, save_model
 
 Picture = Callable[..., Tensor]
 
@@ -539,8 +540,56 @@ def test_resumed_run_equals_an_uninterrupted_one(
     assert second.run()
     for name, value in weights_of(whole).items():
         torch.testing.assert_close(weights_of(second)[name], value, rtol=0, atol=0, msg=name)
-    final = [entry for entry in whole.history if entry["step"] == 12]
-    assert final == [entry for entry in second.history if entry["step"] == 12]
+    assert second.history == whole.history
+
+
+def test_a_stop_does_not_wait_for_the_pool(config: TrainingConfig, tmp_path: Path) -> None:
+    whole = Trainer(config, progress=False)
+    whole.run()
+    halved = dataclasses.replace(config, output=str(tmp_path / "halved"))
+    first = Trainer(halved, progress=False)
+    encode, encoded = first.reader.encode, []
+
+    def interrupted(content: Tensor, style: Tensor) -> Pool:
+        encoded.append(first.step)
+        if len(encoded) == 4:  # the fixed pairs, a pool of two batches, the next one's first
+            signal.raise_signal(signal.SIGTERM)
+        return encode(content, style)
+
+    first.reader.encode = interrupted  # type: ignore[method-assign]
+    assert not first.run()
+    assert encoded == [0, 0, 0, 4] and first.step == 4
+    second = Trainer(halved, resume=True, progress=False)
+    assert second.run()
+    assert second.history == whole.history
+    for name, value in weights_of(whole).items():
+        torch.testing.assert_close(weights_of(second)[name], value, rtol=0, atol=0, msg=name)
+
+
+def test_a_run_outside_the_main_thread(config: TrainingConfig) -> None:
+    trainer = Trainer(dataclasses.replace(config, steps=1), progress=False)
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(trainer.run).result()
+
+
+def test_losses_are_means_over_processes(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process's losses are 1 higher."""
+    trainer = Trainer(config, progress=False)
+    asked = []
+
+    def reduce(losses: dict[str, Tensor], how: str) -> dict[str, Tensor]:
+        asked.append(how)
+        return {name: values + 0.5 for name, values in losses.items()}
+
+    monkeypatch.setattr(trainer.accelerator, "reduce", reduce)
+    trainer.pending = [{"total": torch.tensor(value)} for value in (1.0, 3.0)]
+    with trainer._bar() as bar:
+        trainer._log(bar, None)
+    assert asked == ["mean"]
+    assert trainer.history == [{"step": 0, "total": 2.5}]
+    assert trainer.pending == []
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="Windows has no process groups")
@@ -663,12 +712,15 @@ def test_soap_without_its_package_says_what_to_install(
         Trainer(dataclasses.replace(config, optimizer="soap"), progress=False)
 
 
+@pytest.mark.parametrize("fusion", [None, "concat"])
 def test_imitation_needs_a_teacher(
-    config: TrainingConfig, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch, fusion: Fusion | None
 ) -> None:
-    vgg = Encoder(Architecture())
-    monkeypatch.setattr("adain_core.training.loss_network.read_loss_network", lambda _: (vgg, None))
-    with pytest.raises(TrainingError, match="imitation needs a teacher"):
+    networks = Encoder(Architecture()), fusion and Decoder(Architecture(fusion=fusion))
+    monkeypatch.setattr("adain_core.training.loss_network.read_loss_network", lambda _: networks)
+    with pytest.raises(
+        TrainingError, match=r"imitation needs a teacher: expected .* got .*vgg\.saf"
+    ):
         Trainer(dataclasses.replace(config, imitation_weight=1.0), progress=False)
 
 
@@ -736,17 +788,39 @@ def test_a_run_starts_from_a_wider_model(
 ) -> None:
     start = dataclasses.replace(config, init=str(tiny_path), widths=(3, 5, 7, 8))
     losses = [
-        Trainer(change, progress=False)._fixed_losses()["style"]
-        for change in (
-            dataclasses.replace(start, init=""),
-            start,
-            dataclasses.replace(start, distill_steps=20),
+        Trainer(
+            dataclasses.replace(change, output=f"{config.output}{number}"), progress=False
+        )._fixed_losses()["style"]
+        for number, change in enumerate(
+            (
+                dataclasses.replace(start, init=""),
+                start,
+                dataclasses.replace(start, distill_steps=20),
+            )
         )
     ]
     # Pruned is better than random; twenty steps of distillation take effect, whatever they gain
     # on random filters.
     assert losses[1] < losses[0]
     assert losses[2] != losses[1]
+
+
+def test_a_pruned_start_is_saved_before_the_first_step(
+    config: TrainingConfig, tiny_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = dataclasses.replace(
+        config, init=str(tiny_path), widths=(3, 5, 7, 8), distill_steps=2, optimizer="soap", steps=3
+    )
+    first = Trainer(start, progress=False)
+    monkeypatch.setattr(Student, "start_from", None)  # not called again
+    second = Trainer(start, resume=True, progress=False)
+    assert (second.step, second.seconds) == (0, first.seconds)
+    assert first.seconds > 0  # part of the card's minutes
+    for trainer in (first, second):
+        assert trainer.run()
+    assert second.history == first.history
+    for name, value in weights_of(first).items():
+        torch.testing.assert_close(weights_of(second)[name], value, rtol=0, atol=0, msg=name)
 
 
 def test_distillation_brings_the_features_nearer(tiny: AdaINModel, picture: Picture) -> None:
@@ -967,6 +1041,19 @@ def test_another_number_of_devices_is_told(config: TrainingConfig) -> None:
     assert warning.startswith("the run was on 4 devices and goes on with 1: ")
 
 
+def test_a_checkpoint_of_an_earlier_version(config: TrainingConfig) -> None:
+    trainer = Trainer(config, progress=False)
+    trainer.save_checkpoint()
+    state = torch.load(trainer.checkpoint, weights_only=True)
+    settings = json.loads(state["config"])
+    del settings["augment"], state["vgg"], state["pending"]
+    torch.save({**state, "config": json.dumps(settings)}, trainer.checkpoint)
+    assert Trainer(config, resume=True, progress=False).pending == []
+    plain = dataclasses.replace(config, augment=False)
+    with pytest.raises(TrainingError, match=r"other settings: augment True \(got False\)"):
+        Trainer(plain, resume=True, progress=False)
+
+
 # --- refusals ---------------------------------------------------------------------------------
 
 
@@ -977,6 +1064,18 @@ def test_a_run_is_not_started_over_another(config: TrainingConfig) -> None:
         Trainer(config, progress=False)
     with pytest.raises(TrainingError, match=r"other settings: batch_size 2 \(got 4\)"):
         Trainer(dataclasses.replace(config, batch_size=4), resume=True, progress=False)
+
+
+def test_a_run_goes_on_with_its_own_vgg(config: TrainingConfig, folders: Path) -> None:
+    trainer = Trainer(config, progress=False)
+    trainer.save_checkpoint()
+    state = torch.load(trainer.checkpoint, weights_only=True)
+    assert state["vgg"] == fingerprint(load_model(folders / "vgg.safetensors")[1].state_dict())
+    torch.save({**state, "vgg": "0123456789ab"}, trainer.checkpoint)
+    with pytest.raises(
+        TrainingError, match="another VGG: expected one of fingerprint 0123456789ab"
+    ):
+        Trainer(config, resume=True, progress=False)
 
 
 def test_a_run_is_refused_before_it_reads_anything(config: TrainingConfig) -> None:
