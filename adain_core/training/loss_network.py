@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..convert import read_loss_network
+from ..devices import no_autocast
 from ..networks import VGG19_WIDTHS
 from .config import Precision
 
@@ -44,7 +45,7 @@ class LossNetwork:
         self.encoder, self._teacher = read_loss_network(path)
         self.encoder.requires_grad_(False).eval()
         self._vgg = deepcopy(self.encoder)
-        self._dtype, self._device_type = DTYPES[precision], device.type
+        self._dtype, self._device = DTYPES[precision], device
         for network in (self._vgg, self._teacher):
             if network is not None:
                 channels_last(network.to(device, self._dtype).requires_grad_(False).eval())
@@ -68,7 +69,7 @@ class LossNetwork:
         Returns:
             Each ``(B, C_l, ceil(H / 2^l), ceil(W / 2^l))``, l from 0 to 3.
         """
-        with torch.autocast(self._device_type, enabled=False):
+        with no_autocast(self._device):
             return self._vgg.levels(images.to(self._dtype))
 
     def draw(self, features: Tensor) -> Tensor:
@@ -78,7 +79,7 @@ class LossNetwork:
             features: relu4_1, ``(B, 512, h, w)``.
         """
         assert self._teacher is not None
-        with torch.autocast(self._device_type, enabled=False):
+        with no_autocast(self._device):
             images: Tensor = self._teacher(features.to(self._dtype))
         return images
 
