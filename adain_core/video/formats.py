@@ -52,6 +52,14 @@ SUFFIXES = {
     ".gif": ("gif",),
     ".png": ("png",),
 }
+# Sound that players take from a movie for sure. FFmpeg would write more, but some of it fails, also
+# at the end, when all is drawn, and some plays nowhere.
+_PCM = "s8 u8 s16le s16be s24le s24be s32le s32be f32le f32be f64le f64be alaw mulaw"
+_MOVIE_SOUND = {
+    ".mp4": ("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"),
+    ".m4v": ("aac", "ac3", "alac"),
+    ".mov": ("aac", "mp3", "ac3", "eac3", "alac", *(f"pcm_{kind}" for kind in _PCM.split())),
+}
 # The place of the frame's number in the name of a picture.
 NUMBER = re.compile(r"%0?\d*d")
 
@@ -150,3 +158,9 @@ def same_file(one: Path, other: Path) -> bool:
 def takes_sound(path: Path) -> bool:
     """Whether files of that suffix hold sound."""
     return path.suffix.lower() not in (".gif", ".png")
+
+
+def copies_sound(path: Path, codec: str, known: bool) -> bool:
+    """Whether a file takes sound of a codec as it is, which FFmpeg knows or not for such files."""
+    sure = _MOVIE_SOUND.get(path.suffix.lower())
+    return known if sure is None else codec in sure

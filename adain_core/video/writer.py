@@ -22,6 +22,7 @@ from ..pixels import as_uint8, resize
 from .formats import (
     CODECS,
     choose_codec,
+    copies_sound,
     numbered_names,
     partial_file,
     refuse_inputs,
@@ -314,25 +315,34 @@ class _VideoWriter:
         known = self._container.supported_codecs
         result: dict[int, tuple[Any, bool]] = {}
         for stream in streams:
-            codec = stream.codec_context.name
-            if codec in known:
+            decoder = stream.codec_context.codec
+            codec = decoder.canonical_name
+            # FFmpeg's list has decoders' names, too, for some codecs these alone.
+            copied = copies_sound(self._path, codec, decoder.name in known)
+            if copied:
                 added = self._container.add_stream_from_template(stream)
                 if self._is_movie and codec == "aac" and not stream.codec_context.extradata:
                     # A transport stream describes AAC in every packet (ADTS), a movie once.
                     self._headers[stream.index] = BitStreamFilterContext("aac_adtstoasc", stream)
             else:
-                encoder = "libopus" if self._path.suffix.lower() == ".webm" else "aac"
-                rate = 48000 if encoder == "libopus" else stream.rate
-                added = self._container.add_stream(encoder, rate=rate)
-                added.layout = "mono" if stream.channels == 1 else "stereo"
-                self.notes.append(
-                    f"{self._path}: {self._path.suffix} does not take {codec} sound; it is "
-                    f"encoded as {encoder.removeprefix('lib')}"
-                )
+                added = self._add_encoder(stream, codec)
             if stream.language:
                 added.metadata["language"] = stream.language
-            result[stream.index] = (added, codec not in known)
+            result[stream.index] = (added, not copied)
         return result
+
+    def _add_encoder(self, stream: Any, codec: str) -> Any:
+        encoder = "libopus" if self._path.suffix.lower() == ".webm" else "aac"
+        rates = av.Codec(encoder, "w").audio_rates or []
+        rate = min(rates, key=lambda rate: abs(rate - stream.rate))
+        added = self._container.add_stream(encoder, rate=rate)
+        added.layout = "mono" if stream.channels == 1 else "stereo"
+        mixed = f", its {stream.channels} channels mixed to two" if stream.channels > 2 else ""
+        self.notes.append(
+            f"{self._path}: {self._path.suffix} does not take {codec} sound; it is encoded as "
+            f"{encoder.removeprefix('lib')}{mixed}"
+        )
+        return added
 
     def _write_sound(self, packets: list[Packet]) -> None:
         for packet in packets:
@@ -345,9 +355,13 @@ class _VideoWriter:
                     copied.stream = stream
                     self._container.mux(copied)
                 continue
-            with contextlib.suppress(av.InvalidDataError):
-                for part in packet.decode():
-                    self._container.mux(stream.encode(part))
+            try:
+                parts = packet.decode()
+            except av.InvalidDataError:
+                self._damaged_sound += 1
+                continue
+            for part in parts:
+                self._container.mux(stream.encode(part))
 
     def _without_headers(self, index: int, packet: Packet | None) -> list[Packet]:
         """A copied packet as the output takes it, ``None`` to end; none of a damaged one."""

@@ -26,6 +26,7 @@ from adain_core.cli import main
 from adain_core.errors import VideoFileError
 from adain_core.video import Keyframe, VideoReader, stylize_video
 from adain_core.video.reader import Color, file_url, to_yuv
+from adain_core.video.writer import open_writer
 
 CLOCK = Fraction(1, 15360)
 STEADY = [512 * number for number in range(10)]  # 30 frames a second
@@ -325,6 +326,87 @@ def test_sound_is_encoded_anew_where_it_must_be(
     copy, sound = waves_of(tmp_path / "out.webm"), waves_of(tmp_path / "clip.mp4")
     assert copy.shape[1] == pytest.approx(sound.shape[1], abs=2048)
     assert np.abs(copy).max() == pytest.approx(np.abs(sound).max(), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("codec", "kept"),
+    [
+        ("ac3", {".mp4", ".mov", ".mkv"}),
+        ("flac", {".mp4", ".mkv"}),
+        ("libopus", {".mp4", ".mkv"}),
+        ("mp2", {".mkv"}),
+        ("pcm_s16le", {".mov", ".mkv"}),
+        ("pcm_f32le", {".mov", ".mkv"}),
+    ],
+)
+def test_sound_is_copied_where_it_plays_for_sure(
+    make_clip: Callable[..., Path], tmp_path: Path, codec: str, kept: set[str]
+) -> None:
+    clip = make_clip("clip.mkv", sound=codec)
+    kind, sound = sound_of(clip)
+    for suffix in (".mp4", ".mov", ".mkv"):
+        out = tmp_path / f"out{suffix}"
+        with VideoReader(clip) as reader:
+            writer = open_writer(out, reader)
+            for frame in reader:
+                writer.write(frame.pixels[0], frame)
+            writer.close(reader.tail)
+        assert sound_of(out)[0] == (kind if suffix in kept else "aac")
+        assert (sound_of(out)[1] == sound) is (suffix in kept)
+        assert waves_of(out).size > 0.8 * waves_of(clip).size
+        assert len(writer.notes) == (suffix not in kept)
+        assert len(frames_of(out)) == 10
+
+
+def test_damaged_sound_that_is_encoded_anew_is_told(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip("clip.mkv", sound="mp2")
+    sound = sound_of(clip)[1]
+    content = clip.read_bytes()
+    mark = content.index(sound[:64])
+    clip.write_bytes(content[:mark] + bytes(4) + content[mark + 4 :])
+    result = stylize_video(tiny, clip, tmp_path / "out.mp4", style)
+    assert [note.split(": ")[1] for note in result.notes] == [
+        ".mp4 does not take mp2 sound; it is encoded as aac",
+        "1 damaged sound packet(s) are left out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layout", "rate", "output", "written", "note"),
+    [
+        ("5.1", 192000, "out.mp4", 96000, "encoded as aac, its 6 channels mixed to two"),
+        ("stereo", 22050, "out.webm", 24000, "encoded as opus"),
+    ],
+)
+def test_sound_of_many_channels_and_samples(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    layout: str,
+    rate: int,
+    output: str,
+    written: int,
+    note: str,
+) -> None:
+    with av.open(str(tmp_path / "sound.mov"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=rate, layout=layout)
+        wave = np.ones((1, stream.channels * rate // 3), np.int16)
+        part = av.AudioFrame.from_ndarray(wave, format="s16", layout=layout)
+        part.sample_rate, part.pts = rate, 0
+        container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    clip = join(tmp_path / "clip.mov", make_clip(), tmp_path / "sound.mov")
+    result = stylize_video(tiny, clip, tmp_path / output, style)
+    assert [told.endswith(note) for told in result.notes] == [True]
+    with av.open(str(tmp_path / output)) as container:
+        stream = container.streams.audio[0]
+        assert stream.channels == 2
+        if output == "out.mp4":  # Opus says 48000 always
+            assert stream.rate == written
+    assert waves_of(tmp_path / output).shape[1] > 0
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
