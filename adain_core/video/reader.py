@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -77,7 +78,8 @@ class Frame:
     Args:
         pixels: ``(1, 3, H, W)``, uint8, upright.
         number: from 0.
-        pts: its time, in units of the reader's ``time_base``.
+        pts: its time from the start of the video, its first picture or sound, in units of the
+            reader's ``time_base``.
         duration: likewise; 0 if unknown. MP4 with reordered pictures does not tell it, but the
             time to the next packet; it ends with the video at the latest.
         seconds: its time from the first frame.
@@ -138,7 +140,20 @@ class VideoReader:
         # Covers and attached files have no times.
         timed = [s for s in self._container.streams if s.type != "attachment" and s not in covers]
         self._unread = len(timed) - 1 - len(self.sound_streams)
-        self.chapters = self._container.chapters()
+        # A recording's clock ran before it. All times count from the first picture or sound on.
+        read = [self._stream, *self.sound_streams]
+        starts = [
+            s.start_time * s.time_base for s in read if s.start_time is not None and s.time_base
+        ]
+        self._begin = math.floor(min(starts, default=0) / self.time_base)
+        self.chapters = [
+            {**chapter, "start": max(0, start), "end": end}
+            for chapter in self._container.chapters()
+            for start, end in [
+                [chapter[key] - self._before(chapter["time_base"]) for key in ("start", "end")]
+            ]
+            if end > 0
+        ]
         self.metadata = dict(self._container.metadata)
         self.color = Color(_BT709)
         self.aspect: Fraction | None = None
@@ -180,17 +195,17 @@ class VideoReader:
         first: int | None = None
         last_pts, number, damaged = 0, 0, 0
         announced = self._announced_end([self._stream])
-        end = None if announced is None else round(announced / self.time_base)
+        end = None if announced is None else round(announced / self.time_base) - self._begin
         sound = self.tail
         for packet_frames in self._decoded(sound):
             if packet_frames is None:
                 damaged += 1
                 continue
             for picture in packet_frames:
-                pts = picture.pts
+                pts = None if picture.pts is None else picture.pts - self._begin
                 if pts is None or (first is not None and pts <= last_pts):
                     # Without a time, or back in time: encoders take neither.
-                    step = self.step if picture.pts is None else 1
+                    step = self.step if pts is None else 1
                     pts = 0 if first is None else last_pts + step
                 if first is None:
                     first = pts
@@ -229,6 +244,10 @@ class VideoReader:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             if packet.stream is not self._stream:
                 if packet.dts is not None:
+                    before = self._before(packet.time_base)
+                    packet.dts -= before
+                    if packet.pts is not None:
+                        packet.pts -= before
                     sound.append(packet)
                 continue
             yield self._decode(packet)
@@ -242,6 +261,10 @@ class VideoReader:
             of = "" if announced is None else f" of {announced - self._start:.1f}"
             read = max(0, end - self._start)
             self.notes.append(f"{self.path} is cut off: {read:.1f}{of} seconds could be read")
+
+    def _before(self, clock: Fraction | None) -> int:
+        """The start of the video by another clock."""
+        return round(self._begin * self.time_base / clock) if clock else 0
 
     def _decode(self, packet: Packet | None) -> list[av.VideoFrame] | None:
         try:

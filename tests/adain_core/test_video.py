@@ -194,7 +194,7 @@ def test_times_stay(
     assert not result.notes
     with av.open(str(tmp_path / name)) as container:
         assert container.streams.video[0].codec_context.name == kind
-    expected = [time * CLOCK for time in times]
+    expected = [(time - times[0]) * CLOCK for time in times]
     if name.endswith((".mp4", ".mov")):
         assert times_of(tmp_path / name) == expected
         if times is STEADY or codec == "prores":  # reordered frames of unsteady length are vague
@@ -204,6 +204,59 @@ def test_times_stay(
         for got, time in zip(times_of(tmp_path / name), expected, strict=True):
             assert abs(got - time) <= Fraction(1, 1000)
     assert not list(tmp_path.glob("*.partial*"))
+
+
+@pytest.mark.parametrize("start", [-0.9, 36000])
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_times_count_from_the_first_picture_or_sound(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    start: float,
+    name: str,
+) -> None:
+    # A recording from ten hours on, and one from shortly before its clock of 33 bits begins anew.
+    plain, moved = make_clip("clip.ts", sound="aac"), tmp_path / "moved.ts"
+    with av.open(str(plain)) as source, av.open(str(moved), "w") as container:
+        streams = [container.add_stream_from_template(stream) for stream in source.streams]
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                packet.dts += round((start - 1.4) / packet.time_base) % 2**33
+                packet.pts += round((start - 1.4) / packet.time_base) % 2**33
+                container.mux(packet)
+    for clip in (plain, moved):
+        stylize_video(tiny, clip, tmp_path / f"{clip.stem}-{name}", style)
+    got, expected = tmp_path / f"moved-{name}", tmp_path / f"clip-{name}"
+    assert len(times_of(got)) == 10
+    assert times_of(got) == times_of(expected)
+    assert min(times_of(got)) < 0.1 and length_of(got) == length_of(expected) < 0.5
+    np.testing.assert_array_equal(waves_of(got), waves_of(plain))
+
+
+def test_a_picture_later_than_its_sound_stays_so(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip(times=UNSTEADY, sound="aac", chapters={"one": (0, 2)})
+    stylize_video(tiny, clip, tmp_path / "out.mp4", style)
+    assert times_of(tmp_path / "out.mp4") == [time * CLOCK for time in UNSTEADY]
+
+
+def test_chapters_count_from_the_first_picture_or_sound(
+    make_clip: Callable[..., Path],
+) -> None:
+    chapters = {"before": (0, 40), "one": (45, 52), "two": (52, 53)}
+    clip = make_clip("clip.mkv", [5 * 15360 + time for time in STEADY], chapters=chapters)
+    with VideoReader(clip) as reader:
+        told = [
+            (
+                chapter["metadata"]["title"],
+                *(float(chapter[end] * chapter["time_base"]) for end in ("start", "end")),
+            )
+            for chapter in reader.chapters
+        ]
+    assert told == [("one", 0, pytest.approx(0.2)), ("two", pytest.approx(0.2), pytest.approx(0.3))]
 
 
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.ts"])
@@ -217,7 +270,8 @@ def test_the_last_picture_stays(
         clip, out = make_clip(name, times), tmp_path / f"{count}.mp4"
         stylize_video(tiny, clip, out, style)
         assert len(times_of(out)) == count
-        assert times_of(out) == times_of(clip)
+        start = times_of(clip)[0]
+        assert times_of(out) == [time - start for time in times_of(clip)]
 
 
 @pytest.mark.parametrize("after", [1, 2, 3, 5])
