@@ -236,6 +236,11 @@ class VideoReader:
         while True:
             try:
                 packet = next(packets, None)
+            except (
+                IndexError
+            ):  # in a transport stream a track has appeared that PyAV does not expect
+                packets = self._container.demux(self._stream, *self.sound_streams)
+                continue
             except (OSError, av.FFmpegError):
                 packet, cut_off = None, True
             if packet is None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -476,6 +477,34 @@ def test_sound_of_a_transport_stream_is_copied(
     assert (kind, sound_of(clip)[1][:2], sound[:2] == b"\xff\xf1") == ("aac", b"\xff\xf1", False)
     with av.open(str(tmp_path / name)) as container:
         assert container.streams.audio[0].codec_context.extradata
+
+
+@pytest.mark.parametrize("after", [4, None], ids=["amid", "end"])
+def test_a_track_that_appears_later_does_not_end_the_video(
+    make_clip: Callable[..., Path], after: int | None
+) -> None:
+    class Surprised:
+        """PyAV's ``demux`` with a list of streams that is shorter than the file's by then."""
+
+        def __init__(self, container: Any) -> None:
+            self.container, self.demuxed = container, 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.container, name)
+
+        def demux(self, *streams: Any) -> Any:
+            self.demuxed += 1
+            packets = self.container.demux(*streams)
+            if self.demuxed == 1:
+                yield from itertools.islice(packets, after)
+                raise IndexError("list index out of range")
+            yield from packets
+
+    with VideoReader(make_clip("clip.ts", sound="aac")) as reader:
+        reader._container = Surprised(reader._container)
+        frames = list(reader)
+        assert reader._container.demuxed == 2
+        assert (len(frames), reader.complete, reader.notes) == (10, True, [])
 
 
 def test_damaged_sound_of_a_transport_stream_is_left_out(
