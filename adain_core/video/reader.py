@@ -38,6 +38,7 @@ Packet: TypeAlias = "av.Packet[Any]"
 _MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 _BT709, _BT601 = 1, 6
 _LIMITED, _FULL = 1, 2
+_HDR = (16, 18)  # transfer by PQ (SMPTE 2084) and HLG (ARIB STD-B67)
 # Bilinear, colour interpolated at full resolution, accurate rounding.
 SCALING = 2 | 0x2000 | 0x4000 | 0x40000
 # A last packet this much before the end that the file announces means that it was cut off.
@@ -159,7 +160,7 @@ class VideoReader:
         self.aspect: Fraction | None = None
         self.notes: list[str] = []
         self.complete = True
-        self._told_transparency = False
+        self._told_transparency = self._told_interlacing = False
         # Sound after the last frame.
         self.tail: list[Packet] = []
 
@@ -210,7 +211,9 @@ class VideoReader:
                 if first is None:
                     first = pts
                     self.color, self.aspect = _color(picture), self._aspect(picture)
+                    self._tell_hdr()
                 self._tell_transparency(picture)
+                self._tell_interlacing(picture)
                 duration = picture.duration or 0
                 if end is not None and end > pts:
                     duration = min(duration, end - pts)
@@ -310,6 +313,21 @@ class VideoReader:
             return None
         hours, minutes, seconds = map(float, match.groups())
         return 3600 * hours + 60 * minutes + seconds or None  # 0 until the file is finished
+
+    def _tell_hdr(self) -> None:
+        if self.color.transfer in _HDR:
+            self.notes.append(
+                f"{self.path}: HDR (PQ or HLG) is drawn as if it were SDR, too dark or too pale, "
+                "and written with 8 bits; convert it to SDR first"
+            )
+
+    def _tell_interlacing(self, picture: av.VideoFrame) -> None:
+        if not self._told_interlacing and picture.interlaced_frame:
+            self.notes.append(
+                f"{self.path}: interlaced pictures are drawn as they are, with combs where "
+                "something moves; deinterlace it first"
+            )
+            self._told_interlacing = True
 
     def _tell_transparency(self, picture: av.VideoFrame) -> None:
         """Once, at the first frame that has some; most files with an alpha channel are opaque."""

@@ -67,6 +67,7 @@ def make_clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Callable[..., P
             context.time_base = CLOCK
             if color is not None:
                 context.colorspace, context.color_range = color.matrix, color.range
+                context.color_primaries, context.color_trc = color.primaries, color.transfer
             if rotation:
                 stream.set_display_rotation(rotation)
             audio = container.add_stream(sound, rate=48000) if sound else None
@@ -815,6 +816,26 @@ def test_untagged_small_videos_are_bt601(
 def test_rotation_is_applied(make_clip: Callable[..., Path], rotation: int) -> None:
     turned, plain = pixels_of(make_clip("turned.mp4", rotation=rotation)), pixels_of(make_clip())
     assert psnr(turned[0], torch.rot90(plain[0], rotation // 90, (2, 3))) > 50
+
+
+@pytest.mark.parametrize("transfer", [16, 18, 14], ids=["pq", "hlg", "sdr"])
+def test_hdr_is_told(make_clip: Callable[..., Path], transfer: int) -> None:
+    clip = make_clip(times=STEADY[:2], color=Color(9, False, 9, transfer))
+    with VideoReader(clip) as reader:
+        assert len(list(reader)) == 2
+        assert reader.color.transfer == transfer
+        assert [
+            "as if it were SDR" in note and "convert it to SDR first" in note
+            for note in reader.notes
+        ] == [True] * (transfer != 14)
+
+
+@pytest.mark.parametrize("interlaced", [True, False])
+def test_interlacing_is_told_once(make_clip: Callable[..., Path], interlaced: bool) -> None:
+    clip = make_clip(options={"x264-params": "tff=1"} if interlaced else None)
+    with VideoReader(clip) as reader:
+        assert len(list(reader)) == 10
+        assert ["deinterlace it first" in note for note in reader.notes] == [True] * interlaced
 
 
 # --- styles over time, masks ------------------------------------------------------------------
