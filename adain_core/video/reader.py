@@ -422,9 +422,23 @@ def _to_pixels(picture: av.VideoFrame) -> Tensor:
             dst_color_range=_FULL,
             interpolation=SCALING,
         )
-    # The display matrix of phone videos: FFmpeg's angle is counter-clockwise, as NumPy's is.
-    array = np.rot90(rgb.to_ndarray(), round(picture.rotation / 90) % 4)
-    return torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1)[None]
+    array = np.ascontiguousarray(_upright(rgb.to_ndarray(), picture))
+    return torch.from_numpy(array).permute(2, 0, 1)[None]
+
+
+def _upright(array: np.ndarray, picture: av.VideoFrame) -> np.ndarray:
+    """``(H, W, C)`` by the nearest quarter turn and mirrored, as the picture's matrix says.
+
+    Phones turn videos so, and selfie cameras mirror them; PyAV's ``rotation`` knows turns alone.
+    """
+    matrix: Any = picture.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return array
+    # Where the way along a row leads to, right and down, and then that along a column.
+    right, over, across, down = np.frombuffer(matrix, np.int32)[[0, 1, 3, 4]].tolist()
+    if abs(over) > abs(right):
+        array, right, down = array.swapaxes(0, 1), across, over
+    return array[:: -1 if down < 0 else 1, :: -1 if right < 0 else 1]
 
 
 def to_yuv(picture: av.VideoFrame, pixel_format: str, color: Color) -> av.VideoFrame:

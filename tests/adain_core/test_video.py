@@ -818,6 +818,32 @@ def test_rotation_is_applied(make_clip: Callable[..., Path], rotation: int) -> N
     assert psnr(turned[0], torch.rot90(plain[0], rotation // 90, (2, 3))) > 50
 
 
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        ((-1, 0, 0, 1), lambda pixels: pixels.flip(3)),
+        ((1, 0, 0, -1), lambda pixels: pixels.flip(2)),
+        ((0, 1, 1, 0), lambda pixels: pixels.transpose(2, 3)),
+        ((0, -1, -1, 0), lambda pixels: pixels.rot90(2, (2, 3)).transpose(2, 3)),
+    ],
+    ids=["horizontal", "vertical", "turned", "turned back"],
+)
+def test_a_mirrored_video_is_mirrored(
+    make_clip: Callable[..., Path],
+    matrix: tuple[int, ...],
+    expected: Callable[[Tensor], Tensor],
+) -> None:
+    clip = make_clip(times=STEADY[:2])
+    plain = pixels_of(clip)[0]
+    start, place = b"", clip.read_bytes().index(b"tkhd") + 44  # of the track's head
+    for row in (matrix[:2], matrix[2:]):
+        start += b"".join((number << 16).to_bytes(4, "big", signed=True) for number in row)
+        start += bytes(4)
+    content = clip.read_bytes()
+    clip.write_bytes(content[:place] + start + content[place + len(start) :])
+    assert torch.equal(pixels_of(clip)[0], expected(plain))
+
+
 @pytest.mark.parametrize("transfer", [16, 18, 14], ids=["pq", "hlg", "sdr"])
 def test_hdr_is_told(make_clip: Callable[..., Path], transfer: int) -> None:
     clip = make_clip(times=STEADY[:2], color=Color(9, False, 9, transfer))
