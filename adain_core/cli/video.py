@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import time
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import get_args
 
@@ -53,8 +54,9 @@ adain video clip.mp4 --keyframe 0=wave.jpg --keyframe 5s=stars.jpg,alpha=0.5 -o 
 # a style where the mask video is white, another elsewhere
 adain video clip.mp4 --style stars.jpg --mask person.mp4 --background wave.jpg -o painted.mov
 
-# numbered pictures, in H.265, shortest side 720 pixels
-adain video 'frames/%06d.png' --style painting.jpg --codec h265 --content-size 720 -o painted.mp4
+# numbered pictures, 24 a second, in H.265, shortest side 720 pixels
+adain video 'frames/%06d.png' --fps 24 --style painting.jpg --codec h265 --content-size 720 \\
+    -o painted.mp4
 """
 
 
@@ -146,6 +148,13 @@ def add_parser(subparsers: Subparsers) -> None:
         help="resolution of colour: 420 (half, plays everywhere) or 444 (full); prores: 422 or 444 "
         "(default: the lower one, but 444 where an odd width or height needs it)",
     )
+    files.add_argument(
+        "--fps",
+        type=_rate,
+        metavar="RATE",
+        help="frames a second of numbered pictures (IN), such as 24 or 24000/1001 (default: 25); a "
+        "video has its own",
+    )
     files.add_argument("--overwrite", action="store_true", help="replace an existing file")
     files.add_argument("--json", action="store_true", help="print what became of it as JSON")
 
@@ -198,6 +207,7 @@ def _run(args: argparse.Namespace) -> int:
             codec=args.codec,
             quality=args.quality,
             chroma=args.chroma,
+            fps=args.fps,
             overwrite=args.overwrite,
             progress=progress,
             **controls,
@@ -215,6 +225,15 @@ def _run(args: argparse.Namespace) -> int:
             f"{seconds:.1f} s)"
         )
     return 0 if result.complete else 1
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(
+            f"expected frames a second such as 24 or 24000/1001, got {text!r}"
+        ) from None
 
 
 def _read_mask(path: str) -> Tensor | str:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import torch
@@ -70,6 +71,7 @@ def stylize_video(
     codec: str | None = None,
     quality: int | None = None,
     chroma: str | None = None,
+    fps: float | Fraction | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
     **controls: Any,
@@ -103,6 +105,8 @@ def stylize_video(
             the output's suffix.
         quality: the encoder's constant rate factor, 0 is best; ``None``: the codec's default.
         chroma: ``"420"`` or ``"444"``, see :func:`~adain_core.video.writer.open_writer`.
+        fps: frames a second of numbered pictures, such as ``24`` or ``Fraction(24000, 1001)``;
+            ``None``: 25. A video has its own times.
         overwrite: replace an existing file.
         progress: called after each frame with the number done and of all, if that is known.
         **controls: more of :meth:`AdaINModel.stylize`: ``region_statistics``,
@@ -161,7 +165,7 @@ def stylize_video(
         return model.encode_style(artwork, size=style_size)
 
     with contextlib.ExitStack() as files:
-        reader = files.enter_context(VideoReader(source))
+        reader = files.enter_context(VideoReader(source, fps))
         artworks = [*sources, *([] if background is None else [background])]
         inputs = [
             file for file in [*artworks, *(masks or [])] if isinstance(file, str | os.PathLike)

@@ -104,8 +104,11 @@ class VideoReader:
     Args:
         path: the file, or the pattern of pictures that are numbered without a gap, from any
             number on; also an address such as ``https://…``.
+        fps: frames a second of numbered pictures, such as ``24`` or ``Fraction(24000, 1001)``;
+            ``None``: 25. A video has its own.
 
     Raises:
+        ValueError: fps that is not above 0, or of anything but numbered pictures.
         VideoFileError: the file is missing, no video, or has no picture stream; a number is
             missing among the pictures.
 
@@ -115,12 +118,13 @@ class VideoReader:
         ...         print(frame.seconds, frame.pixels.shape)
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], fps: float | Fraction | None = None) -> None:
         self.path = Path(path)
+        rate = {} if fps is None else {"framerate": _rate(self.path, fps)}
         try:
             first = _first_number(self.path)
             # FFmpeg looks for the first number among 0 to 4 only.
-            options = {} if first is None else {"start_number": str(first)}
+            options = {} if first is None else {"start_number": str(first), **rate}
             self._container = av.open(file_url(path), options=options, metadata_errors="replace")
         except (OSError, av.FFmpegError) as error:
             raise VideoFileError(f"cannot read {path}: {_why_unreadable(error)}") from None
@@ -356,6 +360,17 @@ def file_url(path: str | os.PathLike[str]) -> str:
     if isinstance(path, str) and ("://" in path or path.startswith(_PROTOCOLS)):
         return path
     return f"file:{os.fspath(path)}"
+
+
+def _rate(pattern: Path, fps: float | Fraction) -> str:
+    if not 0 < fps < float("inf"):
+        raise ValueError(f"fps must be above 0, such as 24 or 24000/1001, got {fps}")
+    if NUMBER.search(pattern.name) is None:
+        raise ValueError(
+            f"fps is for numbered pictures, such as frames/%06d.png, got fps={fps} with {pattern}, "
+            "which has times of its own; leave it out"
+        )
+    return str(Fraction(fps).limit_denominator(1001))
 
 
 def _first_number(pattern: Path) -> int | None:

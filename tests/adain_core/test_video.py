@@ -683,6 +683,47 @@ def test_a_gap_among_numbered_pictures_is_refused(
     assert not (tmp_path / "out.mp4").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "rate"),
+    [([], 25), (["--fps", "24000/1001"], Fraction(24000, 1001)), (["--fps", "12.5"], 12.5)],
+)
+def test_the_rate_of_numbered_pictures(
+    run: Callable[..., int],
+    artworks: list[Path],
+    tmp_path: Path,
+    picture: Callable[..., Tensor],
+    options: list[str],
+    rate: float | Fraction,
+) -> None:
+    for number in range(4):
+        save(tmp_path / f"{number}.png", picture(32, 32)[0])
+    out = tmp_path / "out.mp4"
+    assert run(tmp_path / "%d.png", "-o", out, "--style", artworks[0], *options) == 0
+    assert times_of(out) == [number / Fraction(rate) for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "message"),
+    [
+        ("clip.mp4", "24", "fps is for numbered pictures, .* got fps=24 with"),
+        ("%d.png", "0", "fps must be above 0, .* got 0"),
+        ("%d.png", "soon", "expected frames a second such as 24 or 24000/1001, got 'soon'"),
+        ("%d.png", "24/0", "expected frames a second such as 24 or 24000/1001, got '24/0'"),
+    ],
+)
+def test_wrong_rates(
+    run: Callable[..., int],
+    artworks: list[Path],
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    rate: str,
+    message: str,
+) -> None:
+    with contextlib.suppress(SystemExit):
+        assert run(name, "-o", "o.mp4", "--style", artworks[0], "--fps", rate) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
 def test_pictures_that_are_not_there(tmp_path: Path) -> None:
     for pattern in (tmp_path / "%d.png", tmp_path / "none" / "%d.png"):
         with pytest.raises(VideoFileError, match="there is no such file"):
