@@ -159,7 +159,10 @@ class VideoReader:
             ]
             if end > 0
         ]
-        self.metadata = dict(self._container.metadata)
+        self.metadata = {
+            key: text for key, text in self._container.metadata.items() if key.lower() != "timecode"
+        }
+        self.timecode = self._timecode()
         self.color = Color(_BT709)
         self.aspect: Fraction | None = None
         self.notes: list[str] = []
@@ -346,6 +349,11 @@ class VideoReader:
         if not (kind.has_palette or any(component.is_alpha for component in kind.components)):
             return False
         return bool(picture.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
+
+    def _timecode(self) -> str | None:
+        """Of the first frame, as editors count, such as ``01:00:00:00``; ``;`` drops numbers."""
+        tags = [*self._stream.metadata.items(), *self._container.metadata.items()]
+        return next((text for key, text in tags if key.lower() == "timecode"), None)
 
     def _aspect(self, picture: av.VideoFrame) -> Fraction | None:
         aspect = self._stream.sample_aspect_ratio

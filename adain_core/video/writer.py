@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +34,8 @@ from .reader import Color, Frame, Packet, VideoReader, file_url, to_yuv
 
 # A GIF's times are hundredths of a second, and browsers show a frame of one hundredth for ten.
 _GIF_CLOCK, _GIF_SHORTEST = Fraction(1, 100), 2
+# A semicolon or dot skips numbers, so that 30000/1001 frames a second keep up with the clock.
+_TIMECODE = re.compile(r"\d\d:\d\d:\d\d([:;.])\d\d+")
 
 
 class Writer(Protocol):
@@ -270,6 +273,8 @@ class _VideoWriter:
             self.notes.append(f"{self._path}: {reader.subtitles} subtitle track(s) are left out")
         stream = self._container.add_stream(settings.encoder, rate=reader.rate)
         stream.width, stream.height = width, height
+        if reader.timecode is not None:
+            self._add_timecode(stream, reader.timecode)
         context = stream.codec_context
         context.time_base = self._clock
         if reader.aspect:
@@ -300,6 +305,15 @@ class _VideoWriter:
         self._stream = stream
         self._sound = self._add_sound()
         self.size = (width, height)
+
+    def _add_timecode(self, stream: av.VideoStream, timecode: str) -> None:
+        match, rate = _TIMECODE.fullmatch(timecode), round(self._reader.rate)
+        # FFmpeg would refuse the whole file for one that does not fit.
+        fits = match is not None and rate > 0 and (match[1] == ":" or rate % 30 == 0)
+        if self._codec == "gif" or not fits:
+            self.notes.append(f"{self._path}: the timecode {timecode} is left out")
+        else:
+            stream.metadata["timecode"] = timecode
 
     def _add_sound(self) -> dict[int, tuple[Any, bool]]:
         """Stream of the output and whether it is encoded anew, by the index of the input's."""

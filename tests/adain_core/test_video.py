@@ -52,6 +52,7 @@ def make_clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Callable[..., P
         rotation: int = 0,
         chapters: dict[str, tuple[int, int]] | None = None,
         options: dict[str, str] | None = None,
+        timecode: str | None = None,
     ) -> Path:
         """A smooth picture that moves, nearly without loss."""
         path = tmp_path / name
@@ -68,6 +69,8 @@ def make_clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Callable[..., P
             if color is not None:
                 context.colorspace, context.color_range = color.matrix, color.range
                 context.color_primaries, context.color_trc = color.primaries, color.transfer
+            if timecode:
+                stream.metadata["timecode"] = timecode
             if rotation:
                 stream.set_display_rotation(rotation)
             audio = container.add_stream(sound, rate=48000) if sound else None
@@ -555,6 +558,47 @@ def test_chapters_stay(
             for chapter in container.chapters()
         }
     assert chapters == {"one": pytest.approx((0, 0.1)), "two": pytest.approx((0.1, 0.3))}
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+@pytest.mark.parametrize(
+    ("clip", "timecode", "kept"),
+    [
+        ("clip.mov", "01:00:00:12", True),
+        ("clip.mkv", "10:00:00;02", True),
+        ("clip.mkv", "tomorrow", False),
+    ],
+)
+def test_the_timecode_stays(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    clip: str,
+    timecode: str,
+    kept: bool,
+    name: str,
+) -> None:
+    result = stylize_video(tiny, make_clip(clip, timecode=timecode), tmp_path / name, style)
+    with VideoReader(tmp_path / name) as reader:
+        assert reader.timecode == (timecode if kept else None)
+    left_out = f"{tmp_path / name}: the timecode {timecode} is left out"
+    assert result.notes == [left_out] * (not kept)
+    assert len(frames_of(tmp_path / name)) == 10
+    assert length_of(tmp_path / name) == pytest.approx(1 / 3, abs=2e-3)
+
+
+def test_numbers_are_skipped_at_30_and_60_frames_a_second_alone(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    with VideoReader(make_clip("clip.mkv", STEADY[:2], timecode="00:00:00;00")) as reader:
+        reader.rate = Fraction(25)
+        writer = open_writer(tmp_path / "out.mov", reader)
+        for frame in reader:
+            writer.write(frame.pixels[0], frame)
+        writer.close(reader.tail)
+    [note] = writer.notes
+    assert note.endswith("the timecode 00:00:00;00 is left out")
 
 
 def test_subtitles_are_left_out(
