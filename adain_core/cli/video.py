@@ -140,7 +140,8 @@ def add_parser(subparsers: Subparsers) -> None:
         type=int,
         metavar="Q",
         help="constant rate factor, lower is better and larger: 0 to 51 for h264 (default: 18) "
-        "and h265 (22), to 63 for vp9 (26)",
+        "and h265 (22), to 63 for vp9 (26); 0 of h264 is lossless, in a profile that many players "
+        "refuse",
     )
     files.add_argument(
         "--chroma",

@@ -103,7 +103,8 @@ def stylize_video(
         temporal_length: frames.
         codec: ``"h264"``, ``"h265"``, ``"vp9"``, ``"prores"``, ``"gif"``, ``"png"``; ``None``: by
             the output's suffix.
-        quality: the encoder's constant rate factor, 0 is best; ``None``: the codec's default.
+        quality: the encoder's constant rate factor, 0 is best (but H.264's 0, lossless, has a
+            profile that many players refuse); ``None``: the codec's default.
         chroma: ``"420"`` or ``"444"``, see :func:`~adain_core.video.writer.open_writer`.
         fps: frames a second of numbered pictures, such as ``24`` or ``Fraction(24000, 1001)``;
             ``None``: 25. A video has its own times.

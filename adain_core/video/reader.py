@@ -127,7 +127,8 @@ class VideoReader:
             options = {} if first is None else {"start_number": str(first), **rate}
             self._container = av.open(file_url(path), options=options, metadata_errors="replace")
         except (OSError, av.FFmpegError) as error:
-            raise VideoFileError(f"cannot read {path}: {_why_unreadable(error)}") from None
+            why = _why_unreadable(self.path, error)
+            raise VideoFileError(f"cannot read {path}: {why}") from None
         covers = [s for s in self._container.streams.video if _is_cover(s)]
         streams = [s for s in self._container.streams.video if s not in covers]
         if not streams:
@@ -480,11 +481,12 @@ def to_yuv(picture: av.VideoFrame, pixel_format: str, color: Color) -> av.VideoF
     return yuv
 
 
-def _why_unreadable(error: Exception) -> str:
+def _why_unreadable(path: Path, error: Exception) -> str:
+    pictures = "expected a video, or numbered pictures as a pattern such as frames/%06d.png"
     if isinstance(error, FileNotFoundError):
-        return "there is no such file"
-    if isinstance(error, IsADirectoryError):
-        return "it is a folder, a video file is expected"
+        return f"there is no such file{f'; {pictures}' if set(path.name) & set('*?#[') else ''}"
+    if path.is_dir():  # Windows calls the error another
+        return f"{pictures}, got a folder"
     if isinstance(error, av.InvalidDataError):
         return (
             "it is not a video that FFmpeg knows, or its index is missing (an MP4 file that was "

@@ -340,8 +340,10 @@ class _VideoWriter:
                     self._headers[stream.index] = BitStreamFilterContext("aac_adtstoasc", stream)
             else:
                 added = self._add_encoder(stream, codec)
-            if stream.language:
-                added.metadata["language"] = stream.language
+            added.disposition = stream.disposition
+            for key in ("language", "title"):
+                if key in stream.metadata:
+                    added.metadata[key] = stream.metadata[key]
             result[stream.index] = (added, not copied)
         return result
 

@@ -53,6 +53,7 @@ def make_clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Callable[..., P
         chapters: dict[str, tuple[int, int]] | None = None,
         options: dict[str, str] | None = None,
         timecode: str | None = None,
+        title: str | None = None,
     ) -> Path:
         """A smooth picture that moves, nearly without loss."""
         path = tmp_path / name
@@ -74,6 +75,9 @@ def make_clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Callable[..., P
             if rotation:
                 stream.set_display_rotation(rotation)
             audio = container.add_stream(sound, rate=48000) if sound else None
+            if audio and title:
+                audio.metadata["title"] = title
+                audio.disposition = av.stream.Disposition.comment
             container.set_chapters(
                 [
                     {
@@ -430,6 +434,19 @@ def test_damaged_sound_that_is_encoded_anew_is_told(
         ".mp4 does not take mp2 sound; it is encoded as aac",
         "1 damaged sound packet(s) are left out",
     ]
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.webm"])
+def test_titles_of_sound_tracks_stay(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    clip = make_clip("clip.mkv", sound="mp2", title="Remarks")
+    stylize_video(tiny, clip, tmp_path / name, style)
+    with av.open(str(tmp_path / name)) as container:
+        sound = container.streams.audio[0]
+        assert sound.metadata["title"] == "Remarks"
+        if name == "out.mkv":  # WebM has no such flag
+            assert sound.disposition & av.stream.Disposition.comment
 
 
 @pytest.mark.parametrize(
@@ -1193,6 +1210,21 @@ def test_what_is_no_video(
         (tmp_path / "clip.mp4").write_bytes(content)
     with pytest.raises(VideoFileError, match=message):
         stylize_video(tiny, tmp_path / "clip.mp4", tmp_path / "out.mp4", style)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("frames", "got a folder"),
+        ("frames/*.png", "no such file"),
+        ("frames/f####.png", "no such file"),
+    ],
+)
+def test_folders_and_wildcards_are_no_videos(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "frames").mkdir()
+    with pytest.raises(VideoFileError, match=message) as raised:
+        VideoReader(tmp_path / name)
+    assert "a pattern such as frames/%06d.png" in str(raised.value)
 
 
 def test_an_mp4_without_its_end(
