@@ -161,6 +161,11 @@ class TestDeclarations:
         (note,) = [data for data in workflow.data["nodes"] if data["type"] in NOTES]
         assert note["widgets_values"][0].startswith("## ")
         assert note["pos"] == [0, 0]
+        # Further out the page draws no text; the note's corner is clear of the page's own bars.
+        scale, offset = (workflow.data["extra"]["ds"][name] for name in ("scale", "offset"))
+        assert scale >= 0.6
+        left, top = offset[0] * scale, (offset[1] - TITLE) * scale
+        assert 60 < left < 120 and 90 < top < 150
 
 
 # --- results ----------------------------------------------------------------------------------
