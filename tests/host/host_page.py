@@ -62,6 +62,52 @@ _WORDS = """() => [...document.querySelectorAll(
     + '[data-testid="error-overlay"], [data-testid="properties-panel"]')]
   .filter(e => e.getClientRects().length).map(e => e.innerText.trim()).filter(Boolean)"""
 
+_SET = "([name, value]) => window.app.extensionManager.setting.set(name, value)"
+_GET = "name => window.app.extensionManager.setting.get(name)"
+_VUE_NODES = "Comfy.VueNodes.Enabled"
+# Boxes [left, top, right, bottom] in the canvas's units, titles included: nodes by id as the page's
+# elements show them, and groups. What moves the canvas moves all elements: they are measured from
+# the first node's corner. And where a line, with 3 units beside it, crosses the edge of a node that
+# is at neither end of it: [line, node].
+_LAYOUT = """() => {
+  const {graph} = window.app, title = window.LiteGraph.NODE_TITLE_HEIGHT;
+  const elements = graph._nodes.map(node => document.querySelector(`[data-node-id="${node.id}"]`));
+  const first = elements[0].getBoundingClientRect();
+  const scale = first.width / elements[0].offsetWidth;
+  const [x, y] = graph._nodes[0].pos;
+  const nodes = {}, groups = {}, crossed = [];
+  elements.forEach((element, index) => {
+    const box = element.getBoundingClientRect();
+    const left = x + (box.left - first.left) / scale;
+    const top = y - title + (box.top - first.top) / scale;
+    nodes[graph._nodes[index].id] =
+      [left, top, left + box.width / scale, top + box.height / scale];
+  });
+  for (const group of graph._groups) {
+    const [left, top] = group.pos, [width, height] = group.size;
+    groups[group.title] = [left, top, left + width, top + height];
+  }
+
+  const context = document.createElement('canvas').getContext('2d');
+  context.lineWidth = 6;
+  const links = [...graph.links.values()];
+  const pieces = links.map(link => [link.path, [link]]);
+  for (const bend of graph.reroutes.values())
+    pieces.push([bend.path, links.filter(link => bend.linkIds.has(link.id))]);
+  for (const [path, carried] of pieces) {
+    const ends = carried.flatMap(link => [link.origin_id, link.target_id]).map(String);
+    for (const [id, [left, top, right, bottom]] of Object.entries(nodes)) {
+      if (ends.includes(id)) continue;
+      const edge = [];
+      for (let at = left; at <= right; at += 4) edge.push([at, top], [at, bottom]);
+      for (let at = top; at <= bottom; at += 4) edge.push([left, at], [right, at]);
+      if (edge.some(point => context.isPointInStroke(path, ...point)))
+        crossed.push([`${carried[0].origin_id} to ${carried.map(l => l.target_id)}`, id]);
+    }
+  }
+  return {nodes, groups, crossed};
+}"""
+
 
 @dataclass
 class PageRun:
@@ -138,6 +184,28 @@ class Page:
         )
         self.page.wait_for_timeout(800)
         return self.page.evaluate(_FAULTS) + self.words()
+
+    @contextmanager
+    def vue_nodes(self) -> Iterator[bool]:
+        """Nodes drawn by "Nodes 2.0" meanwhile; whether the page has that."""
+        before = self.page.evaluate(_GET, _VUE_NODES)
+        if before is None:
+            yield False
+            return
+        self.page.evaluate(_SET, [_VUE_NODES, True])
+        try:
+            yield True
+        finally:
+            self.page.evaluate(_SET, [_VUE_NODES, before])
+
+    def layout(self) -> dict[str, Any]:
+        """Boxes of nodes and groups, and lines that cross nodes, where :meth:`vue_nodes` draws."""
+        self.page.wait_for_function(
+            """() => window.app.graph._nodes.every(
+              node => document.querySelector(`[data-node-id="${node.id}"]`)?.offsetHeight)"""
+        )
+        self.page.wait_for_timeout(1000)  # what they show settles
+        return dict(self.page.evaluate(_LAYOUT))
 
     def words(self) -> list[str]:
         """What the page says in dialogs, toasts and error panels."""

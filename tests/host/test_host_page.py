@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,43 @@ def test_workflow_loads_and_runs_at_the_first_click(
     page.shot(f"{path.stem}-done")
     assert page.words() == []
     assert any(output.get("images") for output in run.outputs.values())
+
+
+@pytest.fixture(scope="module")
+def vue_page(page: Page) -> Iterator[Page]:
+    """The page with its newer way to draw nodes, in which they are taller."""
+    with page.vue_nodes() as there:
+        if not there:
+            pytest.skip("this page has no Nodes 2.0")
+        yield page
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_layout_in_nodes_2(path: Path, vue_page: Page) -> None:
+    assert vue_page.load(json.loads(path.read_text(encoding="utf-8")), path.stem) == []
+    layout = vue_page.layout()
+    vue_page.shot(f"{path.stem}-nodes-2")
+    faults = [f"the line {line} crosses {name}" for line, name in layout["crossed"]]
+    for (one, box), (other, box_2) in combinations(layout["nodes"].items(), 2):
+        if not beside(box, box_2) and gap(box, box_2) < 10:
+            faults.append(f"from {one} to {other} there are {gap(box, box_2):.0f} units")
+    for title, (left, top, right, bottom) in layout["groups"].items():
+        for name, box in layout["nodes"].items():
+            inside = left < box[0] and box[2] < right and top < box[1] and box[3] < bottom
+            around = [left, top, right, bottom]
+            if not inside and not beside(box, around) and gap(box, around) < 10:
+                faults.append(f"{name} is half in {title}, or at its edge")
+    assert faults == []
+
+
+def beside(box: list[float], other: list[float]) -> bool:
+    """Whether one is to the left of the other."""
+    return box[2] < other[0] or other[2] < box[0]
+
+
+def gap(box: list[float], other: list[float]) -> float:
+    """Units from the upper one's lower edge to the lower one's upper edge."""
+    return max(box[1] - other[3], other[1] - box[3])
 
 
 def test_an_error_reaches_the_page(page: Page) -> None:
