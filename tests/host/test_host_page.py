@@ -34,7 +34,7 @@ def test_workflow_loads_and_runs_at_the_first_click(
     assert any(output.get("images") for output in run.outputs.values())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def vue_page(page: Page) -> Iterator[Page]:
     """The page with its newer way to draw nodes, in which they are taller."""
     with page.vue_nodes() as there:
