@@ -247,9 +247,8 @@ class VideoReader:
         while True:
             try:
                 packet = next(packets, None)
-            except (
-                IndexError
-            ):  # in a transport stream a track has appeared that PyAV does not expect
+            except IndexError:
+                # PyAV does not expect that a track appears later, as in a transport stream.
                 packets = self._container.demux(self._stream, *self.sound_streams)
                 continue
             except (OSError, av.FFmpegError):
