@@ -107,7 +107,7 @@ class _Moments:
         self._window: deque[Statistics] = deque(maxlen=length)
         self._share = 2 / (length + 1)
         self._pooled: Statistics | None = None
-        self._totals: deque[float] = deque(maxlen=3)
+        self._totals: deque[float] = deque(maxlen=3)  # of the last frames' own variances
         self._mode = mode
 
     def add(self, mean: Tensor, std: Tensor) -> Statistics:
@@ -128,7 +128,7 @@ class _Moments:
         return self._pooled[0], self._pooled[1].sqrt()
 
     def _follow(self, pooled: Statistics, own: Statistics) -> Statistics:
-        """Mean and variance between the pooled ones and the frame's own, as ``LAG`` demands."""
+        """Mean and variance, ``(C,)``, between the pooled and the own ones, as ``LAG`` demands."""
         total, now = float(pooled[1].sum()), float(own[1].sum())
         self._totals.append(now)
         first, middle, last = [now, now, *self._totals][-3:]

@@ -13,14 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import PIL.Image
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..color import mean_std
 from ..errors import AdaINError, ImageFileError
-from ..images import list_images, to_tensor
+from ..images import list_images, read_image
 
 
 def seeded(*numbers: int) -> torch.Generator:
@@ -72,7 +71,7 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         smallest, largest = size
         # A JPEG of four times the largest size or more is decoded at a half, a quarter or an
         # eighth: a camera's 20 megapixels take half a second and 360 MB for each crop.
-        self.enough = (2 * largest, 2 * largest)
+        self.enough = 2 * largest
         # Towards the flat colours and hard edges of prints, which are rare among paintings.
         recoloring = transforms.Compose(
             [
@@ -113,10 +112,9 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         for attempt in range(len(order)):
             index = int(order[(place + attempt) % len(order)])
             try:
-                with PIL.Image.open(self.paths[index]) as image:
-                    image.draft(None, self.enough)
-                    return to_tensor(image)[0, :3], frozenset(broken)
-            except Exception:  # decoders raise anything
+                read = read_image(self.paths[index], enough=self.enough)
+                return read.pixels[0, :3], frozenset(broken)
+            except ImageFileError:
                 broken.add(index)
         return torch.zeros(3, 1, 1), frozenset(broken)
 

@@ -721,3 +721,16 @@ def test_list_images_of_nothing(folder: Path, path: str, kind: str) -> None:
     message = re.escape(f"found no image files in the {kind} {Path(path)}")
     with pytest.raises(ImageFileError, match=message):
         list_images(["in/a.JPG", path])
+
+
+@pytest.mark.parametrize(
+    ("enough", "size"), [(None, (120, 96)), (49, (120, 96)), (48, (60, 48)), (12, (15, 12))]
+)
+def test_large_jpegs_are_decoded_smaller_where_that_is_enough(
+    tmp_path: Path, enough: int | None, size: tuple[int, int]
+) -> None:
+    PIL.Image.new("RGB", (96, 120), (200, 100, 50)).save(tmp_path / "large.jpg", quality=95)
+    pixels = read_image(tmp_path / "large.jpg", enough=enough).pixels
+    assert tuple(pixels.shape) == (1, 3, *size)
+    color = torch.tensor([200, 100, 50]) / 255
+    torch.testing.assert_close(pixels.mean((0, 2, 3)), color, rtol=0, atol=0.02)
