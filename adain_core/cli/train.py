@@ -36,7 +36,7 @@ the paper's decoder (160,000 steps, for a GPU):
 a slim model on a CPU: the full-width one pruned, then trained to draw its pictures and under the
 paper's losses; every encoded pair is used 6 times:
   adain train --content photos --style paintings --encoder adain-vgg19 -o runs/slim \\
-    --init adain-vgg19 --widths 16 32 88 256 --distill-steps 2000 --steps 8000 \\
+    --init adain-vgg19 --widths 16 32 94 256 --distill-steps 2000 --steps 8000 \\
     --batch-size 4 --crop 128 --content-size 128 384 --style-size 128 384 \\
     --pool 512 --reuse 6 --recolor 0.4 --lr 6e-4 --schedule cosine --warmup-steps 100 \\
     --clip-norm 1 --style-weight 3 --imitation-weight 1 --precision bf16

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import time
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -39,10 +40,10 @@ Draw a video (IN) in the style of one or more artworks (--style), or in styles
 that change over time (--keyframe).
 
 Times from the first picture or sound on, rotation, colours, chapters and
-timecode stay those of the input. The sound is copied, or encoded anew where the output's kind
-of file does not take it; transparency and subtitles are left out. Ctrl-C ends
-the work early: what is drawn by then plays. Until it is finished the output has
-a name beside its own (out.partial.mp4)."""
+timecode stay those of the input. The sound is copied, or encoded anew where the
+output's kind of file does not take it; transparency and subtitles are left out.
+Ctrl-C ends the work early: what is drawn by then plays. Until it is finished
+the output has a name beside its own (out.partial.mp4)."""
 
 _EXAMPLES = """
 # the style of one artwork
@@ -53,6 +54,9 @@ adain video clip.mp4 --keyframe 0=wave.jpg --keyframe 5s=stars.jpg,alpha=0.5 -o 
 
 # a style where the mask video is white, another elsewhere
 adain video clip.mp4 --style stars.jpg --mask person.mp4 --background wave.jpg -o painted.mov
+
+# five seconds of a long clip, to try a style
+adain video clip.mp4 --style painting.jpg --start 1:30 --end 1:35 -o tried.mp4
 
 # numbered pictures, 24 a second, in H.265, shortest side 720 pixels
 adain video 'frames/%06d.png' --fps 24 --style painting.jpg --codec h265 --content-size 720 \\
@@ -125,6 +129,17 @@ def add_parser(subparsers: Subparsers) -> None:
         help="instead of --style, and several times: the style at a frame (120=S) or second "
         "(5s=S); between keyframes styles and alpha change evenly. More styles follow after a "
         "comma, one for each --mask or with weights=3:1, and so does alpha=0.5 (default: --alpha)",
+    )
+    time_.add_argument(
+        "--start",
+        type=_seconds,
+        default=0.0,
+        metavar="T",
+        help="draw a part of IN alone, from T on: seconds (12.5) or minutes:seconds (1:12.5, "
+        "0:01:12.5). Keyframes, masks and the numbers of pictures count as in the whole",
+    )
+    time_.add_argument(
+        "--end", type=_seconds, metavar="T", help="draw up to T, likewise (default: all)"
     )
     add_model_options(parser)
 
@@ -209,6 +224,8 @@ def _run(args: argparse.Namespace) -> int:
             quality=args.quality,
             chroma=args.chroma,
             fps=args.fps,
+            start=args.start,
+            end=args.end,
             overwrite=args.overwrite,
             progress=progress,
             **controls,
@@ -235,6 +252,18 @@ def _rate(text: str) -> Fraction:
         raise argparse.ArgumentTypeError(
             f"expected frames a second such as 24 or 24000/1001, got {text!r}"
         ) from None
+
+
+def _seconds(text: str) -> float:
+    """Of ``12.5``, ``1:12.5`` or ``0:01:12.5``."""
+    if re.fullmatch(r"(\d+:)?(\d+:)?\d+(\.\d*)?", text, re.ASCII) is None:
+        raise argparse.ArgumentTypeError(
+            f"expected seconds (12.5) or minutes:seconds (1:12.5, 0:01:12.5), got {text!r}"
+        )
+    seconds = 0.0
+    for part in text.split(":"):
+        seconds = 60 * seconds + float(part)
+    return seconds
 
 
 def _read_mask(path: str) -> Tensor | str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -72,6 +73,8 @@ def stylize_video(
     quality: int | None = None,
     chroma: str | None = None,
     fps: float | Fraction | None = None,
+    start: float = 0.0,
+    end: float | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
     **controls: Any,
@@ -108,6 +111,9 @@ def stylize_video(
         chroma: ``"420"`` or ``"444"``, see :func:`~adain_core.video.writer.open_writer`.
         fps: frames a second of numbered pictures, such as ``24`` or ``Fraction(24000, 1001)``;
             ``None``: 25. A video has its own times.
+        start: seconds from the start of the video, to draw a part of it alone. What is before is
+            read all the same: keyframes, masks and the numbers of pictures count as in the whole.
+        end: likewise, exclusive; ``None``: up to the end.
         overwrite: replace an existing file.
         progress: called after each frame with the number done and of all, if that is known.
         **controls: more of :meth:`AdaINModel.stylize`: ``region_statistics``,
@@ -166,7 +172,7 @@ def stylize_video(
         return model.encode_style(artwork, size=style_size)
 
     with contextlib.ExitStack() as files:
-        reader = files.enter_context(VideoReader(source, fps))
+        reader = files.enter_context(VideoReader(source, fps, start, end))
         artworks = [*sources, *([] if background is None else [background])]
         inputs = [
             file for file in [*artworks, *(masks or [])] if isinstance(file, str | os.PathLike)
@@ -215,7 +221,7 @@ def stylize_video(
         notes = [
             *reader.notes,
             *writer.notes,
-            *(note for track in tracks for note in track.notes()),
+            *(note for track in tracks for note in track.notes(whole=end is None)),
         ]
         return VideoResult(writer.frames, *writer.size, complete=reader.complete, notes=notes)
 
@@ -235,13 +241,13 @@ def _run(
     ahead = _ahead(items)
     with ThreadPoolExecutor(1, "adain-encode") as behind:
         try:
-            for frame, masks in ahead:
+            for number, (frame, masks) in enumerate(ahead):
                 picture = draw(frame, masks)
                 if len(waiting) == _WAITING:
                     waiting.popleft().result()
                 waiting.append(behind.submit(writer.write, picture, frame))
                 if progress is not None:
-                    progress(frame.number + 1, expected)
+                    progress(number + 1, expected)
         finally:
             ahead.close()
         for future in waiting:
@@ -269,7 +275,7 @@ def _with_masks(
     frames: Iterable[Frame], tracks: Sequence[_MaskTrack]
 ) -> Iterator[tuple[Frame, list[Tensor]]]:
     for frame in frames:
-        yield frame, [track.next() for track in tracks]
+        yield frame, [track.at(frame.number) for track in tracks]
 
 
 class _MaskTrack:
@@ -280,35 +286,35 @@ class _MaskTrack:
     ) -> None:
         self._frames: Iterator[Frame] = iter(())
         self._mask, self._path = None, None
-        self._read, self._missing = 0, 0
+        self._read, self._used = 0, 0
         if isinstance(mask, str | os.PathLike):
             self._path = mask
             self._frames = iter(files.enter_context(VideoReader(mask)))
         else:
             self._mask = as_mask(mask)
 
-    def next(self) -> Tensor:
-        """The next frame's mask; after the end of a video its last one."""
-        frame = next(self._frames, None)
-        if frame is not None:
-            self._mask = luma(as_float(frame.pixels))[0, 0]
-            self._read += 1
+    def at(self, number: int) -> Tensor:
+        """The mask of a frame, which comes after the ones before; after a video's end its last."""
+        latest = None
+        for frame in itertools.islice(self._frames, number + 1 - self._used):
+            latest, self._read = frame, self._read + 1
+        self._used = number + 1
+        if latest is not None:
+            self._mask = luma(as_float(latest.pixels))[0, 0]
         elif self._mask is None:
             raise VideoFileError(f"cannot read the mask {self._path}: it has no frames")
-        else:
-            self._missing += 1
         return self._mask
 
-    def notes(self) -> list[str]:
+    def notes(self, whole: bool) -> list[str]:
         """What is wrong with its length, after the last frame; one frame is a still mask."""
         if self._path is None or self._read == 1:
             return []
-        if self._missing:
+        if self._used > self._read:
             return [
-                f"the mask {self._path} has {self._read} frames, the video "
-                f"{self._read + self._missing}: its last frame was used for the rest"
+                f"the mask {self._path} has {self._read} frames, the video {self._used}: its last "
+                "frame was used for the rest"
             ]
-        if next(self._frames, None) is not None:
+        if whole and next(self._frames, None) is not None:
             return [
                 f"the mask {self._path} has more frames than the video's {self._read}: the rest "
                 "was not used"

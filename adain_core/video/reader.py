@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -78,12 +78,12 @@ class Frame:
 
     Args:
         pixels: ``(1, 3, H, W)``, uint8, upright.
-        number: from 0.
-        pts: its time from the start of the video, its first picture or sound, in units of the
-            reader's ``time_base``.
+        number: from 0, also where the frames before the part that is read are left out.
+        pts: its time from the start of the part that is read, by default of the video, its first
+            picture or sound, in units of the reader's ``time_base``.
         duration: likewise; 0 if unknown. MP4 with reordered pictures does not tell it, but the
             time to the next packet; it ends with the video at the latest.
-        seconds: its time from the first frame.
+        seconds: its time from the video's first frame.
         sound: packets that come before it in the file.
     """
 
@@ -106,9 +106,13 @@ class VideoReader:
             number on; also an address such as ``https://…``.
         fps: frames a second of numbered pictures, such as ``24`` or ``Fraction(24000, 1001)``;
             ``None``: 25. A video has its own.
+        start: seconds from the start of the video, its first picture or sound, to read from. What
+            is before is decoded all the same, so that frames keep their numbers.
+        end: likewise, to read up to, exclusive; ``None``: all.
 
     Raises:
-        ValueError: fps that is not above 0, or of anything but numbered pictures.
+        ValueError: fps that is not above 0, or of anything but numbered pictures; start below 0
+            or end not after it.
         VideoFileError: the file is missing, no video, or has no picture stream; a number is
             missing among the pictures.
 
@@ -118,7 +122,17 @@ class VideoReader:
         ...         print(frame.seconds, frame.pixels.shape)
     """
 
-    def __init__(self, path: str | os.PathLike[str], fps: float | Fraction | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        fps: float | Fraction | None = None,
+        start: float = 0.0,
+        end: float | None = None,
+    ) -> None:
+        if not (0 <= start < math.inf and (end is None or start < end)):
+            raise ValueError(
+                f"expected start and end in seconds with 0 <= start < end, got {start} and {end}"
+            )
         self.path = Path(path)
         rate = {} if fps is None else {"framerate": _rate(self.path, fps)}
         try:
@@ -146,20 +160,17 @@ class VideoReader:
         # Covers and attached files have no times.
         timed = [s for s in self._container.streams if s.type != "attachment" and s not in covers]
         self._unread = len(timed) - 1 - len(self.sound_streams)
-        # A recording's clock ran before it. All times count from the first picture or sound on.
+        # A recording's clock ran before it. All times count from the first picture or sound on,
+        # or from where the part that is read begins.
         read = [self._stream, *self.sound_streams]
         starts = [
             s.start_time * s.time_base for s in read if s.start_time is not None and s.time_base
         ]
-        self._begin = math.floor(min(starts, default=0) / self.time_base)
-        self.chapters = [
-            {**chapter, "start": max(0, start), "end": end}
-            for chapter in self._container.chapters()
-            for start, end in [
-                [chapter[key] - self._before(chapter["time_base"]) for key in ("start", "end")]
-            ]
-            if end > 0
-        ]
+        self._skipped = round(start / self.time_base)
+        self._begin = math.floor(min(starts, default=0) / self.time_base) + self._skipped
+        self._length = None if end is None else round(end / self.time_base) - self._skipped
+        self._over = False
+        self.chapters = list(self._part_of(self._container.chapters()))
         self.metadata = {
             key: text for key, text in self._container.metadata.items() if key.lower() != "timecode"
         }
@@ -169,6 +180,9 @@ class VideoReader:
         self.notes: list[str] = []
         self.complete = True
         self._told_transparency = self._told_interlacing = False
+        if self._skipped and self.timecode is not None:
+            self.notes.append(f"{self.path}: the timecode is left out, which is that of its start")
+            self.timecode = None
         # Sound after the last frame.
         self.tail: list[Packet] = []
 
@@ -190,10 +204,14 @@ class VideoReader:
     @property
     def expected_frames(self) -> int | None:
         """How many frames there should be, from the file's head; ``None`` if it does not say."""
-        if self._stream.frames:
-            return self._stream.frames
         end = self._announced_end([self._stream])
-        return None if end is None else round((end - self._start) * self.rate) or None
+        count = self._stream.frames or (end and round((end - self._start) * self.rate)) or None
+        if count is not None:
+            count = max(0, count - round(self._skipped * self.time_base * self.rate))
+        if self._length is not None:
+            length = round(self._length * self.time_base * self.rate)
+            count = length if count is None else min(count, length)
+        return count or None
 
     @property
     def step(self) -> int:
@@ -202,9 +220,10 @@ class VideoReader:
 
     def __iter__(self) -> Iterator[Frame]:
         first: int | None = None
-        last_pts, number, damaged = 0, 0, 0
+        last_pts, number, damaged, any_read = 0, 0, 0, False
         announced = self._announced_end([self._stream])
-        end = None if announced is None else round(announced / self.time_base) - self._begin
+        ends = [] if announced is None else [round(announced / self.time_base) - self._begin]
+        end = min([*ends, *([] if self._length is None else [self._length])], default=None)
         sound = self.tail
         for packet_frames in self._decoded(sound):
             if packet_frames is None:
@@ -215,11 +234,18 @@ class VideoReader:
                 if pts is None or (first is not None and pts <= last_pts):
                     # Without a time, or back in time: encoders take neither.
                     step = self.step if pts is None else 1
-                    pts = 0 if first is None else last_pts + step
+                    pts = -self._skipped if first is None else last_pts + step
                 if first is None:
                     first = pts
                     self.color, self.aspect = _color(picture), self._aspect(picture)
                     self._tell_hdr()
+                last_pts, number = pts, number + 1
+                if pts < 0 < self._skipped:
+                    continue
+                if self._length is not None and pts >= self._length:
+                    self._over = True
+                    break
+                any_read = True
                 self._tell_transparency(picture)
                 self._tell_interlacing(picture)
                 duration = picture.duration or 0
@@ -227,14 +253,22 @@ class VideoReader:
                     duration = min(duration, end - pts)
                 yield Frame(
                     _to_pixels(picture),
-                    number,
+                    number - 1,
                     pts,
                     duration,
                     float((pts - first) * self.time_base),
                     list(sound),
                 )
                 sound.clear()
-                last_pts, number = pts, number + 1
+        if first is not None and not any_read:
+            start, last = (
+                float(time * self.time_base) for time in (self._skipped, self._skipped + last_pts)
+            )
+            what = "next" if self._over else "last"
+            raise VideoFileError(
+                f"cannot read {self.path}: no frame of it is in the part from {start:.2f} s on, its "
+                f"{what} one is at {last:.2f} s"
+            )
         if damaged:
             self.complete = False
             self.notes.append(f"{self.path}: {damaged} damaged frame(s) are left out")
@@ -243,8 +277,10 @@ class VideoReader:
         """Frames of one packet after the other, ``None`` for a damaged one."""
         end = 0.0
         cut_off = False
+        # Tracks that may have more sound for the part that is read, after its last frame.
+        behind = {stream.index for stream in self.sound_streams}
         packets = self._container.demux(self._stream, *self.sound_streams)
-        while True:
+        while not (self._over and not behind):
             try:
                 packet = next(packets, None)
             except IndexError:
@@ -263,9 +299,15 @@ class VideoReader:
                     packet.dts -= before
                     if packet.pts is not None:
                         packet.pts -= before
-                    sound.append(packet)
-                continue
-            yield self._decode(packet)
+                    time = packet.dts * packet.time_base / self.time_base
+                    if self._length is not None and time >= self._length:
+                        behind.discard(packet.stream.index)
+                    elif not time < 0 < self._skipped:
+                        sound.append(packet)
+            elif not self._over:
+                yield self._decode(packet)
+        else:
+            return
         if cut_off:  # otherwise the last packet, an empty one, has emptied the decoder
             yield self._decode(None)
         announced = self._announced_end([self._stream, *self.sound_streams])
@@ -277,8 +319,18 @@ class VideoReader:
             read = max(0, end - self._start)
             self.notes.append(f"{self.path} is cut off: {read:.1f}{of} seconds could be read")
 
+    def _part_of(self, chapters: Iterable[Any]) -> Iterator[Any]:
+        """Chapters by the clock of the part that is read."""
+        for chapter in chapters:
+            clock = chapter["time_base"]
+            start, end = (max(0, chapter[key] - self._before(clock)) for key in ("start", "end"))
+            if self._length is not None:
+                end = min(end, round(self._length * self.time_base / clock))
+            if start < end:
+                yield {**chapter, "start": start, "end": end}
+
     def _before(self, clock: Fraction | None) -> int:
-        """The start of the video by another clock."""
+        """The start of the part that is read by another clock."""
         return round(self._begin * self.time_base / clock) if clock else 0
 
     def _decode(self, packet: Packet | None) -> list[av.VideoFrame] | None:
