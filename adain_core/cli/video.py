@@ -42,8 +42,9 @@ that change over time (--keyframe).
 Times from the first picture or sound on, rotation, colours, chapters and
 timecode stay those of the input. The sound is copied, or encoded anew where the
 output's kind of file does not take it; transparency and subtitles are left out.
-Ctrl-C ends the work early: what is drawn by then plays. Until it is finished
-the output has a name beside its own (out.partial.mp4)."""
+HDR becomes SDR, and interlaced pictures are deinterlaced. Ctrl-C ends the work
+early: what is drawn by then plays. Until it is finished the output has a name
+beside its own (out.partial.mp4)."""
 
 _EXAMPLES = """
 # the style of one artwork

@@ -83,7 +83,8 @@ def stylize_video(
 
     Times from the first picture or sound on, rotation, colours, chapters and timecode are the
     input's; its sound is copied, or encoded anew where the output's kind of file does not take it,
-    and subtitles are left out. Memory does not grow with the length. The output has a name beside
+    and subtitles are left out. HDR (PQ, HLG) becomes SDR, and interlaced pictures are deinterlaced,
+    both by FFmpeg. Memory does not grow with the length. The output has a name beside
     its own (``clip.partial.mp4``) until it is finished; after an error or an interruption what
     there is by then takes its place and plays.
 

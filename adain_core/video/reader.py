@@ -13,23 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeAlias
 
+import av
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import VideoFileError, reason
+from .filters import DEINTERLACE, TO_SDR, FilterChain
 from .formats import NUMBER
-
-_INSTALL = 'install it with: python -m pip install "av>=17.1"'
-try:
-    import av
-except ImportError as error:
-    raise ImportError(f"videos need the package av (PyAV): {_INSTALL}") from error
-# FFmpeg's libavformat 62.3, in PyAV 17.0, leaves MP4s without a frame and says nothing.
-if tuple(map(int, av.__version__.split(".")[:2])) < (17, 1):
-    raise ImportError(
-        f"videos need version 17.1 of PyAV or a later one, got {av.__version__}: {_INSTALL}"
-    )
 
 Packet: TypeAlias = "av.Packet[Any]"
 
@@ -98,8 +89,8 @@ class Frame:
 class VideoReader:
     """A video file, or numbered pictures such as ``frames/%06d.png``; iterate once for its frames.
 
-    What is damaged or transparent is left out; ``notes`` says so afterwards in a sentence each,
-    and ``complete`` is False where frames are missing.
+    HDR becomes SDR, fields become frames, what is damaged or transparent is left out; ``notes``
+    says so afterwards in a sentence each, and ``complete`` is False where frames are missing.
 
     Args:
         path: the file, or the pattern of pictures that are numbered without a gap, from any
@@ -179,7 +170,10 @@ class VideoReader:
         self.aspect: Fraction | None = None
         self.notes: list[str] = []
         self.complete = True
-        self._told_transparency = self._told_interlacing = False
+        self._told_transparency = False
+        # Once there are HDR frames, and interlaced ones.
+        self._to_sdr: FilterChain | None = None
+        self._deinterlace: FilterChain | None = None
         if self._skipped and self.timecode is not None:
             self.notes.append(f"{self.path}: the timecode is left out, which is that of its start")
             self.timecode = None
@@ -237,8 +231,7 @@ class VideoReader:
                     pts = -self._skipped if first is None else last_pts + step
                 if first is None:
                     first = pts
-                    self.color, self.aspect = _color(picture), self._aspect(picture)
-                    self._tell_hdr()
+                    self.color, self.aspect = self._color(picture), self._aspect(picture)
                 last_pts, number = pts, number + 1
                 if pts < 0 < self._skipped:
                     continue
@@ -247,12 +240,11 @@ class VideoReader:
                     break
                 any_read = True
                 self._tell_transparency(picture)
-                self._tell_interlacing(picture)
                 duration = picture.duration or 0
                 if end is not None and end > pts:
                     duration = min(duration, end - pts)
                 yield Frame(
-                    _to_pixels(picture),
+                    self._to_pixels(picture),
                     number - 1,
                     pts,
                     duration,
@@ -266,8 +258,8 @@ class VideoReader:
             )
             what = "next" if self._over else "last"
             raise VideoFileError(
-                f"cannot read {self.path}: no frame of it is in the part from {start:.2f} s on, its "
-                f"{what} one is at {last:.2f} s"
+                f"cannot read {self.path}: no frame of it is in the part from {start:.2f} s on, "
+                f"its {what} one is at {last:.2f} s"
             )
         if damaged:
             self.complete = False
@@ -310,6 +302,8 @@ class VideoReader:
             return
         if cut_off:  # otherwise the last packet, an empty one, has emptied the decoder
             yield self._decode(None)
+        if self._deinterlace is not None:
+            yield self._deinterlace.flush()
         announced = self._announced_end([self._stream, *self.sound_streams])
         if announced is not None and end < announced - _MISSING_SECONDS:
             cut_off = True
@@ -335,9 +329,15 @@ class VideoReader:
 
     def _decode(self, packet: Packet | None) -> list[av.VideoFrame] | None:
         try:
-            return self._stream.decode(packet)
+            pictures = self._stream.decode(packet)
         except av.FFmpegError as error:
             return [] if isinstance(error, av.EOFError) else None
+        if self._deinterlace is None and any(picture.interlaced_frame for picture in pictures):
+            self._deinterlace = FilterChain(DEINTERLACE)
+            self.notes.append(f"{self.path}: interlaced pictures are deinterlaced")
+        if self._deinterlace is None:
+            return pictures
+        return [done for picture in pictures for done in self._deinterlace.push(picture)]
 
     @property
     def _start(self) -> float:
@@ -373,20 +373,21 @@ class VideoReader:
         hours, minutes, seconds = map(float, match.groups())
         return 3600 * hours + 60 * minutes + seconds or None  # 0 until the file is finished
 
-    def _tell_hdr(self) -> None:
-        if self.color.transfer in _HDR:
-            self.notes.append(
-                f"{self.path}: HDR (PQ or HLG) is drawn as if it were SDR, too dark or too pale, "
-                "and written with 8 bits; convert it to SDR first"
-            )
+    def _color(self, picture: av.VideoFrame) -> Color:
+        """Of what is drawn."""
+        if picture.color_trc not in _HDR:
+            return _color(picture)
+        self.notes.append(f"{self.path}: HDR (PQ or HLG) is converted to SDR")
+        return Color(_BT709, primaries=_BT709, transfer=_BT709)
 
-    def _tell_interlacing(self, picture: av.VideoFrame) -> None:
-        if not self._told_interlacing and picture.interlaced_frame:
-            self.notes.append(
-                f"{self.path}: interlaced pictures are drawn as they are, with combs where "
-                "something moves; deinterlace it first"
-            )
-            self._told_interlacing = True
+    def _to_pixels(self, picture: av.VideoFrame) -> Tensor:
+        if picture.color_trc in _HDR:
+            self._to_sdr = self._to_sdr or FilterChain(TO_SDR)
+            [rgb] = self._to_sdr.push(picture)
+        else:
+            rgb = _to_rgb(picture)
+        array = np.ascontiguousarray(_upright(rgb.to_ndarray(), picture))
+        return torch.from_numpy(array).permute(2, 0, 1)[None]
 
     def _tell_transparency(self, picture: av.VideoFrame) -> None:
         """Once, at the first frame that has some; most files with an alpha channel are opaque."""
@@ -484,21 +485,18 @@ def _is_rgb(picture: av.VideoFrame) -> bool:
     return picture.format.is_rgb or picture.format.has_palette
 
 
-def _to_pixels(picture: av.VideoFrame) -> Tensor:
+def _to_rgb(picture: av.VideoFrame) -> av.VideoFrame:
     if _is_rgb(picture):
-        rgb = picture.reformat(format="rgb24")
-    else:
-        color = _color(picture)
-        rgb = picture.reformat(
-            format="rgb24",
-            src_colorspace=_MATRICES[color.matrix],
-            dst_colorspace=_MATRICES[color.matrix],
-            src_color_range=color.range,
-            dst_color_range=_FULL,
-            interpolation=SCALING,
-        )
-    array = np.ascontiguousarray(_upright(rgb.to_ndarray(), picture))
-    return torch.from_numpy(array).permute(2, 0, 1)[None]
+        return picture.reformat(format="rgb24")
+    color = _color(picture)
+    return picture.reformat(
+        format="rgb24",
+        src_colorspace=_MATRICES[color.matrix],
+        dst_colorspace=_MATRICES[color.matrix],
+        src_color_range=color.range,
+        dst_color_range=_FULL,
+        interpolation=SCALING,
+    )
 
 
 def _upright(array: np.ndarray, picture: av.VideoFrame) -> np.ndarray:

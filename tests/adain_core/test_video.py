@@ -56,8 +56,9 @@ def make_clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Callable[..., P
         options: dict[str, str] | None = None,
         timecode: str | None = None,
         title: str | None = None,
+        fields: int = 0,
     ) -> Path:
-        """A smooth picture that moves, nearly without loss."""
+        """A smooth picture that moves, nearly without loss; every other row by some pixels more."""
         path = tmp_path / name
         width, height = size
         wide = (picture(height, width + 2 * len(times), seed=1)[0] * 255).byte()
@@ -93,7 +94,8 @@ def make_clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Callable[..., P
                 ]
             )
             for number, time in enumerate(times):
-                array = wide[:, :, 2 * number : 2 * number + width].permute(1, 2, 0).numpy()
+                array = wide[:, :, 2 * number : 2 * number + width].permute(1, 2, 0).numpy().copy()
+                array[1::2] = np.roll(array[1::2], fields, axis=1)
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array))
                 frame = to_yuv(frame, stream.pix_fmt, color or Color(6))
                 frame.pts, frame.time_base = time, CLOCK
@@ -959,24 +961,64 @@ def test_a_mirrored_video_is_mirrored(
     assert torch.equal(pixels_of(clip)[0], expected(plain))
 
 
-@pytest.mark.parametrize("transfer", [16, 18, 14], ids=["pq", "hlg", "sdr"])
-def test_hdr_is_told(make_clip: Callable[..., Path], transfer: int) -> None:
-    clip = make_clip(times=STEADY[:2], color=Color(9, False, 9, transfer))
+@pytest.mark.parametrize(
+    ("transfer", "grays"),
+    [(18, {0: 0, 0.5: 115, 0.75: 173, 1: 254}), (16, {0: 0, 0.5: 125, 0.75: 206, 1: 255})],
+    ids=["hlg", "pq"],
+)
+def test_hdr_becomes_sdr(tmp_path: Path, transfer: int, grays: dict[float, int]) -> None:
+    """A little darker below white, so that highlights are not cut off."""
+    clip = tmp_path / "clip.mp4"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("libx265", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
+        context = stream.codec_context
+        context.colorspace, context.color_range = 9, 1
+        context.color_primaries, context.color_trc = 9, transfer
+        for signal in grays:
+            frame = av.VideoFrame(64, 48, "yuv420p10le")
+            values = (round(64 + 876 * signal), 512, 512)
+            for plane, value in zip(frame.planes, values, strict=True):
+                plane.update(np.full(plane.buffer_size // 2, value, np.uint16).tobytes())
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
     with VideoReader(clip) as reader:
+        pixels = torch.cat([frame.pixels for frame in reader])
+        assert reader.color == Color(1, False, 1, 1)
+        assert reader.notes == [f"{clip}: HDR (PQ or HLG) is converted to SDR"]
+    expected = torch.tensor(list(grays.values()))[:, None, None, None].expand(pixels.shape)
+    torch.testing.assert_close(pixels, expected.to(pixels.dtype), rtol=0, atol=4)
+
+
+def test_wide_colours_alone_are_no_hdr(make_clip: Callable[..., Path]) -> None:
+    with VideoReader(make_clip(times=STEADY[:2], color=Color(9, False, 9, 14))) as reader:
         assert len(list(reader)) == 2
-        assert reader.color.transfer == transfer
-        assert [
-            "as if it were SDR" in note and "convert it to SDR first" in note
-            for note in reader.notes
-        ] == [True] * (transfer != 14)
+        assert (reader.color.transfer, reader.notes) == (14, [])
 
 
-@pytest.mark.parametrize("interlaced", [True, False])
-def test_interlacing_is_told_once(make_clip: Callable[..., Path], interlaced: bool) -> None:
-    clip = make_clip(options={"x264-params": "tff=1"} if interlaced else None)
-    with VideoReader(clip) as reader:
-        assert len(list(reader)) == 10
-        assert ["deinterlace it first" in note for note in reader.notes] == [True] * interlaced
+@pytest.mark.parametrize("times", [STEADY, UNSTEADY], ids=["steady", "unsteady"])
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_interlaced_pictures_are_deinterlaced(
+    make_clip: Callable[..., Path], times: list[int], rotation: int
+) -> None:
+    """As many frames as before at the same times, without combs."""
+    options = {"x264-params": "tff=1"}
+    plain = make_clip(times=times, rotation=rotation)
+    clip = make_clip("fields.mp4", times, rotation=rotation, options=options, fields=8)
+    with VideoReader(plain) as expected, VideoReader(clip) as reader:
+        for one, other in itertools.zip_longest(expected, reader):
+            assert one.pixels.shape == other.pixels.shape
+            assert (one.number, one.pts, one.duration) == (other.number, other.pts, other.duration)
+        assert expected.notes == []
+        assert reader.notes == [f"{clip}: interlaced pictures are deinterlaced"]
+
+    def combs(rows: np.ndarray) -> float:
+        """How much rows differ from those around them."""
+        return float(np.abs(rows[1:-1] - (rows[:-2] + rows[2:]) / 2).mean())
+
+    woven = frames_of(clip)[5].to_ndarray(format="rgb24").astype(float)
+    [drawn] = pixels_of(clip)[5].permute(0, 2, 3, 1).numpy() * 255
+    assert combs(drawn.swapaxes(0, 1) if rotation else drawn) < combs(woven) / 4
 
 
 # --- styles over time, masks ------------------------------------------------------------------
