@@ -1,7 +1,7 @@
-"""Draws the model card's pictures: ``python docs/model_card.py OFFICIAL.safetensors``.
+"""Draws the model cards' pictures: ``python docs/model_card.py OFFICIAL.safetensors``.
 
-The argument is the official model (``adain weights download vgg19``), which the shipped one is
-shown beside. Run it again when the weights change.
+The argument is the official model (``adain weights download vgg19``), which the shipped ones are
+shown beside. Run it again when their weights change.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from adain_core import AdaINModel, read_image, write_image
 from adain_core.pixels import resize_shortest_side
+from adain_core.weights import shipped_folder
 
 SIDE = 200
 STYLES = (
@@ -68,14 +69,15 @@ def close(ours: AdaINModel, official: AdaINModel) -> Tensor:
 
 
 def main() -> None:
-    """Draw both."""
+    """Draw both of each model."""
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
-    ours, official = AdaINModel.from_pretrained(), AdaINModel.from_pretrained(sys.argv[1])
-    folder = ROOT.parent / "weights"
-    for name, draw in (("grid", beside), ("close", close)):
-        path = folder / f"adain-slim-{name}.jpg"
-        write_image(path, draw(ours, official), overwrite=True, quality=85)
+    official = AdaINModel.from_pretrained(sys.argv[1])
+    for weights in sorted(shipped_folder().glob("*.safetensors")):
+        ours = AdaINModel.from_pretrained(weights)
+        for name, draw in (("grid", beside), ("close", close)):
+            path = weights.with_name(f"{weights.stem}-{name}.jpg")
+            write_image(path, draw(ours, official), overwrite=True, quality=85)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from adain_core import AdaINModel, Architecture, Style
+from adain_core import AdaINModel, Architecture
 from adain_core.weights import save_model
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = sorted((ROOT / "weights" / "styles").glob("*.safetensors"))
-NAMES = [path.name for path in SHIPPED]
+ARTWORKS = sorted(path.stem for path in (ROOT / "samples" / "style").iterdir())
+FOLDERS = {"adain-slim": "", "adain-base": "adain-base/"}
+NAMES = [f"{folder}{name}.safetensors" for folder in FOLDERS.values() for name in ARTWORKS]
 MakeImage = Callable[..., Tensor]
 
 
@@ -223,20 +224,20 @@ def test_style_that_is_missing(pack: Any) -> None:
     assert "There is no style" in loader.VALIDATE_INPUTS("../../tiny.safetensors")
 
 
-def test_shipped_styles(pack: Any) -> None:
-    """There is one for each sample artwork, and all fit the shipped model."""
-    artworks = (ROOT / "samples" / "style").iterdir()
-    assert [path.stem for path in SHIPPED] == sorted(path.stem for path in artworks)
-    model = AdaINModel.from_pretrained(device="cpu", dtype="fp32")
-    for path in SHIPPED:
-        assert path.stat().st_size < 4096
-        (style,) = pack.run("AdaINLoadStyle", style=path.name)
+@pytest.mark.parametrize(("name", "folder"), FOLDERS.items())
+def test_shipped_styles(pack: Any, name: str, folder: str) -> None:
+    """Each shipped model has one for each sample artwork."""
+    model = AdaINModel.from_pretrained(name, device="cpu", dtype="fp32")
+    for artwork in ARTWORKS:
+        file = f"{folder}{artwork}.safetensors"
+        assert (ROOT / "weights" / "styles" / file).stat().st_size < 6000
+        (style,) = pack.run("AdaINLoadStyle", style=file)
         assert style.fingerprint == model.fingerprint, "run docs/styles.py"
-        assert style.name == path.stem
-    name = "leonardo-mona-lisa"  # the smallest picture
-    style = Style.load(ROOT / "weights" / "styles" / f"{name}.safetensors")
-    artwork = model.encode_style(ROOT / "samples" / "style" / f"{name}.jpg")
-    torch.testing.assert_close((style.mean, style.std), (artwork.mean, artwork.std))
+        assert style.name == artwork
+    smallest = "leonardo-mona-lisa"
+    (style,) = pack.run("AdaINLoadStyle", style=f"{folder}{smallest}.safetensors")
+    expected = model.encode_style(ROOT / "samples" / "style" / f"{smallest}.jpg")
+    torch.testing.assert_close((style.mean, style.std), (expected.mean, expected.std))
 
 
 def test_own_style_under_a_shipped_name(pack: Any, styles: list[Any]) -> None:
