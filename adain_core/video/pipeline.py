@@ -242,13 +242,13 @@ def _run(
     ahead = _ahead(items)
     with ThreadPoolExecutor(1, "adain-encode") as behind:
         try:
-            for number, (frame, masks) in enumerate(ahead):
+            for number, (frame, masks) in enumerate(ahead, 1):
                 picture = draw(frame, masks)
                 if len(waiting) == _WAITING:
                     waiting.popleft().result()
                 waiting.append(behind.submit(writer.write, picture, frame))
                 if progress is not None:
-                    progress(number + 1, expected)
+                    progress(number, expected)
         finally:
             ahead.close()
         for future in waiting:

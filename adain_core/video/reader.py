@@ -198,14 +198,15 @@ class VideoReader:
     @property
     def expected_frames(self) -> int | None:
         """How many frames there should be, from the file's head; ``None`` if it does not say."""
-        end = self._announced_end([self._stream])
-        count = self._stream.frames or (end and round((end - self._start) * self.rate)) or None
-        if count is not None:
-            count = max(0, count - round(self._skipped * self.time_base * self.rate))
+        count, end = self._stream.frames, self._announced_end([self._stream])
+        if not count and end is not None:
+            count = round((end - self._start) * self.rate)
+        counts = []
+        if count:
+            counts.append(max(0, count - round(self._skipped * self.time_base * self.rate)))
         if self._length is not None:
-            length = round(self._length * self.time_base * self.rate)
-            count = length if count is None else min(count, length)
-        return count or None
+            counts.append(round(self._length * self.time_base * self.rate))
+        return min(counts, default=0) or None
 
     @property
     def step(self) -> int:
@@ -216,8 +217,11 @@ class VideoReader:
         first: int | None = None
         last_pts, number, damaged, any_read = 0, 0, 0, False
         announced = self._announced_end([self._stream])
-        ends = [] if announced is None else [round(announced / self.time_base) - self._begin]
-        end = min([*ends, *([] if self._length is None else [self._length])], default=None)
+        ends = [
+            None if announced is None else round(announced / self.time_base) - self._begin,
+            self._length,
+        ]
+        end = min((end for end in ends if end is not None), default=None)
         sound = self.tail
         for packet_frames in self._decoded(sound):
             if packet_frames is None:
@@ -231,7 +235,7 @@ class VideoReader:
                     pts = -self._skipped if first is None else last_pts + step
                 if first is None:
                     first = pts
-                    self.color, self.aspect = self._color(picture), self._aspect(picture)
+                    self.color, self.aspect = _color(picture), self._aspect(picture)
                 last_pts, number = pts, number + 1
                 if pts < 0 < self._skipped:
                     continue
@@ -272,7 +276,9 @@ class VideoReader:
         # Tracks that may have more sound for the part that is read, after its last frame.
         behind = {stream.index for stream in self.sound_streams}
         packets = self._container.demux(self._stream, *self.sound_streams)
-        while not (self._over and not behind):
+        while True:
+            if self._over and not behind:
+                return
             try:
                 packet = next(packets, None)
             except IndexError:
@@ -298,8 +304,6 @@ class VideoReader:
                         sound.append(packet)
             elif not self._over:
                 yield self._decode(packet)
-        else:
-            return
         if cut_off:  # otherwise the last packet, an empty one, has emptied the decoder
             yield self._decode(None)
         if self._deinterlace is not None:
@@ -373,19 +377,15 @@ class VideoReader:
         hours, minutes, seconds = map(float, match.groups())
         return 3600 * hours + 60 * minutes + seconds or None  # 0 until the file is finished
 
-    def _color(self, picture: av.VideoFrame) -> Color:
-        """Of what is drawn."""
-        if picture.color_trc not in _HDR:
-            return _color(picture)
-        self.notes.append(f"{self.path}: HDR (PQ or HLG) is converted to SDR")
-        return Color(_BT709, primaries=_BT709, transfer=_BT709)
-
     def _to_pixels(self, picture: av.VideoFrame) -> Tensor:
-        if picture.color_trc in _HDR:
-            self._to_sdr = self._to_sdr or FilterChain(TO_SDR)
-            [rgb] = self._to_sdr.push(picture)
-        else:
+        """``(1, 3, H, W)``, uint8, upright."""
+        if picture.color_trc not in _HDR:
             rgb = _to_rgb(picture)
+        else:
+            if self._to_sdr is None:
+                self._to_sdr = FilterChain(TO_SDR)
+                self.notes.append(f"{self.path}: HDR (PQ or HLG) is converted to SDR")
+            [rgb] = self._to_sdr.push(picture)
         array = np.ascontiguousarray(_upright(rgb.to_ndarray(), picture))
         return torch.from_numpy(array).permute(2, 0, 1)[None]
 
@@ -471,6 +471,9 @@ def _is_cover(stream: av.VideoStream) -> bool:
 
 
 def _color(picture: av.VideoFrame) -> Color:
+    """Of what is drawn: HDR is converted before."""
+    if picture.color_trc in _HDR:
+        return Color(_BT709, primaries=_BT709, transfer=_BT709)
     if _is_rgb(picture):
         return Color(_BT709)
     matrix = int(picture.colorspace)

@@ -162,6 +162,18 @@ def pixels_of(path: Path | str) -> list[Tensor]:
         return [frame.pixels.float() / 255 for frame in reader]
 
 
+def chapters_of(path: Path) -> dict[str, tuple[float, float]]:
+    """Start and end in seconds by the title."""
+    with VideoReader(path) as reader:
+        return {
+            chapter["metadata"]["title"]: (
+                float(chapter["start"] * chapter["time_base"]),
+                float(chapter["end"] * chapter["time_base"]),
+            )
+            for chapter in reader.chapters
+        }
+
+
 def waves_of(path: Path) -> np.ndarray:
     with av.open(str(path)) as container:
         return np.concatenate([part.to_ndarray() for part in container.decode(audio=0)], axis=1)
@@ -272,15 +284,7 @@ def test_chapters_count_from_the_first_picture_or_sound(
 ) -> None:
     chapters = {"before": (0, 40), "one": (45, 52), "two": (52, 53)}
     clip = make_clip("clip.mkv", [5 * 15360 + time for time in STEADY], chapters=chapters)
-    with VideoReader(clip) as reader:
-        told = [
-            (
-                chapter["metadata"]["title"],
-                *(float(chapter[end] * chapter["time_base"]) for end in ("start", "end")),
-            )
-            for chapter in reader.chapters
-        ]
-    assert told == [("one", 0, pytest.approx(0.2)), ("two", pytest.approx(0.2), pytest.approx(0.3))]
+    assert chapters_of(clip) == {"one": pytest.approx((0, 0.2)), "two": pytest.approx((0.2, 0.3))}
 
 
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.ts"])
@@ -582,14 +586,10 @@ def test_chapters_stay(
 ) -> None:
     clip = make_clip(chapters={"one": (0, 1), "two": (1, 3)})  # in tenths of a second
     stylize_video(tiny, clip, tmp_path / name, style)
-    with av.open(str(tmp_path / name)) as container:
-        chapters = {
-            chapter["metadata"]["title"]: tuple(
-                float(chapter[end] * chapter["time_base"]) for end in ("start", "end")
-            )
-            for chapter in container.chapters()
-        }
-    assert chapters == {"one": pytest.approx((0, 0.1)), "two": pytest.approx((0.1, 0.3))}
+    assert chapters_of(tmp_path / name) == {
+        "one": pytest.approx((0, 0.1)),
+        "two": pytest.approx((0.1, 0.3)),
+    }
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
@@ -1167,13 +1167,7 @@ def test_chapters_and_timecode_of_a_part(
     assert result.notes == [f"{clip}: the timecode is left out, which is that of its start"]
     with VideoReader(out) as reader:
         assert reader.timecode is None
-        told = {
-            chapter["metadata"]["title"]: tuple(
-                float(chapter[end] * chapter["time_base"]) for end in ("start", "end")
-            )
-            for chapter in reader.chapters
-        }
-    assert told == {
+    assert chapters_of(out) == {
         "one": pytest.approx((0, 0.05), abs=1e-3),
         "two": pytest.approx((0.05, 0.1), abs=1e-3),
     }
