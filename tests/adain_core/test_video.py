@@ -1157,6 +1157,25 @@ def test_times_and_sound_of_a_part(
         assert np.corrcoef(wave[2048:], expected_wave[2048:])[0, 1] > 0.7
 
 
+def test_sound_that_comes_after_the_pictures_in_the_file(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    times = [512 * number for number in range(90)]
+    source, clip = make_clip("source.mp4", times, sound="aac"), tmp_path / "clip.mkv"
+    # Written as they come: the pictures first, then all of the sound.
+    at_once = {"max_interleave_delta": "1"}
+    with av.open(str(source)) as old, av.open(str(clip), "w", container_options=at_once) as new:
+        streams = [new.add_stream_from_template(stream) for stream in old.streams]
+        packets = [packet for packet in old.demux() if packet.size]
+        for packet in sorted(packets, key=lambda packet: packet.stream.index):
+            packet.stream = streams[packet.stream.index]
+            new.mux(packet)
+    with VideoReader(clip, start=0.1, end=0.2) as reader:
+        assert [(frame.number, frame.sound) for frame in reader] == [(3, []), (4, []), (5, [])]
+        heard = [float(packet.pts * packet.time_base) for packet in reader.tail]
+    assert heard == pytest.approx([0.007, 0.028, 0.049, 0.071, 0.092], abs=2e-3)
+
+
 def test_chapters_and_timecode_of_a_part(
     tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
