@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -419,6 +419,7 @@ def _from_array(array: np.ndarray[Any, Any]) -> Tensor:
 
 def list_images(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    also: Sequence[str] = (),
 ) -> list[Path]:
     """Expands files, folders and glob patterns into image files, in order, without duplicates.
 
@@ -426,6 +427,7 @@ def list_images(
         paths: image files (kept even if missing: reading reports that), folders (their image
             files by suffix, sorted by name, not those of subfolders; hidden files are skipped),
             and patterns such as ``photos/*.jpg``, for shells that do not expand them.
+        also: suffixes of other files that count, such as ``.safetensors``.
 
     Raises:
         ImageFileError: a folder or a pattern without image files, or one that cannot be read.
@@ -435,14 +437,14 @@ def list_images(
     found: dict[Path, Path] = {}
     for path in paths:
         try:
-            for file in _expand(Path(path)):
+            for file in _expand(Path(path), {*_INPUT_SUFFIXES, *also}):
                 found.setdefault(file.absolute(), file)
         except OSError as error:  # no permission, or a name that is too long
             raise ImageFileError(f"cannot read {path}: {reason(error)}") from None
     return list(found.values())
 
 
-def _expand(path: Path) -> list[Path]:
+def _expand(path: Path, suffixes: Container[str]) -> list[Path]:
     if path.is_dir():
         kind, candidates = "folder", path.iterdir()
     elif not path.exists() and any(sign in str(path) for sign in "*?["):
@@ -454,7 +456,7 @@ def _expand(path: Path) -> list[Path]:
     files = sorted(
         file
         for file in candidates
-        if file.suffix.lower() in _INPUT_SUFFIXES and file.name[0] != "." and file.is_file()
+        if file.suffix.lower() in suffixes and file.name[0] != "." and file.is_file()
     )
     if not files:
         raise ImageFileError(f"found no image files in the {kind} {path}")

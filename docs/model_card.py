@@ -9,11 +9,12 @@ from __future__ import annotations
 import sys
 
 import torch
-from pictures import ROOT, content, crop, join_rows, labelled, style
+from pictures import ROOT, content, crop, style
 from torch import Tensor
 
 from adain_core import AdaINModel, read_image, write_image
 from adain_core.pixels import resize_shortest_side
+from adain_core.sheets import join_rows, labelled
 from adain_core.weights import shipped_folder
 
 SIDE = 200

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from pictures import ROOT, SAMPLES, content, crop, join_rows, labelled, style
+from pictures import ROOT, SAMPLES, content, crop, style
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -20,6 +20,7 @@ from adain_core import AdaINModel, Features, Style, adain, read_image, write_ima
 from adain_core.color import transfer_color
 from adain_core.images import list_images, to_tensor
 from adain_core.masks import feather_mask
+from adain_core.sheets import join_rows, labelled
 
 PAGES = ROOT.parent / "web" / "docs"
 # Photos as the model sees them; the pages show them smaller.

@@ -9,18 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from adain_core import AdaINModel, read_image, write_image
+from adain_core.cli import main as adain
 from adain_core.color import METHODS
-from adain_core.images import to_tensor
 from adain_core.pixels import resize_shortest_side
+from adain_core.sheets import join_rows, labelled
 
 ROOT = Path(__file__).resolve().parent
 SAMPLES = ROOT.parent / "samples"
-GAP, LABEL = 6, 26
 
 
 def content(name: str, height: int = 240, width: int = 320) -> Tensor:
@@ -44,20 +42,6 @@ def crop(image: Tensor, height: int, width: int) -> Tensor:
     return image[:, :, top : top + height, left : left + width]
 
 
-def labelled(image: Tensor, text: str) -> Tensor:
-    """The picture with a line of text under it."""
-    strip = Image.new("RGB", (image.shape[3], LABEL), "white")
-    font = ImageFont.load_default(size=14)
-    ImageDraw.Draw(strip).text((strip.width / 2, LABEL / 2), text, "black", font, anchor="mm")
-    return torch.cat([image.cpu(), to_tensor(strip)], dim=2)
-
-
-def join_rows(rows: Sequence[Sequence[Tensor]]) -> Tensor:
-    """Rows of pictures as one picture, white between them."""
-    padded = [torch.cat([F.pad(c.cpu(), (0, GAP, 0, GAP), value=1.0) for c in r], 3) for r in rows]
-    return torch.cat(padded, 2)[:, :, :-GAP, :-GAP]
-
-
 def write_rows(name: str, rows: Sequence[Sequence[Tensor]]) -> None:
     """Write rows of pictures as ``images/<name>.jpg``."""
     write_image(ROOT / "images" / f"{name}.jpg", join_rows(rows), overwrite=True, quality=88)
@@ -73,6 +57,14 @@ def main() -> None:
     """Draw them all, twice as large as they are shown."""
     model = AdaINModel.from_pretrained()
     names = ["van-gogh-starry-night", "van-gogh-night-cafe", "mosaic", "engraving"]
+
+    sheet = [
+        "sheet",
+        str(SAMPLES / "content" / "kingfisher.jpg"),
+        "--style",
+        str(SAMPLES / "style"),
+    ]
+    adain([*sheet, "-o", str(ROOT / "images" / "sheet.jpg"), "--overwrite"])
 
     top = [torch.ones(1, 3, 240, 320), *(cell(style(name)) for name in names)]
     photos = [content(name, 480, 640) for name in ("castle", "astronaut", "red-panda")]

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pictures import GAP, LABEL, crop, join_rows, labelled
+from pictures import crop
 from torch import Tensor
 
 from adain_core import write_image
+from adain_core.sheets import GAP, LABEL, join_rows, labelled
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "nodes"))

@@ -17,7 +17,7 @@ import PIL.Image
 from .. import __version__
 from ..devices import is_out_of_memory
 from ..errors import AdaINError
-from . import evaluate, style, stylize, train, video, weights
+from . import evaluate, sheet, style, stylize, train, video, weights
 from .common import HelpFormatter, print_error
 
 _DESCRIPTION = """\
@@ -29,6 +29,7 @@ _EPILOG = """\
 examples:
   adain stylize photo.jpg --style painting.jpg -o result.png
   adain stylize photos/ --style painting.jpg --alpha 0.7 -o results/
+  adain sheet photo.jpg --style paintings/ -o sheet.jpg
   adain video clip.mp4 --style painting.jpg -o painted.mp4
   adain style encode painting.jpg -o painting.safetensors
   adain weights list
@@ -88,6 +89,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adain {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (stylize, video, style, weights, train, evaluate):
+    for command in (stylize, sheet, video, style, weights, train, evaluate):
         command.add_parser(commands)
     return parser

@@ -23,7 +23,9 @@ from ..style import Style, normalized_weights, require_same_encoder
 from ..tiles import check_tile
 from ..weights import DEFAULT_MODEL
 
+# What argparse has no public names for.
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Group: TypeAlias = "argparse._ArgumentGroup"
 
 STYLE_SUFFIX = ".safetensors"
 OUT_OF_MEMORY = "not enough memory; try a smaller --content-size or --style-size, or --device cpu"
@@ -108,6 +110,34 @@ def add_style_options(
         help="share of each style in the mix, of any sum: 3 1 is three quarters of the first "
         "(default: equal shares)",
     )
+    add_look_options(group)
+
+    group = parser.add_argument_group("masks")
+    group.add_argument("--mask", nargs="+", metavar="M", help=mask_help)
+    group.add_argument(
+        "--background", metavar="S", help="style (image or style file) of what no mask covers"
+    )
+    group.add_argument(
+        "--global-statistics",
+        dest="region_statistics",
+        action="store_false",
+        help="normalize each region by the statistics of the whole photo instead of its own: "
+        "differences of light and colour between the regions stay",
+    )
+
+    group = parser.add_argument_group("size")
+    add_size_options(group, content_size=0)
+    group.add_argument(
+        "--tile",
+        type=int,
+        metavar="N",
+        help="work in tiles of N pixels, 64 or more, so that pictures of any size fit into memory; "
+        "the result is the same (default: the fastest that fit into the free memory)",
+    )
+
+
+def add_look_options(group: Group) -> None:
+    """Add how much of the style there is, and the colours."""
     group.add_argument(
         "--alpha",
         type=float,
@@ -130,26 +160,16 @@ def add_style_options(
         "mean_std, cholesky: recolour the artwork before (needs image files as styles)",
     )
 
-    group = parser.add_argument_group("masks")
-    group.add_argument("--mask", nargs="+", metavar="M", help=mask_help)
-    group.add_argument(
-        "--background", metavar="S", help="style (image or style file) of what no mask covers"
-    )
-    group.add_argument(
-        "--global-statistics",
-        dest="region_statistics",
-        action="store_false",
-        help="normalize each region by the statistics of the whole photo instead of its own: "
-        "differences of light and colour between the regions stay",
-    )
 
-    group = parser.add_argument_group("size")
+def add_size_options(group: Group, content_size: int) -> None:
+    """Add the sizes of photos, with a default, and of artworks."""
     group.add_argument(
         "--content-size",
         type=int,
-        default=0,
+        default=content_size,
         metavar="N",
-        help="resize photos to N pixels on the shortest side before (default: 0, as they are)",
+        help="resize photos to N pixels on the shortest side before; 0: as they are (default: "
+        f"{content_size})",
     )
     group.add_argument(
         "--style-size",
@@ -158,18 +178,10 @@ def add_style_options(
         help="the same for artworks; it sets the scale of strokes and texture: larger is coarser; "
         "0: as they are (default: 512, smaller ones as they are)",
     )
-    group.add_argument(
-        "--tile",
-        type=int,
-        metavar="N",
-        help="work in tiles of N pixels, 64 or more, so that pictures of any size fit into memory; "
-        "the result is the same (default: the fastest that fit into the free memory)",
-    )
 
 
 def check_style_options(args: argparse.Namespace) -> None:
     """Raise ``ValueError`` for what can be known before any file is read."""
-    check_alpha(args.alpha)
     check_tile(args.tile)
     if args.mask is None:
         if args.background is not None:
@@ -184,11 +196,17 @@ def check_style_options(args: argparse.Namespace) -> None:
             raise ValueError(
                 f"expected one --mask for each --style, got {len(args.mask)} and {len(args.style)}"
             )
+    check_look_options(args, [*args.style, *([args.background] if args.background else [])])
+
+
+def check_look_options(args: argparse.Namespace, styles: Sequence[str]) -> None:
+    """The same for :func:`add_look_options` and :func:`add_size_options`, with these styles."""
+    check_alpha(args.alpha)
     for option in ("content_size", "style_size"):
         if (getattr(args, option) or 0) < 0:
             name = f"--{option.replace('_', '-')}"
             raise ValueError(f"{name} must be 0 or more pixels, got {getattr(args, option)}")
-    for path in [*args.style, *([args.background] if args.background else [])]:
+    for path in styles:
         if recolors_artwork(args.preserve_color) and is_style_file(path):
             raise ValueError(
                 f"--preserve-color {args.preserve_color} recolours the artwork, and the style file "
@@ -258,6 +276,25 @@ def check_output_file(path: Path, overwrite: bool) -> None:
 def read_files(args: argparse.Namespace) -> list[str]:
     """The files of :func:`add_style_options`."""
     return [*args.style, *(args.mask or []), *([args.background] if args.background else [])]
+
+
+def refuse_inputs(outputs: Sequence[Path], read: Sequence[str | Path]) -> None:
+    """Raise ``ValueError`` where a result would replace what it is made of."""
+    inputs = {_identity(Path(path)) for path in read}
+    for output in outputs:
+        if output.exists() and _identity(output) in inputs:
+            raise ValueError(
+                f"cannot write {output}: it is a picture that is read; choose another name"
+            )
+
+
+def _identity(file: Path) -> object:
+    """Of a file under all its names: by links, or in other letters where a disk ignores case."""
+    try:
+        status = file.stat()
+    except OSError:  # reported when it is read
+        return file
+    return status.st_dev, status.st_ino
 
 
 def check_safetensors_output(path: Path, overwrite: bool) -> None:

@@ -8,7 +8,6 @@ from dataclasses import astuple, fields
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
@@ -28,6 +27,7 @@ from ..fusion import check_alpha
 from ..images import LARGEST_SIDES, list_images, write_image
 from ..model import AdaINModel
 from ..pixels import as_uint8
+from ..sheets import GAP, join_rows
 from .common import (
     STYLE_SUFFIX,
     Subparsers,
@@ -50,8 +50,6 @@ most 1), 'reconstruction' how well a photo comes back that is decoded at its own
 statistics (PSNR, dB). The first model is the reference of the ratios in the table. What
 was judged before an error or Ctrl-C is printed and written."""
 
-# Between a grid's cells, pixels.
-_GAP = 4
 
 _EXAMPLES = """
 adain evaluate --content photos/ --style paintings/ --loss-network adain-vgg19 \\
@@ -127,7 +125,7 @@ def _run(args: argparse.Namespace) -> int:
     device = resolve_device(args.device)
     vgg = read_loss_network(args.loss_network)[0].to(device)
     contents, styles = (list_images(paths)[: args.limit] for paths in (args.content, args.style))
-    side = (1 + max(len(contents), len(styles))) * (args.size + _GAP)
+    side = (1 + max(len(contents), len(styles))) * (args.size + GAP)
     largest = LARGEST_SIDES["JPEG"]
     if args.grid and side > largest:
         raise ValueError(
@@ -194,10 +192,7 @@ def _grid(pairs: Pairs, pictures: list[Tensor]) -> Tensor:
     rows = [[torch.full_like(styles[0], 255), *styles]]
     for number, content in enumerate(pairs.contents):
         rows.append([as_uint8(content.cpu()), *pictures[number * count : (number + 1) * count]])
-    padded = [
-        torch.cat([F.pad(cell, (0, _GAP, 0, _GAP), value=255) for cell in row], 3) for row in rows
-    ]
-    return torch.cat(padded, 2)
+    return join_rows(rows)
 
 
 def _write_csv(path: Path, table: list[tuple[str, str, str, Scores]]) -> None:

@@ -37,6 +37,7 @@ from .common import (
     read_files,
     read_mask,
     read_source,
+    refuse_inputs,
     style_controls,
 )
 
@@ -196,7 +197,7 @@ def _plan_outputs(args: argparse.Namespace, contents: list[Path]) -> list[Path]:
         if args.format:
             raise ValueError(f"--format is for results in a folder; name the file {output} instead")
         check_output_suffix(output)
-        _refuse_inputs(args, contents, [output])
+        refuse_inputs([output], [*contents, *read_files(args)])
         check_output_file(output, args.overwrite)
         return [output]
 
@@ -210,28 +211,9 @@ def _plan_outputs(args: argparse.Namespace, contents: list[Path]) -> list[Path]:
                 f"{' and '.join(same[:2])} would both be written to {path}: rename one, or use "
                 "different output folders"
             )
-    _refuse_inputs(args, contents, outputs)
+    refuse_inputs(outputs, [*contents, *read_files(args)])
     check_replaceable(outputs, args.overwrite)
     return outputs
-
-
-def _refuse_inputs(args: argparse.Namespace, contents: list[Path], outputs: list[Path]) -> None:
-    """Raise ``ValueError`` where a result would replace what it is made of."""
-    read = {_identity(path) for path in (*contents, *map(Path, read_files(args)))}
-    for output in outputs:
-        if output.exists() and _identity(output) in read:
-            raise ValueError(
-                f"cannot write {output}: it is a picture that is read; choose another name"
-            )
-
-
-def _identity(file: Path) -> object:
-    """Of a file under all its names: by links, or in other letters where a disk ignores case."""
-    try:
-        status = file.stat()
-    except OSError:  # reported when it is read
-        return file
-    return status.st_dev, status.st_ino
 
 
 def _suffix(content: Path, file_format: str | None) -> str:

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .. import __version__
 from ..functional import channel_statistics, fuse
 from ..images import write_image
 from ..networks import Decoder, Encoder, Fusion
+from ..sheets import join_rows
 from .config import DEFAULTS, TrainingConfig
 
-_GAP = 4
 # Where the command line's option is not the setting's own name.
 _OPTIONS = {"learning_rate": "--lr", "augment": "--no-augment"}
 
@@ -39,16 +38,12 @@ def sample_grid(
     Returns:
         One picture ``(1, 3, H, W)`` in 0..1.
     """
-    statistics = [channel_statistics(encoder(style[None])) for style in styles]
-    corner = torch.ones_like(contents[0])
-    rows = [[corner, *styles]]
-    for content in contents:
-        features = encoder(content[None])
-        pictures = [decoder(fuse(features, *style, fusion))[0] for style in statistics]
-        rows.append([content, *pictures])
-    # The gap goes to the right of and below every cell; the outermost one is cut off.
-    cells = [torch.cat([F.pad(c, (0, _GAP, 0, _GAP), value=1.0) for c in row], 2) for row in rows]
-    return torch.cat(cells, 1)[None, :, :-_GAP, :-_GAP].clamp(0, 1).float().cpu()
+    statistics = [channel_statistics(encoder(style)) for style in torch.split(styles, 1)]
+    rows = [[torch.ones_like(styles[:1]), *torch.split(styles, 1)]]
+    for content in torch.split(contents, 1):
+        features = encoder(content)
+        rows.append([content, *(decoder(fuse(features, *each, fusion)) for each in statistics)])
+    return join_rows(rows).clamp(0, 1).float()
 
 
 def write_grid(path: Path, grid: Tensor) -> None:

@@ -24,6 +24,7 @@ ARTIST = 315
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 COMMANDS = [
     "stylize",
+    "sheet",
     "style",
     "style encode",
     "style mix",
@@ -130,7 +131,7 @@ def test_module_runs_as_a_program() -> None:
     command = [sys.executable, "-m", "adain_core", "--help"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stdout.startswith("usage: adain ")
-    for name in ("stylize", "style", "weights", "train"):
+    for name in ("stylize", "sheet", "style", "weights", "train"):
         assert f"\n    {name} " in result.stdout
 
 

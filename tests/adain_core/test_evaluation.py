@@ -242,7 +242,7 @@ def test_command_line(
     mean = np.mean([float(row["target"]) for row in rows if row["model"] == "tiny"])
     assert f"{mean:.3f}" in table[2]
     grid = read_image(tmp_path / "grids" / "tiny.jpg").pixels
-    assert grid.shape == (1, 3, 3 * 52, 3 * 52)
+    assert grid.shape == (1, 3, 3 * 54 - 6, 3 * 54 - 6)
     assert main(command) == 2
     assert "pass --overwrite" in capsys.readouterr().err
 

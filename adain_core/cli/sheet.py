@@ -1,0 +1,207 @@
+"""``adain sheet``: photos in many styles on one picture, to choose from."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..color import recolors_artwork
+from ..errors import AdaINError
+from ..images import check_output_size, check_output_suffix, list_images, read_image, write_image
+from ..model import AdaINModel
+from ..pixels import resize_shortest_side
+from ..sheets import GAP, LABEL, Cell, contained, draw_cell, join_rows
+from ..style import Style
+from .common import (
+    STYLE_SUFFIX,
+    Subparsers,
+    add_command,
+    add_look_options,
+    add_model_options,
+    add_size_options,
+    check_look_options,
+    check_output_file,
+    encode_source,
+    load_model,
+    print_error,
+    read_source,
+    refuse_inputs,
+)
+
+_DESCRIPTION = """\
+Draw photos (CONTENT) in each of many styles on one picture, to choose from.
+
+Every photo begins a row; then come its pictures, with the style's name below and
+the artwork in the corner. What is chosen is drawn at its full size by 'adain stylize':
+strokes are as large beside the picture there as here where --content-size is the same,
+and finer in a larger one."""
+
+_EXAMPLES = """
+# one photo in all paintings of a folder
+adain sheet photo.jpg --style paintings/ -o sheet.jpg
+
+# three photos, their colours kept, each in a row
+adain sheet a.jpg b.jpg c.jpg --style wave.jpg stars.jpg --preserve-color coral -o sheet.jpg
+
+# saved styles, larger pictures, three side by side
+adain sheet photo.jpg --style my-styles/ --cell 480 --columns 3 -o sheet.png
+"""
+
+_SMALLEST_CELL = 64
+
+T = TypeVar("T")
+
+
+class _Source(NamedTuple):
+    """A style, and the artwork to show if there is one."""
+
+    name: str
+    style: Style | Tensor
+    artwork: Tensor | None
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = add_command(
+        subparsers,
+        "sheet",
+        _run,
+        "draw photos in many styles on one picture",
+        _DESCRIPTION,
+        _EXAMPLES,
+    )
+    parser.add_argument(
+        "content",
+        nargs="+",
+        metavar="CONTENT",
+        help="photos: image files, folders, or patterns such as 'photos/*.jpg'",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the sheet (.png, .jpg, .webp, .tif)",
+    )
+    group = parser.add_argument_group("style")
+    group.add_argument(
+        "--style",
+        nargs="+",
+        required=True,
+        metavar="S",
+        help="artworks and style files (.safetensors): files, folders, or patterns",
+    )
+    add_look_options(group)
+    group = parser.add_argument_group("size")
+    add_size_options(group, content_size=512)
+    group.add_argument(
+        "--cell",
+        type=int,
+        default=256,
+        metavar="N",
+        help="pixels of each picture's longest side on the sheet (default: 256)",
+    )
+    group.add_argument(
+        "--columns",
+        type=int,
+        metavar="N",
+        help="pictures side by side, the photo included (default: a row for each photo; of a "
+        "single one about as many as rows)",
+    )
+    add_model_options(parser)
+    files = parser.add_argument_group("files")
+    files.add_argument("--overwrite", action="store_true", help="replace an existing file")
+
+
+def _run(args: argparse.Namespace) -> int:
+    contents, styles = list_images(args.content), list_images(args.style, also=[STYLE_SUFFIX])
+    check_look_options(args, [str(path) for path in styles])
+    if args.cell < _SMALLEST_CELL:
+        raise ValueError(f"--cell must be {_SMALLEST_CELL} pixels or more, got {args.cell}")
+    if args.columns is not None and args.columns < 1:
+        raise ValueError(f"--columns must be 1 or more, got {args.columns}")
+    check_output_suffix(args.output)
+    refuse_inputs([args.output], [*contents, *styles])
+    check_output_file(args.output, args.overwrite)
+    model = load_model(args)
+
+    started = time.perf_counter()
+    photos = list(_readable(contents, lambda path: (path.stem, _photo(path, args.content_size))))
+    sources = list(_readable(styles, lambda path: _source(model, path, args)))
+    if not photos or not sources:
+        return 1  # each was reported
+    sizes = [contained((photo.shape[2], photo.shape[3]), args.cell) for _, photo in photos]
+    width = max(width for _, width in sizes)
+    columns = args.columns or _columns(len(photos), 1 + len(sources), sizes[0])
+    rows = math.ceil((1 + len(sources)) / columns)
+    height = sum(rows * (height + LABEL + GAP) for height, _ in sizes) - GAP
+    check_output_size(args.output, (height, columns * (width + GAP) - GAP))
+
+    drawn: list[list[Tensor]] = []
+    with tqdm(total=len(photos) * len(sources), unit="picture", disable=None) as bar:
+        for name, photo in photos:
+            cells = [draw_cell(Cell(photo, name), args.cell, width)]
+            for source in sources:
+                picture = model.stylize(
+                    photo,
+                    source.style,
+                    alpha=args.alpha,
+                    content_residual=args.content_residual,
+                    preserve_color=args.preserve_color,
+                    style_size=args.style_size,
+                )
+                cell = Cell(picture, source.name, source.artwork)
+                cells.append(draw_cell(cell, args.cell, width))
+                bar.update()
+            cells += [torch.ones_like(cells[0])] * (-len(cells) % columns)
+            drawn += [cells[n : n + columns] for n in range(0, len(cells), columns)]
+    write_image(args.output, join_rows(drawn), overwrite=args.overwrite)
+    seconds = time.perf_counter() - started
+    count = len(photos) * len(sources)
+    print(f"{args.output} ({count} picture{'s' if count > 1 else ''}, {seconds:.1f} s)")
+    return 0 if len(photos) == len(contents) and len(sources) == len(styles) else 1
+
+
+def _readable(paths: Sequence[Path], read: Callable[[Path], T]) -> Iterator[T]:
+    """What can be read; the rest is reported, and left out."""
+    for path in paths:
+        try:
+            yield read(path)
+        except AdaINError as error:
+            print_error(error)
+
+
+def _photo(path: Path, size: int) -> Tensor:
+    pixels = read_image(path, keep_uint8=True, enough=size or None).pixels
+    return resize_shortest_side(pixels, size) if size else pixels
+
+
+def _source(model: AdaINModel, path: Path, args: argparse.Namespace) -> _Source:
+    source = read_source(str(path))
+    artwork = None
+    if isinstance(source, Tensor):
+        # In the memory of all of them.
+        artwork = resize_shortest_side(source, min(args.cell, *source.shape[2:]))
+    if not recolors_artwork(args.preserve_color):
+        source = encode_source(model, str(path), source, args.style_size)
+    return _Source(path.stem, source, artwork)
+
+
+def _columns(photos: int, count: int, size: tuple[int, int]) -> int:
+    """How many pictures side by side, where the user leaves it open.
+
+    For one photo, so many that the sheet is about a square or a bit wider, with few places empty.
+    """
+    if photos > 1:
+        return count
+    square = max(1, round(math.sqrt(count * (size[0] + LABEL) / size[1])))
+    return min(range(square, square + 3), key=lambda columns: -count % columns)

@@ -1,0 +1,107 @@
+"""Sheets: pictures beside and below each other, white between them, with a line of text under each.
+
+The pictures of README, model cards and workflows are such sheets, and those of ``adain sheet``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from .images import to_tensor
+from .pixels import resize
+
+# Pixels between two pictures, and of a line of text.
+GAP, LABEL = 6, 26
+_FONT_SIZE = 14
+# Of an artwork in a picture's corner, the longer side against the picture's.
+_INSET = 0.25
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A picture of a sheet.
+
+    Args:
+        picture: ``(1, 3|4, H, W)`` in 0..1 or uint8; what is transparent becomes white.
+        text: the line under it.
+        inset: a picture to show small in its corner.
+    """
+
+    picture: Tensor
+    text: str = ""
+    inset: Tensor | None = None
+
+
+def join_rows(rows: Sequence[Sequence[Tensor]], gap: int = GAP) -> Tensor:
+    """Rows of pictures as one picture, white between them.
+
+    Args:
+        rows: ``(1, C, H, W)`` each, all in 0..1 or all uint8; of one height in a row, the rows of
+            one width together.
+        gap: pixels between two.
+
+    Returns:
+        ``(1, C, H', W')`` on the CPU.
+    """
+    white = 1.0 if rows[0][0].is_floating_point() else 255
+    # To the right of and below every picture; the outermost gap is cut off.
+    padded = [
+        torch.cat([F.pad(each.cpu(), (0, gap, 0, gap), value=white) for each in row], dim=3)
+        for row in rows
+    ]
+    joined = torch.cat(padded, dim=2)
+    return joined[..., : joined.shape[2] - gap, : joined.shape[3] - gap]
+
+
+def labelled(picture: Tensor, text: str) -> Tensor:
+    """A picture ``(1, 3, H, W)`` in 0..1 with a line of text under it, shortened to its width."""
+    strip = Image.new("RGB", (picture.shape[3], LABEL), "white")
+    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(size=_FONT_SIZE)
+    short = text
+    while short and draw.textlength(short, font) > strip.width:
+        text = text[:-1]
+        short = f"{text.rstrip()}…" if text else ""
+    draw.text((strip.width / 2, LABEL / 2), short, "black", font, anchor="mm")
+    return torch.cat([picture.cpu(), to_tensor(strip)], dim=2)
+
+
+def contained(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Height and width of the same shape whose longer side has so many pixels."""
+    height, width = (max(1, round(longest * side / max(size))) for side in size)
+    return height, width
+
+
+def draw_cell(cell: Cell, longest: int, width: int) -> Tensor:
+    """A cell as a sheet shows it.
+
+    Args:
+        cell: the cell.
+        longest: pixels of the picture's longer side.
+        width: of the cell, in whose middle the picture stands; at least the picture's.
+
+    Returns:
+        ``(1, 3, height + LABEL, width)`` in 0..1, on the CPU.
+    """
+    picture = _scaled(cell.picture, longest)
+    if cell.inset is not None:
+        inset = F.pad(_scaled(cell.inset, round(_INSET * longest)), (2, 0, 2, 0), value=1.0)
+        # A long picture can be lower than the artwork.
+        inset = inset[..., : picture.shape[2], : picture.shape[3]]
+        picture[..., -inset.shape[2] :, -inset.shape[3] :] = inset
+    left = (width - picture.shape[3]) // 2
+    right = width - left - picture.shape[3]
+    return labelled(F.pad(picture, (left, right), value=1.0), cell.text)
+
+
+def _scaled(picture: Tensor, longest: int) -> Tensor:
+    """A picture over white, of the size given."""
+    size = (picture.shape[2], picture.shape[3])
+    scaled = resize(picture, contained(size, longest)).cpu()
+    color, opacity = scaled[:, :3], scaled[:, 3:]
+    return torch.lerp(torch.ones(()), color, opacity) if opacity.shape[1] else color

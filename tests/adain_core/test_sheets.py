@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from adain_core import AdaINModel, Style, read_image, write_image
+from adain_core.cli import main
+from adain_core.cli.sheet import _columns
+from adain_core.sheets import GAP, LABEL, Cell, contained, draw_cell, join_rows, labelled
+
+Run = Callable[..., int]
+
+
+# --- sheets -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])
+def test_rows_lie_with_white_between(dtype: torch.dtype) -> None:
+    white = 255 if dtype == torch.uint8 else 1
+    one, two = (torch.full((1, 3, 4, 5), value, dtype=dtype) for value in (0, white // 2))
+    joined = join_rows([[one, two], [two, one]], gap=2)
+    assert joined.shape == (1, 3, 10, 12)
+    assert joined.dtype == dtype
+    assert torch.equal(joined[..., :4, :5], one)
+    assert torch.equal(joined[..., :4, 7:], two)
+    assert torch.equal(joined[..., 6:, :5], two)
+    assert (joined[..., 4:6, :] == white).all()
+    assert (joined[..., 5:7] == white).all()
+
+
+def test_rows_without_a_gap(picture: Callable[..., Tensor]) -> None:
+    image = picture(6, 8)
+    left, right = image.split(4, dim=3)
+    assert torch.equal(join_rows([[left, right]], gap=0), image)
+
+
+def test_text_is_under_the_picture_and_not_wider(picture: Callable[..., Tensor]) -> None:
+    image = picture(20, 60)
+    short, long, longer = (labelled(image, "night" * times) for times in (1, 9, 90))
+    for each in (short, long, longer):
+        assert each.shape == (1, 3, 20 + LABEL, 60)
+        assert torch.equal(each[:, :, :20], image)
+        assert each[:, :, 20:].min() < 0.2  # black on white
+        assert each[:, :, 20:].max() == 1
+    assert torch.equal(long, longer)
+    assert not torch.equal(short, long)
+    assert (labelled(image, "")[:, :, 20:] == 1).all()
+    # Not even the dots have their place.
+    assert (labelled(image[..., :3], "night")[:, :, 20:] == 1).all()
+
+
+@given(height=st.integers(1, 5000), width=st.integers(1, 5000), longest=st.integers(16, 500))
+def test_contained_keeps_the_shape(height: int, width: int, longest: int) -> None:
+    size = contained((height, width), longest)
+    assert max(size) == longest
+    assert min(size) == max(1, round(longest * min(height, width) / max(height, width)))
+    assert (size[0] >= size[1]) == (height >= width) or size[0] == size[1]
+
+
+def test_a_cell_holds_the_picture_in_its_middle(picture: Callable[..., Tensor]) -> None:
+    image = picture(40, 20)
+    drawn = draw_cell(Cell(image), longest=40, width=30)
+    assert drawn.shape == (1, 3, 40 + LABEL, 30)
+    assert torch.allclose(drawn[:, :, :40, 5:25], image, atol=1e-6)
+    assert (drawn[..., :5] == 1).all()
+    assert (drawn[..., 25:] == 1).all()
+
+
+def test_what_is_transparent_is_white_in_a_cell() -> None:
+    image = torch.zeros(1, 4, 16, 16)
+    image[:, 3, :8], image[:, 3, 8:] = 1, 0.25
+    drawn = draw_cell(Cell(image), longest=16, width=16)
+    assert torch.allclose(drawn[:, :, :8], torch.zeros(()), atol=1e-3)
+    assert torch.allclose(drawn[:, :, 8:16], torch.tensor(0.75), atol=1e-3)
+
+
+@pytest.mark.parametrize("height", [80, 4])
+def test_the_artwork_is_in_the_corner(height: int) -> None:
+    drawn = draw_cell(
+        Cell(torch.zeros(1, 3, height, 80), inset=torch.full((1, 3, 50, 100), 0.5)), 80, 80
+    )
+    inset = drawn[:, :, max(0, height - 10) : height, 60:]
+    assert torch.allclose(inset[:, :, -2:], torch.tensor(0.5))
+    assert (drawn[:, :, height - 2 : height, 58:60] == 1).all()  # a white edge
+    assert (drawn[:, :, :height, :58] == 0).all()
+
+
+@given(count=st.integers(2, 200), height=st.integers(64, 256), width=st.integers(64, 256))
+def test_one_photos_sheet_is_about_square(count: int, height: int, width: int) -> None:
+    columns = _columns(1, count, (height, width))
+    rows = math.ceil(count / columns)
+    square = math.sqrt(count * (height + LABEL) / width)
+    assert square - 0.5 <= columns <= max(1, square + 0.5) + 2
+    blanks = rows * columns - count
+    assert blanks <= -count % max(1, round(square))
+
+
+# --- adain sheet ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(tmp_path: Path, tiny_path: Path, picture: Callable[..., Tensor]) -> Run:
+    """``adain sheet`` on the tiny model, in a folder with two photos and two artworks."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "art").mkdir()
+    write_image(tmp_path / "photos" / "a.png", picture(40, 60, seed=1))
+    write_image(tmp_path / "photos" / "b.png", picture(60, 40, seed=2))
+    for number, name in enumerate(("wave", "stars")):
+        write_image(tmp_path / "art" / f"{name}.png", picture(50, 50, seed=10 + number))
+
+    def run(*words: object) -> int:
+        command = ["sheet", *map(str, words), "--model", str(tiny_path), "--device", "cpu"]
+        return main([*command, "--dtype", "fp32"])
+
+    return run
+
+
+def test_sheet_holds_what_the_library_draws(
+    run: Run, tmp_path: Path, tiny: AdaINModel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "sheet.png"
+    words = ("--style", tmp_path / "art", "-o", output, "--cell", 80, "--content-size", 64)
+    assert run(tmp_path / "photos", *words, "--alpha", 0.7) == 0
+    assert capsys.readouterr().out.startswith(f"{output} (4 pictures, ")
+    sheet = read_image(output).pixels
+    width, heights = 80, (53, 80)
+    assert sheet.shape == (1, 3, sum(heights) + 2 * LABEL + GAP, 3 * width + 2 * GAP)
+    top = 0
+    for name, height in zip(("a", "b"), heights, strict=True):
+        content = read_image(tmp_path / "photos" / f"{name}.png").pixels
+        # In the order of the files' names.
+        cells = [Cell(content, name)]
+        for art in ("stars", "wave"):
+            artwork = read_image(tmp_path / "art" / f"{art}.png").pixels
+            drawn = tiny.stylize(content, artwork, alpha=0.7, content_size=64)
+            cells.append(Cell(drawn, art, artwork))
+        for column, cell in enumerate(cells):
+            left = column * (width + GAP)
+            shown = sheet[:, :, top : top + height + LABEL, left : left + width]
+            expected = draw_cell(cell, 80, width)
+            # The photo is resized twice here, and pictures are rounded to 8 bits.
+            assert (shown - expected).abs().mean() < 0.005
+            assert (shown - expected).abs().max() < 0.1
+        top += height + LABEL + GAP
+
+
+def test_one_photo_fills_rows(run: Run, tmp_path: Path, picture: Callable[..., Tensor]) -> None:
+    for number in range(4):
+        write_image(tmp_path / "art" / f"{number}.png", picture(20, 20, seed=number))
+    photo, output = tmp_path / "photos" / "a.png", tmp_path / "sheet.png"
+    words = (photo, "--style", tmp_path / "art", "--cell", 64, "--content-size", 32)
+    assert run(*words, "-o", output) == 0
+    # 7 cells of 43 + 26 by 64 pixels: 3 columns would be a square, 4 leave fewer places empty.
+    assert read_image(output).pixels.shape == (1, 3, 2 * (43 + 26 + 6) - 6, 4 * 70 - 6)
+    assert run(*words, "-o", output, "--overwrite", "--columns", 3) == 0
+    sheet = read_image(output).pixels
+    assert sheet.shape == (1, 3, 3 * (43 + 26 + 6) - 6, 3 * 70 - 6)
+    assert (sheet[:, :, 150:, 70:] == 1).all()  # the last row has one picture
+
+
+def test_style_files_have_no_artwork_to_show(
+    run: Run, tmp_path: Path, tiny: AdaINModel, picture: Callable[..., Tensor]
+) -> None:
+    style = tiny.encode_style(picture(50, 50, seed=3))
+    (tmp_path / "styles").mkdir()
+    style.save(tmp_path / "styles" / "saved.safetensors")
+    photo, output = tmp_path / "photos" / "a.png", tmp_path / "sheet.png"
+    words = ("--content-size", 0, "--cell", 64, "--columns", 2, "-o", output)
+    assert run(photo, "--style", tmp_path / "styles", *words) == 0
+    expected = draw_cell(Cell(tiny.stylize(photo, style), "saved"), 64, 64)
+    assert (read_image(output).pixels[..., 70:] - expected).abs().max() < 0.01
+
+
+def test_recoloured_artworks(run: Run, tmp_path: Path, tiny: AdaINModel) -> None:
+    photo, output = tmp_path / "photos" / "a.png", tmp_path / "sheet.png"
+    words = ("--style", tmp_path / "art" / "wave.png", "-o", output, "--content-size", 0)
+    assert run(photo, *words, "--preserve-color", "coral", "--cell", 64, "--columns", 2) == 0
+    artwork = read_image(tmp_path / "art" / "wave.png").pixels
+    drawn = tiny.stylize(photo, artwork, preserve_color="coral")
+    expected = draw_cell(Cell(drawn, "wave", artwork), 64, 64)
+    assert (read_image(output).pixels[..., 70:] - expected).abs().max() < 0.01
+
+
+def test_unreadable_files_are_left_out(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "art" / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "photos" / "broken.png").write_bytes(b"no picture")
+    foreign = Style(torch.zeros(4), torch.ones(4), "0" * 16)
+    foreign.save(tmp_path / "art" / "foreign.safetensors")
+    output = tmp_path / "sheet.png"
+    words = ("-o", output, "--cell", 64, "--content-size", 32)
+    assert run(tmp_path / "photos", "--style", tmp_path / "art", *words) == 1
+    captured = capsys.readouterr()
+    assert "(4 pictures, " in captured.out
+    lines = [line for line in captured.err.splitlines() if line.startswith("adain: error: ")]
+    assert len(lines) == 3
+    assert sum("broken.png: it is not an image" in line for line in lines) == 2
+    assert sum("foreign.safetensors" in line and "encoders" in line for line in lines) == 1
+    assert read_image(output).pixels.shape[3] == 3 * 70 - 6
+
+
+def test_nothing_readable_leaves_no_sheet(run: Run, tmp_path: Path) -> None:
+    missing, output = tmp_path / "missing.png", tmp_path / "sheet.png"
+    assert run(missing, "--style", tmp_path / "art", "-o", output) == 1
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--cell", 63], "--cell must be 64 pixels or more, got 63"),
+        (["--columns", 0], "--columns must be 1 or more, got 0"),
+        (["--alpha", 2], "alpha must lie in 0..1, got 2.0"),
+        (["--content-size", -1], "--content-size must be 0 or more pixels, got -1"),
+        (["--style-size", -1], "--style-size must be 0 or more pixels, got -1"),
+        (["-o", "sheet.txt"], "expected a file name ending in"),
+        (["-o", "no-folder/sheet.png"], "there is no folder"),
+        (["-o", "photos/a.png"], "it is a picture that is read"),
+        (["-o", "taken.png"], "pass --overwrite to replace it"),
+    ],
+)
+def test_wrong_arguments_are_2(
+    words: list[object],
+    message: str,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("taken.png").write_bytes(b"")
+    before = {path: path.stat().st_size for path in tmp_path.rglob("*")}
+    output = [] if "-o" in words else ["-o", "sheet.png"]
+    assert run("photos", "--style", "art", *output, *words) == 2
+    assert message in capsys.readouterr().err
+    assert {path: path.stat().st_size for path in tmp_path.rglob("*")} == before
+
+
+def test_recolouring_needs_artworks(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Style(torch.zeros(4), torch.ones(4), "0" * 16).save(tmp_path / "art" / "saved.safetensors")
+    words = ("--style", tmp_path / "art", "-o", tmp_path / "sheet.png")
+    assert run(tmp_path / "photos", *words, "--preserve-color", "coral") == 2
+    assert "holds no picture" in capsys.readouterr().err
+
+
+def test_a_sheet_too_large_for_its_format_is_not_drawn(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(AdaINModel, "stylize", lambda *_, **__: pytest.fail("drawn"))
+    words = ("--style", tmp_path / "art", "-o", tmp_path / "sheet.jpg", "--cell", 30000)
+    assert run(tmp_path / "photos" / "b.png", *words, "--columns", 3) == 1
+    assert "JPEG has at most" in capsys.readouterr().err
