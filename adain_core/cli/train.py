@@ -70,6 +70,9 @@ def add_parser(subparsers: Subparsers) -> None:
         help="the frozen VGG: vgg_normalised.pth, or a full-width model (adain-vgg19, or a "
         ".safetensors file), whose decoder is then the teacher of --imitation-weight",
     )
+    for kind, images in (("content", "photographs"), ("style", "artworks")):
+        text = f"folder of {images} kept aside: how the run does on them is logged and shown"
+        _add(need, f"--validation-{kind}", text, metavar="DIR")
     need.add_argument("-o", "--output", required=True, metavar="RUN_DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
 
@@ -135,7 +138,7 @@ def add_parser(subparsers: Subparsers) -> None:
     _add(run, "--precision", "mixed precision", choices=get_args(Precision))
     _add(run, "--log-every", "steps between log entries")
     _add(run, "--save-every", "steps between checkpoints, which replace each other")
-    _add(run, "--sample-every", "steps between sample grids")
+    _add(run, "--sample-every", "steps between sample grids, and validations")
 
 
 def _add(group: Any, flag: str, text: str, name: str = "", **options: Any) -> None:

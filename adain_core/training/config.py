@@ -12,6 +12,11 @@ from ..networks import VGG19_WIDTHS, Architecture, Fusion, Normalization
 Optimizer = Literal["adam", "soap"]
 Schedule = Literal["paper", "cosine"]
 Precision = Literal["no", "bf16", "fp16"]
+# Settings that are folders, files or names of models.
+PATHS = (
+    *("content", "style", "validation_content", "validation_style"),
+    *("encoder", "init", "output"),
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,9 @@ class TrainingConfig:
             ``.safetensors`` file or name, whose decoder is then the teacher of
             ``imitation_weight``.
         output: folder of the run: checkpoint, samples, logs, and at the end the model.
+        validation_content: folder of photographs kept aside, that show how the run does on images
+            that it does not learn from; empty: none.
+        validation_style: of artworks, likewise.
         init: a model (file or name) to start from instead of random weights; empty: none. A
             narrower one is widened, a wider one pruned (:mod:`~adain_core.training.pruning`); at
             the paper's widths one of these widths.
@@ -76,7 +84,7 @@ class TrainingConfig:
         seed: of everything random.
         log_every: steps between log entries.
         save_every: steps between checkpoints, each of which replaces the one before.
-        sample_every: steps between sample grids.
+        sample_every: steps between sample grids, and between validations.
 
     Raises:
         ValueError: a value out of range.
@@ -86,6 +94,8 @@ class TrainingConfig:
     style: str | os.PathLike[str]
     encoder: str | os.PathLike[str]
     output: str | os.PathLike[str]
+    validation_content: str | os.PathLike[str] = ""
+    validation_style: str | os.PathLike[str] = ""
     init: str | os.PathLike[str] = ""
     widths: tuple[int, int, int, int] = VGG19_WIDTHS
     normalization: Normalization = "none"
@@ -121,7 +131,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         # As they are read back from a checkpoint's JSON, so that equal configurations are equal.
-        for name in ("content", "style", "encoder", "output", "init"):
+        for name in PATHS:
             object.__setattr__(self, name, os.fspath(getattr(self, name)))
         for name in ("widths", "content_size", "style_size"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
@@ -175,6 +185,11 @@ class TrainingConfig:
                 "distill_steps need init, a wider model to distil from",
                 bool(self.init) or not self.distill_steps,
                 f"{self.distill_steps} without it",
+            ),
+            (
+                "validation_content and validation_style belong together",
+                bool(self.validation_content) == bool(self.validation_style),
+                "one of them",
             ),
             (
                 "crop must be a multiple of 8, at least 16",

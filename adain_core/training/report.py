@@ -16,7 +16,8 @@ from ..functional import channel_statistics, fuse
 from ..images import write_image
 from ..networks import Decoder, Encoder, Fusion
 from ..sheets import join_rows
-from .config import DEFAULTS, TrainingConfig
+from .config import DEFAULTS, PATHS, TrainingConfig
+from .validation import SIZE
 
 # Where the command line's option is not the setting's own name.
 _OPTIONS = {"learning_rate": "--lr", "augment": "--no-augment"}
@@ -82,8 +83,8 @@ def training_summary(
             losses ``before`` and ``after``.
     """
     settings = config.to_dict()
-    for folder in ("content", "style", "encoder", "init", "output"):
-        settings[folder] = Path(settings[folder]).name
+    for name in PATHS:
+        settings[name] = Path(settings[name]).name
     return {
         "command": command_line(settings),
         "settings": settings,
@@ -118,7 +119,12 @@ def model_card(
     """
     settings, images = summary["settings"], summary["images"]
     before, after = summary["before"], summary["after"]
-    losses = "\n".join(f"| {k} | {before[k]:.3f} | {after[k]:.3f} |" for k in after)
+    # A run can get its validation images on the way.
+    first = {name: f"{before[name]:.3f}" if name in before else "–" for name in after}
+    losses = "\n".join(f"| {k} | {first[k]} | {value:.3f} |" for k, value in after.items())
+    aside = ""
+    if settings["validation_content"]:
+        aside = f"; validation: on pairs of images kept aside, {SIZE} pixels"
     options = "\n".join(f"| {key} | `{value}` |" for key, value in settings.items())
     return f"""# {name}
 
@@ -140,7 +146,7 @@ could not be read{": " * bool(broken)}{", ".join(broken)}),
 
 (adain_core {summary["adain_core"]}, torch {summary["torch"]}.) Losses on 8 pairs of crops of the
 training images, which no step has seen, measured by the frozen VGG (means over channels and pixels,
-unweighted):
+unweighted{aside}):
 
 | loss | at the first step | at the end |
 | --- | --- | --- |

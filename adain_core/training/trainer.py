@@ -30,13 +30,14 @@ from tqdm import tqdm
 from ..checkerboard import checkerboard_loss
 from ..files import replace_atomically
 from ..weights import ModelInfo, fingerprint, save_model
-from .config import DEFAULTS, TrainingConfig
+from .config import DEFAULTS, PATHS, TrainingConfig
 from .data import crop_batches, seeded
 from .loss_network import LossNetwork, channels_last
 from .losses import mean_squared_difference
 from .pools import Pool, PoolReader, taken
 from .report import model_card, sample_grid, training_summary, write_curves, write_grid
 from .student import Student, TrainingError
+from .validation import Validation
 
 FEW_IMAGES = 500
 FIXED_PAIRS = 8
@@ -44,11 +45,7 @@ FIXED_PAIRS = 8
 FIXED_START = 10**12
 # Settings that a resumed run may change without becoming another run.
 CHANGEABLE = {
-    "content",
-    "style",
-    "encoder",
-    "init",
-    "output",
+    *PATHS,
     "distill_steps",  # over before the first step
     "steps",
     "learning_rate",
@@ -114,6 +111,9 @@ class Trainer:
             self.accelerator.process_index,
             self.accelerator.num_processes,
         )
+        self.validation: Validation | None = None
+        if config.validation_content:
+            self.validation = Validation(config, self.loss_network.encoder, device)
         torch.manual_seed(config.seed)
         student = Student(config, self.loss_network.encoder)
         channels_last(student.to(device))
@@ -413,6 +413,11 @@ class Trainer:
             grid = self._grid(content, style)
             write_grid(self.folder / "samples" / f"{self.step:07d}.jpg", grid)
             board.add_image("samples", grid[0], self.step)
+            scores = self._validate()
+            if scores:
+                self.history.append({"step": self.step, **scores})
+            for name, value in scores.items():
+                board.add_scalar(name.replace(" ", "/"), value, self.step)
 
     def _grid(self, content: Tensor, style: Tensor) -> Tensor:
         student = self._averaged
@@ -428,9 +433,13 @@ class Trainer:
         )
         return content, style
 
+    def _validate(self) -> dict[str, float]:
+        """Scores of the averaged weights on the images kept aside, if there are any."""
+        return {} if self.validation is None else self.validation(self._averaged)
+
     @torch.no_grad()
     def _fixed_losses(self) -> dict[str, float]:
-        """Unweighted content and style loss of the averaged weights on the fixed pairs."""
+        """Unweighted losses of the averaged weights, on the fixed pairs and at validation."""
         places = torch.arange(FIXED_PAIRS, device=self.accelerator.device)
         alpha = torch.ones(FIXED_PAIRS, 1, device=self.accelerator.device)
         pool = self.reader.encode(*self._fixed_pairs())
@@ -438,7 +447,7 @@ class Trainer:
             output, _ = self.average.module(pool.content, pool.style, alpha, reconstruct=False)
         levels = self.loss_network.levels(output)
         losses = pool.losses(places, places, alpha, levels)
-        return {name: float(value) for name, value in losses.items()}
+        return {**{name: float(value) for name, value in losses.items()}, **self._validate()}
 
     def _warn(self, sentence: str) -> None:
         if self.main and sentence not in self.warnings:
@@ -455,7 +464,7 @@ class Trainer:
 
     def _warn_if_not_falling(self) -> None:
         """Compare the last ten entries with the ten before."""
-        totals = [entry["total"] for entry in self.history]
+        totals = [entry["total"] for entry in self.history if "total" in entry]
         # Towards the end of a decaying schedule the loss may well stand still.
         if len(totals) >= 20 and self.step < 0.8 * self.config.steps:
             before, now = fmean(totals[-20:-10]), fmean(totals[-10:])

@@ -24,8 +24,9 @@ from torch import Tensor, nn
 from adain_core import AdaINModel, Architecture, ImageFileError, WeightsError, __version__
 from adain_core.checkerboard import checkerboard_loss
 from adain_core.cli import main
+from adain_core.evaluation import Pairs, judge_model, mean_scores
 from adain_core.functional import adaptive_instance_norm, channel_statistics
-from adain_core.images import read_image, write_image
+from adain_core.images import list_images, read_image, write_image
 from adain_core.networks import Decoder, Encoder, Fusion
 from adain_core.training import Trainer, TrainingConfig, TrainingError
 from adain_core.training.config import Optimizer
@@ -240,6 +241,7 @@ def test_targets_that_do_not_fit() -> None:
         ({"workers": -1}, "workers"),
         ({"pool": -2}, "pool must be a whole number, 0 or more"),
         ({"pool": 3}, r"^training: pool must be a multiple of batch_size \(2\), got 3$"),
+        ({"validation_style": "art"}, "validation_content and validation_style belong together"),
         ({"crop": 30}, "crop must be a multiple of 8"),
         ({"content_size": (8, 40)}, "content_size"),
         ({"style_size": (40, 24)}, "style_size"),
@@ -952,12 +954,46 @@ def test_what_a_run_leaves(config: TrainingConfig) -> None:
     )
 
 
+def test_validation_is_what_evaluation_says(
+    config: TrainingConfig, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("validation", "report"):
+        monkeypatch.setattr(f"adain_core.training.{module}.SIZE", 24)
+    monkeypatch.setattr("adain_core.training.validation.IMAGES", 2)
+    run = dataclasses.replace(config, steps=4)
+    Trainer(run, progress=False).run()
+    # The run goes on, and looks at images kept aside from now on.
+    kept = {f"validation_{kind}": folders / kind for kind in ("content", "style")}
+    run = dataclasses.replace(run, steps=8, sample_every=3, **kept)
+    trainer = Trainer(run, resume=True, progress=False)
+    assert trainer.run()
+    entries = [entry for entry in trainer.history if "validation target" in entry]
+    assert [entry["step"] for entry in entries] == [6]
+    assert set(entries[0]) == {"step", "validation target", "validation style"}
+    vgg = load_model(folders / "vgg.safetensors")[1]
+    files = [list_images(folders / kind)[:2] for kind in ("content", "style")]
+    model = AdaINModel.from_pretrained(trainer.model_file, "cpu", "fp32")
+    scores = mean_scores([score for *_, score in judge_model(model, Pairs(*files, 24, vgg))])
+    after = load_info(trainer.model_file).training["after"]
+    assert after["validation target"] == pytest.approx(scores.target, rel=0.01)  # saved in float16
+    assert after["validation style"] == pytest.approx(scores.style, rel=0.01)
+    card = trainer.model_file.with_suffix(".md").read_text(encoding="utf-8")
+    assert f"| validation target | – | {after['validation target']:.3f} |" in card
+    assert "pairs of images kept aside, 24 pixels" in card
+    # They change nothing in the run.
+    other = dataclasses.replace(config, steps=8, output=Path(config.output).with_name("other"))
+    plain = Trainer(other, progress=False)
+    plain.run()
+    torch.testing.assert_close(trainer.average.state_dict(), plain.average.state_dict())
+
+
 def test_warnings(config: TrainingConfig, capsys: pytest.CaptureFixture[str]) -> None:
     trainer = Trainer(config, progress=False)
     trainer._warn_of_few_images()
     assert "has only 6 images" in capsys.readouterr().err
     trainer.step = 9
     trainer.history = [{"step": 9, "total": 1 + 0.01 * n} for n in range(20)]
+    trainer.history.insert(15, {"step": 9, "validation target": 1.0})
     trainer._warn_if_not_falling()
     assert "the loss is not falling" in capsys.readouterr().err
     assert len(trainer.warnings) == 3
