@@ -23,6 +23,7 @@ from .masks import MaskLike, as_mask, pool_to_features, resize_mask
 from .networks import Decoder, Encoder
 from .pipeline import Retouch, empty_picture
 from .pixels import as_float, resize, resize_shortest_side
+from .previews import make_preview
 from .style import Features, Style, StyleCache, normalized_weights, require_same_encoder
 from .tiles import Progress, Tiler, automatic_tile, check_tile
 from .weights import ModelInfo, find_model, fingerprint, load_model
@@ -189,10 +190,13 @@ class AdaINModel(nn.Module):
         if name is None:
             name = Path(image).stem if isinstance(image, str | os.PathLike) else ""
         weight = None if mask is None else as_mask(mask, "style mask")
-        style = self._cached_style(resize_style(to_pixels(image), size), weight, progress)
+        images = resize_style(to_pixels(image), size)
+        style = self._cached_style(images, weight, progress)
+        previews = tuple((make_preview(each), 1 / len(images)) for each in torch.split(images, 1))
         # Ordinary tensors, for gradients from there on, and not the cache's own.
         with torch.inference_mode(False):
-            return replace(style, mean=style.mean.clone(), std=style.std.clone(), name=name)
+            mean, std = style.mean.clone(), style.std.clone()
+            return replace(style, mean=mean, std=std, name=name, previews=previews)
 
     @_inference
     def decode(

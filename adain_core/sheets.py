@@ -88,9 +88,9 @@ def draw_cell(cell: Cell, longest: int, width: int) -> Tensor:
     Returns:
         ``(1, 3, height + LABEL, width)`` in 0..1, on the CPU.
     """
-    picture = _scaled(cell.picture, longest)
+    picture = thumbnail(cell.picture, longest)
     if cell.inset is not None:
-        inset = F.pad(_scaled(cell.inset, round(_INSET * longest)), (2, 0, 2, 0), value=1.0)
+        inset = F.pad(thumbnail(cell.inset, round(_INSET * longest)), (2, 0, 2, 0), value=1.0)
         # A long picture can be lower than the artwork.
         inset = inset[..., : picture.shape[2], : picture.shape[3]]
         picture[..., -inset.shape[2] :, -inset.shape[3] :] = inset
@@ -99,8 +99,16 @@ def draw_cell(cell: Cell, longest: int, width: int) -> Tensor:
     return labelled(F.pad(picture, (left, right), value=1.0), cell.text)
 
 
-def _scaled(picture: Tensor, longest: int) -> Tensor:
-    """A picture over white, of the size given."""
+def thumbnail(picture: Tensor, longest: int) -> Tensor:
+    """A picture over white, its longer side of so many pixels.
+
+    Args:
+        picture: ``(1, 3|4, H, W)`` in 0..1 or uint8.
+        longest: pixels.
+
+    Returns:
+        ``(1, 3, H', W')`` in 0..1, on the CPU.
+    """
     size = (picture.shape[2], picture.shape[3])
     scaled = resize(picture, contained(size, longest)).cpu()
     color, opacity = scaled[:, :3], scaled[:, 3:]

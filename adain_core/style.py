@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
+import json
 import math
 import os
 import reprlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +19,12 @@ from torch import Tensor
 
 from .errors import StyleMismatchError, WeightsError
 from .networks import Fusion
+from .previews import join_previews
 from .serialization import read_tensors, write_tensors
 
 STYLE_KIND = "adain-style"
+# Where ComfyUI's model library looks for pictures: base64 in a JSON list.
+_PREVIEWS = "ssmd_cover_images"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -31,6 +36,8 @@ class Style:
         std: ``(C,)``, float32, on the CPU, 0 or more.
         fingerprint: of the encoder that made it (``AdaINModel.fingerprint``).
         name: for people; no meaning for the model.
+        previews: small JPEGs of the artworks it came from and the share of each, likewise; none
+            where it came without pictures.
 
     Example:
         >>> wave, stars = model.encode_style("wave.jpg"), model.encode_style("stars.jpg")
@@ -41,6 +48,7 @@ class Style:
     std: Tensor
     fingerprint: str
     name: str = ""
+    previews: tuple[tuple[bytes, float], ...] = ()
 
     def __repr__(self) -> str:
         # Short: a host prints its nodes' inputs.
@@ -48,7 +56,7 @@ class Style:
         return f"Style({name}, {len(self.mean)} channels, encoder {self.fingerprint})"
 
     def __eq__(self, other: object) -> bool:
-        """Whether both hold the same numbers from the same encoder; names do not count."""
+        """Whether both hold the same numbers from the same encoder; the rest does not count."""
         if not isinstance(other, Style):
             return NotImplemented
         return (
@@ -56,6 +64,11 @@ class Style:
             and torch.equal(self.mean, other.mean)
             and torch.equal(self.std, other.std)
         )
+
+    @property
+    def preview(self) -> bytes:
+        """A small JPEG of the artwork, of a mix strips as wide as their shares; may be empty."""
+        return join_previews(self.previews)
 
     @classmethod
     def mix(cls, styles: Sequence[Style], weights: Sequence[float] | None = None) -> Style:
@@ -79,12 +92,19 @@ class Style:
         std = torch.stack([s.std for s in styles])
         share = torch.tensor(shares, dtype=mean.dtype, device=mean.device)
         names = dict.fromkeys(s.name for s, w in zip(styles, shares, strict=True) if w and s.name)
+        previews: dict[bytes, float] = {}
+        for each, weight in zip(styles, shares, strict=True):
+            for data, part in each.previews if weight else ():
+                previews[data] = previews.get(data, 0) + weight * part
         # No matrix product: autocast would round it to half precision.
         mean, std = ((share[:, None] * each).sum(dim=0) for each in (mean, std))
-        return cls(mean, std, styles[0].fingerprint, " + ".join(names))
+        return cls(mean, std, styles[0].fingerprint, " + ".join(names), tuple(previews.items()))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file of a few kB, atomically; an existing one is replaced.
+
+        The preview is in it, where ComfyUI looks for one; ``dataclasses.replace(style,
+        previews=())`` has none.
 
         Raises:
             ValueError: statistics that :meth:`load` would not take.
@@ -93,6 +113,8 @@ class Style:
         if not _are_statistics(self.mean, self.std):
             raise ValueError(f"cannot save {self!r}: expected {_STATISTICS}")
         metadata = {"encoder": self.fingerprint, "name": self.name}
+        if preview := self.preview:
+            metadata[_PREVIEWS] = json.dumps([base64.b64encode(preview).decode()])
         write_tensors(path, STYLE_KIND, {"mean": self.mean, "std": self.std}, metadata)
 
     @classmethod
@@ -106,7 +128,15 @@ class Style:
         mean, std = tensors.get("mean"), tensors.get("std")
         if mean is None or std is None or not _are_statistics(mean, std):
             raise WeightsError(f"{path}: expected {_STATISTICS}")
-        return cls(mean.float(), std.float(), metadata.get("encoder", ""), metadata.get("name", ""))
+        named = metadata.get("encoder", ""), metadata.get("name", "")
+        return cls(mean.float(), std.float(), *named, _read_previews(metadata))
+
+
+def _read_previews(metadata: Mapping[str, str]) -> tuple[tuple[bytes, float], ...]:
+    # A style is as good without: what is damaged counts as none.
+    with contextlib.suppress(KeyError, ValueError, TypeError, IndexError):
+        return ((base64.b64decode(json.loads(metadata[_PREVIEWS])[0]), 1.0),)
+    return ()
 
 
 _STATISTICS = "finite vectors 'mean' and 'std' of one length, std 0 or more"

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ..adain_core import AdaINModel
+from ..adain_core import AdaINModel, write_image
 from ..adain_core.devices import DTYPES, resolve_device, resolve_dtype
 from ..adain_core.tiles import activation_bytes, automatic_tile
 from ..adain_core.weights import cache_folder
@@ -179,6 +180,17 @@ def find_file(name: str, file: str) -> Path | None:
     if file not in list_files(name):
         return None
     return next((path / file for path in folders(name) if (path / file).is_file()), None)
+
+
+def shown(picture: Tensor | None) -> dict[str, Any]:
+    """A picture ``(1, 3, H, W)`` in 0..1 as what a node returns under ``ui``: the page shows it."""
+    if picture is None or not HOSTED:
+        return {}
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"adain_{hashlib.sha256(picture.numpy().tobytes()).hexdigest()[:16]}.png"
+    write_image(folder / name, picture, overwrite=True)
+    return {"images": [{"filename": name, "subfolder": "", "type": "temp"}]}
 
 
 def file_hash(path: Path | None) -> str:

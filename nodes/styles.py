@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..adain_core import Style, WeightsError
+from ..adain_core.previews import read_preview
 from ..adain_core.weights import shipped_folder
 from . import host
 from .images import refused_files
@@ -60,16 +61,33 @@ class AdaINSaveStyle:
                         "tooltip": "Replace another style that has this name. Off: refuse.",
                     },
                 ),
-            }
+            },
+            "optional": {
+                "preview": (
+                    "BOOLEAN",
+                    {
+                        "default": True,
+                        "tooltip": "Keep a small picture of the artwork in the file, for the "
+                        "model library and Load AdaIN Style. Off for an artwork that nobody else "
+                        "is to see.",
+                    },
+                ),
+            },
         }
 
     @classmethod
-    def IS_CHANGED(cls, style: Style | None, name: str | None, overwrite: bool | None) -> str:
+    def IS_CHANGED(
+        cls,
+        style: Style | None,
+        name: str | None,
+        overwrite: bool | None,
+        preview: bool | None = True,
+    ) -> str:
         # What was deleted or replaced meanwhile is saved again.
         stem = _stem(name or "")
         return "" if stem is None else host.file_hash(_file(stem))
 
-    def save(self, style: Style, name: str, overwrite: bool) -> tuple[Style]:
+    def save(self, style: Style, name: str, overwrite: bool, preview: bool = True) -> tuple[Style]:
         """Run the node."""
         stem = _stem(name)
         if stem is None:
@@ -77,7 +95,7 @@ class AdaINSaveStyle:
                 f"name: {name!r} cannot be a file's name; use a short one of letters, digits, "
                 "spaces, - and _, without a folder"
             )
-        named = replace(style, name=stem)
+        named = replace(style, name=stem, previews=style.previews if preview else ())
         path = _file(stem)
         if path.exists() and not overwrite:
             with refused_files("name", path):
@@ -98,8 +116,9 @@ class AdaINLoadStyle:
     CATEGORY = CATEGORY
     DESCRIPTION = (
         "Loads one of the styles that come with the pack, or one that Save AdaIN Style wrote to "
-        f"ComfyUI's models/{STYLE_FOLDER} folder. It fits only the model that encoded it; the "
-        "pack's styles fit its default model, those in adain-base/ the model adain-base."
+        f"ComfyUI's models/{STYLE_FOLDER} folder, and shows its artwork. It fits only the model "
+        "that encoded it; the pack's styles fit its default model, those in adain-base/ the model "
+        "adain-base."
     )
     SEARCH_ALIASES = ("load style", "import style", "style library")
     RETURN_TYPES = ("ADAIN_STYLE",)
@@ -131,13 +150,14 @@ class AdaINLoadStyle:
     def IS_CHANGED(cls, style: str | None) -> str:
         return "" if style is None else host.file_hash(_find(style))
 
-    def load(self, style: str) -> tuple[Style]:
+    def load(self, style: str) -> dict[str, Any]:
         """Run the node."""
         path = _find(style)
         if path is None:
             raise ValueError(_not_found(style))
         with refused_files("style", path):
-            return (Style.load(path),)
+            loaded = Style.load(path)
+        return {"ui": host.shown(read_preview(loaded.preview)), "result": (loaded,)}
 
 
 def _stem(name: str) -> str | None:
@@ -156,9 +176,10 @@ def _file(stem: str) -> Path:
 
 def _holds(path: Path, style: Style) -> bool:
     try:
-        return Style.load(path) == style
+        saved = Style.load(path)
     except WeightsError:
         return False
+    return saved == style and saved.preview == style.preview
 
 
 def _shipped_styles() -> dict[str, Path]:

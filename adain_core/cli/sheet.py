@@ -18,7 +18,8 @@ from ..errors import AdaINError
 from ..images import check_output_size, check_output_suffix, list_images, read_image, write_image
 from ..model import AdaINModel
 from ..pixels import resize_shortest_side
-from ..sheets import GAP, LABEL, Cell, contained, draw_cell, join_rows
+from ..previews import read_preview
+from ..sheets import GAP, LABEL, Cell, contained, draw_cell, join_rows, thumbnail
 from ..style import Style
 from .common import (
     STYLE_SUFFIX,
@@ -55,7 +56,7 @@ adain sheet a.jpg b.jpg c.jpg --style wave.jpg stars.jpg --preserve-color coral 
 adain sheet photo.jpg --style my-styles/ --cell 480 --columns 3 -o sheet.png
 """
 
-_SMALLEST_CELL = 64
+_CELLS = (64, 4096)
 
 T = TypeVar("T")
 
@@ -125,8 +126,8 @@ def add_parser(subparsers: Subparsers) -> None:
 def _run(args: argparse.Namespace) -> int:
     contents, styles = list_images(args.content), list_images(args.style, also=[STYLE_SUFFIX])
     check_look_options(args, [str(path) for path in styles])
-    if args.cell < _SMALLEST_CELL:
-        raise ValueError(f"--cell must be {_SMALLEST_CELL} pixels or more, got {args.cell}")
+    if not _CELLS[0] <= args.cell <= _CELLS[1]:
+        raise ValueError(f"--cell must lie in {_CELLS[0]}..{_CELLS[1]} pixels, got {args.cell}")
     if args.columns is not None and args.columns < 1:
         raise ValueError(f"--columns must be 1 or more, got {args.columns}")
     check_output_suffix(args.output)
@@ -187,10 +188,11 @@ def _photo(path: Path, size: int) -> Tensor:
 
 def _source(model: AdaINModel, path: Path, args: argparse.Namespace) -> _Source:
     source = read_source(str(path))
-    artwork = None
     if isinstance(source, Tensor):
-        # In the memory of all of them.
-        artwork = resize_shortest_side(source, min(args.cell, *source.shape[2:]))
+        # All of them stay in memory.
+        artwork: Tensor | None = thumbnail(source, min(args.cell, max(source.shape[2:])))
+    else:
+        artwork = read_preview(source.preview)
     if not recolors_artwork(args.preserve_color):
         source = encode_source(model, str(path), source, args.style_size)
     return _Source(path.stem, source, artwork)

@@ -21,7 +21,8 @@ from .common import (
 _DESCRIPTION = """\
 A style is all that AdaIN takes from an artwork: the mean and standard deviation
 of each feature channel. It is a file of a few kB that can be kept, mixed and given
-to 'adain stylize --style'. It belongs to the encoder that made it."""
+to 'adain stylize --style'. It belongs to the encoder that made it. For people there is
+a small picture of the artwork in it, 128 pixels wide."""
 
 _OVERVIEW = """
 adain style encode painting.jpg -o painting.safetensors
@@ -100,6 +101,13 @@ def _add_encode(actions: Subparsers) -> None:
         help="resize to N pixels on the shortest side before; it sets the scale of strokes and "
         "texture: larger is coarser; 0: as it is (default: 512, smaller ones as they are)",
     )
+    parser.add_argument(
+        "--no-preview",
+        dest="preview",
+        action="store_false",
+        help="leave the small pictures of the artworks out of the file, for an artwork that nobody "
+        "else is to see",
+    )
     add_model_options(parser)
 
 
@@ -160,7 +168,8 @@ def _encode(args: argparse.Namespace) -> int:
         model.encode_style(path, mask, args.style_size)
         for path, mask in zip(paths, masks, strict=True)
     ]
-    return _save(Style.mix(styles), args)
+    style = Style.mix(styles)
+    return _save(style if args.preview else replace(style, previews=()), args)
 
 
 def _mix(args: argparse.Namespace) -> int:
@@ -186,11 +195,12 @@ def _info(args: argparse.Namespace) -> int:
         "channels": len(style.mean),
         "mean": [style.mean.min().item(), style.mean.max().item()],
         "std": [style.std.min().item(), style.std.max().item()],
+        "preview_bytes": len(style.preview),
     }
     if args.json:
         print_json(facts)
         return 0
     for key, value in facts.items():
         text = f"{value[0]:.4g} to {value[1]:.4g}" if isinstance(value, list) else value
-        print(f"{key:<10}{text}")
+        print(f"{key:<15}{text}")
     return 0

@@ -594,13 +594,14 @@ def test_style_mix_and_info(
         "channels": 10,
         "mean": [mixed.mean.min().item(), mixed.mean.max().item()],
         "std": [mixed.std.min().item(), mixed.std.max().item()],
+        "preview_bytes": len(mixed.preview),
     }
     assert folder.run("style", "info", output) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:4] == [
-        "name      wave + stars",
-        f"encoder   {tiny.fingerprint}",
-        "channels  10",
+        "name           wave + stars",
+        f"encoder        {tiny.fingerprint}",
+        "channels       10",
     ]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from torch import Tensor
 from adain_core import AdaINModel, Style, read_image, write_image
 from adain_core.cli import main
 from adain_core.cli.sheet import _columns
+from adain_core.previews import read_preview
 from adain_core.sheets import GAP, LABEL, Cell, contained, draw_cell, join_rows, labelled
 
 Run = Callable[..., int]
@@ -165,16 +167,19 @@ def test_one_photo_fills_rows(run: Run, tmp_path: Path, picture: Callable[..., T
     assert (sheet[:, :, 150:, 70:] == 1).all()  # the last row has one picture
 
 
-def test_style_files_have_no_artwork_to_show(
-    run: Run, tmp_path: Path, tiny: AdaINModel, picture: Callable[..., Tensor]
+@pytest.mark.parametrize("known", [True, False])
+def test_style_files_show_their_previews(
+    known: bool, run: Run, tmp_path: Path, tiny: AdaINModel, picture: Callable[..., Tensor]
 ) -> None:
     style = tiny.encode_style(picture(50, 50, seed=3))
+    style = style if known else replace(style, previews=())
     (tmp_path / "styles").mkdir()
     style.save(tmp_path / "styles" / "saved.safetensors")
     photo, output = tmp_path / "photos" / "a.png", tmp_path / "sheet.png"
     words = ("--content-size", 0, "--cell", 64, "--columns", 2, "-o", output)
     assert run(photo, "--style", tmp_path / "styles", *words) == 0
-    expected = draw_cell(Cell(tiny.stylize(photo, style), "saved"), 64, 64)
+    cell = Cell(tiny.stylize(photo, style), "saved", read_preview(style.preview))
+    expected = draw_cell(cell, 64, 64)
     assert (read_image(output).pixels[..., 70:] - expected).abs().max() < 0.01
 
 
@@ -216,7 +221,8 @@ def test_nothing_readable_leaves_no_sheet(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--cell", 63], "--cell must be 64 pixels or more, got 63"),
+        (["--cell", 63], "--cell must lie in 64..4096 pixels, got 63"),
+        (["--cell", 4097], "--cell must lie in 64..4096 pixels, got 4097"),
         (["--columns", 0], "--columns must be 1 or more, got 0"),
         (["--alpha", 2], "alpha must lie in 0..1, got 2.0"),
         (["--content-size", -1], "--content-size must be 0 or more pixels, got -1"),
@@ -257,6 +263,6 @@ def test_a_sheet_too_large_for_its_format_is_not_drawn(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(AdaINModel, "stylize", lambda *_, **__: pytest.fail("drawn"))
-    words = ("--style", tmp_path / "art", "-o", tmp_path / "sheet.jpg", "--cell", 30000)
-    assert run(tmp_path / "photos" / "b.png", *words, "--columns", 3) == 1
+    words = ("--style", tmp_path / "art", "-o", tmp_path / "sheet.jpg", "--cell", 4096)
+    assert run(tmp_path / "photos" / "b.png", *words, "--columns", 30) == 1
     assert "JPEG has at most" in capsys.readouterr().err

@@ -37,6 +37,8 @@ class Pack:
         node = self.module.NODE_CLASS_MAPPINGS[node_id]
         with torch.inference_mode():
             outputs = getattr(node(), node.FUNCTION)(**inputs)
+        if isinstance(outputs, dict):  # beside what the page shows
+            outputs = outputs["result"]
         assert len(outputs) == len(node.RETURN_TYPES)
         return outputs
 
@@ -127,6 +129,7 @@ def _folder_paths(models: Path) -> ModuleType:
     module.add_model_folder_path = add_model_folder_path
     module.get_filename_list = get_filename_list
     module.get_folder_paths = lambda name: list(table[name][0])
+    module.get_temp_directory = lambda: str(models.parent / "temp")
     return module
 
 

@@ -196,6 +196,8 @@ class Workflow:
             class_ = self.classes[node.type]
             with torch.inference_mode():
                 outputs = getattr(class_(), class_.FUNCTION)(**run.inputs[node.id])
+            if isinstance(outputs, dict):  # beside what the page shows
+                outputs = outputs["result"]
             assert len(outputs) == len(class_.RETURN_TYPES)
             run.outputs[node.id] = outputs
         return run

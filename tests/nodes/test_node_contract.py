@@ -29,7 +29,7 @@ WIDGETS = {
     "AdaINMasked": ["alpha", "feather", "region_statistics", "temporal", "temporal_length"],
     "AdaINDecode": [],
     "AdaINColorPreserve": ["method", "strength"],
-    "AdaINSaveStyle": ["name", "overwrite"],
+    "AdaINSaveStyle": ["name", "overwrite", "preview"],
     "AdaINLoadStyle": ["style"],
     "AdaINSampleImage": ["picture"],
 }
