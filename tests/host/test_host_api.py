@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,6 +14,7 @@ from host_server import PACK, ROOT, Client, Server
 from torch import Tensor
 
 from adain_core import AdaINModel, Style, adain, read_image
+from adain_core.pixels import resize
 
 CONTENT, STYLE = "content/castle.jpg", "style/mosaic.jpg"
 WIDTH, HEIGHT = 96, 64
@@ -168,6 +171,29 @@ def test_steps_and_a_saved_style_give_the_librarys_picture(
     assert "kept.safetensors" in listed["required"]["style"][0]
     steps["kept"] = node("AdaINLoadStyle", style="kept.safetensors")
     assert_pictures(pictures(client, steps), expected)
+
+
+def test_a_saved_style_shows_its_artwork(client: Client, style: Tensor) -> None:
+    """On the node that loads it, and in the page's model library."""
+    encode = node("AdaINEncodeStyle", model=["model", 0], image=["style", 0], style_size=0)
+    kept = node("AdaINSaveStyle", style=["encoded", 0], name="shown", overwrite=True)
+    assert client.run(prompt(encoded=encode, kept=kept)).status == "success"
+    features = node("AdaINEncodeContent", model=["model", 0], image=["content", 0])
+    load = node("AdaINLoadStyle", style="shown.safetensors")
+    blend = node("AdaINBlend", features=["features", 0], alpha=1, style_1=["load", 0], weight_1=1)
+    decoded = node("AdaINDecode", model=["model", 0], features=["blend", 0])
+    nodes = {"features": features, "load": load, "blend": blend, "decoded": decoded}
+    run = client.run(prompt(**nodes, out=saved("decoded")))
+    assert run.status == "success", run.message
+    (file,) = run.files("load")
+    (picture,) = client.server.pictures(file)
+    preview = client.server.get("/experiment/models/preview/adain_styles/0/shown.safetensors")
+    small = resize(style, (128, 128))[0].movedim(0, -1).numpy() * 255
+    for shown in (picture, np.array(PIL.Image.open(io.BytesIO(preview)))):
+        assert shown.shape == (128, 128, 3)
+        # JPEG leaves little of a mosaic's colours but their means.
+        means = (shown - small).reshape(16, 8, 16, 8, 3).mean(axis=(1, 3))
+        assert np.abs(means).mean() < 4
 
 
 def test_masks_give_the_librarys_picture(
