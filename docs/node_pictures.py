@@ -215,6 +215,18 @@ def decode(model: AdaINModel) -> Rows:
     ]
 
 
+def alpha_keyframes(model: AdaINModel) -> Rows:
+    """Frames of a fade."""
+    castle, painting = photo("castle"), style("van-gogh-night-cafe")
+    return [
+        [
+            (model.stylize(castle, painting, alpha=n / 23, content_residual=True), f"frame {n}")
+            for n in frames
+        ]
+        for frames in ((0, 3, 6, 10), (13, 16, 20, 23))
+    ]
+
+
 def color_preserve(model: AdaINModel) -> Rows:
     """Before encoding, and after decoding."""
     coffee, painting = photo("coffee"), style("van-gogh-starry-night")
@@ -288,6 +300,7 @@ PICTURES: dict[str, Callable[[AdaINModel], Rows]] = {
     "AdaINBlend": blend,
     "AdaINMasked": masked,
     "AdaINDecode": decode,
+    "AdaINAlphaKeyframes": alpha_keyframes,
     "AdaINColorPreserve": color_preserve,
     "AdaINSaveStyle": save_style,
     "AdaINLoadStyle": load_style,

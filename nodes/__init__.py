@@ -7,6 +7,7 @@ from .blend import AdaINBlend
 from .color import AdaINColorPreserve
 from .decode import AdaINDecode
 from .encode import AdaINEncodeContent, AdaINEncodeStyle
+from .keyframes import AdaINAlphaKeyframes
 from .loading import MODEL_FOLDER, AdaINModelLoader
 from .masked import AdaINMasked
 from .samples import AdaINSampleImage
@@ -24,6 +25,7 @@ NODE_CLASS_MAPPINGS = {
     "AdaINBlend": AdaINBlend,
     "AdaINMasked": AdaINMasked,
     "AdaINDecode": AdaINDecode,
+    "AdaINAlphaKeyframes": AdaINAlphaKeyframes,
     "AdaINColorPreserve": AdaINColorPreserve,
     "AdaINSaveStyle": AdaINSaveStyle,
     "AdaINLoadStyle": AdaINLoadStyle,
@@ -38,6 +40,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "AdaINBlend": "AdaIN Blend",
     "AdaINMasked": "Masked AdaIN",
     "AdaINDecode": "AdaIN Decode",
+    "AdaINAlphaKeyframes": "AdaIN Alpha Keyframes",
     "AdaINColorPreserve": "AdaIN Color Preserve",
     "AdaINSaveStyle": "Save AdaIN Style",
     "AdaINLoadStyle": "Load AdaIN Style",

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..adain_core import Features, Style, adain
 from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
-from .images import check_encoder, join_features, take_features
-from .inputs import CATEGORY, DECODED_ALPHA, FEATURES, TEMPORAL, TEMPORAL_LENGTH, WEIGHT
+from .images import check_encoder, common_count, join_features, take, take_features
+from .inputs import (
+    CATEGORY,
+    DECODED_ALPHA,
+    FEATURES,
+    TEMPORAL,
+    TEMPORAL_LENGTH,
+    WEIGHT,
+    picture_alphas,
+)
 
 
 class AdaINBlend:
@@ -53,7 +62,7 @@ class AdaINBlend:
         self,
         features: Features,
         style_1: Style,
-        alpha: float,
+        alpha: float | Sequence[float],
         weight_1: float,
         style_2: Style | None = None,
         weight_2: float = 1.0,
@@ -76,10 +85,11 @@ class AdaINBlend:
                 check_encoder(features, each, f"style_{number}")
                 connected.append((each, weight))
         style = Style.mix(*zip(*connected, strict=True))
-        count = len(features.tensor)
+        alphas = picture_alphas(alpha)
+        count = common_count({"features": len(features.tensor), "alpha": len(alphas)})
         pool = TemporalPool(temporal, temporal_length)
         blended = (
-            adain(take_features(features, number), style, alpha, smoothing=pool)
+            adain(take_features(features, number), style, take(alphas, number)[0], smoothing=pool)
             for number in range(count)
         )
         return (join_features(blended, host.Progress(count)), style)

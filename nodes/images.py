@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +17,8 @@ from ..adain_core.masks import as_mask
 from ..adain_core.style import require_same_encoder
 from . import host
 
+# One for all pictures, or one for each.
+Batch = TypeVar("Batch", Tensor, list[float])
 # What Load Image gives as the mask of a picture without transparency: zeros of this size.
 _NO_MASK_SIZE = (64, 64)
 _NAN_CAUSE = " (a model or VAE in half precision is a common cause of NaN)"
@@ -127,7 +129,7 @@ def common_count(counts: dict[str, int]) -> int:
     """How many pictures come out of inputs that hold one for all or one for each.
 
     Args:
-        counts: pictures of each input, by its name.
+        counts: pictures (or masks, or alphas) of each input, by its name.
 
     Raises:
         ValueError: two inputs with more than one and not equally many, naming both.
@@ -136,13 +138,13 @@ def common_count(counts: dict[str, int]) -> int:
     for other, found in counts.items():
         if found not in (1, count):
             raise ValueError(
-                f"{name} has {count} pictures and {other} has {found}: connect equally many, or "
+                f"{name} has {count} and {other} has {found}: connect equally many, or "
                 "one that serves for all"
             )
     return count
 
 
-def take(batch: Tensor, number: int) -> Tensor:
+def take(batch: Batch, number: int) -> Batch:
     """Entry ``number`` as a batch of one; the only entry serves for every number."""
     return batch[number : number + 1] if len(batch) > 1 else batch
 

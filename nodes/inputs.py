@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
+import numpy as np
+
+from ..adain_core.fusion import check_alpha
 from ..adain_core.temporal import Temporal
 
 CATEGORY = "AdaIN"
@@ -23,7 +27,8 @@ ALPHA = (
         "max": 1.0,
         "step": 0.01,
         "display": "slider",
-        "tooltip": "How much style: 0 keeps the content, 1 gives the full style.",
+        "tooltip": "How much style: 0 keeps the content, 1 gives the full style. AdaIN Alpha "
+        "Keyframes gives each frame its own.",
     },
 )
 # Where the content comes encoded, and so goes through the decoder in any case.
@@ -32,7 +37,7 @@ DECODED_ALPHA = (
     {
         **ALPHA[1],
         "tooltip": "How much style: 0 gives what the decoder makes of the content, 1 gives the "
-        "full style.",
+        "full style. AdaIN Alpha Keyframes gives each frame its own.",
     },
 )
 
@@ -128,6 +133,20 @@ TEMPORAL_LENGTH = (
         "changes of light more slowly.",
     },
 )
+
+
+def picture_alphas(alpha: float | Sequence[float]) -> list[float]:
+    """Alphas of pictures, one for all or one for each: a widget's, or AdaIN Alpha Keyframes' list.
+
+    Raises:
+        ValueError: one outside 0..1, or none.
+    """
+    alphas: list[float] = np.ravel(np.asarray(alpha, dtype=float)).tolist()
+    if not alphas:
+        raise ValueError("alpha: expected one for each picture, got an empty list")
+    for each in alphas:
+        check_alpha(each)
+    return alphas
 
 
 def check_limits(name: str, value: int, declared: tuple[str, dict[str, Any]]) -> None:

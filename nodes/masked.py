@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch import Tensor
 from ..adain_core import Features, Style, adain
 from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
-from .images import check_encoder, common_count, join_features, take_features
+from .images import check_encoder, common_count, join_features, take, take_features
 from .inputs import (
     CATEGORY,
     CUT_OUT,
@@ -20,6 +21,7 @@ from .inputs import (
     TEMPORAL,
     TEMPORAL_LENGTH,
     check_limits,
+    picture_alphas,
 )
 from .regions import connected_regions, mask_counts, picture_masks, require_region
 
@@ -69,7 +71,7 @@ class AdaINMasked:
         features: Features,
         style_1: Style,
         mask_1: Tensor,
-        alpha: float,
+        alpha: float | Sequence[float],
         feather: int,
         region_statistics: bool,
         style_2: Style | None = None,
@@ -102,13 +104,15 @@ class AdaINMasked:
             check_encoder(features, background, "background")
         else:
             require_region(masks, temporal)
-        count = common_count({"features": len(features.tensor), **mask_counts(regions)})
+        alphas = picture_alphas(alpha)
+        counts = {"features": len(features.tensor), "alpha": len(alphas), **mask_counts(regions)}
+        count = common_count(counts)
         pool = TemporalPool(temporal, temporal_length)
         stylized = (
             adain(
                 take_features(features, number),
                 styles,
-                alpha,
+                take(alphas, number)[0],
                 masks=placed,
                 background=background,
                 region_statistics=region_statistics,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from ..adain_core import Style
 from ..adain_core.color import METHODS, recolors_artwork
-from ..adain_core.fusion import check_alpha
 from ..adain_core.pixels import resize_shortest_side
 from ..adain_core.style import normalized_weights
 from ..adain_core.temporal import Temporal, TemporalPool
@@ -31,6 +30,7 @@ from .inputs import (
     TILE,
     WEIGHT,
     check_limits,
+    picture_alphas,
 )
 from .regions import Region, connected_regions, mask_counts, picture_masks, require_region
 
@@ -112,7 +112,7 @@ class AdaINStylize:
         model: host.ManagedModel,
         content: Tensor,
         style_1: Tensor | Style,
-        alpha: float,
+        alpha: float | Sequence[float],
         mask_1: Tensor | None = None,
         style_2: Tensor | Style | None = None,
         mask_2: Tensor | None = None,
@@ -136,15 +136,15 @@ class AdaINStylize:
         """Run the node."""
         check_limits("style_size", style_size, STYLE_SIZE)
         check_limits("feather", feather, FEATHER)
-        check_alpha(alpha)
+        alphas = picture_alphas(alpha)
         check_tile(tile or None)
         pictures = from_image(content, "content")
         masks = [None if is_no_mask(mask) else mask for mask in (mask_1, mask_2, mask_3, mask_4)]
         styles: list[Tensor | Style | None] = [style_1, style_2, style_3, style_4]
         regions: list[Region[Tensor | Style]] = connected_regions(styles, masks)
-        count = common_count({"content": len(pictures), **mask_counts(regions)})
+        counts = {"content": len(pictures), "alpha": len(alphas), **mask_counts(regions)}
+        count = common_count(counts)
         options: dict[str, Any] = {
-            "alpha": alpha,
             "content_residual": content_residual,
             "preserve_color": None if preserve_color == "none" else preserve_color,
             "tile": tile or None,
@@ -199,6 +199,7 @@ class AdaINStylize:
                 # The sources have their size already.
                 yield network.stylize(
                     take(pictures, number),
+                    alpha=take(alphas, number)[0],
                     masks=fitted or None,
                     style_size=0,
                     progress=progress.tile,

@@ -8,6 +8,7 @@ NODE_IDS = [
     "AdaINBlend",
     "AdaINMasked",
     "AdaINDecode",
+    "AdaINAlphaKeyframes",
     "AdaINColorPreserve",
     "AdaINSaveStyle",
     "AdaINLoadStyle",

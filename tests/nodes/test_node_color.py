@@ -71,7 +71,7 @@ def test_batches(pack: Any, image: MakeImage) -> None:
         assert len(result) == 3
         last = run(pack, picture[-1:], reference[-1:], "mean_std")
         torch.testing.assert_close(result[2:], last)
-    with pytest.raises(ValueError, match=r"^image has 3 pictures and color_reference has 2"):
+    with pytest.raises(ValueError, match=r"^image has 3 and color_reference has 2"):
         run(pack, three, image(16, 16, 2), "coral")
 
 

@@ -119,6 +119,6 @@ def test_counts(pack: Any) -> None:
     assert common_count({"content": 5, "mask_1": 1}) == 5
     assert common_count({"content": 1, "mask_1": 1, "mask_2": 4}) == 4
     with pytest.raises(
-        ValueError, match=r"^content has 5 pictures and mask_2 has 3: connect equally many, or one"
+        ValueError, match=r"^content has 5 and mask_2 has 3: connect equally many, or one"
     ):
         common_count({"content": 5, "mask_1": 1, "mask_2": 3})

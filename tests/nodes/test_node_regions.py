@@ -94,7 +94,7 @@ def test_a_mask_for_each_picture(
     (expected,) = pack.run("AdaINMasked", **{**inputs, "features": twice})
     torch.testing.assert_close(spread.tensor, expected.tensor)
 
-    with pytest.raises(ValueError, match=r"^mask_1 has 3 pictures and features has 2"):
+    with pytest.raises(ValueError, match=r"^mask_1 has 3 and features has 2"):
         pack.run("AdaINMasked", **{**inputs, "mask_1": left().expand(3, -1, -1)})
 
 

@@ -67,7 +67,7 @@ def test_a_mask_for_each_artwork(pack: Any, model: Any, image: MakeImage) -> Non
     masks[0, :16], masks[1, 16:] = 1, 1
     expected = model.model.encode_style(art.movedim(-1, 1), mask=masks, size=32)
     assert_same_style(encode(pack, model, art, mask=masks), expected)
-    with pytest.raises(ValueError, match=r"^image has 3 pictures and mask has 2"):
+    with pytest.raises(ValueError, match=r"^image has 3 and mask has 2"):
         encode(pack, model, image(32, 32, 3), mask=masks)
 
 

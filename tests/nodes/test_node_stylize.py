@@ -115,7 +115,7 @@ def test_a_mask_for_each_picture(
     spread = run(pack, model, content=content[:1], style_1=arts[0], mask_1=masks)
     doubled = content[:1].expand(2, -1, -1, -1)
     torch.testing.assert_close(spread, expect(model, doubled, arts[:1], masks=[masks]))
-    with pytest.raises(ValueError, match=r"^mask_1 has 3 pictures and content has 2"):
+    with pytest.raises(ValueError, match=r"^mask_1 has 3 and content has 2"):
         run(pack, model, content=content, style_1=arts[0], mask_1=left().expand(3, -1, -1))
 
 

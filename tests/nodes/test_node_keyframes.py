@@ -1,0 +1,146 @@
+"""Alpha Keyframes, and an alpha for each picture in the nodes that take one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+MakeImage = Callable[..., Tensor]
+ALPHAS = [0.0, 0.3, 1.0]
+
+
+def alphas(pack: Any, keyframes: str, images: Tensor | None = None) -> list[float]:
+    (found,) = pack.run("AdaINAlphaKeyframes", keyframes=keyframes, images=images)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("keyframes", "expected"),
+    [
+        ("0: 0\n4: 1", [0, 0.25, 0.5, 0.75, 1]),
+        (" 0:0,4 : 1.0 ,", [0, 0.25, 0.5, 0.75, 1]),
+        ("4: 1; 0: 0", [0, 0.25, 0.5, 0.75, 1]),
+        ("2: .5, 4: 0", [0.5, 0.5, 0.5, 0.25, 0]),
+        ("0: 0.7", [0.7]),
+        ("1: 0, 2: 1, 3: 0.2", [0, 0, 1, 0.2]),
+    ],
+)
+def test_alpha_is_linear_between_keyframes(
+    pack: Any, keyframes: str, expected: list[float]
+) -> None:
+    assert alphas(pack, keyframes) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(1, [0]), (3, [0, 0.5, 1]), (5, [0, 0.5, 1, 1, 1])]
+)
+def test_images_give_the_number_of_frames(pack: Any, count: int, expected: list[float]) -> None:
+    assert alphas(pack, "0: 0, 2: 1", torch.zeros(count, 4, 4, 3)) == pytest.approx(expected)
+
+
+@given(st.dictionaries(st.integers(0, 60), st.floats(0, 1).map(lambda x: round(x, 3)), min_size=1))
+def test_keyframes_have_their_alphas(bare_pack: Any, points: dict[int, float]) -> None:
+    found = alphas(bare_pack, "\n".join(f"{frame}: {alpha:f}" for frame, alpha in points.items()))
+    assert len(found) == max(points) + 1
+    assert {frame: found[frame] for frame in points} == pytest.approx(points)
+    assert min(points.values()) - 1e-9 <= min(found) <= max(found) <= max(points.values()) + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("keyframes", "message"),
+    [
+        ("", "keyframes: expected at least one, such as 0: 0, 23: 1, got none"),
+        ("\n , ", "keyframes: expected at least one"),
+        ("0", "keyframes: '0' is no keyframe; expected frame: alpha, such as 0: 0, 23: 1"),
+        ("0: 0, 12: x", "keyframes: '12: x' is no keyframe"),
+        ("-1: 0", "keyframes: '-1: 0' is no keyframe"),
+        ("1.5: 0", "keyframes: '1.5: 0' is no keyframe"),
+        ("0: 1.2.3", "keyframes: '0: 1.2.3' is no keyframe"),
+        ("0: 0, 1: 1.5", "alpha must lie in 0..1, got 1.5"),
+        ("3: 0, 3: 1", "keyframes: frame 3 is there twice; remove one"),
+    ],
+)
+def test_what_is_no_keyframe(pack: Any, keyframes: str, message: str) -> None:
+    with pytest.raises(ValueError) as error:
+        alphas(pack, keyframes)
+    assert str(error.value).startswith(message)
+
+
+# --- an alpha for each picture ----------------------------------------------------------------
+
+
+@pytest.fixture
+def nodes(pack: Any, model: Any, image: MakeImage) -> Callable[..., dict[str, Tensor]]:
+    """``nodes(count, alpha)``: pictures of the three nodes that take alpha, by their ids."""
+    photo, art = image(16, 24), image(32, 32, seed=4)
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=art, style_size=0)
+    mask = torch.zeros(1, 16, 24)
+    mask[:, :8] = 1
+
+    def run(count: int, alpha: Any) -> dict[str, Tensor]:
+        content = photo.expand(count, -1, -1, -1)
+        (features,) = pack.run("AdaINEncodeContent", model=model, image=content)
+        blended = pack.run(
+            "AdaINBlend", features=features, style_1=style, alpha=alpha, weight_1=1.0
+        )
+        masks = {"mask_1": mask, "feather": 0, "region_statistics": True}
+        masked = pack.run("AdaINMasked", features=features, style_1=style, alpha=alpha, **masks)
+        inputs = {"model": model, "content": content, "style_1": style, "alpha": alpha}
+        return {
+            "AdaINBlend": blended[0].tensor,
+            "AdaINMasked": masked[0].tensor,
+            "AdaINStylize": pack.run("AdaINStylize", **inputs)[0],
+        }
+
+    return run
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, torch.tensor])
+@pytest.mark.parametrize("count", [1, 3])
+def test_each_picture_has_its_alpha(
+    nodes: Callable[..., dict[str, Tensor]], kind: Callable[[list[float]], Any], count: int
+) -> None:
+    """Of three pictures, or of one that then becomes three."""
+    single = [nodes(1, alpha) for alpha in ALPHAS]
+    for name, pictures in nodes(count, kind(ALPHAS)).items():
+        torch.testing.assert_close(pictures, torch.cat([each[name] for each in single]))
+
+
+def test_one_alpha_in_a_list_serves_for_all(nodes: Callable[..., dict[str, Tensor]]) -> None:
+    expected = nodes(2, 0.3)
+    for name, pictures in nodes(2, [0.3]).items():
+        torch.testing.assert_close(pictures, expected[name])
+
+
+@pytest.mark.parametrize(
+    ("alpha", "message"),
+    [
+        ([0.0, 0.5, 1.0], r"^alpha has 3 and (features|content) has 2: connect equally many"),
+        ([0.0, 1.5], r"^alpha must lie in 0\.\.1, got 1\.5"),
+        ([0.0, float("nan")], r"^alpha must lie in 0\.\.1, got nan"),
+        ([], r"^alpha: expected one for each picture, got an empty list"),
+    ],
+)
+def test_alphas_that_do_not_fit(
+    pack: Any, model: Any, image: MakeImage, alpha: list[float], message: str
+) -> None:
+    content = image(16, 16, 2)
+    (features,) = pack.run("AdaINEncodeContent", model=model, image=content)
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=image(16, 16), style_size=0)
+    blend = {"features": features, "style_1": style, "alpha": alpha}
+    masks = {"mask_1": torch.ones(1, 8, 8), "feather": 0, "region_statistics": True}
+    stylize = {"model": model, "content": content, "style_1": style, "alpha": alpha}
+    for node, inputs in (
+        ("AdaINBlend", {**blend, "weight_1": 1.0}),
+        ("AdaINMasked", {**blend, **masks}),
+        ("AdaINStylize", stylize),
+    ):
+        with pytest.raises(ValueError, match=message):
+            pack.run(node, **inputs)
