@@ -173,6 +173,17 @@ def test_steps_and_a_saved_style_give_the_librarys_picture(
     assert_pictures(pictures(client, steps), expected)
 
 
+def test_alpha_changes_from_frame_to_frame(
+    client: Client, library: AdaINModel, content: Tensor, style: Tensor
+) -> None:
+    keyframes = node("AdaINAlphaKeyframes", keyframes="0: 0.2, 2: 1")
+    stylize = stylized(alpha=["keyframes", 0])
+    found = pictures(client, prompt(keyframes=keyframes, stylized=stylize, out=saved("stylized")))
+    alphas = (0.2, 0.6, 1.0)
+    expected = [library.stylize(content, style, alpha=a, style_size=64) for a in alphas]
+    assert_pictures(found, torch.cat(expected))
+
+
 def test_a_saved_style_shows_its_artwork(client: Client, style: Tensor) -> None:
     """On the node that loads it, and in the page's model library."""
     encode = node("AdaINEncodeStyle", model=["model", 0], image=["style", 0], style_size=0)
