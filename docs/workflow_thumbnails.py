@@ -75,6 +75,10 @@ def thumbnail(workflow: Workflow, run: Run) -> Tensor:
         modes = [node.values["temporal"] for node in workflow.find("AdaINStylize")]
         labels = [f"{mode}: {number + 1}" for mode in modes for number in FRAMES]
         columns, shown = len(FRAMES), [v[n : n + 1] for v in shown for n in FRAMES]
+    elif workflow.path.stem == "9-style-fade":
+        numbers = (0, 2, 4, 6, 10, 19)
+        columns, labels = 3, [f"frame {number}" for number in numbers]
+        shown = [shown[0][n : n + 1] for n in numbers]
     elif workflow.path.stem == "8-big-image":
         height, width = shown[0].shape[2:]
         top, left = 2 * height // 5, 2 * width // 5

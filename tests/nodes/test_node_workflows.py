@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from graph import CORE, NOTES, ROOT, WIDGET_TYPES, WORKFLOWS, Workflow, declared_inputs, is_widget
@@ -29,6 +30,7 @@ NAMES = [
     "6-style-library",
     "7-video-frames",
     "8-big-image",
+    "9-style-fade",
 ]
 TEMPLATE_FOLDERS = ("example_workflows", "example", "examples", "workflow", "workflows")
 # Height of a node's title, which lies above its position.
@@ -317,3 +319,13 @@ def test_big_image(reduced: Reduced) -> None:
     assert photo.shape[3] == 3 * SMALL and photo.shape[2] > 2 * 64  # several tiles each way
     expected = reduced.model.stylize(photo, artwork, style_size=SMALL)
     assert_same(reduced.shown(), [expected])
+
+
+@workflow_named("9-style-fade")
+def test_style_fade(reduced: Reduced) -> None:
+    photo, artwork = reduced.samples()
+    drawn = [
+        reduced.model.stylize(photo, reduced.style(artwork), alpha=alpha, content_residual=True)
+        for alpha in np.interp(range(24), [0, 8, 15, 23], [0, 1, 1, 0])
+    ]
+    assert_same(reduced.shown("SaveAnimatedWEBP"), [torch.cat(drawn)])
