@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import PIL.Image
 import pytest
 import torch
 from hypothesis import given
@@ -198,6 +199,7 @@ def test_unreadable_files_are_left_out(
 ) -> None:
     (tmp_path / "art" / "broken.png").write_bytes(b"no picture")
     (tmp_path / "photos" / "broken.png").write_bytes(b"no picture")
+    PIL.Image.new("RGBA", (8, 8)).save(tmp_path / "art" / "hidden.png")  # nothing is seen
     foreign = Style(torch.zeros(4), torch.ones(4), "0" * 16)
     foreign.save(tmp_path / "art" / "foreign.safetensors")
     output = tmp_path / "sheet.png"
@@ -206,7 +208,8 @@ def test_unreadable_files_are_left_out(
     captured = capsys.readouterr()
     assert "(4 pictures, " in captured.out
     lines = [line for line in captured.err.splitlines() if line.startswith("adain: error: ")]
-    assert len(lines) == 3
+    assert len(lines) == 4
+    assert any("hidden.png: style image: it is transparent everywhere" in line for line in lines)
     assert sum("broken.png: it is not an image" in line for line in lines) == 2
     assert sum("foreign.safetensors" in line and "encoders" in line for line in lines) == 1
     assert read_image(output).pixels.shape[3] == 3 * 70 - 6
