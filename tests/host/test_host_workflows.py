@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import compress, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from graph import WORKFLOWS, Workflow
 from host_server import Client
 
@@ -53,7 +55,11 @@ def test_workflow_gives_the_librarys_pictures(
     for node in shown:
         files = run.files(str(node.id))
         found = [picture for file in files for picture in client.server.pictures(file)]
-        images = expected.inputs[node.id]["images"]
+        images = list(expected.inputs[node.id]["images"])
+        if files[0]["filename"].endswith(".webp"):
+            # Which has equal frames, while a style stays, as one that is shown for longer.
+            kept = [True, *(not torch.equal(*pair) for pair in pairwise(images))]
+            images = list(compress(images, kept))
         assert len(found) == len(images)
         for picture, image in zip(found, images, strict=True):
             # As ComfyUI writes files: cut off, not rounded.
