@@ -62,6 +62,16 @@ def add_command(
     return parser
 
 
+def add_contents(parser: argparse.ArgumentParser) -> None:
+    """Add the photos to draw, for :func:`~adain_core.images.list_images`."""
+    parser.add_argument(
+        "content",
+        nargs="+",
+        metavar="CONTENT",
+        help="photos: image files, folders, or patterns such as 'photos/*.jpg'",
+    )
+
+
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that :func:`load_model` reads."""
     group = parser.add_argument_group("model")

@@ -25,6 +25,7 @@ from .common import (
     STYLE_SUFFIX,
     Subparsers,
     add_command,
+    add_contents,
     add_look_options,
     add_model_options,
     add_size_options,
@@ -79,12 +80,7 @@ def add_parser(subparsers: Subparsers) -> None:
         _DESCRIPTION,
         _EXAMPLES,
     )
-    parser.add_argument(
-        "content",
-        nargs="+",
-        metavar="CONTENT",
-        help="photos: image files, folders, or patterns such as 'photos/*.jpg'",
-    )
+    add_contents(parser)
     parser.add_argument(
         "-o",
         "--output",

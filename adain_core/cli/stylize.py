@@ -25,6 +25,7 @@ from .common import (
     OUT_OF_MEMORY,
     Subparsers,
     add_command,
+    add_contents,
     add_model_options,
     add_style_options,
     check_output_file,
@@ -82,12 +83,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = add_command(
         subparsers, "stylize", _run, "draw photos in the style of artworks", _DESCRIPTION, _EXAMPLES
     )
-    parser.add_argument(
-        "content",
-        nargs="+",
-        metavar="CONTENT",
-        help="photos: image files, folders, or patterns such as 'photos/*.jpg'",
-    )
+    add_contents(parser)
     parser.add_argument(
         "-o",
         "--output",
