@@ -112,4 +112,4 @@ def thumbnail(picture: Tensor, longest: int) -> Tensor:
     size = (picture.shape[2], picture.shape[3])
     scaled = resize(picture, contained(size, longest)).cpu()
     color, opacity = scaled[:, :3], scaled[:, 3:]
-    return torch.lerp(torch.ones(()), color, opacity) if opacity.shape[1] else color
+    return torch.lerp(color.new_ones(()), color, opacity) if opacity.shape[1] else color

@@ -117,6 +117,17 @@ class Style:
             metadata[_PREVIEWS] = json.dumps([base64.b64encode(preview).decode()])
         write_tensors(path, STYLE_KIND, {"mean": self.mean, "std": self.std}, metadata)
 
+    def is_saved_as(self, path: str | os.PathLike[str]) -> bool:
+        """Whether a file holds this style, its name and its preview already.
+
+        Saving it again would change the file all the same: its metadata have no fixed order.
+        """
+        try:
+            saved = Style.load(path)
+        except WeightsError:
+            return False
+        return saved == self and (saved.name, saved.preview) == (self.name, self.preview)
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Style:
         """Read a file written by :meth:`save`.

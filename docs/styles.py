@@ -25,7 +25,9 @@ def main() -> None:
             folder /= weights.stem
         folder.mkdir(parents=True, exist_ok=True)
         for path in list_images(ROOT / "samples" / "style"):
-            model.encode_style(path).save(folder / f"{path.stem}.safetensors")
+            style, file = model.encode_style(path), folder / f"{path.stem}.safetensors"
+            if not style.is_saved_as(file):
+                style.save(file)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from torch import Tensor
 from ..adain_core.fusion import check_alpha
 from .inputs import CATEGORY
 
+# A slip of the finger, which would make a list that fills the memory, lies beyond.
+_LAST_FRAME = 99_999
 _KEYFRAME = re.compile(r"\s*(\d+)\s*:\s*(\d*\.?\d+)\s*")
 
 
@@ -75,6 +77,8 @@ def _read(text: str) -> dict[int, float]:
             )
         frame, alpha = int(match[1]), float(match[2])
         check_alpha(alpha)
+        if frame > _LAST_FRAME:
+            raise ValueError(f"keyframes: frames are numbered up to {_LAST_FRAME}, got {frame}")
         if frame in points:
             raise ValueError(f"keyframes: frame {frame} is there twice; remove one")
         points[frame] = alpha

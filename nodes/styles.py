@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..adain_core import Style, WeightsError
+from ..adain_core import Style
 from ..adain_core.previews import read_preview
 from ..adain_core.weights import shipped_folder
 from . import host
@@ -104,7 +104,7 @@ class AdaINSaveStyle:
                         f"name: another style is already saved as {path}; choose another name, or "
                         "turn overwrite on"
                     )
-        if not _holds(path, named):  # equal styles have unequal files, which look changed
+        if not named.is_saved_as(path):  # equal styles have unequal files, which look changed
             path.parent.mkdir(parents=True, exist_ok=True)
             named.save(path)
         return (named,)
@@ -172,14 +172,6 @@ def _stem(name: str) -> str | None:
 
 def _file(stem: str) -> Path:
     return host.folders(STYLE_FOLDER)[0] / f"{stem}{host.EXTENSION}"
-
-
-def _holds(path: Path, style: Style) -> bool:
-    try:
-        saved = Style.load(path)
-    except WeightsError:
-        return False
-    return saved == style and saved.preview == style.preview
 
 
 def _shipped_styles() -> dict[str, Path]:

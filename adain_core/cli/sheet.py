@@ -63,7 +63,10 @@ T = TypeVar("T")
 
 
 class _Source(NamedTuple):
-    """A style, and the artwork to show if there is one."""
+    """A style (an artwork that is recoloured to each photo), and the artwork to show, if any.
+
+    Both artworks are ``(1, 3|4, H, W)``, the second one small.
+    """
 
     name: str
     style: Style | Tensor

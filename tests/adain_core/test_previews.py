@@ -109,6 +109,10 @@ def test_file_keeps_the_preview(
     loaded = Style.load(path)
     assert loaded == mixed
     assert loaded.previews == ((mixed.preview, 1.0),)
+    assert mixed.is_saved_as(path)
+    for other in ({"name": "x"}, {"previews": ()}, {"mean": mixed.mean + 1}):
+        assert not replace(mixed, **other).is_saved_as(path)
+    assert not mixed.is_saved_as(tmp_path / "missing.safetensors")
     replace(mixed, previews=()).save(path)
     assert "ssmd_cover_images" not in metadata(path)
     assert Style.load(path).previews == ()

@@ -15,6 +15,7 @@ from torch import Tensor
 from adain_core import AdaINModel, Style, read_image, write_image
 from adain_core.cli import main
 from adain_core.cli.sheet import _columns
+from adain_core.pixels import resize
 from adain_core.previews import read_preview
 from adain_core.sheets import GAP, LABEL, Cell, contained, draw_cell, join_rows, labelled
 
@@ -184,14 +185,40 @@ def test_style_files_show_their_previews(
     assert (read_image(output).pixels[..., 70:] - expected).abs().max() < 0.01
 
 
-def test_recoloured_artworks(run: Run, tmp_path: Path, tiny: AdaINModel) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"alpha": 0.5, "content_residual": True},
+        {"style_size": 24},
+        {"preserve_color": "luminance"},
+        {"preserve_color": "coral", "style_size": 24},
+    ],
+)
+def test_options_reach_the_library(
+    options: dict[str, object], run: Run, tmp_path: Path, tiny: AdaINModel
+) -> None:
     photo, output = tmp_path / "photos" / "a.png", tmp_path / "sheet.png"
-    words = ("--style", tmp_path / "art" / "wave.png", "-o", output, "--content-size", 0)
-    assert run(photo, *words, "--preserve-color", "coral", "--cell", 64, "--columns", 2) == 0
+    words = ["--style", tmp_path / "art" / "wave.png", "-o", output, "--content-size", 0]
+    for name, value in options.items():
+        words += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
+    assert run(photo, *words, "--cell", 64, "--columns", 2) == 0
     artwork = read_image(tmp_path / "art" / "wave.png").pixels
-    drawn = tiny.stylize(photo, artwork, preserve_color="coral")
-    expected = draw_cell(Cell(drawn, "wave", artwork), 64, 64)
-    assert (read_image(output).pixels[..., 70:] - expected).abs().max() < 0.01
+    drawn = draw_cell(Cell(tiny.stylize(photo, artwork, **options), "wave", artwork), 64, 64)
+    assert (read_image(output).pixels[..., 70:] - drawn).abs().max() < 0.01
+    plain = draw_cell(Cell(tiny.stylize(photo, artwork), "wave", artwork), 64, 64)
+    assert (drawn - plain).abs().max() > 0.05
+
+
+def test_large_photos_are_as_sharp_as_they_are_drawn(run: Run, tmp_path: Path) -> None:
+    """JPEGs are decoded smaller, but not smaller than needed."""
+    photo, output = tmp_path / "large.jpg", tmp_path / "sheet.png"
+    stripes = (torch.arange(512) // 4 % 2).float()  # gone at an eighth
+    write_image(photo, stripes.expand(1, 3, 512, -1))
+    words = ("--style", tmp_path / "art" / "wave.png", "-o", output, "--content-size", 200)
+    assert run(photo, *words, "--cell", 200, "--columns", 2) == 0
+    expected = resize(read_image(photo).pixels, (200, 200))
+    assert expected.std() > 0.2
+    assert (read_image(output).pixels[..., :200, :200] - expected).abs().mean() < 0.1
 
 
 def test_unreadable_files_are_left_out(

@@ -64,6 +64,7 @@ def test_keyframes_have_their_alphas(bare_pack: Any, points: dict[int, float]) -
         ("1.5: 0", "keyframes: '1.5: 0' is no keyframe"),
         ("0: 1.2.3", "keyframes: '0: 1.2.3' is no keyframe"),
         ("0: 0, 1: 1.5", "alpha must lie in 0..1, got 1.5"),
+        ("0: 0, 100000: 1", "keyframes: frames are numbered up to 99999, got 100000"),
         ("3: 0, 3: 1", "keyframes: frame 3 is there twice; remove one"),
     ],
 )
