@@ -38,22 +38,47 @@ class Pool:
     teacher: Tensor
     teacher_levels: list[Tensor]
 
-    def losses(
-        self, contents: Tensor, styles: Tensor, alpha: Tensor, levels: list[Tensor]
-    ) -> dict[str, Tensor]:
-        """Content and style loss (equations 12 and 13) of pictures, whose VGG levels these are."""
+    def pairs(self, contents: Tensor, styles: Tensor) -> Pool:
+        """Contents and styles at these places, as a pool of their own."""
+        return Pool(
+            content=_taken(self.content, contents),
+            style=_taken(self.style, styles),
+            content_features=_taken(self.content_features, contents),
+            content_statistics=[(m[contents], s[contents]) for m, s in self.content_statistics],
+            style_statistics=[(m[styles], s[styles]) for m, s in self.style_statistics],
+            # Empty, or of content i in style i.
+            teacher=_taken(self.teacher, contents) if self.teacher.numel() else self.teacher,
+            teacher_levels=[
+                _taken(level, contents) if level.numel() else level for level in self.teacher_levels
+            ],
+        )
+
+    def losses(self, alpha: Tensor, levels: list[Tensor]) -> dict[str, Tensor]:
+        """Content and style loss (equations 12 and 13) of pictures, whose VGG levels these are.
+
+        Args:
+            alpha: of each pair, ``(N, 1)``.
+            levels: of the picture of each content in the style at its place.
+        """
         # With random alpha the target's statistics lie between the content's and the style's.
         targets = [
-            (
-                torch.lerp(cm[contents], sm[styles], alpha),
-                torch.lerp(cs[contents], ss[styles], alpha),
-            )
+            (torch.lerp(cm, sm, alpha), torch.lerp(cs, ss, alpha))
             for (cm, cs), (sm, ss) in zip(
                 self.content_statistics, self.style_statistics, strict=True
             )
         ]
-        target = adaptive_instance_norm(taken(self.content_features, contents), *targets[-1])
+        target = adaptive_instance_norm(self.content_features, *targets[-1])
         return {"content": content_loss(levels[-1], target), "style": style_loss(levels, targets)}
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All of it, always in the same order."""
+        statistics = [*self.content_statistics, *self.style_statistics]
+        return [
+            *(self.content, self.style, self.content_features, self.teacher),
+            *self.teacher_levels,
+            *(tensor for pair in statistics for tensor in pair),
+        ]
 
 
 class PoolReader:
@@ -161,7 +186,7 @@ class PoolReader:
         )
 
 
-def taken(images: Tensor, places: Tensor) -> Tensor:
+def _taken(images: Tensor, places: Tensor) -> Tensor:
     """``images[places]`` that stays in channels_last, which indexing does not."""
     return images.permute(0, 2, 3, 1)[places].permute(0, 3, 1, 2)
 

@@ -32,9 +32,10 @@ from ..files import replace_atomically
 from ..weights import ModelInfo, fingerprint, save_model
 from .config import DEFAULTS, PATHS, TrainingConfig
 from .data import crop_batches, seeded
+from .graphs import graphed
 from .loss_network import LossNetwork, channels_last
 from .losses import mean_squared_difference
-from .pools import Pool, PoolReader, taken
+from .pools import Pool, PoolReader
 from .report import model_card, sample_grid, training_summary, write_curves, write_grid
 from .student import Student, TrainingError
 from .validation import Validation
@@ -126,6 +127,9 @@ class Trainer:
         )
         self.average = AveragedModel(student, avg_fn=self._decayed)
         self.average.eval()
+        self._gradients: Callable[[Pool, Tensor], dict[str, Tensor]] = self._backward
+        if device.type == "cuda" and self.accelerator.num_processes == 1:
+            self._gradients = graphed(self._backward)
         self.history: list[dict[str, float]] = []
         # The losses of each step since the last entry.
         self.pending: list[dict[str, Tensor]] = []
@@ -178,7 +182,7 @@ class Trainer:
                     pool = next(pools, None)
                     if pool is None:  # stopped on the way to it
                         break
-                self.pending.append(self._train_step(pool))
+                self.pending.append(self._train_step(self._batch(pool)))
                 self.step += 1
                 self.seconds = time.monotonic() - started
                 bar.update()
@@ -204,54 +208,55 @@ class Trainer:
         stop: bool = self.accelerator.check_trigger()
         return stop
 
-    def _train_step(self, pool: Pool) -> dict[str, Tensor]:
+    def _train_step(self, batch: Pool) -> dict[str, Tensor]:
         config = self.config
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate_at(self.step)
-        losses = self._losses(pool)
-        total = torch.stack(list(losses.values())).sum()
-        if not torch.isfinite(total):
-            raise self._diverged(f"the loss is {total.item()}")
-        self.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(total)
+        losses = self._gradients(batch, self._alpha(config.batch_size))
         if config.clip_norm > 0:
             self.accelerator.clip_grad_norm_(self.student.parameters(), config.clip_norm)
         self.optimizer.step()
         self.average.update_parameters(self._unwrapped)
+        # Not before, or a GPU, whose work it waits for, would stand still until more is launched.
+        if not torch.isfinite(losses["total"]):
+            raise self._diverged(f"the loss is {losses['total'].item()}")
+        return losses
+
+    def _backward(self, batch: Pool, alpha: Tensor) -> dict[str, Tensor]:
+        """The weighted losses of pairs and their total, by name, and the gradients."""
+        losses = self._losses(batch, alpha)
+        total = torch.stack(list(losses.values())).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(total)
         return {name: value.detach() for name, value in {**losses, "total": total}.items()}
 
-    def _losses(self, pool: Pool) -> dict[str, Tensor]:
-        """The weighted losses of this step, by name."""
+    def _losses(self, batch: Pool, alpha: Tensor) -> dict[str, Tensor]:
         config = self.config
-        contents, styles = self._pairs(len(pool.content))
-        content, style = taken(pool.content, contents), taken(pool.style, styles)
-        alpha = self._alpha(len(contents))
         with self.accelerator.autocast():
             output, reconstruction = self.student(
-                content, style, alpha, reconstruct=config.identity_weight > 0
+                batch.content, batch.style, alpha, reconstruct=config.identity_weight > 0
             )
         levels = self.loss_network.levels(output)
-        unweighted = pool.losses(contents, styles, alpha, levels)
+        unweighted = batch.losses(alpha, levels)
         losses = {
             "content": config.content_weight * unweighted["content"],
             "style": config.style_weight * unweighted["style"],
         }
         if config.identity_weight > 0:
-            difference = F.mse_loss(reconstruction.float(), content)
+            difference = F.mse_loss(reconstruction.float(), batch.content)
             losses["identity"] = config.identity_weight * difference
         if config.imitation_weight > 0:
-            picture = taken(pool.teacher, contents)
-            imitation = PIXEL_WEIGHT * F.mse_loss(output.float(), picture)
-            for level, teacher in zip(levels, pool.teacher_levels, strict=True):
-                imitation = imitation + mean_squared_difference(level, taken(teacher, contents))
+            imitation = PIXEL_WEIGHT * F.mse_loss(output.float(), batch.teacher)
+            for level, teacher in zip(levels, batch.teacher_levels, strict=True):
+                imitation = imitation + mean_squared_difference(level, teacher)
             losses["imitation"] = config.imitation_weight * imitation
             checkerboard = CHECKERBOARD_WEIGHT * checkerboard_loss(output)
             losses["checkerboard"] = config.imitation_weight * checkerboard
         return losses
 
-    def _pairs(self, size: int) -> tuple[Tensor, Tensor]:
-        """Places in the pool of this step's contents and styles: new random pairs in each lap."""
-        config = self.config
+    def _batch(self, pool: Pool) -> Pool:
+        """This step's contents and styles: new random pairs in each lap over a pool."""
+        config, size = self.config, len(pool.content)
         pool_number, step = divmod(self.step, config.pool_steps)
         lap, batch = divmod(step, size // config.batch_size)
         part = slice(batch * config.batch_size, (batch + 1) * config.batch_size)
@@ -262,7 +267,7 @@ class Trainer:
         if config.imitation_weight > 0:
             styles = contents  # the teacher's pictures are of content i in style i
         device = self.accelerator.device
-        return contents[part].to(device), styles[part].to(device)
+        return pool.pairs(contents[part].to(device), styles[part].to(device))
 
     def _alpha(self, count: int) -> Tensor:
         alpha = torch.ones(count, 1)
@@ -440,13 +445,12 @@ class Trainer:
     @torch.no_grad()
     def _fixed_losses(self) -> dict[str, float]:
         """Unweighted losses of the averaged weights, on the fixed pairs and at validation."""
-        places = torch.arange(FIXED_PAIRS, device=self.accelerator.device)
         alpha = torch.ones(FIXED_PAIRS, 1, device=self.accelerator.device)
         pool = self.reader.encode(*self._fixed_pairs())
         with self.accelerator.autocast():
             output, _ = self.average.module(pool.content, pool.style, alpha, reconstruct=False)
         levels = self.loss_network.levels(output)
-        losses = pool.losses(places, places, alpha, levels)
+        losses = pool.losses(alpha, levels)
         return {**{name: float(value) for name, value in losses.items()}, **self._validate()}
 
     def _warn(self, sentence: str) -> None:

@@ -4,10 +4,18 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adain_core import AdaINModel, Architecture
-from adain_core.networks import MINIMUM_SIZE, STRIDE, VGG19_WIDTHS, Decoder, Encoder
+from adain_core.networks import (
+    MINIMUM_SIZE,
+    STRIDE,
+    VGG19_WIDTHS,
+    Decoder,
+    Encoder,
+    _reflection_pad,
+)
 
 Picture = Callable[..., Tensor]
 
@@ -100,6 +108,21 @@ def test_levels_are_relu1_1_to_relu4_1(tiny: AdaINModel, picture: Picture) -> No
         with torch.no_grad():
             torch.testing.assert_close(level, plain[: last + 1](images))
     assert torch.equal(tiny.encoder(images), levels[-1])
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (1, 2, 2, 2), (1, 4, 3, 9)])
+def test_reflection_padding_of_gpus(shape: tuple[int, int, int, int]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
+    expected, result = F.pad(features, (1, 1, 1, 1), mode="reflect"), _reflection_pad(features)
+    assert torch.equal(result, expected)
+    gradient = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
+    kept = gradient.clone()
+    (wanted,), (found,) = (
+        torch.autograd.grad(padded, features, gradient) for padded in (expected, result)
+    )
+    torch.testing.assert_close(found, wanted)
+    assert torch.equal(gradient, kept)  # which others may read, too
 
 
 def test_minimum_size_is_the_smallest_that_runs(tiny: AdaINModel) -> None:

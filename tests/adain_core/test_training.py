@@ -655,11 +655,14 @@ def test_imitation_and_checkerboard(config: TrainingConfig) -> None:
     assert set(trainer.history[-1]) == names
     pool = next(trainer.reader.read(0))
     trainer.step = 0
-    contents, styles = trainer._pairs(4)
-    assert torch.equal(contents, styles)  # the teacher's pictures are of fixed pairs
-    losses = trainer._losses(pool)
-    output, _ = trainer.student(pool.content[contents], pool.style[styles], torch.ones(2, 1), False)
-    teacher = pool.teacher[contents]
+    batch, alpha = trainer._batch(pool), torch.ones(2, 1)
+    losses = trainer._losses(batch, alpha)
+    output, _ = trainer.student(batch.content, batch.style, alpha, False)
+    # The teacher's pictures are of fixed pairs.
+    place = [torch.equal(each, batch.content[0]) for each in pool.content].index(True)
+    assert torch.equal(batch.style[0], pool.style[place])
+    teacher = batch.teacher
+    assert torch.equal(teacher[0], pool.teacher[place])
     checkerboard = 7 * 30_000 * checkerboard_loss(output)
     torch.testing.assert_close(losses["checkerboard"], checkerboard, rtol=1e-3, atol=0)
     expected = 100 * (output - teacher).square().mean()
@@ -845,12 +848,11 @@ def test_perceptual_target_is_the_papers(config: TrainingConfig) -> None:
     """On the VGG's own AdaIN target the content loss is zero by definition of the target."""
     trainer = Trainer(config, progress=False)
     pool = next(trainer.reader.read(0))
-    places = torch.arange(4)
     target = adaptive_instance_norm(
         pool.content_features, *channel_statistics(trainer.loss_network.levels(pool.style)[-1])
     )
     levels = [*trainer.loss_network.levels(pool.style)[:3], target]
-    losses = pool.losses(places, places, torch.ones(4, 1), levels)
+    losses = pool.losses(torch.ones(4, 1), levels)
     assert losses["content"].item() == pytest.approx(0, abs=1e-8)
     assert losses["style"] < 1e-3  # the eps under the root, for features of 2x2 pixels
 
@@ -1003,8 +1005,8 @@ def test_infinite_loss_stops_the_run(config: TrainingConfig) -> None:
     trainer = Trainer(dataclasses.replace(config, save_every=2), progress=False)
     losses = trainer._losses
 
-    def explode(pool: object) -> dict[str, Tensor]:
-        values = losses(pool)  # type: ignore[arg-type]
+    def explode(batch: Pool, alpha: Tensor) -> dict[str, Tensor]:
+        values = losses(batch, alpha)
         return {k: v * float("nan") if trainer.step == 5 else v for k, v in values.items()}
 
     trainer._losses = explode  # type: ignore[method-assign]
@@ -1022,8 +1024,8 @@ def test_infinite_weights_are_not_saved(config: TrainingConfig) -> None:
     trainer = Trainer(dataclasses.replace(config, save_every=2), progress=False)
     step = trainer._train_step
 
-    def explode(pool: Pool) -> dict[str, Tensor]:
-        losses = step(pool)
+    def explode(batch: Pool) -> dict[str, Tensor]:
+        losses = step(batch)
         if trainer.step == 3:  # as by an infinite gradient of a finite loss
             next(trainer.student.parameters()).data[0] = float("inf")
         return losses
