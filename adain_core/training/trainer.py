@@ -1,7 +1,8 @@
 """The training loop: one engine for the paper's decoder and for slim models end to end.
 
 Everything random in a step is a function of the seed and the step, and so is the learning rate;
-a checkpoint therefore holds weights, optimizer and losses only, and a resumed run is exact.
+a checkpoint therefore holds weights, optimizer and losses only, and a resumed run is exact (on a
+GPU but for rounding, since it adds up in no fixed order).
 """
 
 from __future__ import annotations
