@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import signal
 import sys
 import threading
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, variance
 from types import FrameType
 from typing import Any, cast
 
@@ -135,6 +136,7 @@ class Trainer:
         # The losses of each step since the last entry.
         self.pending: list[dict[str, Tensor]] = []
         self.warnings: list[str] = []
+        self._warned = False  # that the loss is not falling
         self.before: dict[str, float] = {}
         self.folder.mkdir(parents=True, exist_ok=True)
         if resume:
@@ -468,12 +470,17 @@ class Trainer:
                 )
 
     def _warn_if_not_falling(self) -> None:
-        """Compare the last ten entries with the ten before."""
+        """Compare the last ten entries with the ten before; warn once."""
         totals = [entry["total"] for entry in self.history if "total" in entry]
         # Towards the end of a decaying schedule the loss may well stand still.
-        if len(totals) >= 20 and self.step < 0.8 * self.config.steps:
-            before, now = fmean(totals[-20:-10]), fmean(totals[-10:])
-            if now > 1.02 * before:
+        if len(totals) >= 20 and self.step < 0.8 * self.config.steps and not self._warned:
+            earlier, latest = totals[-20:-10], totals[-10:]
+            before, now = fmean(earlier), fmean(latest)
+            # A trained model's hardly falls, and differs from crop to crop: 4 % from entry to
+            # entry in adain-slim's run on a GPU.
+            chance = 3 * math.sqrt((variance(earlier) + variance(latest)) / 10)
+            if now > before + max(0.02 * before, chance):
+                self._warned = True
                 self._warn(
                     f"the loss is not falling: {before:.4g}, then {now:.4g} at step {self.step}; "
                     "try a lower --lr"

@@ -998,7 +998,23 @@ def test_warnings(config: TrainingConfig, capsys: pytest.CaptureFixture[str]) ->
     trainer.history.insert(15, {"step": 9, "validation target": 1.0})
     trainer._warn_if_not_falling()
     assert "the loss is not falling" in capsys.readouterr().err
+    trainer.history.append({"step": 9, "total": 1.5})
+    trainer._warn_if_not_falling()
     assert len(trainer.warnings) == 3
+
+
+def test_no_warning_of_a_loss_that_differs_by_chance(config: TrainingConfig) -> None:
+    trainer = Trainer(config, progress=False)
+    trainer.step = 9
+    # Ten entries of 3.4, ten of 3.5, each 0.15 more or less than that.
+    trainer.history = [{"total": 3.4 + 0.1 * (n >= 10) + 0.15 * (-1) ** n} for n in range(20)]
+    trainer._warn_if_not_falling()
+    assert not trainer.warnings
+    trainer.history = [
+        {"total": value["total"] + 0.2 * (n >= 10)} for n, value in enumerate(trainer.history)
+    ]
+    trainer._warn_if_not_falling()
+    assert len(trainer.warnings) == 1
 
 
 def test_infinite_loss_stops_the_run(config: TrainingConfig) -> None:
