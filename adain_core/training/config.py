@@ -17,6 +17,8 @@ PATHS = (
     *("content", "style", "validation_content", "validation_style"),
     *("encoder", "init", "output"),
 )
+# A GPU waits for fewer; more take memory.
+WORKERS = max(2, min(8, (os.cpu_count() or 1) // 2))
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class TrainingConfig:
         clip_norm: largest norm of the gradient; 0: none.
         precision: mixed precision of the forward passes.
         workers: processes that read images, of each kind and on each device; one reads about 80
-            artworks of 256 pixels in a second.
+            artworks of 256 pixels in a second. By default half as many as there are cores, 2 to 8.
         seed: of everything random.
         log_every: steps between log entries.
         save_every: steps between checkpoints, each of which replaces the one before.
@@ -124,7 +126,7 @@ class TrainingConfig:
     ema: float = 0.999
     clip_norm: float = 0.0
     precision: Precision = "no"
-    workers: int = 2
+    workers: int = WORKERS
     seed: int = 0
     log_every: int = 50
     save_every: int = 1000
