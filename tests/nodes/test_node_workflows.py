@@ -214,7 +214,7 @@ def reduced(
     bare_pack: Any, request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Reduced]:
     monkeypatch.setenv("ADAIN_CACHE", str(tmp_path))
-    # In float32: tiles round otherwise than the whole, in bfloat16 by a step of 1/256 here and there.
+    # In float32: tiles round otherwise than the whole does, in bfloat16 by 1/256 here and there.
     for module in (devices, bare_pack.submodule("adain_core.devices")):
         monkeypatch.setattr(module, "has_fast_bfloat16", lambda: False)
     return Reduced(bare_pack, request.param)
