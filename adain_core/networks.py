@@ -102,8 +102,8 @@ def _layers(widths: tuple[int, ...]) -> list[tuple[str, int, int]]:
 class _ReflectionPad(torch.autograd.Function):
     """Reflection padding by 1 for channels_last on a GPU.
 
-    torch's own converts there and back, and adds up its gradient with atomics: in the training of
-    a slim model an H100 waited longer for it than for the convolutions.
+    torch's own converts there and back, and adds up its gradient with atomics. With it an H100
+    encoded 16 pairs of 256 pixels for training in 30 ms, with this in 17 (one reading each).
     """
 
     @staticmethod

@@ -16,9 +16,10 @@ _WARM_UP = 3
 def graphed(gradients: Gradients) -> Gradients:
     """The same function, that launches its kernels one by one in its first call only.
 
-    Launching the 1,900 kernels of a slim model's forward and backward takes a CPU longer than
-    computing them takes a GPU. (Not with several processes: their exchange of gradients is no part
-    of a graph.)
+    Launching the kernels of a slim model takes a CPU longer than computing them takes a GPU: a
+    step of adain-slim (16 pairs of 256 pixels) took 56 ms on an H100, which computed for 27 of
+    them, and 34 ms with the graph. (Not with several processes: their exchange of gradients is no
+    part of a graph.)
 
     Args:
         gradients: from a batch and its alphas ``(B, 1)`` to losses; sets the gradients of the
