@@ -100,7 +100,7 @@ def _layers(widths: tuple[int, ...]) -> list[tuple[str, int, int]]:
 
 
 class _ReflectionPad(torch.autograd.Function):
-    """Reflection padding by 1 for channels_last on a GPU.
+    """Reflection padding by 1 for channels_last on a GPU: ``(B, C, H, W)`` to H + 2, W + 2.
 
     torch's own converts there and back, and adds up its gradient with atomics. With it an H100
     encoded 16 pairs of 256 pixels for training in 30 ms, with this in 17 (one reading each).
@@ -136,6 +136,8 @@ _reflection_pad: Callable[[Tensor], Tensor] = _ReflectionPad.apply
 
 
 class _Convolution(nn.Conv2d):
+    """3x3 with reflection padding: ``(B, inputs, H, W)`` to ``(B, outputs, H, W)``."""
+
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, kernel_size=3, padding=1, padding_mode="reflect")
 

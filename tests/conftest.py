@@ -25,7 +25,10 @@ torch.set_num_threads(1)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Hide the GPU from all tests but its own: TF32 and results on another device fail them."""
-    if not any("gpu" in argument for argument in config.args):
+    gpu = Path(__file__).parent / "gpu"
+    if not any(
+        Path(argument.split("::")[0]).resolve().is_relative_to(gpu) for argument in config.args
+    ):
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 

@@ -44,7 +44,8 @@ def graphed(gradients: Gradients) -> Gradients:
             with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 losses = gradients(batch, alpha)
         else:
-            torch._foreach_copy_(inputs, [*batch.tensors, alpha])
+            for buffer, value in zip(inputs, [*batch.tensors, alpha], strict=True):
+                buffer.copy_(value)
         graph.replay()
         return {name: value.clone() for name, value in losses.items()}
 

@@ -39,7 +39,12 @@ class Pool:
     teacher_levels: list[Tensor]
 
     def pairs(self, contents: Tensor, styles: Tensor) -> Pool:
-        """Contents and styles at these places, as a pool of their own."""
+        """Contents and styles at these places, as a pool of their own.
+
+        Args:
+            contents: ``(B,)``, from 0 to N - 1.
+            styles: likewise; the same where a teacher is imitated.
+        """
         return Pool(
             content=_taken(self.content, contents),
             style=_taken(self.style, styles),

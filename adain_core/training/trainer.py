@@ -218,7 +218,11 @@ class Trainer:
         losses = self._gradients(batch, self._alpha(config.batch_size))
         if config.clip_norm > 0:
             self.accelerator.clip_grad_norm_(self.student.parameters(), config.clip_norm)
-        self.optimizer.step()
+        try:
+            self.optimizer.step()
+        # By SOAP, whose first step looks for eigenvectors.
+        except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+            raise self._diverged("the gradients are not finite") from None
         self.average.update_parameters(self._unwrapped)
         # Not before, or a GPU, whose work it waits for, would stand still until more is launched.
         if not torch.isfinite(losses["total"]):
@@ -234,6 +238,7 @@ class Trainer:
         return {name: value.detach() for name, value in {**losses, "total": total}.items()}
 
     def _losses(self, batch: Pool, alpha: Tensor) -> dict[str, Tensor]:
+        """The weighted losses of pairs at their alphas ``(B, 1)``, by name."""
         config = self.config
         with self.accelerator.autocast():
             output, reconstruction = self.student(

@@ -647,6 +647,34 @@ def test_optional_losses(config: TrainingConfig) -> None:
     assert torch.equal(alphas[0], alphas[1]) and not torch.equal(alphas[0], alphas[2])
 
 
+@pytest.mark.parametrize("imitation", [0.0, 1.0])
+def test_pairs_of_a_pool(config: TrainingConfig, imitation: float) -> None:
+    reader = Trainer(dataclasses.replace(config, imitation_weight=imitation), progress=False).reader
+    pool = next(reader.read(0))
+    contents, styles = torch.tensor([2, 0]), torch.tensor([1, 3])
+    pairs = pool.pairs(contents, styles)
+    assert torch.equal(pairs.content, pool.content[contents])
+    assert torch.equal(pairs.style, pool.style[styles])
+    assert torch.equal(pairs.content_features, pool.content_features[contents])
+    for level in range(4):
+        for which in range(2):  # mean and std
+            found, whole = pairs.content_statistics[level][which], pool.content_statistics[level]
+            assert torch.equal(found, whole[which][contents])
+            found, whole = pairs.style_statistics[level][which], pool.style_statistics[level]
+            assert torch.equal(found, whole[which][styles])
+        if imitation:
+            expected = pool.teacher_levels[level][contents]
+            assert torch.equal(pairs.teacher_levels[level], expected)
+    if imitation:
+        assert torch.equal(pairs.teacher, pool.teacher[contents])
+    # A graph's inputs: a tensor that is missing would stay the first batch's.
+    fields = pairs.__dict__.values()
+    expected = [field for field in fields if isinstance(field, Tensor)] + pairs.teacher_levels
+    for mean, std in [*pairs.content_statistics, *pairs.style_statistics]:
+        expected += [mean, std]
+    assert sorted(map(id, pairs.tensors)) == sorted(map(id, expected))
+
+
 def test_imitation_and_checkerboard(config: TrainingConfig) -> None:
     config = dataclasses.replace(config, steps=3, imitation_weight=7.0, log_every=1)
     trainer = Trainer(config, progress=False)
@@ -1034,6 +1062,18 @@ def test_infinite_loss_stops_the_run(config: TrainingConfig) -> None:
     again = Trainer(slower, resume=True, progress=False)
     assert again.run()
     assert again.optimizer.param_groups[0]["lr"] < 1e-5
+
+
+def test_soaps_first_step_with_gradients_that_are_not_finite(config: TrainingConfig) -> None:
+    trainer = Trainer(dataclasses.replace(config, optimizer="soap"), progress=False)
+    losses = trainer._losses
+
+    def explode(batch: Pool, alpha: Tensor) -> dict[str, Tensor]:
+        return {name: value * float("nan") for name, value in losses(batch, alpha).items()}
+
+    trainer._losses = explode  # type: ignore[method-assign]
+    with pytest.raises(TrainingError, match="not finite at step 0; start again with a lower --lr"):
+        trainer.run()
 
 
 def test_infinite_weights_are_not_saved(config: TrainingConfig) -> None:
