@@ -76,7 +76,7 @@ def thumbnail(workflow: Workflow, run: Run) -> Tensor:
         labels = [f"{mode}: {number + 1}" for mode in modes for number in FRAMES]
         columns, shown = len(FRAMES), [v[n : n + 1] for v in shown for n in FRAMES]
     elif workflow.path.stem == "9-style-fade":
-        numbers = (0, 2, 4, 6, 10, 19)
+        numbers = (0, 4, 8, 15, 21, 28)
         columns, labels = 3, [f"frame {number}" for number in numbers]
         shown = [shown[0][n : n + 1] for n in numbers]
     elif workflow.path.stem == "8-big-image":

@@ -8,7 +8,14 @@ from typing import Any
 from ..adain_core import Features, Style, adain
 from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
-from .images import check_encoder, common_count, join_features, take, take_features
+from .images import (
+    check_encoder,
+    common_count,
+    join_features,
+    picture_shares,
+    take,
+    take_features,
+)
 from .inputs import (
     CATEGORY,
     DECODED_ALPHA,
@@ -17,6 +24,7 @@ from .inputs import (
     TEMPORAL_LENGTH,
     WEIGHT,
     picture_alphas,
+    picture_weights,
 )
 
 
@@ -33,7 +41,8 @@ class AdaINBlend:
     RETURN_NAMES = ("features", "style")
     OUTPUT_TOOLTIPS = (
         "The pictures in the style, for AdaIN Decode.",
-        "The mix of the styles, without alpha, for another AdaIN Blend or for saving.",
+        "The mix of the styles, without alpha, for another AdaIN Blend or for saving. Where each "
+        "picture has its own weights, that of the first.",
     )
     FUNCTION = "blend"
 
@@ -63,33 +72,35 @@ class AdaINBlend:
         features: Features,
         style_1: Style,
         alpha: float | Sequence[float],
-        weight_1: float,
+        weight_1: float | Sequence[float],
         style_2: Style | None = None,
-        weight_2: float = 1.0,
+        weight_2: float | Sequence[float] = 1.0,
         style_3: Style | None = None,
-        weight_3: float = 1.0,
+        weight_3: float | Sequence[float] = 1.0,
         style_4: Style | None = None,
-        weight_4: float = 1.0,
+        weight_4: float | Sequence[float] = 1.0,
         temporal: Temporal = "frame",
         temporal_length: int = 8,
     ) -> tuple[Features, Style]:
         """Run the node."""
-        places = zip(
-            (style_1, style_2, style_3, style_4),
-            (weight_1, weight_2, weight_3, weight_4),
-            strict=True,
-        )
-        connected = []
-        for number, (each, weight) in enumerate(places, start=1):
-            if each is not None:
-                check_encoder(features, each, f"style_{number}")
-                connected.append((each, weight))
-        style = Style.mix(*zip(*connected, strict=True))
+        connected = {
+            number: style
+            for number, style in enumerate((style_1, style_2, style_3, style_4), start=1)
+            if style is not None
+        }
+        for number, style in connected.items():
+            check_encoder(features, style, f"style_{number}")
+        given = (weight_1, weight_2, weight_3, weight_4)
+        weights = picture_weights({number: given[number - 1] for number in connected})
         alphas = picture_alphas(alpha)
-        count = common_count({"features": len(features.tensor), "alpha": len(alphas)})
+        numbers = {name: len(each) for name, each in {"alpha": alphas, **weights}.items()}
+        count = common_count({"features": len(features.tensor), **numbers})
+        # Before the work: weights of 0 in a late frame shall not cost the frames before it.
+        styles = list(connected.values())
+        mixes = [Style.mix(styles, shares) for shares in picture_shares(weights, count)]
         pool = TemporalPool(temporal, temporal_length)
         blended = (
-            adain(take_features(features, number), style, take(alphas, number)[0], smoothing=pool)
-            for number in range(count)
+            adain(take_features(features, number), mix, take(alphas, number)[0], smoothing=pool)
+            for number, mix in enumerate(mixes)
         )
-        return (join_features(blended, host.Progress(count)), style)
+        return (join_features(blended, host.Progress(count)), mixes[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -147,6 +147,16 @@ def common_count(counts: dict[str, int]) -> int:
 def take(batch: Batch, number: int) -> Batch:
     """Entry ``number`` as a batch of one; the only entry serves for every number."""
     return batch[number : number + 1] if len(batch) > 1 else batch
+
+
+def picture_shares(weights: Mapping[str, list[float]], count: int) -> list[list[float]]:
+    """The weights of all styles in each picture.
+
+    Args:
+        weights: of each style, one for all pictures or one for each, by the name of its input.
+        count: of pictures.
+    """
+    return [[take(each, number)[0] for each in weights.values()] for number in range(count)]
 
 
 def take_features(features: Features, number: int) -> Features:

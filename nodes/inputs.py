@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -50,7 +50,7 @@ WEIGHT = (
         "step": 0.01,
         "display": "slider",
         "tooltip": "This style's share of the mix. Only the ratio of the weights counts: they are "
-        "divided by their sum.",
+        "divided by their sum. AdaIN Alpha Keyframes gives each frame its own.",
     },
 )
 
@@ -141,12 +141,29 @@ def picture_alphas(alpha: float | Sequence[float]) -> list[float]:
     Raises:
         ValueError: one outside 0..1, or none.
     """
-    alphas: list[float] = np.ravel(np.asarray(alpha, dtype=float)).tolist()
-    if not alphas:
-        raise ValueError("alpha: expected one for each picture, got an empty list")
+    alphas = _numbers(alpha, "alpha")
     for each in alphas:
         check_alpha(each)
     return alphas
+
+
+def picture_weights(weights: Mapping[int, float | Sequence[float]]) -> dict[str, list[float]]:
+    """Likewise the weights of styles, by the names of their inputs.
+
+    Args:
+        weights: by the numbers of their styles.
+
+    Raises:
+        ValueError: an empty list.
+    """
+    return {f"weight_{n}": _numbers(each, f"weight_{n}") for n, each in weights.items()}
+
+
+def _numbers(value: float | Sequence[float], name: str) -> list[float]:
+    numbers: list[float] = np.ravel(np.asarray(value, dtype=float)).tolist()
+    if not numbers:
+        raise ValueError(f"{name}: expected one for each picture, got an empty list")
+    return numbers
 
 
 def check_limits(name: str, value: int, declared: tuple[str, dict[str, Any]]) -> None:

@@ -22,12 +22,16 @@ class AdaINAlphaKeyframes:
     CATEGORY = CATEGORY
     DESCRIPTION = (
         "How much style each frame gets: a style that fades in or out over a video, or over copies "
-        "of one picture. Connect it to alpha of AdaIN Stylize, AdaIN Blend or Masked AdaIN."
+        "of one picture. Connect it to alpha of AdaIN Stylize, AdaIN Blend or Masked AdaIN. Or to "
+        "weight_2, and rest to weight_1: then the first style turns into the second."
     )
-    SEARCH_ALIASES = ("alpha schedule", "fade style", "animate style", "keyframes")
-    RETURN_TYPES = ("FLOAT",)
-    RETURN_NAMES = ("alpha",)
-    OUTPUT_TOOLTIPS = ("A list with one alpha for each frame, for alpha of the other AdaIN nodes.",)
+    SEARCH_ALIASES = ("alpha schedule", "fade style", "morph style", "animate style", "keyframes")
+    RETURN_TYPES = ("FLOAT", "FLOAT")
+    RETURN_NAMES = ("alpha", "rest")
+    OUTPUT_TOOLTIPS = (
+        "A list with one alpha for each frame, for alpha or a weight of the other AdaIN nodes.",
+        "What each alpha leaves of 1, for the weight of the style that goes while another comes.",
+    )
     FUNCTION = "interpolate"
 
     @classmethod
@@ -56,13 +60,15 @@ class AdaINAlphaKeyframes:
             },
         }
 
-    def interpolate(self, keyframes: str, images: Tensor | None = None) -> tuple[list[float]]:
+    def interpolate(
+        self, keyframes: str, images: Tensor | None = None
+    ) -> tuple[list[float], list[float]]:
         """Run the node."""
         points = _read(keyframes)
         count = max(points) + 1 if images is None else len(images)
         frames = sorted(points)
         alphas = np.interp(np.arange(count), frames, [points[frame] for frame in frames])
-        return (alphas.tolist(),)
+        return (alphas.tolist(), (1 - alphas).tolist())
 
 
 def _read(text: str) -> dict[int, float]:

@@ -16,7 +16,15 @@ from ..adain_core.tiles import check_tile
 from . import host
 from .color import METHOD_TOOLTIP
 from .encode import encode_style
-from .images import check_encoder, common_count, from_image, is_no_mask, take, to_image
+from .images import (
+    check_encoder,
+    common_count,
+    from_image,
+    is_no_mask,
+    picture_shares,
+    take,
+    to_image,
+)
 from .inputs import (
     ALPHA,
     CATEGORY,
@@ -31,6 +39,7 @@ from .inputs import (
     WEIGHT,
     check_limits,
     picture_alphas,
+    picture_weights,
 )
 from .regions import Region, connected_regions, mask_counts, picture_masks, require_region
 
@@ -122,10 +131,10 @@ class AdaINStylize:
         mask_4: Tensor | None = None,
         preserve_color: str = "none",
         style_size: int = 512,
-        weight_1: float = 1.0,
-        weight_2: float = 1.0,
-        weight_3: float = 1.0,
-        weight_4: float = 1.0,
+        weight_1: float | Sequence[float] = 1.0,
+        weight_2: float | Sequence[float] = 1.0,
+        weight_3: float | Sequence[float] = 1.0,
+        weight_4: float | Sequence[float] = 1.0,
         feather: int = 0,
         region_statistics: bool = True,
         tile: int = 0,
@@ -142,8 +151,17 @@ class AdaINStylize:
         masks = [None if is_no_mask(mask) else mask for mask in (mask_1, mask_2, mask_3, mask_4)]
         styles: list[Tensor | Style | None] = [style_1, style_2, style_3, style_4]
         regions: list[Region[Tensor | Style]] = connected_regions(styles, masks)
-        counts = {"content": len(pictures), "alpha": len(alphas), **mask_counts(regions)}
-        count = common_count(counts)
+        covering = [region.mask for region in regions if region.mask is not None]
+        given = (weight_1, weight_2, weight_3, weight_4)
+        # Beside masks they have no effect.
+        weighted = [] if covering else [region.number for region in regions]
+        weights = picture_weights({number: given[number - 1] for number in weighted})
+        numbers = {name: len(each) for name, each in {"alpha": alphas, **weights}.items()}
+        count = common_count({"content": len(pictures), **numbers, **mask_counts(regions)})
+        shares = picture_shares(weights, count)
+        if weights:  # before the work: a late frame shall not cost those before it
+            for each in shares:
+                normalized_weights(each, len(each), "style")
         options: dict[str, Any] = {
             "content_residual": content_residual,
             "preserve_color": None if preserve_color == "none" else preserve_color,
@@ -175,7 +193,6 @@ class AdaINStylize:
                 return resize_shortest_side(artwork, style_size) if style_size else artwork
             return encode_style(model, artwork, style_size, progress)
 
-        covering = [region.mask for region in regions if region.mask is not None]
         if covering:
             free = _background(regions)
             if free is None:
@@ -186,10 +203,7 @@ class AdaINStylize:
                 "region_statistics": region_statistics,
             }
         else:
-            weights = (weight_1, weight_2, weight_3, weight_4)
-            shares = [weights[region.number - 1] for region in regions]
-            normalized_weights(shares, len(shares), "style")  # checked before the work
-            options |= {"styles": [source(region) for region in regions], "weights": shares}
+            options["styles"] = [source(region) for region in regions]
 
         size = (pictures.shape[2], pictures.shape[3])
         network = model.load(*size)
@@ -200,6 +214,7 @@ class AdaINStylize:
                 yield network.stylize(
                     take(pictures, number),
                     alpha=take(alphas, number)[0],
+                    weights=shares[number] if weights else None,
                     masks=fitted or None,
                     style_size=0,
                     progress=progress.tile,

@@ -184,6 +184,18 @@ def test_alpha_changes_from_frame_to_frame(
     assert_pictures(found, torch.cat(expected))
 
 
+def test_one_style_turns_into_another(
+    client: Client, library: AdaINModel, content: Tensor, style: Tensor
+) -> None:
+    keyframes = node("AdaINAlphaKeyframes", keyframes="0: 0, 2: 1")
+    weights = {"weight_1": ["keyframes", 1], "weight_2": ["keyframes", 0]}
+    stylize = stylized(style_2=["content", 0], **weights)
+    found = pictures(client, prompt(keyframes=keyframes, stylized=stylize, out=saved("stylized")))
+    styles = [library.encode_style(each, size=64) for each in (style, content)]
+    mixes = [Style.mix(styles, shares) for shares in ([1, 0], [0.5, 0.5], [0, 1])]
+    assert_pictures(found, torch.cat([library.stylize(content, mix, alpha=0.8) for mix in mixes]))
+
+
 def test_a_saved_style_shows_its_artwork(client: Client, style: Tensor) -> None:
     """On the node that loads it, and in the page's model library."""
     encode = node("AdaINEncodeStyle", model=["model", 0], image=["style", 0], style_size=0)

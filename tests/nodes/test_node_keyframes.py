@@ -1,4 +1,4 @@
-"""Alpha Keyframes, and an alpha for each picture in the nodes that take one."""
+"""Alpha Keyframes, and an alpha or weights for each picture in the nodes that take them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ ALPHAS = [0.0, 0.3, 1.0]
 
 
 def alphas(pack: Any, keyframes: str, images: Tensor | None = None) -> list[float]:
-    (found,) = pack.run("AdaINAlphaKeyframes", keyframes=keyframes, images=images)
+    found, rest = pack.run("AdaINAlphaKeyframes", keyframes=keyframes, images=images)
+    assert rest == pytest.approx([1 - alpha for alpha in found])
     return found
 
 
@@ -145,3 +146,93 @@ def test_alphas_that_do_not_fit(
     ):
         with pytest.raises(ValueError, match=message):
             pack.run(node, **inputs)
+
+
+# --- weights for each picture -----------------------------------------------------------------
+
+WEIGHTS = ([1.0, 0.5, 0.0], [0.0, 0.5, 3.0])
+
+
+@pytest.fixture
+def mixed(pack: Any, model: Any, image: MakeImage) -> Callable[..., dict[str, Tensor]]:
+    """``mixed(count, weight_1, weight_2)``: pictures of the nodes that take weights."""
+    photo = image(16, 24)
+    styles = {}
+    for number in (1, 2):
+        art = image(32, 32, seed=3 + number)
+        (encoded,) = pack.run("AdaINEncodeStyle", model=model, image=art, style_size=0)
+        styles[f"style_{number}"] = encoded
+
+    def run(count: int, weight_1: Any, weight_2: Any, **options: Any) -> dict[str, Tensor]:
+        content = photo.expand(count, -1, -1, -1)
+        inputs = {**styles, "weight_1": weight_1, "weight_2": weight_2, "alpha": 1.0, **options}
+        (features,) = pack.run("AdaINEncodeContent", model=model, image=content)
+        blended, style = pack.run("AdaINBlend", features=features, **inputs)
+        (drawn,) = pack.run("AdaINStylize", model=model, content=content, **inputs)
+        return {"AdaINBlend": blended.tensor, "AdaINStylize": drawn, "style": style.mean[None]}
+
+    return run
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, torch.tensor])
+@pytest.mark.parametrize("count", [1, 3])
+def test_each_picture_has_its_weights(
+    mixed: Callable[..., dict[str, Tensor]], kind: Callable[[list[float]], Any], count: int
+) -> None:
+    """Of three pictures, or of one that then becomes three."""
+    single = [mixed(1, *weights) for weights in zip(*WEIGHTS, strict=True)]
+    found = mixed(count, *map(kind, WEIGHTS))
+    for name in ("AdaINBlend", "AdaINStylize"):
+        torch.testing.assert_close(found[name], torch.cat([each[name] for each in single]))
+    assert torch.equal(found["style"], single[0]["style"])  # of AdaIN Blend: the first picture's
+    assert not torch.equal(single[0]["style"], single[2]["style"])
+
+
+def test_one_list_of_weights_beside_a_number(mixed: Callable[..., dict[str, Tensor]]) -> None:
+    """An alpha for each picture, too."""
+    single = [mixed(1, 1.0, w, alpha=a) for w, a in ((0.0, 0.2), (1.0, 0.6), (2.0, 1.0))]
+    found = mixed(3, 1.0, [0.0, 1.0, 2.0], alpha=[0.2, 0.6, 1.0])
+    for name in ("AdaINBlend", "AdaINStylize"):
+        torch.testing.assert_close(found[name], torch.cat([each[name] for each in single]))
+
+
+def test_keyframes_turn_one_style_into_another(
+    pack: Any, mixed: Callable[..., dict[str, Tensor]]
+) -> None:
+    alpha, rest = pack.run("AdaINAlphaKeyframes", keyframes="0: 0, 4: 1", images=None)
+    found = mixed(1, rest, alpha)
+    for name in ("AdaINBlend", "AdaINStylize"):
+        expected = [mixed(1, 1 - share, share)[name] for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+        torch.testing.assert_close(found[name], torch.cat(expected))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (([1.0, 1.0, 1.0], 1.0), r"^weight_1 has 3 and (features|content) has 2: connect equally"),
+        (([1.0, 0.0], [1.0, 0.0]), r"^style weights are all 0"),
+        (([1.0, -1.0], 1.0), r"^style weights must be finite and 0 or more, got \[-1\.0, 1\.0\]"),
+        ((1.0, []), r"^weight_2: expected one for each picture, got an empty list"),
+    ],
+)
+def test_weights_that_do_not_fit(
+    pack: Any, model: Any, image: MakeImage, weights: tuple[Any, Any], message: str
+) -> None:
+    content = image(16, 16, 2)
+    (features,) = pack.run("AdaINEncodeContent", model=model, image=content)
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=image(16, 16), style_size=0)
+    inputs = {"style_1": style, "style_2": style, "alpha": 1.0}
+    inputs |= {"weight_1": weights[0], "weight_2": weights[1]}
+    with pytest.raises(ValueError, match=message):
+        pack.run("AdaINBlend", features=features, **inputs)
+    with pytest.raises(ValueError, match=message):
+        pack.run("AdaINStylize", model=model, content=content, **inputs)
+
+
+def test_weights_beside_masks_do_not_count(pack: Any, model: Any, image: MakeImage) -> None:
+    content = image(16, 16, 2)
+    inputs = {"model": model, "content": content, "style_1": image(16, 16, seed=3), "alpha": 1.0}
+    inputs["mask_1"] = torch.ones(1, 8, 8)
+    (expected,) = pack.run("AdaINStylize", **inputs)
+    (found,) = pack.run("AdaINStylize", **inputs, weight_1=[0.0, 0.5, 1.0])
+    assert torch.equal(found, expected)

@@ -326,9 +326,14 @@ def test_big_image(reduced: Reduced) -> None:
 
 @workflow_named("9-style-fade")
 def test_style_fade(reduced: Reduced) -> None:
-    photo, artwork = reduced.samples()
+    photo, *artworks = reduced.samples()
+    styles = [reduced.style(artwork) for artwork in artworks]
+    alphas = np.interp(range(32), [0, 8, 23, 31], [0, 1, 1, 0])
+    shares = np.interp(range(32), [10, 21], [0, 1])
     drawn = [
-        reduced.model.stylize(photo, reduced.style(artwork), alpha=alpha, content_residual=True)
-        for alpha in np.interp(range(24), [0, 8, 15, 23], [0, 1, 1, 0])
+        reduced.model.stylize(
+            photo, styles, weights=[1 - share, share], alpha=alpha, content_residual=True
+        )
+        for alpha, share in zip(alphas, shares, strict=True)
     ]
     assert_same(reduced.shown("SaveAnimatedWEBP"), [torch.cat(drawn)])
