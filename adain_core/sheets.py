@@ -5,8 +5,11 @@ The pictures of README, model cards and workflows are such sheets, and those of 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +22,15 @@ from .pixels import resize
 # Pixels between two pictures, and of a line of text.
 GAP, LABEL = 6, 26
 _FONT_SIZE = 14
+# Pillow's own font knows ASCII alone. Fonts of Windows, macOS and Linux, where Pillow finds them by
+# their names; first for the accents of Europe, then for Chinese, Japanese and Korean.
+_SYSTEM_FONTS = (
+    *("segoeui.ttf", "Arial.ttf", "NotoSans-Regular.ttf", "DejaVuSans.ttf"),
+    *("LiberationSans-Regular.ttf", "msyh.ttc", "YuGothM.ttc", "malgun.ttf"),
+    *("PingFang.ttc", "Hiragino Sans GB.ttc", "AppleSDGothicNeo.ttc", "Arial Unicode.ttf"),
+    *("NotoSansCJK-Regular.ttc", "wqy-zenhei.ttc", "wqy-microhei.ttc"),
+)
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 # Of an artwork in a picture's corner, the longer side against the picture's.
 _INSET = 0.25
 
@@ -62,13 +74,37 @@ def join_rows(rows: Sequence[Sequence[Tensor]], gap: int = GAP) -> Tensor:
 def labelled(picture: Tensor, text: str) -> Tensor:
     """A picture ``(1, 3, H, W)`` in 0..1 with a line of text under it, shortened to its width."""
     strip = Image.new("RGB", (picture.shape[3], LABEL), "white")
-    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(size=_FONT_SIZE)
+    # File names of macOS have accents as letters of their own.
+    text = unicodedata.normalize("NFC", text)
+    draw, font = ImageDraw.Draw(strip), _font_for(text)
     short = text
     while short and draw.textlength(short, font) > strip.width:
         text = text[:-1]
         short = f"{text.rstrip()}…" if text else ""
     draw.text((strip.width / 2, LABEL / 2), short, "black", font, anchor="mm")
     return torch.cat([picture.cpu(), to_tensor(strip)], dim=2)
+
+
+def _font_for(text: str) -> _Font:
+    """The first font that has all letters of a text; Pillow's own where none has."""
+    own = ImageFont.load_default(size=_FONT_SIZE)
+    # One after the other: Linux has no list of fonts, Pillow looks through its folders.
+    fonts = chain([own], map(_system_font, _SYSTEM_FONTS))
+    return next((font for font in fonts if font and _has_letters(font, text)), own)
+
+
+@cache
+def _system_font(name: str) -> _Font | None:
+    try:
+        return ImageFont.truetype(name, _FONT_SIZE)
+    except OSError:  # not installed
+        return None
+
+
+def _has_letters(font: _Font, text: str) -> bool:
+    # U+FFFF is no character: what a font shows for it stands for every letter that it lacks.
+    lacking = bytes(font.getmask("\uffff"))
+    return all(letter.isspace() or bytes(font.getmask(letter)) != lacking for letter in set(text))
 
 
 def contained(size: tuple[int, int], longest: int) -> tuple[int, int]:

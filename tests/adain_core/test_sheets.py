@@ -10,9 +10,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import ImageFont
 from torch import Tensor
 
-from adain_core import AdaINModel, Style, read_image, write_image
+from adain_core import AdaINModel, Style, read_image, sheets, write_image
 from adain_core.cli import main
 from adain_core.cli.sheet import _columns
 from adain_core.pixels import resize
@@ -43,6 +44,43 @@ def test_rows_without_a_gap(picture: Callable[..., Tensor]) -> None:
     image = picture(6, 8)
     left, right = image.split(4, dim=3)
     assert torch.equal(join_rows([[left, right]], gap=0), image)
+
+
+def test_the_font_has_the_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow's own where it can; else the first installed one that has them all."""
+    installed = {"DejaVuSans.ttf": FakeFont("éüж"), "msyh.ttc": FakeFont("éж波")}
+    monkeypatch.setattr(sheets, "_system_font", installed.get)
+    own = type(ImageFont.load_default(size=14))
+    assert isinstance(sheets._font_for("starry night, 1"), own)
+    assert sheets._font_for("é ü") is installed["DejaVuSans.ttf"]
+    assert sheets._font_for("é") is installed["DejaVuSans.ttf"]
+    assert sheets._font_for("波 ж") is installed["msyh.ttc"]
+    assert isinstance(sheets._font_for("ü波"), own)  # no font has both
+
+
+class FakeFont:
+    """Draws the letters it has as themselves, all others alike."""
+
+    def __init__(self, letters: str) -> None:
+        self.letters = letters
+
+    def getmask(self, letter: str) -> bytes:
+        return letter.encode() if letter in self.letters else b"box"
+
+
+def test_a_font_that_is_not_installed_is_none() -> None:
+    assert sheets._system_font("no such font.ttf") is None
+
+
+def test_accents_as_letters_of_their_own(
+    picture: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As macOS writes file names."""
+    asked: list[str] = []
+    find = sheets._font_for
+    monkeypatch.setattr(sheets, "_font_for", lambda text: asked.append(text) or find(text))
+    labelled(picture(8, 60), "De\u0301jeuner")
+    assert asked == ["D\u00e9jeuner"]
 
 
 def test_text_is_under_the_picture_and_not_wider(picture: Callable[..., Tensor]) -> None:
