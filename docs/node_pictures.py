@@ -21,6 +21,7 @@ from adain_core.color import transfer_color
 from adain_core.images import list_images, to_tensor
 from adain_core.masks import feather_mask
 from adain_core.sheets import join_rows, labelled
+from adain_core.temporal import TemporalPool
 
 PAGES = ROOT.parent / "web" / "docs"
 # Photos as the model sees them; the pages show them smaller.
@@ -104,6 +105,22 @@ def stylize(model: AdaINModel) -> Rows:
             (model.stylize(castle, painting, preserve_color="coral"), "preserve_color coral"),
             (halves, "mask_1 left, mask_2 right"),
         ],
+    ]
+
+
+def stylize_video(model: AdaINModel) -> Rows:
+    """Frames of a camera's way over a photo, which share their statistics as in a video."""
+    castle, pool = content("castle", 2 * HEIGHT, 2 * WIDTH), TemporalPool("ema")
+    encoded = model.encode_style(style("mosaic"))
+    frames = [
+        castle[:, :, n * HEIGHT // 23 :, n * WIDTH // 23 :][:, :, :HEIGHT, :WIDTH]
+        for n in range(24)
+    ]
+    drawn = [model.stylize(frame, encoded, smoothing=pool) for frame in frames]
+    shown = (0, 11, 23)
+    return [
+        [(frames[n], f"video, frame {n}") for n in shown],
+        [(drawn[n], f"in the style, frame {n}") for n in shown],
     ]
 
 
@@ -295,6 +312,7 @@ def sample_image(model: AdaINModel) -> Rows:
 PICTURES: dict[str, Callable[[AdaINModel], Rows]] = {
     "AdaINModelLoader": load_model,
     "AdaINStylize": stylize,
+    "AdaINStylizeVideo": stylize_video,
     "AdaINEncodeContent": encode_content,
     "AdaINEncodeStyle": encode_style,
     "AdaINBlend": blend,

@@ -19,7 +19,9 @@ from pictures import crop
 from torch import Tensor
 
 from adain_core import write_image
+from adain_core.pixels import as_float
 from adain_core.sheets import GAP, LABEL, join_rows, labelled
+from adain_core.video import VideoReader
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "nodes"))
@@ -64,7 +66,11 @@ def thumbnail(workflow: Workflow, run: Run) -> Tensor:
         run.outputs[node.id][0][:1].movedim(-1, 1) for node in workflow.find("AdaINSampleImage")
     ]
     outputs = workflow.find("PreviewImage") + workflow.find("SaveAnimatedWEBP")
+    videos = [run.inputs[node.id]["video"] for node in workflow.find("SaveVideo")]
     shown = [run.inputs[node.id]["images"].movedim(-1, 1) for node in outputs]
+    for video in videos:
+        with VideoReader(video) as reader:
+            shown.append(torch.cat([as_float(frame.pixels) for frame in reader]))
     columns, labels = 1, []
     if workflow.path.stem == "2-alpha-sweep":
         columns, labels = 2, [f"alpha {n.values['alpha']:g}" for n in workflow.find("AdaINBlend")]
@@ -78,6 +84,10 @@ def thumbnail(workflow: Workflow, run: Run) -> Tensor:
     elif workflow.path.stem == "9-style-fade":
         numbers = (0, 4, 8, 15, 21, 28)
         columns, labels = 3, [f"frame {number}" for number in numbers]
+        shown = [shown[0][n : n + 1] for n in numbers]
+    elif workflow.path.stem == "10-video":
+        numbers = (0, 4, 8, 12, 16, 20)
+        columns, labels = 3, [f"frame {number + 1}" for number in numbers]
         shown = [shown[0][n : n + 1] for n in numbers]
     elif workflow.path.stem == "8-big-image":
         height, width = shown[0].shape[2:]

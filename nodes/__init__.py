@@ -13,6 +13,7 @@ from .masked import AdaINMasked
 from .samples import AdaINSampleImage
 from .styles import STYLE_FOLDER, AdaINLoadStyle, AdaINSaveStyle
 from .stylize import AdaINStylize
+from .video import AdaINStylizeVideo
 
 host.register_folder(MODEL_FOLDER)
 host.register_folder(STYLE_FOLDER)
@@ -20,6 +21,7 @@ host.register_folder(STYLE_FOLDER)
 NODE_CLASS_MAPPINGS = {
     "AdaINModelLoader": AdaINModelLoader,
     "AdaINStylize": AdaINStylize,
+    "AdaINStylizeVideo": AdaINStylizeVideo,
     "AdaINEncodeContent": AdaINEncodeContent,
     "AdaINEncodeStyle": AdaINEncodeStyle,
     "AdaINBlend": AdaINBlend,
@@ -35,6 +37,7 @@ NODE_CLASS_MAPPINGS = {
 NODE_DISPLAY_NAME_MAPPINGS = {
     "AdaINModelLoader": "Load AdaIN Model",
     "AdaINStylize": "AdaIN Stylize",
+    "AdaINStylizeVideo": "AdaIN Stylize Video",
     "AdaINEncodeContent": "AdaIN Encode Content",
     "AdaINEncodeStyle": "AdaIN Encode Style",
     "AdaINBlend": "AdaIN Blend",

@@ -95,7 +95,6 @@ class AdaINBlend:
         alphas = picture_alphas(alpha)
         numbers = {name: len(each) for name, each in {"alpha": alphas, **weights}.items()}
         count = common_count({"features": len(features.tensor), **numbers})
-        # Before the work: weights of 0 in a late frame shall not cost the frames before it.
         styles = list(connected.values())
         mixes = [Style.mix(styles, shares) for shares in picture_shares(weights, count)]
         pool = TemporalPool(temporal, temporal_length)

@@ -6,6 +6,10 @@ Outside ComfyUI, in tests and scripts, every function here has a plain stand-in.
 from __future__ import annotations
 
 import hashlib
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +146,72 @@ class Progress:
             self._bar.update_absolute(round((self._done + share) * _STEPS))
 
 
+def show_frames(done: int, total: int | None) -> None:
+    """Likewise of a video's frames, whose number may be unknown."""
+    if HOSTED:
+        HostProgressBar(total or 1).update_absolute(min(done, total) if total else 0)
+
+
+def interruption(error: BaseException) -> BaseException | None:
+    """What Cancel raised, if an error is that or came from it; an Exception in older hosts only."""
+    if HOSTED:
+        for each in (error, error.__cause__):
+            if isinstance(each, management.InterruptProcessingException):
+                return each
+    return None
+
+
+# --- videos -----------------------------------------------------------------------------------
+
+
+def video_size(video: Any) -> tuple[int, int]:
+    """Height and width of a VIDEO. Outside the host, where a VIDEO is a path, nobody asks."""
+    if not HOSTED:
+        return 0, 0
+    width, height = video.get_dimensions()
+    return height, width
+
+
+@contextmanager
+def video_file(video: Any) -> Iterator[Path]:
+    """A file with what a VIDEO shows: its own, or one that the host writes for as long."""
+    if not HOSTED:
+        yield Path(video)
+        return
+    from comfy_api.input_impl import VideoFromFile
+
+    if isinstance(video, VideoFromFile):
+        source = video.get_stream_source()
+        # A part of a file is one as well; it is shorter.
+        whole = isinstance(source, str) and VideoFromFile(source)
+        if whole and whole.get_duration() == video.get_duration():
+            yield Path(source)
+            return
+    path = temporary_file(".mp4")
+    try:
+        video.save_to(str(path))
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def as_video(path: Path) -> Any:
+    """A file as VIDEO."""
+    if not HOSTED:
+        return path
+    from comfy_api.input_impl import VideoFromFile
+
+    return VideoFromFile(str(path))
+
+
 # --- folders and files ------------------------------------------------------------------------
+
+
+def temporary_file(suffix: str) -> Path:
+    """A new name in the folder that the host empties when it starts."""
+    folder = Path(folder_paths.get_temp_directory() if HOSTED else tempfile.gettempdir())
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"adain_{uuid.uuid4().hex}{suffix}"
 
 
 def register_folder(name: str) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..adain_core import Features, Style, StyleMismatchError, WeightsError
 from ..adain_core.images import to_tensor
 from ..adain_core.masks import as_mask
-from ..adain_core.style import require_same_encoder
+from ..adain_core.style import normalized_weights, require_same_encoder
 from . import host
 
 # One for all pictures, or one for each.
@@ -150,13 +150,19 @@ def take(batch: Batch, number: int) -> Batch:
 
 
 def picture_shares(weights: Mapping[str, list[float]], count: int) -> list[list[float]]:
-    """The weights of all styles in each picture.
+    """The styles' shares in each picture.
+
+    All pictures' at once, so that a late frame's bad weights do not cost the frames before.
 
     Args:
         weights: of each style, one for all pictures or one for each, by the name of its input.
         count: of pictures.
+
+    Raises:
+        ValueError: a picture's weights are all 0, or one is negative or not finite.
     """
-    return [[take(each, number)[0] for each in weights.values()] for number in range(count)]
+    pictures = ([take(each, number)[0] for each in weights.values()] for number in range(count))
+    return [normalized_weights(each, len(each), "style") for each in pictures]
 
 
 def take_features(features: Features, number: int) -> Features:

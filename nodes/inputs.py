@@ -111,6 +111,16 @@ TILE = (
     },
 )
 
+CONTENT_RESIDUAL = (
+    "BOOLEAN",
+    {
+        "default": False,
+        "tooltip": "For alpha below 1: adds the detail that the decoder loses of the content, the "
+        "more the smaller alpha is. Then the picture goes over into the content; off, it jumps to "
+        "it at 0.",
+    },
+)
+
 TEMPORAL = (
     list(get_args(Temporal)),
     {

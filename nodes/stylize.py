@@ -8,26 +8,14 @@ from typing import Any
 from torch import Tensor
 
 from ..adain_core import Style
-from ..adain_core.color import METHODS, recolors_artwork
-from ..adain_core.pixels import resize_shortest_side
-from ..adain_core.style import normalized_weights
 from ..adain_core.temporal import Temporal, TemporalPool
 from ..adain_core.tiles import check_tile
 from . import host
-from .color import METHOD_TOOLTIP
-from .encode import encode_style
-from .images import (
-    check_encoder,
-    common_count,
-    from_image,
-    is_no_mask,
-    picture_shares,
-    take,
-    to_image,
-)
+from .images import common_count, from_image, is_no_mask, picture_shares, take, to_image
 from .inputs import (
     ALPHA,
     CATEGORY,
+    CONTENT_RESIDUAL,
     CUT_OUT,
     FEATHER,
     MODEL,
@@ -42,9 +30,7 @@ from .inputs import (
     picture_weights,
 )
 from .regions import Region, connected_regions, mask_counts, picture_masks, require_region
-
-# A saved or mixed style, or simply an artwork.
-STYLE_TYPE = "IMAGE,ADAIN_STYLE"
+from .sources import PRESERVE_COLOR, Sources, style_input
 
 
 class AdaINStylize:
@@ -53,9 +39,8 @@ class AdaINStylize:
     CATEGORY = CATEGORY
     DESCRIPTION = (
         "Draws pictures in the style of any artwork, or in several. Connect a model, a content and "
-        "a style, and run. The frames of a video pass one by one, but ComfyUI itself holds them "
-        "all, before and after (about 25 MB each at 1080p, twice): for long clips use the pack's "
-        "command line (see the help page)."
+        "a style, and run. Batches may be the frames of a video; long clips are better drawn by "
+        "AdaIN Stylize Video, which never holds them all in memory."
     )
     SEARCH_ALIASES = (
         "style transfer",
@@ -75,7 +60,7 @@ class AdaINStylize:
         # Saved workflows hold widget values by position: new ones go to the end.
         sockets: dict[str, Any] = {"mask_1": _mask(1)}
         for number in (2, 3, 4):
-            sockets |= {f"style_{number}": _style(number), f"mask_{number}": _mask(number)}
+            sockets |= {f"style_{number}": style_input(number), f"mask_{number}": _mask(number)}
         return {
             "required": {
                 "model": MODEL,
@@ -83,20 +68,12 @@ class AdaINStylize:
                     "IMAGE",
                     {"tooltip": "The picture to stylize, or a batch: photos, video frames."},
                 ),
-                "style_1": _style(1),
+                "style_1": style_input(1),
                 "alpha": ALPHA,
             },
             "optional": {
                 **sockets,
-                "preserve_color": (
-                    ["none", *METHODS],
-                    {
-                        "default": "none",
-                        "tooltip": "Keep the content's colours. none: the style's colours. "
-                        f"{METHOD_TOOLTIP} All but luminance recolour the artwork first, for every "
-                        "picture anew, so they need an artwork, not an encoded style.",
-                    },
-                ),
+                "preserve_color": PRESERVE_COLOR,
                 "style_size": STYLE_SIZE,
                 **{f"weight_{number}": WEIGHT for number in (1, 2, 3, 4)},
                 "feather": FEATHER,
@@ -104,15 +81,7 @@ class AdaINStylize:
                 "tile": TILE,
                 "temporal": TEMPORAL,
                 "temporal_length": TEMPORAL_LENGTH,
-                "content_residual": (
-                    "BOOLEAN",
-                    {
-                        "default": False,
-                        "tooltip": "For alpha below 1: adds the detail that the decoder loses of "
-                        "the content, the more the smaller alpha is. Then the picture goes over "
-                        "into the content; off, it jumps to it at 0.",
-                    },
-                ),
+                "content_residual": CONTENT_RESIDUAL,
             },
         }
 
@@ -147,6 +116,7 @@ class AdaINStylize:
         check_limits("feather", feather, FEATHER)
         alphas = picture_alphas(alpha)
         check_tile(tile or None)
+        method = None if preserve_color == "none" else preserve_color
         pictures = from_image(content, "content")
         masks = [None if is_no_mask(mask) else mask for mask in (mask_1, mask_2, mask_3, mask_4)]
         styles: list[Tensor | Style | None] = [style_1, style_2, style_3, style_4]
@@ -158,52 +128,24 @@ class AdaINStylize:
         weights = picture_weights({number: given[number - 1] for number in weighted})
         numbers = {name: len(each) for name, each in {"alpha": alphas, **weights}.items()}
         count = common_count({"content": len(pictures), **numbers, **mask_counts(regions)})
-        shares = picture_shares(weights, count)
-        if weights:  # before the work: a late frame shall not cost those before it
-            for each in shares:
-                normalized_weights(each, len(each), "style")
+        shares = picture_shares(weights, count) if weights else None
         options: dict[str, Any] = {
             "content_residual": content_residual,
-            "preserve_color": None if preserve_color == "none" else preserve_color,
+            "preserve_color": method,
             "tile": tile or None,
             "smoothing": TemporalPool(temporal, temporal_length),
         }
-        recolor = recolors_artwork(options["preserve_color"])
-        artworks: dict[int, Tensor] = {}
-        for region in regions:
-            if isinstance(region.style, Style):
-                if recolor:
-                    raise ValueError(
-                        f"style_{region.number}: preserve_color {preserve_color} recolours the "
-                        "artwork, which an encoded style has not; connect the artwork, or choose "
-                        "luminance"
-                    )
-                check_encoder(model.model, region.style, f"style_{region.number}")
-            else:
-                artworks[region.number] = from_image(region.style, f"style_{region.number}")
-        encoded = 0 if recolor else sum(map(len, artworks.values()))
-        progress = host.Progress(encoded + count)
-
-        def source(region: Region[Tensor | Style]) -> Tensor | Style:
-            """The style, encoded once; an artwork where its colours depend on the content."""
-            if isinstance(region.style, Style):
-                return region.style
-            artwork = artworks[region.number]
-            if recolor:
-                return resize_shortest_side(artwork, style_size) if style_size else artwork
-            return encode_style(model, artwork, style_size, progress)
-
-        if covering:
-            free = _background(regions)
-            if free is None:
-                require_region(covering, temporal)
-            options |= {
-                "styles": [source(region) for region in regions if region.mask is not None],
-                "background": None if free is None else source(free),
-                "region_statistics": region_statistics,
-            }
-        else:
-            options["styles"] = [source(region) for region in regions]
+        sources = Sources(model, {region.number: region.style for region in regions}, method)
+        progress = host.Progress(sources.pictures + count)
+        free = _background(regions) if covering else None
+        if covering and free is None:
+            require_region(covering, temporal)
+        ready = {
+            region.number: sources.get(region.number, style_size, progress) for region in regions
+        }
+        if free is not None:
+            options["background"] = ready.pop(free.number)
+        options |= {"styles": list(ready.values()), "region_statistics": region_statistics}
 
         size = (pictures.shape[2], pictures.shape[3])
         network = model.load(*size)
@@ -214,7 +156,7 @@ class AdaINStylize:
                 yield network.stylize(
                     take(pictures, number),
                     alpha=take(alphas, number)[0],
-                    weights=shares[number] if weights else None,
+                    weights=None if shares is None else shares[number],
                     masks=fitted or None,
                     style_size=0,
                     progress=progress.tile,
@@ -234,16 +176,6 @@ def _background(regions: list[Region[Tensor | Style]]) -> Region[Tensor | Style]
             "fill the rest of the picture"
         )
     return free[0] if free else None
-
-
-def _style(number: int) -> tuple[str, dict[str, str]]:
-    return (
-        STYLE_TYPE,
-        {
-            "tooltip": f"Style {number}: an artwork, or a style from AdaIN Encode Style, AdaIN "
-            "Blend or Load AdaIN Style. A batch of artworks is averaged."
-        },
-    )
 
 
 def _mask(number: int) -> tuple[str, dict[str, str]]:

@@ -123,10 +123,14 @@ class Server:
             body = error.read()
         return json.loads(body) if body else None
 
+    def file(self, file: dict[str, str]) -> bytes:
+        """The content of a file that a node saved."""
+        query = {key: file[key] for key in ("filename", "subfolder", "type")}
+        return self.get("/view", **query)
+
     def pictures(self, file: dict[str, str]) -> list[np.ndarray[Any, Any]]:
         """The picture, or frames, of a file that a node saved: ``(H, W, 3)`` uint8 each."""
-        query = {key: file[key] for key in ("filename", "subfolder", "type")}
-        with Image.open(io.BytesIO(self.get("/view", **query))) as image:
+        with Image.open(io.BytesIO(self.file(file))) as image:
             return [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(image)]
 
 

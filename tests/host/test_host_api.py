@@ -106,7 +106,7 @@ def test_every_node_and_input_is_explained(comfyui: Server) -> None:
         for name, info in comfyui.json("/object_info").items()
         if info["python_module"] == f"custom_nodes.{PACK}"
     }
-    assert len(nodes) == 12
+    assert len(nodes) == 13
     for name, info in nodes.items():
         assert name.startswith("AdaIN")
         assert info["category"] == "AdaIN"

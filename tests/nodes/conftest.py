@@ -86,7 +86,7 @@ class FakeHost(SimpleNamespace):
     loads: list[dict[str, Any]]
     steps: list[tuple[int, int]]
     cancelled: bool
-    interruption: type[Exception]
+    interruption: type[BaseException]
     pack: Pack
     management: ModuleType
     folder_paths: ModuleType
@@ -162,7 +162,7 @@ def host(tmp_path: Path, tiny_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
         def update_absolute(self, value: int) -> None:
             if fake.cancelled:
-                raise CancelError
+                raise fake.interruption
             self.current = value
             fake.steps.append((self.current, self.total))
 

@@ -9,18 +9,23 @@ those declare in ComfyUI 0.3.64 to 0.33.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+# By the numbers at the heads of their names.
+WORKFLOWS = sorted(
+    (ROOT / "workflows").glob("*.json"), key=lambda path: int(path.stem.partition("-")[0])
+)
 # Nodes of the page alone: it does not send them to be run.
 NOTES = ("MarkdownNote", "Note")
 WIDGET_TYPES = {"INT": int, "FLOAT": float, "BOOLEAN": bool, "STRING": str}
@@ -112,7 +117,56 @@ class ImageScale:
         return (torch.stack([torch.from_numpy(np.array(picture)) for picture in resized]) / 255,)
 
 
-CORE = {node.__name__: node for node in (PreviewImage, SaveAnimatedWEBP, ImageToMask, ImageScale)}
+class CreateVideo:
+    """Pictures as a video, nearly without loss; outside ComfyUI a VIDEO is a path."""
+
+    RETURN_TYPES = ("VIDEO",)
+    RETURN_NAMES = ("VIDEO",)
+    FUNCTION = "create"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        rate = {"default": 30.0, "min": 1.0, "max": 120.0, "step": 1.0}
+        return {
+            "required": {"images": ("IMAGE",), "fps": ("FLOAT", rate)},
+            "optional": {"audio": ("AUDIO",)},
+        }
+
+    def create(self, images: Tensor, fps: float) -> tuple[Path]:
+        with tempfile.NamedTemporaryFile(suffix=".mp4", delete=False) as file:
+            path = Path(file.name)
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=round(fps), options={"crf": "4"})
+            stream.height, stream.width, stream.pix_fmt = *images.shape[1:3], "yuv420p"
+            for picture in images:
+                values = picture.mul(255).byte().numpy()
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(values)))
+            container.mux(stream.encode(None))
+        return (path,)
+
+
+class SaveVideo(PreviewImage):
+    """Likewise; newer ones have more choices of formats."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "video": ("VIDEO",),
+                "filename_prefix": ("STRING", {"default": "video/ComfyUI"}),
+                "format": (["auto", "mp4"],),
+                "codec": (["auto", "h264"],),
+            }
+        }
+
+    def show(self, video: Path, **options: Any) -> tuple[()]:
+        return ()
+
+
+CORE = {
+    node.__name__: node
+    for node in (PreviewImage, SaveAnimatedWEBP, ImageToMask, ImageScale, CreateVideo, SaveVideo)
+}
 
 
 def declared_inputs(node: Any) -> dict[str, tuple[Any, dict[str, Any]]]:

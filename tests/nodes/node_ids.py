@@ -3,6 +3,7 @@
 NODE_IDS = [
     "AdaINModelLoader",
     "AdaINStylize",
+    "AdaINStylizeVideo",
     "AdaINEncodeContent",
     "AdaINEncodeStyle",
     "AdaINBlend",

@@ -199,7 +199,7 @@ def test_commands_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     for command in sorted(wanted, reverse=True):
         assert main(shlex.split(command)) == 0
     assert calls[0] == ROOT / "models" / "adain"
-    assert (str(calls[1].input), str(calls[1].output)) == ("clip.mp4", "painted.mp4")
+    assert (str(calls[1].input), str(calls[1].output)) == ("clip.mp4", "painted.mov")
 
 
 def test_commands_of_the_portable_python() -> None:

@@ -202,7 +202,7 @@ def test_nothing_is_encoded_before_the_inputs_are_checked(
     change: dict[str, float],
     message: str,
 ) -> None:
-    monkeypatch.setattr(pack.submodule("nodes.stylize"), "encode_style", None)
+    monkeypatch.setattr(pack.submodule("nodes.sources"), "encode_style", None)
     inputs = {"content": image(16, 16), "style_1": image(16, 16), "alpha": 1.0, **change}
     with pytest.raises(ValueError, match=message):
         pack.run("AdaINStylize", model=model, **inputs)

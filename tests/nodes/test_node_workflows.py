@@ -20,6 +20,7 @@ from adain_core.color import transfer_color
 from adain_core.masks import feather_mask, resize_mask
 from adain_core.pixels import resize_shortest_side
 from adain_core.temporal import TemporalPool
+from adain_core.video import VideoReader, stylize_video
 
 NAMES = [
     "1-quick-start",
@@ -31,6 +32,7 @@ NAMES = [
     "7-video-frames",
     "8-big-image",
     "9-style-fade",
+    "10-video",
 ]
 TEMPLATE_FOLDERS = ("example_workflows", "example", "examples", "workflow", "workflows")
 # Height of a node's title, which lies above its position.
@@ -337,3 +339,21 @@ def test_style_fade(reduced: Reduced) -> None:
         for alpha, share in zip(alphas, shares, strict=True)
     ]
     assert_same(reduced.shown("SaveAnimatedWEBP"), [torch.cat(drawn)])
+
+
+@workflow_named("10-video")
+def test_video(reduced: Reduced, tmp_path: Path) -> None:
+    _, painting = reduced.samples()
+    (create,), (save,) = reduced.workflow.find("CreateVideo"), reduced.workflow.find("SaveVideo")
+    source = reduced.run.outputs[create.id][0]
+    stylize_video(reduced.model, source, tmp_path / "out.mp4", reduced.style(painting))
+    with (
+        VideoReader(reduced.run.inputs[save.id]["video"]) as found,
+        VideoReader(tmp_path / "out.mp4") as expected,
+    ):
+        pairs = list(zip(found, expected, strict=True))
+    assert len(pairs) == FRAMES
+    for one, other in pairs:
+        # What H.264 loses differs from time to time on a busy machine.
+        assert (one.pixels.float() - other.pixels.float()).abs().mean() < 1
+        assert one.pixels.float().std() > 10

@@ -1,0 +1,94 @@
+"""Artworks and encoded styles, as AdaIN Stylize and AdaIN Stylize Video take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from ..adain_core import Style
+from ..adain_core.color import METHODS, recolors_artwork
+from ..adain_core.pixels import resize_shortest_side
+from . import host
+from .color import METHOD_TOOLTIP
+from .encode import encode_style
+from .images import check_encoder, from_image
+
+# A saved or mixed style, or simply an artwork.
+STYLE_TYPE = "IMAGE,ADAIN_STYLE"
+
+PRESERVE_COLOR = (
+    ["none", *METHODS],
+    {
+        "default": "none",
+        "tooltip": "Keep the content's colours. none: the style's colours. "
+        f"{METHOD_TOOLTIP} All but luminance recolour the artwork first, for every "
+        "picture anew, so they need an artwork, not an encoded style.",
+    },
+)
+
+
+def style_input(number: int) -> tuple[str, dict[str, Any]]:
+    """The input of a style."""
+    return (
+        STYLE_TYPE,
+        {
+            "tooltip": f"Style {number}: an artwork, or a style from AdaIN Encode Style, AdaIN "
+            "Blend or Load AdaIN Style. A batch of artworks is averaged."
+        },
+    )
+
+
+class Sources:
+    """What the connected style inputs hold, checked before any work.
+
+    Args:
+        model: the model.
+        inputs: artworks ``(B, H, W, C)`` and styles, by the numbers of their inputs.
+        method: of keeping the content's colours; ``None``: the styles' colours.
+
+    Raises:
+        ValueError: a bad IMAGE, another model's style, or a style for a method that recolours
+            artworks, by the name of the input.
+    """
+
+    def __init__(
+        self, model: host.ManagedModel, inputs: Mapping[int, Tensor | Style], method: str | None
+    ) -> None:
+        self.recolors = recolors_artwork(method)
+        self._model = model
+        self._sources: dict[int, Tensor | Style] = {}
+        for number, source in inputs.items():
+            name = f"style_{number}"
+            if not isinstance(source, Style):
+                self._sources[number] = from_image(source, name)
+                continue
+            if self.recolors:
+                raise ValueError(
+                    f"{name}: preserve_color {method} recolours the artwork, which an encoded "
+                    "style has not; connect the artwork, or choose luminance"
+                )
+            check_encoder(model.model, source, name)
+            self._sources[number] = source
+
+    @property
+    def pictures(self) -> int:
+        """How many artworks there are to encode."""
+        artworks = (each for each in self._sources.values() if isinstance(each, Tensor))
+        return 0 if self.recolors else sum(map(len, artworks))
+
+    def get(self, number: int, size: int, progress: host.Progress) -> Tensor | Style:
+        """The style, encoded; an artwork of its size where its colours depend on the content.
+
+        Args:
+            number: of the input.
+            size: of an artwork's shorter side, pixels; 0: as it is.
+            progress: told after each artwork.
+        """
+        source = self._sources[number]
+        if isinstance(source, Style):
+            return source
+        if self.recolors:
+            return resize_shortest_side(source, size) if size else source
+        return encode_style(self._model, source, size, progress)

@@ -1,0 +1,326 @@
+"""AdaIN Stylize Video, against the library's own videos."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from adain_core import AdaINModel, Style
+from adain_core.video import Keyframe, VideoReader, stylize_video
+
+MakeImage = Callable[..., Tensor]
+HEIGHT, WIDTH, FRAMES = 48, 64, 5
+
+
+@pytest.fixture
+def clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Path:
+    """A picture that moves by four pixels a frame."""
+    path = tmp_path / "clip.mp4"
+    wide = (picture(HEIGHT, WIDTH + 4 * FRAMES, seed=1)[0] * 255).byte().permute(1, 2, 0).numpy()
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(FRAMES):
+            part = np.ascontiguousarray(wide[:, 4 * number : 4 * number + WIDTH])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(part)))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def lossless(bare_pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What x264 loses differs from time to time on a busy machine."""
+    for name in ("adain_core", f"{bare_pack.name}.adain_core"):
+        codecs = importlib.import_module(f"{name}.video.formats").CODECS
+        monkeypatch.setitem(codecs, "h264", replace(codecs["h264"], quality=0))
+
+
+@pytest.fixture
+def library(tiny_path: Path) -> AdaINModel:
+    return AdaINModel.from_pretrained(tiny_path, device="cpu", dtype="fp32")
+
+
+@pytest.fixture
+def expected(library: AdaINModel, clip: Path, tmp_path: Path) -> Callable[..., Tensor]:
+    """``expected(...)``: the frames of the library's video, by stylize_video's arguments."""
+
+    def draw(*styles: Any, **options: Any) -> Tensor:
+        path = tmp_path / "expected.mp4"
+        stylize_video(library, clip, path, *styles, overwrite=True, **options)
+        return frames_of(path)
+
+    return draw
+
+
+@pytest.fixture
+def artworks(image: MakeImage) -> list[Tensor]:
+    return [image(32, 40, seed=3), image(40, 32, seed=4)]
+
+
+@pytest.fixture
+def encoded(pack: Any, model: Any, artworks: list[Tensor]) -> list[Any]:
+    """The artworks' styles as they travel between nodes."""
+    inputs = {"model": model, "style_size": 32}
+    return [pack.run("AdaINEncodeStyle", image=art, **inputs)[0] for art in artworks]
+
+
+@pytest.fixture
+def styles(library: AdaINModel, artworks: list[Tensor]) -> list[Style]:
+    """The same of the library's."""
+    return [library.encode_style(art.movedim(-1, 1), size=32) for art in artworks]
+
+
+def frames_of(path: Path) -> Tensor:
+    with VideoReader(path) as reader:
+        return torch.cat([frame.pixels for frame in reader])
+
+
+def drawn(pack: Any, model: Any, clip: Path, **inputs: Any) -> Tensor:
+    (video,) = pack.run(
+        "AdaINStylizeVideo", model=model, video=clip, **{"alpha": 1.0, "style_size": 32, **inputs}
+    )
+    assert video != clip and clip.exists()
+    found = frames_of(video)
+    video.unlink()
+    assert found.shape == (FRAMES, 3, HEIGHT, WIDTH)
+    return found
+
+
+def test_an_artwork(
+    pack: Any,
+    model: Any,
+    clip: Path,
+    artworks: list[Tensor],
+    encoded: list[Any],
+    styles: list[Style],
+    expected: Callable[..., Tensor],
+) -> None:
+    found = drawn(pack, model, clip, style_1=artworks[0])
+    assert torch.equal(found, expected(styles[0], temporal="ema"))
+    assert torch.equal(found, drawn(pack, model, clip, style_1=encoded[0]))
+    assert not torch.equal(found, expected(styles[0], temporal="frame"))
+
+
+def test_options(
+    pack: Any,
+    model: Any,
+    clip: Path,
+    encoded: list[Any],
+    styles: list[Style],
+    expected: Callable[..., Tensor],
+) -> None:
+    options = {
+        "alpha": 0.5,
+        "temporal": "window",
+        "temporal_length": 2,
+        "content_residual": True,
+        "preserve_color": "luminance",
+    }
+    found = drawn(pack, model, clip, style_1=encoded[0], **options)
+    assert torch.equal(found, expected(styles[0], **options))
+    assert torch.equal(found, drawn(pack, model, clip, style_1=encoded[0], tile=64, **options))
+
+
+def test_recoloured_artworks(
+    pack: Any, model: Any, clip: Path, artworks: list[Tensor], expected: Callable[..., Tensor]
+) -> None:
+    found = drawn(pack, model, clip, style_1=artworks[0], preserve_color="coral")
+    artwork = artworks[0].movedim(-1, 1)
+    assert torch.equal(found, expected(artwork, preserve_color="coral", style_size=32))
+
+
+def test_styles_mix_by_weight(
+    pack: Any,
+    model: Any,
+    clip: Path,
+    artworks: list[Tensor],
+    encoded: list[Any],
+    styles: list[Style],
+    expected: Callable[..., Tensor],
+) -> None:
+    inputs = {"style_1": artworks[0], "style_3": encoded[1], "weight_1": 1.0, "weight_3": 0.5}
+    found = drawn(pack, model, clip, **inputs)
+    assert torch.equal(found, expected(styles, weights=[1, 0.5]))
+
+
+def test_alphas_and_weights_of_frames(
+    pack: Any,
+    model: Any,
+    clip: Path,
+    encoded: list[Any],
+    styles: list[Style],
+    expected: Callable[..., Tensor],
+) -> None:
+    """The last ones serve for the frames after them."""
+    inputs = {"style_1": encoded[0], "style_2": encoded[1]}
+    inputs |= {"weight_1": [1.0, 0.5, 0.0], "weight_2": [0.0, 0.5, 1.0], "alpha": [0.2, 0.6, 1.0]}
+    found = drawn(pack, model, clip, **inputs)
+    keyframes = [Keyframe(0, styles[0], 0.2), Keyframe(2, styles[1], 1.0)]
+    assert torch.equal(found, expected(keyframes=keyframes))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"alpha": 1.5}, r"^alpha must lie in 0\.\.1, got 1\.5"),
+        ({"weight_1": 0.0}, r"^style weights are all 0"),
+        ({"alpha": [0.0, 1.0], "weight_1": [1.0, 1.0, 1.0]}, r"^weight_1 has 3 and alpha has 2"),
+        ({"style_size": 5000}, r"^style_size must lie in 0\.\.4096, got 5000"),
+        ({"tile": 32}, r"tile"),
+        ({"alpha": [0.0, 1.0], "preserve_color": "coral"}, r"^preserve_color coral recolours"),
+        ({"style_2": torch.zeros(2, 2)}, r"^style_2: expected an IMAGE"),
+    ],
+)
+def test_refused_before_any_work(
+    pack: Any, model: Any, image: MakeImage, inputs: dict[str, Any], message: str
+) -> None:
+    inputs = {"style_1": image(16, 16), "alpha": 1.0, **inputs}
+    with pytest.raises(ValueError, match=message):
+        pack.run("AdaINStylizeVideo", model=model, video="no such file.mp4", **inputs)
+
+
+def test_a_style_has_no_colours(pack: Any, model: Any, encoded: list[Any]) -> None:
+    inputs = {"style_1": encoded[0], "alpha": 1.0, "preserve_color": "coral"}
+    with pytest.raises(ValueError, match=r"^style_1: preserve_color coral recolours the artwork"):
+        pack.run("AdaINStylizeVideo", model=model, video="no such file.mp4", **inputs)
+
+
+# --- in the host ------------------------------------------------------------------------------
+
+
+class Video:
+    """The host's, of the first frames of a file."""
+
+    def __init__(self, file: Any, frames: int = FRAMES) -> None:
+        self.file, self.frames, self.saved = file, frames, []
+
+    def get_duration(self) -> float:
+        return self.frames / 30
+
+    def get_dimensions(self) -> tuple[int, int]:
+        return WIDTH, HEIGHT
+
+    def save_to(self, path: str) -> None:
+        self.saved.append(Path(path))
+        with av.open(self.file) as source, av.open(path, "w") as container:
+            stream = container.add_stream("libx264", rate=30)
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+            for number, frame in enumerate(source.decode(video=0)):
+                if number < self.frames:
+                    container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+
+
+class VideoFromFile(Video):
+    """The host's class that tells its file."""
+
+    def get_stream_source(self) -> Any:
+        return self.file
+
+
+@pytest.fixture
+def video_host(host: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    module = ModuleType("comfy_api.input_impl")
+    module.VideoFromFile = VideoFromFile
+    monkeypatch.setitem(sys.modules, "comfy_api", ModuleType("comfy_api"))
+    monkeypatch.setitem(sys.modules, "comfy_api.input_impl", module)
+    host.management.InterruptProcessingException = host.interruption
+    return host
+
+
+@pytest.fixture
+def run(video_host: Any, image: MakeImage) -> Callable[[Any], Any]:
+    (model,) = video_host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    inputs = {"model": model, "style_1": image(32, 32, seed=3), "alpha": 1.0}
+    return lambda video: video_host.pack.run("AdaINStylizeVideo", video=video, **inputs)[0]
+
+
+def test_a_file_is_read_where_it_is(
+    video_host: Any, run: Callable[[Any], Any], clip: Path, tmp_path: Path
+) -> None:
+    video = VideoFromFile(str(clip))
+    made = run(video)
+    assert isinstance(made, VideoFromFile)
+    assert Path(made.file).parent == tmp_path / "temp" and len(frames_of(Path(made.file))) == FRAMES
+    assert not video.saved and clip.exists()
+    # The artwork encoded, finished; then the frames.
+    frames = [(n, FRAMES) for n in range(1, FRAMES + 1)]
+    assert video_host.steps == [(100, 100), (100, 100), *frames]
+
+
+def test_what_is_no_whole_file_is_saved_first(
+    run: Callable[[Any], Any], clip: Path, tmp_path: Path
+) -> None:
+    for kind, frames in ((VideoFromFile, 3), (Video, FRAMES)):
+        video = kind(str(clip), frames)
+        made = run(video)
+        assert len(frames_of(Path(made.file))) == frames
+        (saved,) = video.saved
+        assert saved.parent == tmp_path / "temp" and not saved.exists()
+
+
+@pytest.mark.parametrize("base", [Exception, BaseException])  # older hosts', newer hosts'
+def test_cancel_leaves_nothing(
+    video_host: Any,
+    run: Callable[[Any], Any],
+    clip: Path,
+    tmp_path: Path,
+    base: type[BaseException],
+) -> None:
+    class Steps(list[tuple[int, int]]):
+        def append(self, step: tuple[int, int]) -> None:
+            super().append(step)
+            video_host.cancelled = step == (2, FRAMES)
+
+    video_host.steps = Steps()
+    interruption = type("InterruptProcessingException", (base,), {})
+    video_host.interruption = interruption
+    video_host.management.InterruptProcessingException = interruption
+    with pytest.raises(interruption):
+        run(VideoFromFile(str(clip)))
+    assert video_host.steps[-1] == (2, FRAMES)
+    assert list((tmp_path / "temp").iterdir()) == []
+
+
+def test_other_errors_keep_what_is_drawn(
+    video_host: Any, run: Callable[[Any], Any], clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(done: int, total: int | None) -> None:
+        if done == 3:
+            raise RuntimeError("the memory is gone")
+
+    monkeypatch.setattr(video_host.pack.submodule("nodes.host"), "show_frames", fail)
+    with pytest.raises(Exception, match=r"the memory is gone; (.*) holds the first 3") as error:
+        run(VideoFromFile(str(clip)))
+    kept = str(error.value).split("; ")[1].split(" holds")[0]
+    assert len(frames_of(Path(kept))) == 3
+
+
+def test_notes_are_logged(
+    run: Callable[[Any], Any], clip: Path, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    words = tmp_path / "words.srt"
+    words.write_text("1\n00:00:00,000 --> 00:00:00,100\nHello\n")
+    both = tmp_path / "both.mkv"
+    with av.open(str(both), "w") as made, av.open(str(clip)) as one, av.open(str(words)) as two:
+        sources = [(each, made.add_stream_from_template(each.streams[0])) for each in (one, two)]
+        for source, stream in sources:
+            for packet in source.demux(0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    made.mux(packet)
+    with caplog.at_level(logging.WARNING):
+        run(VideoFromFile(str(both)))
+    assert "AdaIN Stylize Video: " in caplog.text and "1 subtitle track(s)" in caplog.text
