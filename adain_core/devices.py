@@ -45,6 +45,8 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         chosen = torch.device(device)
+        if chosen.type == "meta":
+            raise RuntimeError("it holds no values")
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError, ImportError) as error:
         reason = str(error).partition("\n")[0]

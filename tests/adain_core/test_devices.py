@@ -37,7 +37,7 @@ def test_named_devices_are_taken(device: str | torch.device) -> None:
 
 
 @pytest.mark.parametrize(
-    "device", ["gpu", "", "cpu:x", "cuda:99", "xpu:99", "hpu", "privateuseone"]
+    "device", ["gpu", "", "cpu:x", "cuda:99", "xpu:99", "hpu", "privateuseone", "meta"]
 )
 def test_device_that_is_not_there(device: str) -> None:
     with pytest.raises(ValueError, match="choose 'auto' or 'cpu'") as caught:
