@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from ..adain_core import AdaINModel, write_image
@@ -35,6 +37,8 @@ else:
 EXTENSION = ".safetensors"
 # Of the progress bar for each picture, which are shown as percents.
 _STEPS = 100
+# Pixels of the longer side.
+_PREVIEW_SIZE = 512
 
 
 # --- devices and memory -----------------------------------------------------------------------
@@ -146,10 +150,28 @@ class Progress:
             self._bar.update_absolute(round((self._done + share) * _STEPS))
 
 
-def show_frames(done: int, total: int | None) -> None:
-    """Likewise of a video's frames, whose number may be unknown."""
-    if HOSTED:
-        HostProgressBar(total or 1).update_absolute(min(done, total) if total else 0)
+class VideoProgress:
+    """Likewise for the frames of a video, with a picture on the node every second."""
+
+    def __init__(self) -> None:
+        self._preview: tuple[str, Image.Image, int] | None = None
+        self._shown = 0.0
+
+    def watch(self, picture: Tensor) -> None:
+        """The frame that is finished next, ``(3, H, W)``, uint8."""
+        now = time.monotonic()
+        if HOSTED and now - self._shown >= 1:
+            self._shown = now
+            image = Image.fromarray(picture.movedim(0, -1).numpy())
+            self._preview = ("JPEG", image, _PREVIEW_SIZE)
+
+    def frame(self, done: int, total: int | None) -> None:
+        """Show that frames are finished; of how many may be unknown."""
+        if HOSTED:
+            # A new bar each time: the host looks for Cancel at a bar's first step for sure.
+            bar = HostProgressBar(total or 1)
+            bar.update_absolute(min(done, total) if total else 0, preview=self._preview)
+        self._preview = None
 
 
 def interruption(error: BaseException) -> BaseException | None:

@@ -122,6 +122,7 @@ class AdaINStylizeVideo:
             }
         network = model.load(*host.video_size(video))
         made = host.temporary_file(".mp4")
+        progress = host.VideoProgress()
         with host.video_file(video) as source:
             try:
                 result = stylize_video(
@@ -134,7 +135,8 @@ class AdaINStylizeVideo:
                     temporal=temporal,
                     temporal_length=temporal_length,
                     content_residual=content_residual,
-                    progress=host.show_frames,
+                    progress=progress.frame,
+                    watch=progress.watch,
                     **course,
                 )
             except BaseException as error:

@@ -77,6 +77,7 @@ def stylize_video(
     end: float | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
+    watch: Callable[[Tensor], None] | None = None,
     **controls: Any,
 ) -> VideoResult:
     """Draw a video in a style, in several, or in styles that change over time.
@@ -117,6 +118,7 @@ def stylize_video(
         end: likewise, exclusive; ``None``: up to the end.
         overwrite: replace an existing file.
         progress: called after each frame with the number done and of all, if that is known.
+        watch: called before that with the picture, ``(3, H, W)``, uint8, on the CPU.
         **controls: more of :meth:`AdaINModel.stylize`: ``region_statistics``,
             ``content_residual``, ``content_size``, ``tile``.
 
@@ -200,7 +202,10 @@ def stylize_video(
                 output_dtype=torch.uint8,
                 **controls,
             )
-            return picture[0].cpu()
+            drawn = picture[0].cpu()
+            if watch is not None:
+                watch(drawn)
+            return drawn
 
         try:
             _run(_with_masks(reader, tracks), draw, writer, reader.expected_frames, progress)

@@ -1108,7 +1108,7 @@ def test_a_part_is_drawn_as_in_the_whole(
         "masks": [make_clip("mask.mp4")],
         "temporal": "frame",
     }
-    clip, told = make_clip(), []
+    clip, told, watched = make_clip(), [], []
     stylize_video(tiny, clip, tmp_path / "%d.png", **options)
     result = stylize_video(
         tiny,
@@ -1117,15 +1117,17 @@ def test_a_part_is_drawn_as_in_the_whole(
         start=start,
         end=end,
         progress=lambda *counts: told.append(counts),
+        watch=watched.append,
         **options,
     )
     assert (result.frames, result.complete, result.notes) == (len(numbers), True, [])
     assert told == [(number + 1, len(numbers)) for number in range(len(numbers))]
     part = sorted(file.name for file in tmp_path.glob("part-*"))
     assert part == [f"part-{number}.png" for number in numbers]
-    for number in numbers:
+    for number, shown in zip(numbers, watched, strict=True):
         whole = tmp_path / f"{number}.png"
         assert (tmp_path / f"part-{number}.png").read_bytes() == whole.read_bytes()
+        assert torch.equal(images.read_image(whole).pixels[0], images.to_tensor(shown)[0])
 
 
 @pytest.mark.parametrize("times", [STEADY, UNSTEADY], ids=["steady", "unsteady"])

@@ -149,6 +149,7 @@ class Run:
         message: what the user is told in the last three.
         outputs: by node, what it gave the page.
         progress: by node, the steps ``(value, total)`` that were announced.
+        previews: how many pictures were shown while nodes ran.
         seconds: from queueing to the end.
         cancel_seconds: from Cancel to the end.
     """
@@ -157,6 +158,7 @@ class Run:
     message: str = ""
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     progress: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    previews: int = 0
     seconds: float = 0.0
     cancel_seconds: float = 0.0
 
@@ -195,7 +197,8 @@ class Client:
             return run
         while not run.status:
             message = self._socket.recv(timeout=limit - (time.monotonic() - started))
-            if isinstance(message, bytes):  # a preview
+            if isinstance(message, bytes):
+                run.previews += 1
                 continue
             event = json.loads(message)
             kind, data = event["type"], event.get("data") or {}

@@ -111,6 +111,12 @@ def test_a_part_of_a_file(client: Client, clip: Path, expected: Tensor, tmp_path
     assert nearest(found, expected) == list(range(12, 18))
 
 
+def test_the_latest_frame_is_shown(client: Client, clip: Path) -> None:
+    nodes = graph(video=load(clip))
+    nodes["drawn"]["inputs"]["alpha"] = 0.6  # nothing that the server remembers
+    assert client.run(nodes).previews >= 1
+
+
 def test_cancel(client: Client, clip: Path) -> None:
     temp = client.server.base / "temp"
     before = set(temp.glob("adain_*.mp4"))

@@ -85,6 +85,7 @@ class FakeHost(SimpleNamespace):
 
     loads: list[dict[str, Any]]
     steps: list[tuple[int, int]]
+    previews: list[tuple[str, Any, int]]
     cancelled: bool
     interruption: type[BaseException]
     pack: Pack
@@ -136,7 +137,7 @@ def _folder_paths(models: Path) -> ModuleType:
 @pytest.fixture
 def host(tmp_path: Path, tiny_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHost]:
     """A small ComfyUI of which the user's yaml has given ``adain`` a folder; the pack in it."""
-    fake = FakeHost(loads=[], steps=[], cancelled=False, interruption=CancelError)
+    fake = FakeHost(loads=[], steps=[], previews=[], cancelled=False, interruption=CancelError)
     fake.folder_paths = _folder_paths(tmp_path / "models")
     fake.folder_paths.add_model_folder_path("adain", str(tmp_path / "yaml"))
 
@@ -160,11 +161,14 @@ def host(tmp_path: Path, tiny_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         def __init__(self, total: int) -> None:
             self.total, self.current = total, 0
 
-        def update_absolute(self, value: int) -> None:
+        def update_absolute(
+            self, value: int, total: int | None = None, preview: Any = None
+        ) -> None:
             if fake.cancelled:
                 raise fake.interruption
             self.current = value
             fake.steps.append((self.current, self.total))
+            fake.previews += [] if preview is None else [preview]
 
     patcher, utils, comfy = (
         ModuleType(name) for name in ("comfy.model_patcher", "comfy.utils", "comfy")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import av
@@ -260,6 +260,20 @@ def test_a_file_is_read_where_it_is(
     assert video_host.steps == [(100, 100), (100, 100), *frames]
 
 
+def test_a_frame_is_shown_every_second(
+    video_host: Any, run: Callable[[Any], Any], clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([10.0, 10.4, 11.1, 11.2, 12.3])
+    clock = SimpleNamespace(monotonic=lambda: next(times))
+    monkeypatch.setattr(video_host.pack.submodule("nodes.host"), "time", clock)
+    made = frames_of(Path(run(VideoFromFile(str(clip))).file))
+    assert [(kind, size) for kind, _, size in video_host.previews] == [("JPEG", 512)] * 3
+    shown = [torch.from_numpy(np.array(each)).movedim(-1, 0) for _, each, _ in video_host.previews]
+    # Not equal: colour has half the resolution in the file.
+    difference = (torch.stack(shown)[:, None].float() - made.float()).abs().mean(dim=(2, 3, 4))
+    assert difference.argmin(dim=1).tolist() == [0, 2, 4]
+
+
 def test_what_is_no_whole_file_is_saved_first(
     run: Callable[[Any], Any], clip: Path, tmp_path: Path
 ) -> None:
@@ -297,11 +311,11 @@ def test_cancel_leaves_nothing(
 def test_other_errors_keep_what_is_drawn(
     video_host: Any, run: Callable[[Any], Any], clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(done: int, total: int | None) -> None:
+    def fail(self: Any, done: int, total: int | None) -> None:
         if done == 3:
             raise RuntimeError("the memory is gone")
 
-    monkeypatch.setattr(video_host.pack.submodule("nodes.host"), "show_frames", fail)
+    monkeypatch.setattr(video_host.pack.submodule("nodes.host").VideoProgress, "frame", fail)
     with pytest.raises(Exception, match=r"the memory is gone; (.*) holds the first 3") as error:
         run(VideoFromFile(str(clip)))
     kept = str(error.value).split("; ")[1].split(" holds")[0]
