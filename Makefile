@@ -21,7 +21,7 @@ check: $(VENV)/development
 
 # All pictures of the README, the help pages and the workflows, drawn anew, and the shipped styles:
 # after a change of the weights (ten minutes on two slow cores).
-pictures: $(VENV)/library
+pictures: $(VENV)/development
 	$(BIN)/python docs/styles.py
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/icon.py

@@ -5,18 +5,23 @@ Run it again when the weights change.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
-from adain_core import AdaINModel, read_image, write_image
+from adain_core import AdaINModel, Style, read_image, write_image
 from adain_core.cli import main as adain
 from adain_core.color import METHODS
 from adain_core.pixels import resize_shortest_side
 from adain_core.sheets import join_rows, labelled
+from adain_core.temporal import TemporalPool
 
+# Frames of the moving picture.
+_MOVING = 32
 ROOT = Path(__file__).resolve().parent
 SAMPLES = ROOT.parent / "samples"
 
@@ -51,6 +56,32 @@ def cell(image: Tensor, text: str = "", width: int = 320) -> Tensor:
     """A picture at the size that the README shows, with a line of text if there is any."""
     small = crop(image, 240, width)
     return labelled(small, text) if text else small
+
+
+def moving(model: AdaINModel, height: int = 200, width: int = 300) -> None:
+    """A camera's way over a photo and back, beside it two styles that turn into each other."""
+    castle = resize_shortest_side(read_image(SAMPLES / "content" / "castle.jpg").pixels, 4 * height)
+    down, right = castle.shape[2] - 2 * height, castle.shape[3] - 2 * width
+    styles = [model.encode_style(style(name)) for name in ("van-gogh-starry-night", "mosaic")]
+    pool, frames = TemporalPool("ema"), []
+    for number in range(_MOVING):
+        # Slower at both ends.
+        share = (1 - math.cos(2 * math.pi * number / _MOVING)) / 2
+        top, left = round(share * down), round(share * right)
+        frame = castle[:, :, top : top + 2 * height, left : left + 2 * width]
+        mixed = Style.mix(styles, [1 - share, share])
+        drawn = model.stylize(frame, mixed, smoothing=pool)
+        pair = join_rows([[crop(each, height, width) for each in (frame, drawn)]])
+        frames.append(Image.fromarray((pair[0].movedim(0, -1) * 255).byte().numpy()))
+    frames[0].save(
+        ROOT / "images" / "video.webp",
+        save_all=True,
+        append_images=frames[1:],
+        duration=125,
+        loop=0,
+        quality=50,
+        method=6,
+    )
 
 
 def main() -> None:
@@ -111,6 +142,8 @@ def main() -> None:
         ),
     ]
     write_rows("color", [kept])
+
+    moving(model)
 
 
 if __name__ == "__main__":
