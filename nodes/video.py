@@ -38,8 +38,8 @@ class AdaINStylizeVideo:
     CATEGORY = CATEGORY
     DESCRIPTION = (
         "Draws a video in the style of any artwork, or in a mix of several. Frames are read, drawn "
-        "and written one after the other, so that a video of any length takes the memory of a few "
-        "frames; its sound and its times stay."
+        "and written one after the other, so that memory does not grow with the length; sound and "
+        "times stay."
     )
     SEARCH_ALIASES = ("style transfer video", "video to painting", "stylize clip", "neural style")
     RETURN_TYPES = ("VIDEO",)
