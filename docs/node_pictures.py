@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from pictures import ROOT, SAMPLES, content, crop, style
+from pictures import ROOT, SAMPLES, content, crop, style, views
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -110,12 +110,8 @@ def stylize(model: AdaINModel) -> Rows:
 
 def stylize_video(model: AdaINModel) -> Rows:
     """Frames of a camera's way over a photo, which share their statistics as in a video."""
-    castle, pool = content("castle", 2 * HEIGHT, 2 * WIDTH), TemporalPool("ema")
-    encoded = model.encode_style(style("mosaic"))
-    frames = [
-        castle[:, :, n * HEIGHT // 23 :, n * WIDTH // 23 :][:, :, :HEIGHT, :WIDTH]
-        for n in range(24)
-    ]
+    encoded, pool = model.encode_style(style("mosaic")), TemporalPool("ema")
+    frames = views([n / 23 for n in range(24)], HEIGHT, WIDTH)
     drawn = [model.stylize(frame, encoded, smoothing=pool) for frame in frames]
     shown = (0, 11, 23)
     return [

@@ -58,17 +58,22 @@ def cell(image: Tensor, text: str = "", width: int = 320) -> Tensor:
     return labelled(small, text) if text else small
 
 
+def views(shares: Sequence[float], height: int, width: int) -> list[Tensor]:
+    """What a camera sees of the castle, from its sky (0) to its trees (1), ``(1, 3, H, W)``."""
+    photo = read_image(SAMPLES / "content" / "castle.jpg").pixels
+    photo = resize_shortest_side(photo, 2 * height)
+    down, right = photo.shape[2] - height, photo.shape[3] - width
+    corners = [(round(share * down), round(share * right)) for share in shares]
+    return [photo[:, :, top : top + height, left : left + width] for top, left in corners]
+
+
 def moving(model: AdaINModel, height: int = 200, width: int = 300) -> None:
     """A camera's way over a photo and back, beside it two styles that turn into each other."""
-    castle = resize_shortest_side(read_image(SAMPLES / "content" / "castle.jpg").pixels, 4 * height)
-    down, right = castle.shape[2] - 2 * height, castle.shape[3] - 2 * width
     styles = [model.encode_style(style(name)) for name in ("van-gogh-starry-night", "mosaic")]
+    # Slower at both ends.
+    shares = [(1 - math.cos(2 * math.pi * number / _MOVING)) / 2 for number in range(_MOVING)]
     pool, frames = TemporalPool("ema"), []
-    for number in range(_MOVING):
-        # Slower at both ends.
-        share = (1 - math.cos(2 * math.pi * number / _MOVING)) / 2
-        top, left = round(share * down), round(share * right)
-        frame = castle[:, :, top : top + 2 * height, left : left + 2 * width]
+    for share, frame in zip(shares, views(shares, 2 * height, 2 * width), strict=True):
         mixed = Style.mix(styles, [1 - share, share])
         drawn = model.stylize(frame, mixed, smoothing=pool)
         pair = join_rows([[crop(each, height, width) for each in (frame, drawn)]])

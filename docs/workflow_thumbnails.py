@@ -30,8 +30,9 @@ from graph import WORKFLOWS, Run, Workflow  # noqa: E402
 # Left: what the workflow loads, one above the other. Right: what it draws.
 WIDTH, HEIGHT, LEFT = 600, 344, 144
 RIGHT = WIDTH - LEFT - GAP
-# Of a video.
+# Of the video that is drawn in two ways, and of those that are drawn in one.
 FRAMES = (0, 8, 16)
+ANIMATED = {"9-style-fade": (0, 4, 8, 15, 21, 28), "10-video": (0, 4, 8, 12, 16, 20)}
 
 
 def pack_nodes() -> Mapping[str, Any]:
@@ -81,13 +82,8 @@ def thumbnail(workflow: Workflow, run: Run) -> Tensor:
         modes = [node.values["temporal"] for node in workflow.find("AdaINStylize")]
         labels = [f"{mode}: {number + 1}" for mode in modes for number in FRAMES]
         columns, shown = len(FRAMES), [v[n : n + 1] for v in shown for n in FRAMES]
-    elif workflow.path.stem == "9-style-fade":
-        numbers = (0, 4, 8, 15, 21, 28)
+    elif numbers := ANIMATED.get(workflow.path.stem):
         columns, labels = 3, [f"frame {number}" for number in numbers]
-        shown = [shown[0][n : n + 1] for n in numbers]
-    elif workflow.path.stem == "10-video":
-        numbers = (0, 4, 8, 12, 16, 20)
-        columns, labels = 3, [f"frame {number + 1}" for number in numbers]
         shown = [shown[0][n : n + 1] for n in numbers]
     elif workflow.path.stem == "8-big-image":
         height, width = shown[0].shape[2:]
@@ -101,15 +97,15 @@ def thumbnail(workflow: Workflow, run: Run) -> Tensor:
 def main() -> None:
     """Draw them all, or those whose names are given."""
     nodes = pack_nodes()
-    for path in WORKFLOWS:
-        if sys.argv[1:] and path.stem not in sys.argv[1:]:
-            continue
-        workflow = Workflow(path, nodes)
-        with tempfile.TemporaryDirectory() as folder:
-            os.environ["ADAIN_CACHE"] = folder  # where the style library is saved
-            run = workflow.run()
-        picture = thumbnail(workflow, run)
-        write_image(path.with_suffix(".jpg"), picture, overwrite=True, quality=72)
+    with tempfile.TemporaryDirectory() as folder:
+        # Where the style library is saved, and videos.
+        os.environ["ADAIN_CACHE"] = tempfile.tempdir = folder
+        for path in WORKFLOWS:
+            if sys.argv[1:] and path.stem not in sys.argv[1:]:
+                continue
+            workflow = Workflow(path, nodes)
+            picture = thumbnail(workflow, workflow.run())
+            write_image(path.with_suffix(".jpg"), picture, overwrite=True, quality=72)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from .images import (
     check_encoder,
     common_count,
     join_features,
+    lengths,
     picture_shares,
     take,
     take_features,
@@ -90,11 +91,9 @@ class AdaINBlend:
         }
         for number, style in connected.items():
             check_encoder(features, style, f"style_{number}")
-        given = (weight_1, weight_2, weight_3, weight_4)
-        weights = picture_weights({number: given[number - 1] for number in connected})
+        weights = picture_weights((weight_1, weight_2, weight_3, weight_4), connected)
         alphas = picture_alphas(alpha)
-        numbers = {name: len(each) for name, each in {"alpha": alphas, **weights}.items()}
-        count = common_count({"features": len(features.tensor), **numbers})
+        count = common_count(lengths(features=features.tensor, alpha=alphas, **weights))
         styles = list(connected.values())
         mixes = [Style.mix(styles, shares) for shares in picture_shares(weights, count)]
         pool = TemporalPool(temporal, temporal_length)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -144,13 +144,18 @@ def common_count(counts: dict[str, int]) -> int:
     return count
 
 
+def lengths(**batches: Sized) -> dict[str, int]:
+    """For :func:`common_count`."""
+    return {name: len(batch) for name, batch in batches.items()}
+
+
 def take(batch: Batch, number: int) -> Batch:
     """Entry ``number`` as a batch of one; the only entry serves for every number."""
     return batch[number : number + 1] if len(batch) > 1 else batch
 
 
 def picture_shares(weights: Mapping[str, list[float]], count: int) -> list[list[float]]:
-    """The styles' shares in each picture.
+    """The styles' shares in each picture, a list for each.
 
     All pictures' at once, so that a late frame's bad weights do not cost the frames before.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -157,16 +157,20 @@ def picture_alphas(alpha: float | Sequence[float]) -> list[float]:
     return alphas
 
 
-def picture_weights(weights: Mapping[int, float | Sequence[float]]) -> dict[str, list[float]]:
+def picture_weights(
+    weights: Sequence[float | Sequence[float]], connected: Iterable[int]
+) -> dict[str, list[float]]:
     """Likewise the weights of styles, by the names of their inputs.
 
     Args:
-        weights: by the numbers of their styles.
+        weights: all, from ``weight_1`` on.
+        connected: the numbers of the styles that count.
 
     Raises:
         ValueError: an empty list.
     """
-    return {f"weight_{n}": _numbers(each, f"weight_{n}") for n, each in weights.items()}
+    names = {f"weight_{number}": weights[number - 1] for number in connected}
+    return {name: _numbers(weight, name) for name, weight in names.items()}
 
 
 def _numbers(value: float | Sequence[float], name: str) -> list[float]:

@@ -79,12 +79,15 @@ class Sources:
         return 0 if self.recolors else sum(map(len, artworks))
 
     def get(self, number: int, size: int, progress: host.Progress) -> Tensor | Style:
-        """The style, encoded; an artwork of its size where its colours depend on the content.
+        """The style, encoded; an artwork where its colours depend on the content.
 
         Args:
             number: of the input.
             size: of an artwork's shorter side, pixels; 0: as it is.
             progress: told after each artwork.
+
+        Returns:
+            A style, or artworks ``(B, C, H, W)`` of that size.
         """
         source = self._sources[number]
         if isinstance(source, Style):

@@ -11,7 +11,15 @@ from ..adain_core import Style
 from ..adain_core.temporal import Temporal, TemporalPool
 from ..adain_core.tiles import check_tile
 from . import host
-from .images import common_count, from_image, is_no_mask, picture_shares, take, to_image
+from .images import (
+    common_count,
+    from_image,
+    is_no_mask,
+    lengths,
+    picture_shares,
+    take,
+    to_image,
+)
 from .inputs import (
     ALPHA,
     CATEGORY,
@@ -122,12 +130,11 @@ class AdaINStylize:
         styles: list[Tensor | Style | None] = [style_1, style_2, style_3, style_4]
         regions: list[Region[Tensor | Style]] = connected_regions(styles, masks)
         covering = [region.mask for region in regions if region.mask is not None]
-        given = (weight_1, weight_2, weight_3, weight_4)
         # Beside masks they have no effect.
         weighted = [] if covering else [region.number for region in regions]
-        weights = picture_weights({number: given[number - 1] for number in weighted})
-        numbers = {name: len(each) for name, each in {"alpha": alphas, **weights}.items()}
-        count = common_count({"content": len(pictures), **numbers, **mask_counts(regions)})
+        weights = picture_weights((weight_1, weight_2, weight_3, weight_4), weighted)
+        counts = lengths(content=pictures, alpha=alphas, **weights)
+        count = common_count({**counts, **mask_counts(regions)})
         shares = picture_shares(weights, count) if weights else None
         options: dict[str, Any] = {
             "content_residual": content_residual,

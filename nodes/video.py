@@ -12,7 +12,7 @@ from ..adain_core import Style
 from ..adain_core.temporal import Temporal
 from ..adain_core.tiles import check_tile
 from . import host
-from .images import common_count, picture_shares, take
+from .images import common_count, lengths, picture_shares, take
 from .inputs import (
     ALPHA,
     CATEGORY,
@@ -100,9 +100,8 @@ class AdaINStylizeVideo:
         connected = {number: style for number, style in given.items() if style is not None}
         sources = Sources(model, connected, method)
         alphas = picture_alphas(alpha)
-        inputs = (weight_1, weight_2, weight_3, weight_4)
-        weights = picture_weights({number: inputs[number - 1] for number in connected})
-        count = common_count({name: len(n) for name, n in {"alpha": alphas, **weights}.items()})
+        weights = picture_weights((weight_1, weight_2, weight_3, weight_4), connected)
+        count = common_count(lengths(alpha=alphas, **weights))
         shares = picture_shares(weights, count)
         if count > 1 and sources.recolors:
             raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from host_server import Client
-from test_host_api import HEIGHT, WIDTH, node, pixels, prompt
+from test_host_api import HEIGHT, WIDTH, node, pixels, prompt, saved
 from torch import Tensor
 
 from adain_core import AdaINModel
@@ -115,6 +115,7 @@ def test_the_latest_frame_is_shown(client: Client, clip: Path) -> None:
     nodes = graph(video=load(clip))
     nodes["drawn"]["inputs"]["alpha"] = 0.6  # nothing that the server remembers
     assert client.run(nodes).previews >= 1
+    assert client.run(prompt(out=saved("content"))).previews == 0  # other nodes show none
 
 
 def test_cancel(client: Client, clip: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from itertools import compress, pairwise
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,11 @@ def differences(found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_workflow_gives_the_librarys_pictures(
-    path: Path, client: Client, classes: dict[str, Any], tmp_path: Path
+    path: Path,
+    client: Client,
+    classes: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     workflow = Workflow(path, classes)
     # "auto" is bfloat16 on some CPUs, where one rounding can be a step of 255 more.
@@ -53,6 +58,7 @@ def test_workflow_gives_the_librarys_pictures(
     # Cached results announce no progress; no other test runs these settings.
     assert any(steps[-1][0] == steps[-1][1] for steps in run.progress.values())
 
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where its videos lie
     expected = workflow.run()
     for node in shown:
         files = run.files(str(node.id))

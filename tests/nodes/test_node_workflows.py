@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -216,6 +217,7 @@ def reduced(
     bare_pack: Any, request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Reduced]:
     monkeypatch.setenv("ADAIN_CACHE", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where videos lie
     # In float32: tiles round otherwise than the whole does, in bfloat16 by 1/256 here and there.
     for module in (devices, bare_pack.submodule("adain_core.devices")):
         monkeypatch.setattr(module, "has_fast_bfloat16", lambda: False)
