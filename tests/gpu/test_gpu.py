@@ -45,8 +45,11 @@ def test_pictures_are_the_cpus(name: str, dtype: str, largest: float, mean: floa
     assert difference.max() < largest and difference.mean() < mean
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_reflection_padding_is_torchs(dtype: torch.dtype) -> None:
+# In bfloat16 up to four gradients are added up in another order: 0.004 apart on an H200.
+@pytest.mark.parametrize(
+    ("dtype", "rtol", "atol"), [(torch.float32, 1.3e-6, 1e-5), (torch.bfloat16, 0.016, 0.02)]
+)
+def test_reflection_padding_is_torchs(dtype: torch.dtype, rtol: float, atol: float) -> None:
     features = torch.randn(2, 8, 5, 7, device="cuda", dtype=dtype)
     features = features.contiguous(memory_format=torch.channels_last).requires_grad_()
     padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
@@ -56,7 +59,7 @@ def test_reflection_padding_is_torchs(dtype: torch.dtype) -> None:
     assert torch.equal(result, padded)
     assert result.is_contiguous(memory_format=torch.channels_last)
     (found,) = torch.autograd.grad(result, features, gradient)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(found, expected, rtol=rtol, atol=atol)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +96,7 @@ def config(folder: Path, tmp_path: Path) -> TrainingConfig:
         reuse=2,
         clip_norm=1.0,
         precision="bf16",
+        workers=2,
         log_every=5,
     )
 
