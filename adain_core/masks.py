@@ -171,8 +171,7 @@ def feather_mask(mask: Tensor, radius: int) -> Tensor:
     Raises:
         ValueError: a radius below 0.
     """
-    if radius < 0:
-        raise ValueError(f"feather must be 0 pixels or more, got {radius}")
+    check_feather(radius)
     if radius == 0:
         return mask
     offsets = torch.arange(-radius, radius + 1, device=mask.device, dtype=mask.dtype)
@@ -182,3 +181,9 @@ def feather_mask(mask: Tensor, radius: int) -> Tensor:
     mask = F.conv2d(F.pad(mask, (0, 0, radius, radius), mode="replicate"), kernel.view(1, 1, -1, 1))
     mask = F.conv2d(F.pad(mask, (radius, radius, 0, 0), mode="replicate"), kernel.view(1, 1, 1, -1))
     return mask.clamp(0, 1)
+
+
+def check_feather(radius: int) -> None:
+    """Raise ``ValueError`` for a radius of :func:`feather_mask` below 0."""
+    if radius < 0:
+        raise ValueError(f"feather must be 0 pixels or more, got {radius}")

@@ -19,7 +19,7 @@ from .functional import channel_statistics, crop
 from .fusion import Smoothing, check_alpha, check_masks, own_transfer, plan_transfer
 from .images import ImageLike, to_pixels
 from .inference import Inference
-from .masks import MaskLike, as_mask, pool_to_features, resize_mask
+from .masks import MaskLike, as_mask, feather_mask, pool_to_features, resize_mask
 from .networks import Decoder, Encoder
 from .pipeline import Retouch, empty_picture
 from .pixels import as_float, resize, resize_shortest_side
@@ -240,6 +240,7 @@ class AdaINModel(nn.Module):
         alpha: float = 1.0,
         masks: Sequence[MaskLike] | None = None,
         background: ImageLike | Style | None = None,
+        feather: int = 0,
         region_statistics: bool = True,
         preserve_color: str | None = None,
         content_residual: bool = False,
@@ -261,6 +262,8 @@ class AdaINModel(nn.Module):
             masks: instead of weights, where each style goes; see :func:`~adain_core.adain`.
                 Pixels that no mask covers stay exactly as they are, unless there is a background.
             background: style of what the masks leave free.
+            feather: pixels of the picture over which the masks' edges are softened, to both sides;
+                see :func:`~adain_core.masks.feather_mask`.
             region_statistics: see :func:`~adain_core.adain`.
             preserve_color: keep the content's colours: one of ``adain_core.color.METHODS``.
                 ``"luminance"`` gives the result the content's chrominance; the others recolour
@@ -303,12 +306,17 @@ class AdaINModel(nn.Module):
         if masks is None:
             if background is not None:
                 raise ValueError("a background needs masks; without them styles cover everything")
+            if feather:
+                raise ValueError(f"feather needs masks, got {feather} pixels and none")
             shares = normalized_weights(weights, len(sources), "style")
         else:
             if weights is not None:
                 raise ValueError("give weights (mix everywhere) or masks (place each), not both")
             checked = check_masks(masks, len(sources), len(pictures))
             region_masks = [mask.to(self.device) for mask in checked]
+            if feather:
+                size = (pictures.shape[2], pictures.shape[3])
+                region_masks = [feather_mask(resize_mask(m, size), feather) for m in region_masks]
             sources = [*sources, *([] if background is None else [background])]
         recolor = color.recolors_artwork(preserve_color)
         prepared = [self._prepare(source, style_size, recolor) for source in sources]

@@ -1,4 +1,4 @@
-"""Styles and the masks that say where they go, as Masked AdaIN and AdaIN Stylize take them."""
+"""Styles and the masks that say where they go, as the nodes take them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..adain_core.masks import feather_mask, resize_mask
 from ..adain_core.temporal import Temporal
-from .images import from_mask, take
+from .images import from_mask, is_no_mask, take
+from .inputs import CUT_OUT
 
 S = TypeVar("S")
 
@@ -47,6 +48,63 @@ def connected_regions(
                 f"mask_{number} has no style: connect style_{number}, or disconnect mask_{number}"
             )
     return regions
+
+
+@dataclass(frozen=True)
+class Layout(Generic[S]):
+    """How AdaIN Stylize and AdaIN Stylize Video lay out styles: mixed everywhere, or by masks.
+
+    Args:
+        regions: all of them.
+        background: the one without a mask, beside others that have one; it fills the rest.
+    """
+
+    regions: list[Region[S]]
+    background: Region[S] | None
+
+    @property
+    def masks(self) -> list[Tensor]:
+        """Of the regions that have one, ``(B, 1, H, W)`` each."""
+        return [region.mask for region in self.regions if region.mask is not None]
+
+    @property
+    def mixed(self) -> list[int]:
+        """The numbers of styles that mix by their weights, which have no effect beside masks."""
+        return [] if self.masks else [region.number for region in self.regions]
+
+
+def layout(styles: Sequence[S | None], masks: Sequence[Tensor | None]) -> Layout[S]:
+    """What the inputs ``style_1`` … and ``mask_1`` … say.
+
+    Raises:
+        ValueError: a bad mask, one without its style, or several styles without masks beside others
+            with them.
+    """
+    regions = connected_regions(styles, [None if is_no_mask(mask) else mask for mask in masks])
+    free = [region for region in regions if region.mask is None]
+    if len(free) == len(regions):
+        return Layout(regions, None)
+    if len(free) > 1:
+        names = " and ".join(f"style_{region.number}" for region in free)
+        raise ValueError(
+            f"{names} have no masks, while others have: connect their masks; only one style can "
+            "fill the rest of the picture"
+        )
+    return Layout(regions, free[0] if free else None)
+
+
+def mask_input(number: int) -> tuple[str, dict[str, str]]:
+    """The input of a mask for :func:`layout`."""
+    return (
+        "MASK",
+        {
+            "tooltip": f"Where style_{number} goes: white gets it, black does not. Any size; one "
+            "mask, or one for each picture. Without masks the styles mix by their weights "
+            "everywhere; beside masked styles, one without a mask fills the rest of the picture. "
+            "The empty mask that Load Image gives for a picture without transparency counts as "
+            f"none. {CUT_OUT}"
+        },
+    )
 
 
 def mask_counts(regions: Sequence[Region[S]]) -> dict[str, int]:

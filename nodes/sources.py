@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -14,6 +13,7 @@ from . import host
 from .color import METHOD_TOOLTIP
 from .encode import encode_style
 from .images import check_encoder, from_image
+from .regions import Layout
 
 # A saved or mixed style, or simply an artwork.
 STYLE_TYPE = "IMAGE,ADAIN_STYLE"
@@ -45,7 +45,7 @@ class Sources:
 
     Args:
         model: the model.
-        inputs: artworks ``(B, H, W, C)`` and styles, by the numbers of their inputs.
+        laid_out: artworks ``(B, H, W, C)`` and styles, and where they go.
         method: of keeping the content's colours; ``None``: the styles' colours.
 
     Raises:
@@ -54,12 +54,13 @@ class Sources:
     """
 
     def __init__(
-        self, model: host.ManagedModel, inputs: Mapping[int, Tensor | Style], method: str | None
+        self, model: host.ManagedModel, laid_out: Layout[Tensor | Style], method: str | None
     ) -> None:
         self.recolors = recolors_artwork(method)
-        self._model = model
+        self._model, self._background = model, laid_out.background
         self._sources: dict[int, Tensor | Style] = {}
-        for number, source in inputs.items():
+        for region in laid_out.regions:
+            number, source = region.number, region.style
             name = f"style_{number}"
             if not isinstance(source, Style):
                 self._sources[number] = from_image(source, name)
@@ -78,17 +79,25 @@ class Sources:
         artworks = (each for each in self._sources.values() if isinstance(each, Tensor))
         return 0 if self.recolors else sum(map(len, artworks))
 
-    def get(self, number: int, size: int, progress: host.Progress) -> Tensor | Style:
-        """The style, encoded; an artwork where its colours depend on the content.
+    def ready(
+        self, size: int, progress: host.Progress
+    ) -> tuple[list[Tensor | Style], Tensor | Style | None]:
+        """The styles, encoded; artworks where their colours depend on the content.
 
         Args:
-            number: of the input.
             size: of an artwork's shorter side, pixels; 0: as it is.
             progress: told after each artwork.
 
         Returns:
-            A style, or artworks ``(B, C, H, W)`` of that size.
+            Styles, or artworks ``(B, C, H, W)`` of that size: those that mix or have masks, and the
+            background.
         """
+        sources = {number: self._ready(number, size, progress) for number in self._sources}
+        free = self._background
+        background = None if free is None else sources.pop(free.number)
+        return list(sources.values()), background
+
+    def _ready(self, number: int, size: int, progress: host.Progress) -> Tensor | Style:
         source = self._sources[number]
         if isinstance(source, Style):
             return source

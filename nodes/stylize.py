@@ -14,7 +14,6 @@ from . import host
 from .images import (
     common_count,
     from_image,
-    is_no_mask,
     lengths,
     picture_shares,
     take,
@@ -24,7 +23,6 @@ from .inputs import (
     ALPHA,
     CATEGORY,
     CONTENT_RESIDUAL,
-    CUT_OUT,
     FEATHER,
     MODEL,
     REGION_STATISTICS,
@@ -37,7 +35,7 @@ from .inputs import (
     picture_alphas,
     picture_weights,
 )
-from .regions import Region, connected_regions, mask_counts, picture_masks, require_region
+from .regions import Layout, layout, mask_counts, mask_input, picture_masks, require_region
 from .sources import PRESERVE_COLOR, Sources, style_input
 
 
@@ -66,9 +64,10 @@ class AdaINStylize:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         # Saved workflows hold widget values by position: new ones go to the end.
-        sockets: dict[str, Any] = {"mask_1": _mask(1)}
+        sockets: dict[str, Any] = {"mask_1": mask_input(1)}
         for number in (2, 3, 4):
-            sockets |= {f"style_{number}": style_input(number), f"mask_{number}": _mask(number)}
+            sockets[f"style_{number}"] = style_input(number)
+            sockets[f"mask_{number}"] = mask_input(number)
         return {
             "required": {
                 "model": MODEL,
@@ -126,15 +125,12 @@ class AdaINStylize:
         check_tile(tile or None)
         method = None if preserve_color == "none" else preserve_color
         pictures = from_image(content, "content")
-        masks = [None if is_no_mask(mask) else mask for mask in (mask_1, mask_2, mask_3, mask_4)]
-        styles: list[Tensor | Style | None] = [style_1, style_2, style_3, style_4]
-        regions: list[Region[Tensor | Style]] = connected_regions(styles, masks)
-        covering = [region.mask for region in regions if region.mask is not None]
-        # Beside masks they have no effect.
-        weighted = [] if covering else [region.number for region in regions]
-        weights = picture_weights((weight_1, weight_2, weight_3, weight_4), weighted)
+        laid_out: Layout[Tensor | Style] = layout(
+            (style_1, style_2, style_3, style_4), (mask_1, mask_2, mask_3, mask_4)
+        )
+        weights = picture_weights((weight_1, weight_2, weight_3, weight_4), laid_out.mixed)
         counts = lengths(content=pictures, alpha=alphas, **weights)
-        count = common_count({**counts, **mask_counts(regions)})
+        count = common_count({**counts, **mask_counts(laid_out.regions)})
         shares = picture_shares(weights, count) if weights else None
         options: dict[str, Any] = {
             "content_residual": content_residual,
@@ -142,26 +138,22 @@ class AdaINStylize:
             "tile": tile or None,
             "smoothing": TemporalPool(temporal, temporal_length),
         }
-        sources = Sources(model, {region.number: region.style for region in regions}, method)
+        sources = Sources(model, laid_out, method)
         progress = host.Progress(sources.pictures + count)
-        free = _background(regions) if covering else None
-        if covering and free is None:
-            require_region(covering, temporal)
-        ready = {
-            region.number: sources.get(region.number, style_size, progress) for region in regions
-        }
-        if free is not None:
-            options["background"] = ready.pop(free.number)
-        options |= {"styles": list(ready.values()), "region_statistics": region_statistics}
+        if laid_out.masks and laid_out.background is None:
+            require_region(laid_out.masks, temporal)
+        styles, background = sources.ready(style_size, progress)
+        options |= {"background": background, "region_statistics": region_statistics}
 
         size = (pictures.shape[2], pictures.shape[3])
         network = model.load(*size)
 
         def stylized() -> Iterator[Tensor]:
-            for number, fitted in enumerate(picture_masks(covering, count, size, feather)):
+            for number, fitted in enumerate(picture_masks(laid_out.masks, count, size, feather)):
                 # The sources have their size already.
                 yield network.stylize(
                     take(pictures, number),
+                    styles,
                     alpha=take(alphas, number)[0],
                     weights=None if shares is None else shares[number],
                     masks=fitted or None,
@@ -171,28 +163,3 @@ class AdaINStylize:
                 )
 
         return (to_image(stylized(), count, progress),)
-
-
-def _background(regions: list[Region[Tensor | Style]]) -> Region[Tensor | Style] | None:
-    """The style without a mask, which fills what the masks leave free."""
-    free = [region for region in regions if region.mask is None]
-    if len(free) > 1:
-        names = " and ".join(f"style_{region.number}" for region in free)
-        raise ValueError(
-            f"{names} have no masks, while others have: connect their masks; only one style can "
-            "fill the rest of the picture"
-        )
-    return free[0] if free else None
-
-
-def _mask(number: int) -> tuple[str, dict[str, str]]:
-    return (
-        "MASK",
-        {
-            "tooltip": f"Where style_{number} goes: white gets it, black does not. Any size; one "
-            "mask, or one for each picture. Without masks the styles mix by their weights "
-            "everywhere; beside masked styles, one without a mask fills the rest of the picture. "
-            "The empty mask that Load Image gives for a picture without transparency counts as "
-            f"none. {CUT_OUT}"
-        },
-    )

@@ -17,7 +17,9 @@ from .inputs import (
     ALPHA,
     CATEGORY,
     CONTENT_RESIDUAL,
+    FEATHER,
     MODEL,
+    REGION_STATISTICS,
     STYLE_SIZE,
     TEMPORAL,
     TEMPORAL_LENGTH,
@@ -27,6 +29,7 @@ from .inputs import (
     picture_alphas,
     picture_weights,
 )
+from .regions import Layout, layout, mask_counts, mask_input, require_region
 from .sources import PRESERVE_COLOR, Sources, style_input
 
 _LOG = logging.getLogger(__name__)
@@ -66,6 +69,9 @@ class AdaINStylizeVideo:
                 "temporal": (TEMPORAL[0], {**TEMPORAL[1], "default": "ema"}),
                 "temporal_length": TEMPORAL_LENGTH,
                 "content_residual": CONTENT_RESIDUAL,
+                **{f"mask_{number}": mask_input(number) for number in (1, 2, 3, 4)},
+                "feather": FEATHER,
+                "region_statistics": REGION_STATISTICS,
             },
         }
 
@@ -88,21 +94,33 @@ class AdaINStylizeVideo:
         temporal: Temporal = "ema",
         temporal_length: int = 8,
         content_residual: bool = False,
+        mask_1: Tensor | None = None,
+        mask_2: Tensor | None = None,
+        mask_3: Tensor | None = None,
+        mask_4: Tensor | None = None,
+        feather: int = 0,
+        region_statistics: bool = True,
     ) -> tuple[Any]:
         """Run the node."""
         # Here, since pictures need no PyAV.
         from ..adain_core.video import Keyframe, stylize_video
 
         check_limits("style_size", style_size, STYLE_SIZE)
+        check_limits("feather", feather, FEATHER)
         check_tile(tile or None)
         method = None if preserve_color == "none" else preserve_color
-        given = dict(enumerate((style_1, style_2, style_3, style_4), start=1))
-        connected = {number: style for number, style in given.items() if style is not None}
-        sources = Sources(model, connected, method)
+        laid_out: Layout[Tensor | Style] = layout(
+            (style_1, style_2, style_3, style_4), (mask_1, mask_2, mask_3, mask_4)
+        )
+        sources = Sources(model, laid_out, method)
         alphas = picture_alphas(alpha)
-        weights = picture_weights((weight_1, weight_2, weight_3, weight_4), connected)
-        count = common_count(lengths(alpha=alphas, **weights))
-        shares = picture_shares(weights, count)
+        weights = picture_weights((weight_1, weight_2, weight_3, weight_4), laid_out.mixed)
+        changing = lengths(alpha=alphas, **weights)
+        count = common_count(changing)
+        common_count({**changing, **mask_counts(laid_out.regions)})
+        if laid_out.masks and laid_out.background is None:
+            require_region(laid_out.masks, "frame")  # one mask for the whole video can be refused
+        shares = picture_shares(weights, count) if weights else None
         if count > 1 and sources.recolors:
             raise ValueError(
                 f"preserve_color {method} recolours the artworks for each frame, which does not go "
@@ -110,13 +128,19 @@ class AdaINStylizeVideo:
             )
 
         encoding = host.Progress(sources.pictures)
-        styles = [sources.get(number, style_size, encoding) for number in connected]
-        course: dict[str, Any] = {"styles": styles, "weights": shares[0], "alpha": alphas[0]}
+        styles, background = sources.ready(style_size, encoding)
+        course: dict[str, Any] = {"styles": styles, "alpha": alphas[0]}
+        if shares is not None:
+            course["weights"] = shares[0]
         if count > 1:
             course = {
                 "keyframes": [
-                    Keyframe(number, Style.mix(styles, frame), take(alphas, number)[0])
-                    for number, frame in enumerate(shares)
+                    Keyframe(
+                        number,
+                        styles if shares is None else Style.mix(styles, shares[number]),
+                        take(alphas, number)[0],
+                    )
+                    for number in range(count)
                 ]
             }
         network = model.load(*host.video_size(video))
@@ -134,6 +158,10 @@ class AdaINStylizeVideo:
                     temporal=temporal,
                     temporal_length=temporal_length,
                     content_residual=content_residual,
+                    masks=laid_out.masks or None,
+                    background=background,
+                    feather=feather if laid_out.masks else 0,
+                    region_statistics=region_statistics,
                     progress=progress.frame,
                     watch=progress.watch,
                     **course,

@@ -17,6 +17,7 @@ from ..color import METHODS, luma, recolors_artwork
 from ..errors import StyleMismatchError
 from ..fusion import check_alpha
 from ..images import read_image
+from ..masks import check_feather
 from ..model import AdaINModel
 from ..pixels import as_float
 from ..style import Style, normalized_weights, require_same_encoder
@@ -128,6 +129,13 @@ def add_style_options(
         "--background", metavar="S", help="style (image or style file) of what no mask covers"
     )
     group.add_argument(
+        "--feather",
+        type=int,
+        default=0,
+        metavar="N",
+        help="soften the masks' edges over N pixels of the picture to both sides (default: 0)",
+    )
+    group.add_argument(
         "--global-statistics",
         dest="region_statistics",
         action="store_false",
@@ -196,6 +204,8 @@ def check_style_options(args: argparse.Namespace) -> None:
     if args.mask is None:
         if args.background is not None:
             raise ValueError("--background needs --mask; without masks the styles cover everything")
+        if args.feather:
+            raise ValueError(f"--feather needs --mask, got --feather {args.feather} without")
         normalized_weights(args.style_weights, len(args.style), "style")
     else:
         if args.style_weights is not None:
@@ -206,6 +216,7 @@ def check_style_options(args: argparse.Namespace) -> None:
             raise ValueError(
                 f"expected one --mask for each --style, got {len(args.mask)} and {len(args.style)}"
             )
+    check_feather(args.feather)
     check_look_options(args, [*args.style, *([args.background] if args.background else [])])
 
 
@@ -231,6 +242,7 @@ def style_controls(args: argparse.Namespace) -> dict[str, Any]:
         "alpha": args.alpha,
         "preserve_color": args.preserve_color,
         "content_residual": args.content_residual,
+        "feather": args.feather,
         "region_statistics": args.region_statistics,
         "content_size": args.content_size,
         "style_size": args.style_size,

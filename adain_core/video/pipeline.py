@@ -98,8 +98,9 @@ def stylize_video(
         keyframes: instead of styles and alpha, styles that change over time.
         weights: of the styles.
         alpha: content-style trade-off.
-        masks: instead of weights, where each style goes: ``(H, W)`` tensors or arrays, or videos
-            of as many frames whose brightness counts.
+        masks: instead of weights, where each style goes: ``(H, W)`` tensors or arrays,
+            ``(B, H, W)`` for a mask of each frame, or videos of as many frames whose brightness
+            counts.
         background: style of what the masks leave free.
         preserve_color: as for :meth:`AdaINModel.stylize`.
         style_size: shortest side of the artworks, likewise.
@@ -119,7 +120,7 @@ def stylize_video(
         overwrite: replace an existing file.
         progress: called after each frame with the number done and of all, if that is known.
         watch: called before that with the picture, ``(3, H, W)``, uint8, on the CPU.
-        **controls: more of :meth:`AdaINModel.stylize`: ``region_statistics``,
+        **controls: more of :meth:`AdaINModel.stylize`: ``feather``, ``region_statistics``,
             ``content_residual``, ``content_size``, ``tile``.
 
     Raises:
@@ -285,44 +286,41 @@ def _with_masks(
 
 
 class _MaskTrack:
-    """A mask for each frame, from a still one or from a video."""
+    """A mask for each frame: from a still one, from one for each, or from a video."""
 
     def __init__(
         self, mask: MaskLike | str | os.PathLike[str], files: contextlib.ExitStack
     ) -> None:
-        self._frames: Iterator[Frame] = iter(())
-        self._mask, self._path = None, None
+        self._mask: Tensor | None = None
         self._read, self._used = 0, 0
         if isinstance(mask, str | os.PathLike):
-            self._path = mask
-            self._frames = iter(files.enter_context(VideoReader(mask)))
+            self._name = f"the mask {os.fspath(mask)}"
+            frames = files.enter_context(VideoReader(mask))
+            self._masks = (luma(as_float(frame.pixels)) for frame in frames)
         else:
-            self._mask = as_mask(mask)
+            self._name = "a mask"
+            self._masks = (part for part in torch.split(as_mask(mask), 1))
 
     def at(self, number: int) -> Tensor:
-        """The mask of a frame, which comes after the ones before; after a video's end its last."""
-        latest = None
-        for frame in itertools.islice(self._frames, number + 1 - self._used):
-            latest, self._read = frame, self._read + 1
+        """The mask of a frame, which comes after the ones before; after the last mask that one."""
+        for mask in itertools.islice(self._masks, number + 1 - self._used):
+            self._mask, self._read = mask, self._read + 1
         self._used = number + 1
-        if latest is not None:
-            self._mask = luma(as_float(latest.pixels))[0, 0]
-        elif self._mask is None:
-            raise VideoFileError(f"cannot read the mask {self._path}: it has no frames")
+        if self._mask is None:
+            raise VideoFileError(f"cannot read {self._name}: it has no frames")
         return self._mask
 
     def notes(self, whole: bool) -> list[str]:
         """What is wrong with its length, after the last frame; one frame is a still mask."""
-        if self._path is None or self._read == 1:
+        if self._read == 1:
             return []
         if self._used > self._read:
             return [
-                f"the mask {self._path} has {self._read} frames, the video {self._used}: its last "
-                "frame was used for the rest"
+                f"{self._name} has {self._read} frames, the video {self._used}: its last frame was "
+                "used for the rest"
             ]
-        if whole and next(self._frames, None) is not None:
+        if whole and next(self._masks, None) is not None:
             return [
-                f"the mask {self._path} has more frames than the video's {self._read}: the rest "
-                "was not used"
+                f"{self._name} has more frames than the video's {self._read}: the rest was not used"
             ]
         return []

@@ -210,7 +210,7 @@ def test_stylize_with_masks_and_background(
     right[:, 20:, 3] = 255
     masks = [folder.save_mask("left.png", left), folder.save_mask("right.png", right)]
     words = ["--style", *styles, "--mask", *masks, "--background", background]
-    words += ["--global-statistics"] if global_statistics else []
+    words += ["--global-statistics", "--feather", 2] if global_statistics else []
     assert folder.run("stylize", content, *words, "-o", folder / "o.png") == 0
     expected = tiny.stylize(
         content,
@@ -218,6 +218,7 @@ def test_stylize_with_masks_and_background(
         masks=[torch.from_numpy(left / 255), torch.from_numpy(right[:, :, 3] / 255)],
         background=background,
         region_statistics=not global_statistics,
+        feather=2 if global_statistics else 0,
     )
     difference = read(folder / "o.png").astype(int) - to_array(expected).astype(int)
     assert np.abs(difference).max() <= 1  # white has a luma of 1 up to rounding
@@ -408,6 +409,8 @@ def test_two_contents_of_one_name(folder: Folder, capsys: pytest.CaptureFixture[
         ("a.png --style s.png --mask a.png a.png -o o.png", "expected one --mask for each --style"),
         ("a.png --style s.png --mask a.png --style-weights 1 -o o.png", "not both"),
         ("a.png --style s.png --background s.png -o o.png", "--background needs --mask"),
+        ("a.png --style s.png --feather 3 -o o.png", "--feather needs --mask, got --feather 3"),
+        ("a.png --style s.png --mask a.png --feather -1 -o o.png", "feather must be 0 pixels or"),
         ("a.png --style s.png --content-size -1 -o o.png", "--content-size must be 0 or more"),
         ("a.png --style s.png --style-size -1 -o o.png", "--style-size must be 0 or more"),
         ("a.png --style s.png --quality 0 -o o.png", "--quality must lie in 1..100, got 0"),

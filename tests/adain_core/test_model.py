@@ -25,6 +25,7 @@ from adain_core import (
     read_image,
 )
 from adain_core.functional import channel_statistics
+from adain_core.masks import as_mask, feather_mask, resize_mask
 from adain_core.model import _recolor
 from adain_core.networks import Architecture
 from adain_core.pixels import resize, resize_shortest_side
@@ -606,6 +607,12 @@ def test_bad_masks(tiny: AdaINModel, picture: Picture) -> None:
             {"background": style},
             "a background needs masks; without them styles cover everything",
         ),
+        (style, {"feather": 3}, "feather needs masks, got 3 pixels and none"),
+        (
+            [style],
+            {"masks": [mask], "feather": -1},
+            "feather must be 0 pixels or more, got -1",
+        ),
     ]
     for styles, options, message in cases:
         # The same at alpha 0, where nothing has to be computed.
@@ -613,6 +620,16 @@ def test_bad_masks(tiny: AdaINModel, picture: Picture) -> None:
             with pytest.raises(ValueError) as caught:
                 tiny.stylize(content, styles, alpha=alpha, **options)
             assert str(caught.value) == message
+
+
+def test_feathered_masks(tiny: AdaINModel, picture: Picture) -> None:
+    content, style = picture(32, 24, batch=2), tiny.encode_style(picture(16, 16, seed=1))
+    half, moving = torch.zeros(4, 3), torch.zeros(2, 8, 6)
+    half[:2], moving[0, :, :2], moving[1, :, 4:] = 1, 1, 1
+    soft = [feather_mask(resize_mask(as_mask(mask), (32, 24)), 5) for mask in (half, moving)]
+    expected = tiny.stylize(content, [style, style], masks=soft, alpha=0.5)
+    found = tiny.stylize(content, [style, style], masks=[half, moving], alpha=0.5, feather=5)
+    assert torch.equal(found, expected)
 
 
 # --- style masks ---------------------------------------------------------------------------------

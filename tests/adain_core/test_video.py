@@ -27,6 +27,7 @@ from adain_core import AdaINModel, Style, images
 from adain_core.cli import main
 from adain_core.cli.video import _seconds
 from adain_core.errors import VideoFileError
+from adain_core.masks import feather_mask, resize_mask
 from adain_core.video import Keyframe, VideoReader, stylize_video
 from adain_core.video.reader import Color, file_url, to_yuv
 from adain_core.video.writer import open_writer
@@ -1065,6 +1066,27 @@ def test_masks_still_and_moving(
     torch.testing.assert_close(pixels_of(pattern)[4], expected, rtol=0, atol=1 / 255)
 
 
+def test_a_mask_of_each_frame(
+    tiny: AdaINModel, style: Style, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Softened at the picture's size, and the last one for the frames after it."""
+    clip, pattern = make_clip(), tmp_path / "%d.png"
+    masks = torch.zeros(8, 6, 8)
+    for number, mask in enumerate(masks):
+        mask[:, : number + 1] = 1
+    options = {"temporal": "frame", "feather": 3}
+    result = stylize_video(tiny, clip, pattern, style, masks=[masks], **options)
+    assert result.notes == [
+        "a mask has 8 frames, the video 10: its last frame was used for the rest"
+    ]
+    drawn = pixels_of(pattern)
+    for number, mask in ((0, 0), (5, 5), (9, 7)):
+        soft = feather_mask(resize_mask(masks[mask, None, None], (48, 64)), 3)
+        expected = tiny.stylize(pixels_of(clip)[number], style, masks=[soft])
+        torch.testing.assert_close(drawn[number], expected, rtol=0, atol=1 / 255)
+
+
+@pytest.mark.parametrize("kind", ["video", "tensor"])
 @pytest.mark.parametrize(
     ("count", "message"),
     [(4, "has 4 frames, the video 10: its last"), (12, "more frames than the video's 10")],
@@ -1074,10 +1096,13 @@ def test_a_mask_of_another_length_is_told(
     style: Style,
     make_clip: Callable[..., Path],
     tmp_path: Path,
+    kind: str,
     count: int,
     message: str,
 ) -> None:
-    mask = make_clip("mask.mp4", [512 * number for number in range(count)])
+    mask: Any = torch.ones(count, 2, 2)
+    if kind == "video":
+        mask = make_clip("mask.mp4", [512 * number for number in range(count)])
     result = stylize_video(tiny, make_clip(), tmp_path / "out.mp4", style, masks=[mask])
     assert result.frames == 10
     [note] = result.notes
@@ -1778,5 +1803,3 @@ def test_masks_of_numpy_and_in_one_tensor(
     for frames in drawn[1:]:
         for frame, expected in zip(frames, drawn[0], strict=True):
             np.testing.assert_array_equal(frame.to_ndarray(), expected.to_ndarray())
-    with pytest.raises(ValueError, match="mask 1: expected 1 or 1 masks"):  # a still mask, not two
-        stylize_video(tiny, clip, tmp_path / "d.mkv", style, masks=[masks])

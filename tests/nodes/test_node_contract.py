@@ -23,7 +23,8 @@ WIDGETS = {
     ],
     "AdaINStylizeVideo": [
         *("alpha", "preserve_color", "style_size", "weight_1", "weight_2", "weight_3", "weight_4"),
-        *("tile", "temporal", "temporal_length", "content_residual"),
+        *("tile", "temporal", "temporal_length", "content_residual", "feather"),
+        "region_statistics",
     ],
     "AdaINEncodeContent": [],
     "AdaINEncodeStyle": ["style_size"],
@@ -44,7 +45,10 @@ SOCKETS = {
         *("model", "content", "style_1", "mask_1", "style_2", "mask_2"),
         *("style_3", "mask_3", "style_4", "mask_4"),
     ],
-    "AdaINStylizeVideo": ["model", "video", "style_1", "style_2", "style_3", "style_4"],
+    "AdaINStylizeVideo": [
+        *("model", "video", "style_1", "style_2", "style_3", "style_4"),
+        *("mask_1", "mask_2", "mask_3", "mask_4"),
+    ],
     "AdaINEncodeContent": ["model", "image"],
     "AdaINEncodeStyle": ["model", "image", "mask"],
     "AdaINBlend": ["features", "style_1", "style_2", "style_3", "style_4"],

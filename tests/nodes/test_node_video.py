@@ -171,9 +171,63 @@ def test_alphas_and_weights_of_frames(
     assert torch.equal(found, expected(keyframes=keyframes))
 
 
+def left(count: int = 1) -> Tensor:
+    """White on the left, from mask to mask more of it."""
+    masks = torch.zeros(count, 6, 8)
+    for number, mask in enumerate(masks):
+        mask[:, : 3 + number] = 1
+    return masks
+
+
+def test_masks(
+    pack: Any,
+    model: Any,
+    clip: Path,
+    encoded: list[Any],
+    styles: list[Style],
+    artworks: list[Tensor],
+    expected: Callable[..., Tensor],
+) -> None:
+    """One for all frames or one for each; a style without one fills the rest."""
+    one, two = encoded
+    found = drawn(pack, model, clip, style_1=one, mask_1=left())
+    assert torch.equal(found, expected(styles[0], masks=[left()]))
+    inputs = {"style_1": one, "style_3": two, "mask_3": left(FRAMES), "region_statistics": False}
+    found = drawn(pack, model, clip, **inputs, feather=4)
+    options = {"masks": [left(FRAMES)], "region_statistics": False, "feather": 4}
+    assert torch.equal(found, expected(styles[1], background=styles[0], **options))
+    # Weights and the empty mask of Load Image have no effect.
+    inputs |= {"weight_1": 0.3, "mask_1": torch.zeros(1, 64, 64)}
+    assert torch.equal(found, drawn(pack, model, clip, **inputs, feather=4))
+    # Recoloured artworks.
+    found = drawn(pack, model, clip, style_1=artworks[0], mask_1=left(), preserve_color="mean_std")
+    recoloured = {"preserve_color": "mean_std", "style_size": 32}
+    artwork = artworks[0].movedim(-1, 1)
+    assert torch.equal(found, expected(artwork, masks=[left()], **recoloured))
+
+
+def test_masks_and_alphas_of_frames(
+    pack: Any,
+    model: Any,
+    clip: Path,
+    encoded: list[Any],
+    styles: list[Style],
+    expected: Callable[..., Tensor],
+) -> None:
+    inputs = dict(zip(("style_1", "style_2"), encoded, strict=True))
+    inputs |= {"mask_1": left(2), "mask_2": 1 - left(), "alpha": [0.2, 1.0]}
+    found = drawn(pack, model, clip, **inputs)
+    keyframes = [Keyframe(0, styles, 0.2), Keyframe(1, styles, 1.0)]
+    assert torch.equal(found, expected(keyframes=keyframes, masks=[left(2), 1 - left()]))
+
+
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
+        ({"mask_2": left()}, r"^mask_2 has no style: connect style_2"),
+        ({"mask_1": torch.zeros(1, 8, 8)}, r"^mask_1 is black everywhere"),
+        ({"mask_1": left(3), "alpha": [0.0, 1.0]}, r"^mask_1 has 3 and alpha has 2"),
+        ({"feather": 300}, r"^feather must lie in 0\.\.256, got 300"),
         ({"alpha": 1.5}, r"^alpha must lie in 0\.\.1, got 1\.5"),
         ({"weight_1": 0.0}, r"^style weights are all 0"),
         ({"alpha": [0.0, 1.0], "weight_1": [1.0, 1.0, 1.0]}, r"^weight_1 has 3 and alpha has 2"),
