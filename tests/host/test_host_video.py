@@ -126,3 +126,21 @@ def test_cancel(client: Client, clip: Path) -> None:
     run = client.run(nodes, cancel_at=2)
     assert run.status == "interrupted"
     assert set(temp.glob("adain_*")) == before | set(temp.glob("adain_*.png"))
+
+
+def test_a_mask(client: Client, clip: Path, tmp_path: Path) -> None:
+    """What it does not cover is the video's own."""
+    half = WIDTH // 2
+    mask = {"destination": ["black", 0], "source": ["white", 0], "operation": "add"}
+    nodes = graph(
+        video=load(clip),
+        white=node("SolidMask", value=1.0, width=half, height=HEIGHT),
+        black=node("SolidMask", value=0.0, width=WIDTH, height=HEIGHT),
+        mask=node("MaskComposite", x=0, y=0, **mask),
+    )
+    nodes["drawn"]["inputs"]["mask_1"] = ["mask", 0]
+    found, _ = result(client, nodes, tmp_path)
+    difference = (found.float() - read(clip)[0].float()).abs()
+    # 8 pixels beside the edge: H.264's blocks reach across it.
+    assert difference[:, :, half + 8 :].mean() < 3
+    assert difference[:, :, : half - 8].mean() > 10
