@@ -82,7 +82,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
 
     model = parser.add_argument_group("the model")
-    text = "model to start from; a narrower one is widened, a wider one pruned"
+    text = "model to start from, of any widths: narrower blocks are widened, wider ones pruned"
     _add(model, "--init", text, metavar="NAME|PATH")
     widths = model.add_mutually_exclusive_group()
     widths.add_argument(

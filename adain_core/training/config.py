@@ -35,9 +35,9 @@ class TrainingConfig:
         validation_content: folder of photographs kept aside, that show how the run does on images
             that it does not learn from; empty: none.
         validation_style: of artworks, likewise.
-        init: a model (file or name) to start from instead of random weights; empty: none. A
-            narrower one is widened, a wider one pruned (:mod:`~adain_core.training.pruning`); at
-            the paper's widths one of these widths.
+        init: a model (file or name) to start from instead of random weights; empty: none. Blocks
+            that are wider there are pruned (:mod:`~adain_core.training.pruning`), narrower ones
+            widened; at the paper's widths one of these widths.
         widths: channels of the four blocks. At the paper's widths the encoder is the frozen VGG
             and the decoder alone is trained; at others both are trained, end to end.
         normalization: see :class:`~adain_core.networks.Architecture`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -64,12 +65,12 @@ class Student(nn.Module):
         return output, self._decode(features, own) if reconstruct else output[:0]
 
     def start_from(self, path: str | os.PathLike[str], crops: Sequence[Crops]) -> None:
-        """Take the weights of a model file, of the same widths or all narrower or all wider.
+        """Take the weights of a model file of any widths.
 
-        The channels that a narrower model lacks keep their random inputs, and nothing takes their
-        outputs yet: at first the pictures are the narrower model's (Chen, Goodfellow & Shlens,
-        "Net2Net", ICLR 2016). Of a wider one the most important channels stay
-        (:mod:`~adain_core.training.pruning`).
+        Of blocks that are wider there the most important channels stay
+        (:mod:`~adain_core.training.pruning`). The channels that are lacking there keep their random
+        inputs, and nothing takes their outputs yet: at first the pictures are those of the narrower
+        model (Chen, Goodfellow & Shlens, "Net2Net", ICLR 2016).
 
         Args:
             path: the model's file, or its name.
@@ -77,8 +78,8 @@ class Student(nn.Module):
 
         Raises:
             WeightsError: the file cannot be read.
-            TrainingError: it differs in more than widths, is wider here and narrower there, or is
-                no full-width model where this is one.
+            TrainingError: it differs in more than widths, or is no full-width model where this is
+                one.
         """
         config = self.config
         device = next(self.decoder.parameters()).device
@@ -89,31 +90,33 @@ class Student(nn.Module):
                 f"{path}: at the paper's widths the encoder is the frozen VGG, and a decoder of "
                 f"another model does not read it: expected {wanted}, got {given}; choose --widths"
             )
-        pairs = list(zip(given.widths, wanted.widths, strict=True))
         # Normalization and "concat" have more than channels to widen or prune.
         plain = given == Architecture(given.widths) and wanted == Architecture(wanted.widths)
-        if given == wanted or (plain and all(a <= b for a, b in pairs)):
-            if not config.trains_decoder_only:
-                _widen(self.encoder, encoder)
-            _widen(self.decoder, decoder)
-        elif plain and all(a >= b for a, b in pairs):
+        if given != wanted and not plain:
+            raise TrainingError(
+                f"{path}: a run starts from a model of the same architecture, or of the paper's in "
+                f"other widths: expected {wanted}, got {given}"
+            )
+        a, b, c, d = map(min, given.widths, wanted.widths)
+        kept = replace(given, widths=(a, b, c, d))
+        if kept != given:
             contents, styles = (
                 next(crop_batches(each, PRUNING_IMAGES, 0, PRUNING_START))[0] for each in crops
             )
             part = slice(PRUNING_SIDE)
+            wide = encoder.to(device), decoder.to(device)
+            encoder, decoder = Encoder(kept).to(device), Decoder(kept).to(device)
             prune(
-                (encoder.to(device), decoder.to(device)),
-                (self.encoder, self.decoder),
+                wide,
+                (encoder, decoder),
                 contents[..., part, part].to(device),
                 styles[..., part, part].to(device),
                 (batch.to(device) for batch in _batches(config, crops)),
                 config.distill_steps,
             )
-        else:
-            raise TrainingError(
-                f"{path}: a run starts from a model of the same architecture, or of the paper's in "
-                f"other widths, all narrower or all wider: expected {wanted}, got {given}"
-            )
+        if not config.trains_decoder_only:
+            _widen(self.encoder, encoder)
+        _widen(self.decoder, decoder)
 
     def _decode(self, features: Tensor, statistics: Statistics) -> Tensor:
         images: Tensor = self.decoder(fuse(features, *statistics, self.config.fusion))

@@ -784,13 +784,35 @@ def test_a_run_starts_from_a_narrower_model(
     assert student.decoder.get_parameter("conv3_3.weight").grad[:, 8:].abs().max() > 0
 
 
-@pytest.mark.parametrize(
-    "change", [{"widths": (4, 6, 7, 12)}, {"widths": (4, 6, 9, 12), "fusion": "concat"}]
-)
-def test_a_run_starts_from_no_other_architecture(
-    config: TrainingConfig, tiny_path: Path, change: dict[str, object]
+def test_a_run_starts_from_a_model_wider_here_and_narrower_there(
+    config: TrainingConfig, tiny: AdaINModel, picture: Picture, tmp_path: Path
 ) -> None:
-    start = dataclasses.replace(config, init=str(tiny_path), **change)
+    """Pruned of channels that nothing reads, then widened: the old pictures."""
+    torch.manual_seed(0)
+    (tmp_path / "images").mkdir()
+    mixed = Architecture((4, 6, 12, 14))
+    networks = Encoder(mixed), Decoder(mixed)
+    for network, narrower in zip(networks, (tiny.encoder, tiny.decoder), strict=True):
+        _widen(network, narrower)
+    save_model(tmp_path / "mixed.safetensors", ModelInfo(mixed), *networks)
+    for number in range(8):
+        write_image(tmp_path / "images" / f"{number}.png", picture(96, 96, seed=10 + number))
+    images = {"content": tmp_path / "images", "style": tmp_path / "images"}
+    sizes = {"crop": 96, "content_size": (96, 96), "style_size": (96, 96)}
+    start = dataclasses.replace(
+        config, init=tmp_path / "mixed.safetensors", widths=(5, 6, 8, 10), **images, **sizes
+    )
+    student = Trainer(start, progress=False)._unwrapped
+    assert (student.encoder.conv1_1.out_channels, student.encoder.conv3_1.out_channels) == (5, 8)
+    content, style = picture(40, 56, seed=7), picture(40, 56, seed=8)
+    features, statistics = tiny.encoder(content), channel_statistics(tiny.encoder(style))
+    expected = tiny.decoder(adaptive_instance_norm(features, *statistics)).clamp(0, 1)
+    found, _ = student(content, style, torch.ones(1, 1), reconstruct=False)
+    assert -10 * (found.clamp(0, 1) - expected).square().mean().log10() > 30
+
+
+def test_a_run_starts_from_no_other_architecture(config: TrainingConfig, tiny_path: Path) -> None:
+    start = dataclasses.replace(config, init=str(tiny_path), widths=(4, 6, 9, 12), fusion="concat")
     with pytest.raises(TrainingError, match="a run starts from a model of the same architecture"):
         Trainer(start, progress=False)
 
