@@ -36,7 +36,7 @@ the paper's decoder (160,000 steps, for a GPU):
 a slim model on a CPU: the full-width one pruned, then trained to draw its pictures and under the
 paper's losses; every encoded pair is used 6 times:
   adain train --content photos --style paintings --encoder adain-vgg19 -o runs/slim \\
-    --init adain-vgg19 --widths 16 32 94 256 --distill-steps 2000 --steps 8000 \\
+    --init adain-vgg19 --widths 24 48 96 192 --distill-steps 2000 --steps 8000 \\
     --batch-size 4 --crop 128 --content-size 128 384 --style-size 128 384 \\
     --pool 512 --reuse 6 --recolor 0.4 --lr 6e-4 --schedule cosine --warmup-steps 100 \\
     --clip-norm 1 --style-weight 3 --imitation-weight 1 --precision bf16
@@ -50,7 +50,11 @@ artworks in each other's palettes, and larger photographs, which have more flat 
 on a GPU, crops as large as the paper's (46 ms a step on an H100):
   adain train (the same options, but) -o runs/slim3 --init runs/slim2/slim2.safetensors \\
     --batch-size 16 --crop 256 --content-size 256 640 --style-size 256 512 --pool 256 \\
-    --lr 7e-4 --style-weight 1.5 --imitation-weight 0.3 --steps 8000
+    --lr 7e-4 --style-weight 2.5 --imitation-weight 0.3 --steps 8000
+
+at last less imitation still, and style in proportion, once it draws nearly as well as its teacher:
+  adain train (the same options, but) -o runs/slim4 --init runs/slim3/slim3.safetensors \\
+    --style-weight 0.9 --imitation-weight 0.1 --lr 2.5e-4 --steps 4000
 
 go on after an interruption, or to more steps:
   adain train (the same options) --resume
