@@ -171,7 +171,8 @@ def feather_mask(mask: Tensor, radius: int) -> Tensor:
     Raises:
         ValueError: a radius below 0.
     """
-    check_feather(radius)
+    if radius < 0:
+        raise ValueError(f"feather must be 0 pixels or more, got {radius}")
     if radius == 0:
         return mask
     offsets = torch.arange(-radius, radius + 1, device=mask.device, dtype=mask.dtype)
@@ -183,7 +184,9 @@ def feather_mask(mask: Tensor, radius: int) -> Tensor:
     return mask.clamp(0, 1)
 
 
-def check_feather(radius: int) -> None:
-    """Raise ``ValueError`` for a radius of :func:`feather_mask` below 0."""
+def check_feather(radius: int, masks: object) -> None:
+    """Raise ``ValueError`` for a radius of :func:`feather_mask` below 0, or without masks."""
     if radius < 0:
         raise ValueError(f"feather must be 0 pixels or more, got {radius}")
+    if radius and masks is None:
+        raise ValueError(f"feather needs masks, got {radius} pixels and none")

@@ -19,7 +19,14 @@ from .functional import channel_statistics, crop
 from .fusion import Smoothing, check_alpha, check_masks, own_transfer, plan_transfer
 from .images import ImageLike, to_pixels
 from .inference import Inference
-from .masks import MaskLike, as_mask, feather_mask, pool_to_features, resize_mask
+from .masks import (
+    MaskLike,
+    as_mask,
+    check_feather,
+    feather_mask,
+    pool_to_features,
+    resize_mask,
+)
 from .networks import Decoder, Encoder
 from .pipeline import Retouch, empty_picture
 from .pixels import as_float, resize, resize_shortest_side
@@ -293,6 +300,7 @@ class AdaINModel(nn.Module):
         """
         check_alpha(alpha)
         check_tile(tile)
+        check_feather(feather, masks)
         if preserve_color is not None and preserve_color not in color.METHODS:
             raise ValueError(
                 f"preserve_color must be one of {', '.join(color.METHODS)}, got {preserve_color!r}"
@@ -306,8 +314,6 @@ class AdaINModel(nn.Module):
         if masks is None:
             if background is not None:
                 raise ValueError("a background needs masks; without them styles cover everything")
-            if feather:
-                raise ValueError(f"feather needs masks, got {feather} pixels and none")
             shares = normalized_weights(weights, len(sources), "style")
         else:
             if weights is not None:

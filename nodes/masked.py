@@ -102,8 +102,8 @@ class AdaINMasked:
             masks.append(region.mask)
         if background is not None:
             check_encoder(features, background, "background")
-        else:
-            require_region(masks, temporal)
+        elif temporal == "frame":  # one frame of a video may show nothing of what a mask follows
+            require_region(masks)
         alphas = picture_alphas(alpha)
         counts = {"features": len(features.tensor), "alpha": len(alphas), **mask_counts(regions)}
         count = common_count(counts)

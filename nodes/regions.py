@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 from torch import Tensor
 
 from ..adain_core.masks import feather_mask, resize_mask
-from ..adain_core.temporal import Temporal
 from .images import from_mask, is_no_mask, take
 from .inputs import CUT_OUT
 
@@ -76,6 +75,11 @@ class Layout(Generic[S]):
 def layout(styles: Sequence[S | None], masks: Sequence[Tensor | None]) -> Layout[S]:
     """What the inputs ``style_1`` … and ``mask_1`` … say.
 
+    Args:
+        styles: of each input, ``None`` where it is not connected.
+        masks: likewise, ``(B, H, W)``; Load Image's for a picture without transparency count as
+            none.
+
     Raises:
         ValueError: a bad mask, one without its style, or several styles without masks beside others
             with them.
@@ -135,16 +139,18 @@ def picture_masks(
         ]
 
 
-def require_region(masks: Sequence[Tensor], temporal: Temporal) -> None:
+def require_region(masks: Sequence[Tensor]) -> None:
     """Refuse masks that select nothing, where there is no background either.
 
-    Several for one input may, and a video's, which ``temporal`` tells: what they follow can be out
-    of the picture.
+    Several for one input may: what they follow can be out of the picture.
+
+    Args:
+        masks: ``(B, 1, H, W)`` each.
 
     Raises:
         ValueError: all are single and black.
     """
-    if temporal == "frame" and not any(len(mask) > 1 or mask.any() for mask in masks):
+    if not any(len(mask) > 1 or mask.any() for mask in masks):
         raise ValueError(
             "mask_1 is black everywhere (as Load Image gives it for a picture that is opaque), so "
             "there is no region to stylize: paint one (right-click the picture, Open in Mask "

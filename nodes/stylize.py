@@ -11,14 +11,7 @@ from ..adain_core import Style
 from ..adain_core.temporal import Temporal, TemporalPool
 from ..adain_core.tiles import check_tile
 from . import host
-from .images import (
-    common_count,
-    from_image,
-    lengths,
-    picture_shares,
-    take,
-    to_image,
-)
+from .images import common_count, from_image, lengths, picture_shares, take, to_image
 from .inputs import (
     ALPHA,
     CATEGORY,
@@ -140,8 +133,9 @@ class AdaINStylize:
         }
         sources = Sources(model, laid_out, method)
         progress = host.Progress(sources.pictures + count)
-        if laid_out.masks and laid_out.background is None:
-            require_region(laid_out.masks, temporal)
+        # One frame of a video may show nothing of what a mask follows.
+        if laid_out.masks and laid_out.background is None and temporal == "frame":
+            require_region(laid_out.masks)
         styles, background = sources.ready(style_size, progress)
         options |= {"background": background, "region_statistics": region_statistics}
 

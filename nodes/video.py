@@ -119,7 +119,7 @@ class AdaINStylizeVideo:
         count = common_count(changing)
         common_count({**changing, **mask_counts(laid_out.regions)})
         if laid_out.masks and laid_out.background is None:
-            require_region(laid_out.masks, "frame")  # one mask for the whole video can be refused
+            require_region(laid_out.masks)
         shares = picture_shares(weights, count) if weights else None
         if count > 1 and sources.recolors:
             raise ValueError(

@@ -204,8 +204,6 @@ def check_style_options(args: argparse.Namespace) -> None:
     if args.mask is None:
         if args.background is not None:
             raise ValueError("--background needs --mask; without masks the styles cover everything")
-        if args.feather:
-            raise ValueError(f"--feather needs --mask, got --feather {args.feather} without")
         normalized_weights(args.style_weights, len(args.style), "style")
     else:
         if args.style_weights is not None:
@@ -216,7 +214,7 @@ def check_style_options(args: argparse.Namespace) -> None:
             raise ValueError(
                 f"expected one --mask for each --style, got {len(args.mask)} and {len(args.style)}"
             )
-    check_feather(args.feather)
+    check_feather(args.feather, args.mask)
     check_look_options(args, [*args.style, *([args.background] if args.background else [])])
 
 

@@ -15,6 +15,7 @@ from ..networks import Architecture, Decoder, Encoder
 from ..weights import find_model, load_model
 from .config import TrainingConfig
 from .data import Crops, crop_batches
+from .loss_network import channels_last
 from .pruning import prune
 
 # To solve a pruned model's weights from: crops of each kind, their side at most, and the number of
@@ -106,6 +107,8 @@ class Student(nn.Module):
             part = slice(PRUNING_SIDE)
             wide = encoder.to(device), decoder.to(device)
             encoder, decoder = Encoder(kept).to(device), Decoder(kept).to(device)
+            for network in (encoder, decoder):
+                channels_last(network)  # which distillation computes in
             prune(
                 wide,
                 (encoder, decoder),

@@ -409,7 +409,7 @@ def test_two_contents_of_one_name(folder: Folder, capsys: pytest.CaptureFixture[
         ("a.png --style s.png --mask a.png a.png -o o.png", "expected one --mask for each --style"),
         ("a.png --style s.png --mask a.png --style-weights 1 -o o.png", "not both"),
         ("a.png --style s.png --background s.png -o o.png", "--background needs --mask"),
-        ("a.png --style s.png --feather 3 -o o.png", "--feather needs --mask, got --feather 3"),
+        ("a.png --style s.png --feather 3 -o o.png", "feather needs masks, got 3 pixels and none"),
         ("a.png --style s.png --mask a.png --feather -1 -o o.png", "feather must be 0 pixels or"),
         ("a.png --style s.png --content-size -1 -o o.png", "--content-size must be 0 or more"),
         ("a.png --style s.png --style-size -1 -o o.png", "--style-size must be 0 or more"),

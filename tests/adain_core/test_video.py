@@ -1086,6 +1086,29 @@ def test_a_mask_of_each_frame(
         torch.testing.assert_close(drawn[number], expected, rtol=0, atol=1 / 255)
 
 
+def test_a_still_mask_is_softened_once(
+    tiny: AdaINModel,
+    style: Style,
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the size of the pictures that are drawn."""
+    sizes = []
+
+    def soften(mask: Tensor, radius: int) -> Tensor:
+        sizes.append(tuple(mask.shape))
+        return feather_mask(mask, radius)
+
+    monkeypatch.setattr("adain_core.video.pipeline.feather_mask", soften)
+    left, pattern = torch.eye(6, 8), tmp_path / "%d.png"
+    options = {"masks": [left], "feather": 2, "content_size": 24}
+    stylize_video(tiny, make_clip(), pattern, style, temporal="frame", **options)
+    assert sizes == [(1, 1, 24, 32)]
+    expected = tiny.stylize(pixels_of(make_clip())[3], style, **options)
+    torch.testing.assert_close(pixels_of(pattern)[3], expected, rtol=0, atol=1 / 255)
+
+
 @pytest.mark.parametrize("kind", ["video", "tensor"])
 @pytest.mark.parametrize(
     ("count", "message"),
@@ -1474,6 +1497,7 @@ def test_no_video_stream_and_no_frames(
         ("out.mp4", {"temporal": "mean"}, "temporal must be"),
         ("out.mp4", {"weights": [1, 2]}, "expected 1 weights"),
         ("out.mp4", {"masks": [torch.ones(4, 4)] * 2}, "one mask for each style"),
+        ("out.mp4", {"feather": 2}, "feather needs masks, got 2 pixels and none"),
         ("out.mp4", {"keyframes": []}, "styles .* or keyframes, not both"),
     ],
 )

@@ -87,36 +87,37 @@ def frames_of(path: Path) -> Tensor:
         return torch.cat([frame.pixels for frame in reader])
 
 
-def drawn(pack: Any, model: Any, clip: Path, **inputs: Any) -> Tensor:
-    (video,) = pack.run(
-        "AdaINStylizeVideo", model=model, video=clip, **{"alpha": 1.0, "style_size": 32, **inputs}
-    )
-    assert video != clip and clip.exists()
-    found = frames_of(video)
-    video.unlink()
-    assert found.shape == (FRAMES, 3, HEIGHT, WIDTH)
-    return found
+@pytest.fixture
+def drawn(pack: Any, model: Any, clip: Path) -> Callable[..., Tensor]:
+    """``drawn(...)``: the frames of the node's video, by its inputs."""
+
+    def draw(**inputs: Any) -> Tensor:
+        inputs = {"alpha": 1.0, "style_size": 32, **inputs}
+        (video,) = pack.run("AdaINStylizeVideo", model=model, video=clip, **inputs)
+        assert video != clip and clip.exists()
+        found = frames_of(video)
+        video.unlink()
+        assert found.shape == (FRAMES, 3, HEIGHT, WIDTH)
+        return found
+
+    return draw
 
 
 def test_an_artwork(
-    pack: Any,
-    model: Any,
-    clip: Path,
+    drawn: Callable[..., Tensor],
     artworks: list[Tensor],
     encoded: list[Any],
     styles: list[Style],
     expected: Callable[..., Tensor],
 ) -> None:
-    found = drawn(pack, model, clip, style_1=artworks[0])
+    found = drawn(style_1=artworks[0])
     assert torch.equal(found, expected(styles[0], temporal="ema"))
-    assert torch.equal(found, drawn(pack, model, clip, style_1=encoded[0]))
+    assert torch.equal(found, drawn(style_1=encoded[0]))
     assert not torch.equal(found, expected(styles[0], temporal="frame"))
 
 
 def test_options(
-    pack: Any,
-    model: Any,
-    clip: Path,
+    drawn: Callable[..., Tensor],
     encoded: list[Any],
     styles: list[Style],
     expected: Callable[..., Tensor],
@@ -128,37 +129,33 @@ def test_options(
         "content_residual": True,
         "preserve_color": "luminance",
     }
-    found = drawn(pack, model, clip, style_1=encoded[0], **options)
+    found = drawn(style_1=encoded[0], **options)
     assert torch.equal(found, expected(styles[0], **options))
-    assert torch.equal(found, drawn(pack, model, clip, style_1=encoded[0], tile=64, **options))
+    assert torch.equal(found, drawn(style_1=encoded[0], tile=64, **options))
 
 
 def test_recoloured_artworks(
-    pack: Any, model: Any, clip: Path, artworks: list[Tensor], expected: Callable[..., Tensor]
+    drawn: Callable[..., Tensor], artworks: list[Tensor], expected: Callable[..., Tensor]
 ) -> None:
-    found = drawn(pack, model, clip, style_1=artworks[0], preserve_color="coral")
+    found = drawn(style_1=artworks[0], preserve_color="coral")
     artwork = artworks[0].movedim(-1, 1)
     assert torch.equal(found, expected(artwork, preserve_color="coral", style_size=32))
 
 
 def test_styles_mix_by_weight(
-    pack: Any,
-    model: Any,
-    clip: Path,
+    drawn: Callable[..., Tensor],
     artworks: list[Tensor],
     encoded: list[Any],
     styles: list[Style],
     expected: Callable[..., Tensor],
 ) -> None:
     inputs = {"style_1": artworks[0], "style_3": encoded[1], "weight_1": 1.0, "weight_3": 0.5}
-    found = drawn(pack, model, clip, **inputs)
+    found = drawn(**inputs)
     assert torch.equal(found, expected(styles, weights=[1, 0.5]))
 
 
 def test_alphas_and_weights_of_frames(
-    pack: Any,
-    model: Any,
-    clip: Path,
+    drawn: Callable[..., Tensor],
     encoded: list[Any],
     styles: list[Style],
     expected: Callable[..., Tensor],
@@ -166,7 +163,7 @@ def test_alphas_and_weights_of_frames(
     """The last ones serve for the frames after them."""
     inputs = {"style_1": encoded[0], "style_2": encoded[1]}
     inputs |= {"weight_1": [1.0, 0.5, 0.0], "weight_2": [0.0, 0.5, 1.0], "alpha": [0.2, 0.6, 1.0]}
-    found = drawn(pack, model, clip, **inputs)
+    found = drawn(**inputs)
     keyframes = [Keyframe(0, styles[0], 0.2), Keyframe(2, styles[1], 1.0)]
     assert torch.equal(found, expected(keyframes=keyframes))
 
@@ -180,9 +177,7 @@ def left(count: int = 1) -> Tensor:
 
 
 def test_masks(
-    pack: Any,
-    model: Any,
-    clip: Path,
+    drawn: Callable[..., Tensor],
     encoded: list[Any],
     styles: list[Style],
     artworks: list[Tensor],
@@ -190,33 +185,31 @@ def test_masks(
 ) -> None:
     """One for all frames or one for each; a style without one fills the rest."""
     one, two = encoded
-    found = drawn(pack, model, clip, style_1=one, mask_1=left())
+    found = drawn(style_1=one, mask_1=left())
     assert torch.equal(found, expected(styles[0], masks=[left()]))
     inputs = {"style_1": one, "style_3": two, "mask_3": left(FRAMES), "region_statistics": False}
-    found = drawn(pack, model, clip, **inputs, feather=4)
+    found = drawn(**inputs, feather=4)
     options = {"masks": [left(FRAMES)], "region_statistics": False, "feather": 4}
     assert torch.equal(found, expected(styles[1], background=styles[0], **options))
     # Weights and the empty mask of Load Image have no effect.
     inputs |= {"weight_1": 0.3, "mask_1": torch.zeros(1, 64, 64)}
-    assert torch.equal(found, drawn(pack, model, clip, **inputs, feather=4))
+    assert torch.equal(found, drawn(**inputs, feather=4))
     # Recoloured artworks.
-    found = drawn(pack, model, clip, style_1=artworks[0], mask_1=left(), preserve_color="mean_std")
+    found = drawn(style_1=artworks[0], mask_1=left(), preserve_color="mean_std")
     recoloured = {"preserve_color": "mean_std", "style_size": 32}
     artwork = artworks[0].movedim(-1, 1)
     assert torch.equal(found, expected(artwork, masks=[left()], **recoloured))
 
 
 def test_masks_and_alphas_of_frames(
-    pack: Any,
-    model: Any,
-    clip: Path,
+    drawn: Callable[..., Tensor],
     encoded: list[Any],
     styles: list[Style],
     expected: Callable[..., Tensor],
 ) -> None:
     inputs = dict(zip(("style_1", "style_2"), encoded, strict=True))
     inputs |= {"mask_1": left(2), "mask_2": 1 - left(), "alpha": [0.2, 1.0]}
-    found = drawn(pack, model, clip, **inputs)
+    found = drawn(**inputs)
     keyframes = [Keyframe(0, styles, 0.2), Keyframe(1, styles, 1.0)]
     assert torch.equal(found, expected(keyframes=keyframes, masks=[left(2), 1 - left()]))
 
