@@ -58,10 +58,10 @@ class TrainingConfig:
         content_weight: weight of the content loss, 1 in the paper.
         identity_weight: weight of the pixel loss of the content reconstructed at its own
             statistics; 0 in the paper.
-        imitation_weight: weight of the differences to the full-width model's picture, in pixels
-            and in relu1_1 to relu4_1, and of what a picture repeats every 8 pixels: for slim
-            models, which find their own picture of a style late or, at λ = 10, lose the content
-            before. Pairs are then fixed for a pool.
+        imitation_weight: weight of the differences to the full-width model's picture, in pixels,
+            in their means over 8x8 and in relu1_1 to relu4_1, and of what a picture repeats every
+            8 pixels: for slim models, which find their own picture of a style late or, at λ = 10,
+            lose the content before. Pairs are then fixed for a pool.
         random_alpha: draw alpha from 0..1 for each pair instead of 1, so that a slim model's
             mixtures of content and style are trained too.
         content_size: shortest side in pixels that photographs are resized to before the crop,

@@ -168,8 +168,10 @@ class PoolReader:
     @torch.no_grad()
     def encode(self, content: Tensor, style: Tensor) -> Pool:
         """A pool of a batch of crops."""
-        content = content.to(self.device).contiguous(memory_format=torch.channels_last)
-        style = style.to(self.device).contiguous(memory_format=torch.channels_last)
+        content, style = (
+            crops.to(self.device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+            for crops in (content, style)
+        )
         content_levels, style_levels = (
             self.loss_network.levels(images) for images in (content, style)
         )

@@ -693,7 +693,8 @@ def test_imitation_and_checkerboard(config: TrainingConfig) -> None:
     assert torch.equal(teacher[0], pool.teacher[place])
     checkerboard = 7 * 30_000 * checkerboard_loss(output)
     torch.testing.assert_close(losses["checkerboard"], checkerboard, rtol=1e-3, atol=0)
-    expected = 100 * (output - teacher).square().mean()
+    cells = (output - teacher).unflatten(2, (-1, 8)).unflatten(4, (-1, 8)).mean(dim=(3, 5))
+    expected = 100 * (output - teacher).square().mean() + 800 * cells.square().mean()
     for level, wanted in zip(*map(trainer.loss_network.levels, (output, teacher)), strict=True):
         expected += (level - wanted).square().mean()
     # The teacher's features are kept in bfloat16.
