@@ -1,7 +1,7 @@
-"""Draws the model cards' pictures: ``python docs/model_card.py OFFICIAL.safetensors``.
+"""Draws the model card's pictures: ``python docs/model_card.py OFFICIAL.safetensors``.
 
-The argument is the official model (``adain weights download vgg19``), which the shipped ones are
-shown beside. Run it again when their weights change.
+The argument is the official model (``adain weights download vgg19``), which the shipped one is
+shown beside. Run it again when its weights change.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 from adain_core import AdaINModel, read_image, write_image
 from adain_core.pixels import resize_shortest_side
 from adain_core.sheets import join_rows, labelled
-from adain_core.weights import shipped_folder
+from adain_core.weights import DEFAULT_MODEL, shipped_folder
 
 SIDE = 200
 STYLES = (
@@ -70,15 +70,14 @@ def close(ours: AdaINModel, official: AdaINModel) -> Tensor:
 
 
 def main() -> None:
-    """Draw both of each model."""
+    """Draw both."""
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
     official = AdaINModel.from_pretrained(sys.argv[1])
-    for weights in sorted(shipped_folder().glob("*.safetensors")):
-        ours = AdaINModel.from_pretrained(weights)
-        for name, draw in (("grid", beside), ("close", close)):
-            path = weights.with_name(f"{weights.stem}-{name}.jpg")
-            write_image(path, draw(ours, official), overwrite=True, quality=85)
+    ours = AdaINModel.from_pretrained()
+    for name, draw in (("grid", beside), ("close", close)):
+        path = shipped_folder() / f"{DEFAULT_MODEL}-{name}.jpg"
+        write_image(path, draw(ours, official), overwrite=True, quality=85)
 
 
 if __name__ == "__main__":

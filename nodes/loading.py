@@ -36,9 +36,8 @@ class AdaINModelLoader:
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Loads an AdaIN model: an encoder and the decoder trained with it. The pack ships two, the "
-        "fast adain-slim and the better adain-base; others go as .safetensors files into ComfyUI's "
-        f"models/{MODEL_FOLDER} folder."
+        "Loads an AdaIN model: an encoder and the decoder trained with it. The pack ships one, "
+        f"adain-slim; others go as .safetensors files into ComfyUI's models/{MODEL_FOLDER} folder."
     )
     SEARCH_ALIASES = ("style transfer model", "adain loader", "neural style", "load model")
     RETURN_TYPES = ("ADAIN_MODEL",)

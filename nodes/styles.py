@@ -117,8 +117,7 @@ class AdaINLoadStyle:
     DESCRIPTION = (
         "Loads one of the styles that come with the pack, or one that Save AdaIN Style wrote to "
         f"ComfyUI's models/{STYLE_FOLDER} folder, and shows its artwork. It fits only the model "
-        "that encoded it; the pack's styles fit its default model, those in adain-base/ the model "
-        "adain-base."
+        "that encoded it; the pack's styles fit its own model, adain-slim."
     )
     SEARCH_ALIASES = ("load style", "import style", "style library")
     RETURN_TYPES = ("ADAIN_STYLE",)
@@ -175,13 +174,9 @@ def _file(stem: str) -> Path:
 
 
 def _shipped_styles() -> dict[str, Path]:
-    """The pack's own styles by file name; those of other models than the default one in folders."""
-    folder = shipped_folder() / "styles"
-    files = sorted(
-        (path.relative_to(folder) for path in folder.rglob(f"*{host.EXTENSION}")),
-        key=lambda path: (len(path.parts), path),
-    )
-    return {path.as_posix(): folder / path for path in files}
+    """The pack's own styles by file name."""
+    files = sorted((shipped_folder() / "styles").glob(f"*{host.EXTENSION}"))
+    return {path.name: path for path in files}
 
 
 def _names() -> list[str]:

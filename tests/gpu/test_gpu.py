@@ -34,11 +34,10 @@ SAMPLES = Path(__file__).parents[2] / "samples"
     ("dtype", "largest", "mean"),
     [("fp32", 0.03, 1e-3), ("fp16", 0.03, 1e-3), ("bf16", 0.2, 0.015)],
 )
-@pytest.mark.parametrize("name", ["adain-slim", "adain-base"])
-def test_pictures_are_the_cpus(name: str, dtype: str, largest: float, mean: float) -> None:
+def test_pictures_are_the_cpus(dtype: str, largest: float, mean: float) -> None:
     photo, artwork = SAMPLES / "content/castle.jpg", SAMPLES / "style/van-gogh-night-cafe.jpg"
     expected, drawn = (
-        AdaINModel.from_pretrained(name, *where).stylize(photo, artwork, content_size=384).cpu()
+        AdaINModel.from_pretrained(None, *where).stylize(photo, artwork, content_size=384).cpu()
         for where in (("cpu", "fp32"), ("cuda", dtype))
     )
     difference = (drawn - expected).abs()

@@ -121,13 +121,9 @@ def test_every_node_and_input_is_explained(comfyui: Server) -> None:
                 assert declaration[1]["tooltip"], f"{name}: {input_name}"
 
 
-def test_the_shipped_models_come_first(comfyui: Server) -> None:
+def test_the_shipped_model_comes_first(comfyui: Server) -> None:
     declared = comfyui.json("/object_info/AdaINModelLoader")["AdaINModelLoader"]["input"]
-    assert declared["required"]["model"][0] == [
-        "adain-slim.safetensors",
-        "adain-base.safetensors",
-        "tiny.safetensors",
-    ]
+    assert declared["required"]["model"][0] == ["adain-slim.safetensors", "tiny.safetensors"]
 
 
 # --- pictures ---------------------------------------------------------------------------------
