@@ -1068,8 +1068,13 @@ def test_no_warning_of_a_loss_that_differs_by_chance(config: TrainingConfig) -> 
     assert len(trainer.warnings) == 1
 
 
-def test_infinite_loss_stops_the_run(config: TrainingConfig) -> None:
-    trainer = Trainer(dataclasses.replace(config, save_every=2), progress=False)
+@pytest.mark.parametrize(("log_every", "save_every", "found"), [(6, 4, 6), (4, 4, 8), (100, 2, 6)])
+def test_infinite_loss_is_found_with_its_step(
+    config: TrainingConfig, log_every: int, save_every: int, found: int
+) -> None:
+    """At the next entry or checkpoint."""
+    config = dataclasses.replace(config, log_every=log_every, save_every=save_every)
+    trainer = Trainer(config, progress=False)
     losses = trainer._losses
 
     def explode(batch: Pool, alpha: Tensor) -> dict[str, Tensor]:
@@ -1077,8 +1082,9 @@ def test_infinite_loss_stops_the_run(config: TrainingConfig) -> None:
         return {k: v * float("nan") if trainer.step == 5 else v for k, v in values.items()}
 
     trainer._losses = explode  # type: ignore[method-assign]
-    with pytest.raises(TrainingError, match="loss is nan at step 5"):
+    with pytest.raises(TrainingError, match="loss is nan at step 5; go on from the last"):
         trainer.run()
+    assert trainer.step == found
     assert torch.load(trainer.checkpoint, weights_only=True)["step"] == 4
     # What the message proposes is possible.
     slower = dataclasses.replace(config, learning_rate=1e-5, clip_norm=1.0)
