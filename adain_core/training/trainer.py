@@ -16,17 +16,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean, variance
 from types import FrameType
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from ..checkerboard import checkerboard_loss
@@ -41,8 +42,6 @@ from .pools import Pool, PoolReader
 from .report import model_card, sample_grid, training_summary, write_curves, write_grid
 from .student import Student, TrainingError
 from .validation import Validation
-
-Tensors = tuple[Tensor, ...] | list[Tensor]
 
 FEW_IMAGES = 500
 FIXED_PAIRS = 8
@@ -132,8 +131,7 @@ class Trainer:
         self.student, self.optimizer = self.accelerator.prepare(
             student, _optimizer(config, [p for p in student.parameters() if p.requires_grad])
         )
-        self.average = AveragedModel(student, multi_avg_fn=self._follow)
-        self.average.eval()
+        self.average = deepcopy(student).eval().requires_grad_(False)
         self._gradients: Callable[[Pool, Tensor], dict[str, Tensor]] = self._backward
         if device.type == "cuda" and self.accelerator.num_processes == 1:
             self._gradients = graphed(self._backward)
@@ -230,7 +228,7 @@ class Trainer:
         # By SOAP, whose first step looks for eigenvectors.
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             raise self._diverged("the gradients are not finite", self.step) from None
-        self.average.update_parameters(self._unwrapped)
+        self._follow()
         return losses
 
     def _backward(self, batch: Pool, alpha: Tensor) -> dict[str, Tensor]:
@@ -302,16 +300,18 @@ class Trainer:
         student: Student = self.accelerator.unwrap_model(self.student)
         return student
 
-    @property
-    def _averaged(self) -> Student:
-        return cast("Student", self.average.module)
+    def _follow(self) -> None:
+        """Let the running mean of the weights follow them.
 
-    def _follow(self, averages: Tensors, currents: Tensors, count: Tensor | int) -> None:
-        # A young average follows closely, or the random start would stay in it for long.
+        Not by torch's AveragedModel: it counts on the CPU, and waits for a GPU to read the count.
+        """
+        # A young mean follows closely, or the random start would stay in it for long.
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        # All at once: tensor by tensor, AveragedModel would wait for a GPU at each of them.
         follow = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        follow(averages, currents, count)
+        student = self._unwrapped
+        follow([*self.average.parameters()], [*student.parameters()], self.step)
+        for mean, current in zip(self.average.buffers(), student.buffers(), strict=True):
+            mean.copy_(current)
 
     # -- checkpoints --------------------------------------------------------------------------
 
@@ -456,7 +456,7 @@ class Trainer:
                 board.add_scalar(name.replace(" ", "/"), value, self.step)
 
     def _grid(self, content: Tensor, style: Tensor) -> Tensor:
-        student = self._averaged
+        student = self.average
         return sample_grid(
             student.encoder, student.decoder, self.config.fusion, content[:4], style[:6]
         )
@@ -471,7 +471,7 @@ class Trainer:
 
     def _validate(self) -> dict[str, float]:
         """Scores of the averaged weights on the images kept aside, if there are any."""
-        return {} if self.validation is None else self.validation(self._averaged)
+        return {} if self.validation is None else self.validation(self.average)
 
     @torch.no_grad()
     def _fixed_losses(self) -> dict[str, float]:
@@ -479,7 +479,7 @@ class Trainer:
         alpha = torch.ones(FIXED_PAIRS, 1, device=self.accelerator.device)
         pool = self.reader.encode(*self._fixed_pairs())
         with self.accelerator.autocast():
-            output, _ = self.average.module(pool.content, pool.style, alpha, reconstruct=False)
+            output, _ = self.average(pool.content, pool.style, alpha, reconstruct=False)
         levels = self.loss_network.levels(output)
         losses = pool.losses(alpha, levels)
         return {**{name: float(value) for name, value in losses.items()}, **self._validate()}
@@ -515,7 +515,7 @@ class Trainer:
                 )
 
     def _finish(self) -> None:
-        config, student = self.config, self._averaged
+        config, student = self.config, self.average
         after = self._fixed_losses()
         counts = {
             "content": len(self.reader.crops[0].paths),

@@ -921,10 +921,27 @@ def test_ablations_train(config: TrainingConfig, options: dict[str, str]) -> Non
     assert picture.shape == (1, 3, 20, 30)
 
 
+@pytest.mark.parametrize(
+    ("ema", "decays"), [(0.0, [0, 0, 0]), (0.15, [0.1, 0.15, 0.15]), (0.999, [0.1, 2 / 11, 0.25])]
+)
+def test_mean_of_the_weights(config: TrainingConfig, ema: float, decays: list[float]) -> None:
+    config = dataclasses.replace(config, ema=ema, normalization="batch")
+    trainer = Trainer(config, progress=False)
+    expected = weights_of(trainer)
+    pool = next(trainer.reader.read(0))
+    for trainer.step, decay in enumerate(decays):
+        trainer._train_step(trainer._batch(pool))
+        for name, current in trainer.student.state_dict().items():
+            expected[name] = decay * expected[name] + (1 - decay) * current
+    for name, statistics in trainer.student.named_buffers():  # are means already
+        expected[name] = statistics
+    torch.testing.assert_close(weights_of(trainer), expected)
+
+
 def test_statistics_beyond_float16_are_saved(config: TrainingConfig) -> None:
     trainer = Trainer(dataclasses.replace(config, normalization="batch"), progress=False)
     trainer.before = trainer._fixed_losses()
-    for name, value in trainer._averaged.named_buffers():
+    for name, value in trainer.average.named_buffers():
         if name.endswith("running_var"):
             value.fill_(1e5)
     trainer._finish()
@@ -1001,7 +1018,7 @@ def test_what_a_run_leaves(config: TrainingConfig) -> None:
     card = (folder / "run.md").read_text(encoding="utf-8")
     assert "6 photographs and 6 artworks" in card and "run-grid.jpg" in card
     model = AdaINModel.from_pretrained(folder / "run.safetensors", "cpu", "fp32")
-    averaged = trainer._averaged.encoder.get_submodule("conv1_1").weight
+    averaged = trainer.average.encoder.get_submodule("conv1_1").weight
     torch.testing.assert_close(
         model.encoder.get_submodule("conv1_1").weight, averaged.detach(), rtol=1e-3, atol=1e-4
     )
