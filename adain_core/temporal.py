@@ -19,9 +19,9 @@ from .functional import Statistics
 Temporal = Literal["frame", "window", "ema"]
 # A cut is where the channels' stds change against each other: by more than this between two frames,
 # as 1 minus their cosine. What they all share, as with contrast, does not count. Measured on 30
-# photos at 256 px with adain-slim, and with the official model: any two photos at least 0.029, and
+# photos at 256 px with adain-slim, and with the official model: any two photos at least 0.028, and
 # 0.027; the same photo 20 % brighter or darker at most 0.007, with both; moved by a tenth of its
-# width at most 0.008, and 0.006.
+# width at most 0.009, and 0.006.
 CUT = 0.02
 # How far the pooled variance may be from that of a frame that goes on fading, or outside of what
 # the last two frames have, as a factor. What flickers goes to and fro and stays within. A photo
