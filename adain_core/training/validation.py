@@ -14,7 +14,7 @@ from ..weights import ModelInfo
 from .config import TrainingConfig
 from .student import Student
 
-# 36 pairs, 8 seconds with adain-slim on two cores, as ``adain evaluate --limit 6`` takes them.
+# 36 pairs, 11 seconds with adain-slim on two cores, as ``adain evaluate --limit 6`` takes them.
 IMAGES, SIZE = 6, 256
 
 
