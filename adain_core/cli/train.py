@@ -48,7 +48,7 @@ artworks in each other's palettes, and larger photographs, which have more flat 
     --recolor 0.05 --palette-exchange 0.5 --content-size 128 640
 
 on a GPU, larger crops and many of them; and once it draws nearly as well as its teacher, less
-imitation still, and style in proportion (eleven minutes on an H200, most of them for the images):
+imitation still, and style in proportion. Reading images, --workers, is the limit then:
   adain train (the same options, but) -o runs/slim3 --init runs/slim2/slim2.safetensors \\
     --batch-size 28 --crop 224 --content-size 224 640 --style-size 224 448 --pool 336 --reuse 3 \\
     --workers 7 --lr 6e-4 --style-weight 1 --imitation-weight 0.1 --steps 19000

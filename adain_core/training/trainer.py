@@ -279,7 +279,7 @@ class Trainer:
         if config.imitation_weight > 0:
             styles = contents  # the teacher's pictures are of content i in style i
         device = self.accelerator.device
-        # (A GPU's copy of anything would otherwise be waited for, and all work before it.)
+        # Blocking copies to a GPU would wait for all work before them.
         return pool.pairs(
             contents[part].to(device, non_blocking=True), styles[part].to(device, non_blocking=True)
         )
