@@ -401,7 +401,12 @@ class Trainer:
                 "them, and images are read in another order"
             )
         self._unwrapped.load_state_dict(state["student"])
-        self.average.load_state_dict(state["average"])
+        average = state["average"]
+        if (
+            average.pop("n_averaged", None) is not None
+        ):  # earlier versions had torch's AveragedModel
+            average = {name.removeprefix("module."): value for name, value in average.items()}
+        self.average.load_state_dict(average)
         self.optimizer.load_state_dict(state["optimizer"])
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])

@@ -1187,8 +1187,14 @@ def test_a_checkpoint_of_an_earlier_version(config: TrainingConfig) -> None:
     state = torch.load(trainer.checkpoint, weights_only=True)
     settings = json.loads(state["config"])
     del settings["augment"], state["vgg"], state["pending"]
-    torch.save({**state, "config": json.dumps(settings)}, trainer.checkpoint)
-    assert Trainer(config, resume=True, progress=False).pending == []
+    average = {f"module.{name}": value + 1 for name, value in state["average"].items()}
+    average["n_averaged"] = torch.tensor(0)
+    earlier = {**state, "config": json.dumps(settings), "average": average}
+    torch.save(earlier, trainer.checkpoint)
+    resumed = Trainer(config, resume=True, progress=False)
+    assert resumed.pending == []
+    expected = {name: value + 1 for name, value in weights_of(trainer).items()}
+    torch.testing.assert_close(weights_of(resumed), expected, rtol=0, atol=0)
     plain = dataclasses.replace(config, augment=False)
     with pytest.raises(TrainingError, match=r"other settings: augment True \(got False\)"):
         Trainer(plain, resume=True, progress=False)
