@@ -171,8 +171,7 @@ def feather_mask(mask: Tensor, radius: int) -> Tensor:
     Raises:
         ValueError: a radius below 0.
     """
-    if radius < 0:
-        raise ValueError(f"feather must be 0 pixels or more, got {radius}")
+    check_feather(radius, mask)
     if radius == 0:
         return mask
     offsets = torch.arange(-radius, radius + 1, device=mask.device, dtype=mask.dtype)

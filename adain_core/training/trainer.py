@@ -37,7 +37,7 @@ from .config import DEFAULTS, PATHS, TrainingConfig
 from .data import crop_batches, seeded
 from .graphs import graphed
 from .loss_network import LossNetwork, channels_last
-from .losses import mean_squared_difference
+from .losses import imitation_loss
 from .pools import Pool, PoolReader
 from .report import model_card, sample_grid, training_summary, write_curves, write_grid
 from .student import Student, TrainingError
@@ -59,11 +59,6 @@ CHANGEABLE = {
     "save_every",
     "sample_every",
 }
-# In the imitation: pixels differ by 0.02 where features differ by 1, and shall count alike.
-PIXEL_WEIGHT = 100.0
-# Of means over 8x8 pixels: the VGG hardly sees halos around high contrast. A quarter of the
-# imitation (of a trained model); in 19,000 steps these differences of adain-slim fell by a quarter.
-HALO_WEIGHT, HALO_CELL = 800.0, 8
 # Beside the imitation, whose weight it takes, too: a seventh of the two (of a trained model).
 CHECKERBOARD_WEIGHT = 30_000.0
 
@@ -253,14 +248,10 @@ class Trainer:
             "style": config.style_weight * unweighted["style"],
         }
         if config.identity_weight > 0:
-            difference = F.mse_loss(reconstruction.float(), batch.content)
-            losses["identity"] = config.identity_weight * difference
+            identity = F.mse_loss(reconstruction.float(), batch.content)
+            losses["identity"] = config.identity_weight * identity
         if config.imitation_weight > 0:
-            difference = output.float() - batch.teacher
-            halos = F.avg_pool2d(difference, HALO_CELL).square().mean()
-            imitation = PIXEL_WEIGHT * difference.square().mean() + HALO_WEIGHT * halos
-            for level, teacher in zip(levels, batch.teacher_levels, strict=True):
-                imitation = imitation + mean_squared_difference(level, teacher)
+            imitation = imitation_loss(output, levels, batch.teacher, batch.teacher_levels)
             losses["imitation"] = config.imitation_weight * imitation
             checkerboard = CHECKERBOARD_WEIGHT * checkerboard_loss(output)
             losses["checkerboard"] = config.imitation_weight * checkerboard

@@ -34,6 +34,7 @@ from adain_core.training.data import Crops, crop_batches, seeded
 from adain_core.training.loss_network import LossNetwork
 from adain_core.training.losses import (
     content_loss,
+    imitation_loss,
     level_statistics,
     mean_squared_difference,
     style_loss,
@@ -195,13 +196,17 @@ def test_losses_in_float64() -> None:
     torch.manual_seed(0)
     features = torch.randn(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
     target, moments = torch.randn_like(features), torch.rand(2, 2, 3, dtype=torch.float64)
+    picture, teacher = torch.rand(2, 1, 3, 9, 8, dtype=torch.float64)
+    picture.requires_grad_()
     for loss in (
         lambda x: content_loss(x, target),
         lambda x: mean_squared_difference(x, target),
         lambda x: style_loss([x], [(moments[0], moments[1])]),
+        lambda x: imitation_loss(picture, [x], teacher, [target]),
     ):
         assert loss(features).dtype == torch.float64
         assert torch.autograd.gradcheck(loss, features)
+    assert torch.autograd.gradcheck(lambda x: imitation_loss(x, [], teacher, []), picture)
 
 
 @pytest.mark.filterwarnings("error")
