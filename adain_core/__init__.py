@@ -8,11 +8,11 @@ Example:
 """
 
 from . import color
+from .architecture import Architecture
 from .errors import AdaINError, ImageFileError, StyleMismatchError, WeightsError
 from .fusion import adain
 from .images import read_image, write_image
 from .model import AdaINModel
-from .networks import Architecture
 from .style import Features, Style
 
 __version__ = "0.1.0"

@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from .architecture import VGG19_WIDTHS, Architecture
 from .errors import WeightsError
-from .networks import VGG19_WIDTHS, Architecture, Decoder, Encoder
+from .networks import Decoder, Encoder
 from .weights import ModelInfo, find_model, load_model, save_model
 
 # Index of each convolution in pytorch-AdaIN's nn.Sequential, in the order of our layers.

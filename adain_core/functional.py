@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .networks import Fusion
+from .architecture import Fusion
 
 # Rows and columns of a map, in cells or pixels.
 Window = tuple[slice, slice]
@@ -99,7 +99,7 @@ def fuse(
         features: content features ``(B, C, H, W)``.
         mean: the style's channel means, ``(B, C)`` or ``(1, C)``.
         std: the style's channel standard deviations, likewise.
-        fusion: see :class:`~adain_core.networks.Architecture`.
+        fusion: see :class:`~adain_core.architecture.Architecture`.
         content_statistics: as for :func:`adaptive_instance_norm`; no part of ``"concat"``.
 
     Returns:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .architecture import STRIDE, Fusion
 from .functional import Statistics, Window, channel_statistics, crop, fuse
 from .masks import MaskLike, as_mask, feature_weights, pool_to_features
-from .networks import STRIDE, Fusion
 from .pixels import as_float
 from .style import Features, Style, require_same_encoder
 

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .architecture import STRIDE
 from .functional import Window, crop
-from .networks import STRIDE
 from .pixels import OVERSHOOT
 
 # What counts as a mask.

@@ -1,4 +1,4 @@
-"""Encoder and decoder, built from a small configuration; they know nothing of files.
+"""Encoder and decoder, built from an ``Architecture``; they know nothing of files.
 
 The encoder has the layout of VGG-19 up to relu4_1, the decoder mirrors it (section 6 of the
 paper). At the paper's widths (64, 128, 256, 512) the two hold 3.5 M parameters each; a slimmer
@@ -7,86 +7,11 @@ width is the same code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
-
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Normalization = Literal["none", "batch", "instance"]
-Fusion = Literal["adain", "concat"]
-
-VGG19_WIDTHS = (64, 128, 256, 512)
-# Convolutions of VGG-19 in each block, the fourth cut after relu4_1.
-CONVOLUTIONS = (2, 2, 4, 1)
-# Three 2x2 poolings lie before relu4_1: one feature stands for 8x8 pixels.
-STRIDE = 8
-# Reflection padding by 1 needs 2 pixels at the lowest level: 9 -> 5 -> 3 -> 2 with ceil_mode.
-MINIMUM_SIZE = 9
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What tells one model's networks from another's.
-
-    Args:
-        widths: channels of the four blocks; the last is the length of a style's mean and std.
-        normalization: layers after each decoder convolution but the last. The paper uses none
-            and shows that ``"batch"`` and ``"instance"`` hurt (section 7.2).
-        fusion: how content and style meet before the decoder: ``"adain"``, or ``"concat"``, the
-            paper's Enc-Concat-Dec baseline (section 7.2). Here the latter joins the content's
-            features with the style's mean and std as constant maps, so that a style stays two
-            vectors, instead of with the style's feature map.
-            (Instance normalization in the decoder cancels constant maps: together they learn no
-            style.)
-
-    Raises:
-        ValueError: a value outside these choices.
-    """
-
-    widths: tuple[int, int, int, int] = VGG19_WIDTHS
-    normalization: Normalization = "none"
-    fusion: Fusion = "adain"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))  # JSON's are lists
-        if len(self.widths) != len(CONVOLUTIONS) or not all(
-            isinstance(width, int) and 1 <= width <= 4096 for width in self.widths
-        ):
-            raise ValueError(
-                f"widths must be {len(CONVOLUTIONS)} whole numbers from 1 to 4096, "
-                f"got {self.widths!r}"
-            )
-        for field, allowed in (("normalization", Normalization), ("fusion", Fusion)):
-            if getattr(self, field) not in get_args(allowed):
-                raise ValueError(
-                    f"{field} must be one of {', '.join(get_args(allowed))}, "
-                    f"got {getattr(self, field)!r}"
-                )
-
-    @classmethod
-    def scaled(cls, width: float) -> Architecture:
-        """The paper's architecture with every width multiplied by ``width``, at least 1."""
-        widths = tuple(max(1, round(width * full)) for full in VGG19_WIDTHS)
-        return cls(widths)  # type: ignore[arg-type]
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
-        """Inverse of :meth:`to_dict`.
-
-        Raises:
-            ValueError: a value is unknown, missing or out of range.
-        """
-        try:
-            return cls(**{**values, "widths": tuple(values["widths"])})
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not an architecture: {dict(values)!r} ({error})") from None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**asdict(self), "widths": list(self.widths)}
+from .architecture import CONVOLUTIONS, Architecture, Normalization
+from .padding import reflection_pad
 
 
 def _layers(widths: tuple[int, ...]) -> list[tuple[str, int, int]]:
@@ -99,42 +24,6 @@ def _layers(widths: tuple[int, ...]) -> list[tuple[str, int, int]]:
     return layers
 
 
-class _ReflectionPad(torch.autograd.Function):
-    """Reflection padding by 1 for channels_last on a GPU: ``(B, C, H, W)`` to H + 2, W + 2.
-
-    torch's own converts there and back, and adds up its gradient with atomics. With it an H100
-    encoded 16 pairs of 256 pixels for training in 30 ms, with this in 17 (one reading each).
-    """
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor) -> Tensor:
-        batch, channels, height, width = features.shape
-        padded = torch.empty(
-            (batch, channels, height + 2, width + 2),
-            dtype=features.dtype,
-            device=features.device,
-            memory_format=torch.channels_last,
-        )
-        padded[:, :, 1:-1, 1:-1] = features
-        padded[:, :, 1:-1, 0], padded[:, :, 1:-1, -1] = features[..., 1], features[..., -2]
-        padded[:, :, 0], padded[:, :, -1] = padded[:, :, 2], padded[:, :, -3]
-        return padded
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        inner = gradient[:, :, 1:-1, 1:-1].clone(memory_format=torch.channels_last)
-        inner[..., 1] += gradient[:, :, 1:-1, 0]
-        inner[..., -2] += gradient[:, :, 1:-1, -1]
-        for row, outer in ((1, gradient[:, :, 0]), (-2, gradient[:, :, -1])):
-            inner[:, :, row] += outer[..., 1:-1]
-            inner[:, :, row, 1] += outer[..., 0]
-            inner[:, :, row, -2] += outer[..., -1]
-        return inner
-
-
-_reflection_pad: Callable[[Tensor], Tensor] = _ReflectionPad.apply
-
-
 class _Convolution(nn.Conv2d):
     """3x3 with reflection padding: ``(B, inputs, H, W)`` to ``(B, outputs, H, W)``."""
 
@@ -143,7 +32,7 @@ class _Convolution(nn.Conv2d):
 
     def forward(self, features: Tensor) -> Tensor:
         if features.is_cuda:
-            return F.conv2d(_reflection_pad(features), self.weight, self.bias)
+            return F.conv2d(reflection_pad(features), self.weight, self.bias)
         return super().forward(features)
 
 

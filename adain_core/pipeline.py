@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import color
+from .architecture import MINIMUM_SIZE, STRIDE
 from .functional import Window, crop
 from .fusion import Transfer
 from .masks import region_weights
-from .networks import MINIMUM_SIZE, STRIDE
 from .pixels import as_float, as_uint8
 from .tiles import Network, Tile, Tiler, decode_tile, encode_tiled
 

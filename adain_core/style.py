@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .architecture import Fusion
 from .errors import StyleMismatchError, WeightsError
-from .networks import Fusion
 from .previews import join_previews
 from .serialization import read_tensors, write_tensors
 

@@ -18,9 +18,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .architecture import STRIDE
 from .devices import is_out_of_memory
 from .functional import Window, crop
-from .networks import STRIDE
 
 # Told the tiles that are done and how many there are in all; what it raises ends the work.
 Progress = Callable[[int, int], None]

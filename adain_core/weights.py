@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .architecture import Architecture
 from .errors import WeightsError
-from .networks import Architecture, Decoder, Encoder
+from .networks import Decoder, Encoder
 from .serialization import read_metadata, read_tensors, write_tensors
 
 MODEL_KIND = "adain-model"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, get_args
 
-from ..networks import VGG19_WIDTHS, Architecture, Fusion, Normalization
+from ..architecture import VGG19_WIDTHS, Architecture, Fusion, Normalization
 from ..training import Trainer, TrainingConfig
 from ..training.config import DEFAULTS, Optimizer, Precision, Schedule
 from .common import Subparsers, add_command

@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 
+from ..architecture import Architecture
 from ..convert import convert_vgg19
 from ..devices import DTYPES
 from ..download import NAME as VGG19_NAME
 from ..download import download_vgg19
 from ..errors import WeightsError
 from ..model import AdaINModel
-from ..networks import Architecture, Decoder, Encoder
+from ..networks import Decoder, Encoder
 from ..weights import (
     DEFAULT_MODEL,
     ModelInfo,

@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-from ..networks import VGG19_WIDTHS, Architecture, Fusion, Normalization
+from ..architecture import VGG19_WIDTHS, Architecture, Fusion, Normalization
 
 Optimizer = Literal["adam", "soap"]
 Schedule = Literal["paper", "cosine"]
@@ -40,8 +40,8 @@ class TrainingConfig:
             widened; at the paper's widths one of these widths.
         widths: channels of the four blocks. At the paper's widths the encoder is the frozen VGG
             and the decoder alone is trained; at others both are trained, end to end.
-        normalization: see :class:`~adain_core.networks.Architecture`.
-        fusion: see :class:`~adain_core.networks.Architecture`.
+        normalization: see :class:`~adain_core.architecture.Architecture`.
+        fusion: see :class:`~adain_core.architecture.Architecture`.
         steps: optimizer steps in all.
         distill_steps: steps, before the first, that match a pruned encoder's features with those
             of ``init``, a wider model; its decoder is pruned after them.

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from .. import __version__
+from ..architecture import Fusion
 from ..functional import channel_statistics, fuse
 from ..images import write_image
-from ..networks import Decoder, Encoder, Fusion
+from ..networks import Decoder, Encoder
 from ..sheets import join_rows
 from .config import DEFAULTS, PATHS, TrainingConfig
 from .validation import SIZE

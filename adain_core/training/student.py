@@ -9,9 +9,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from ..architecture import Architecture
 from ..errors import AdaINError
 from ..functional import Statistics, channel_statistics, fuse
-from ..networks import Architecture, Decoder, Encoder
+from ..networks import Decoder, Encoder
 from ..weights import find_model, load_model
 from .config import TrainingConfig
 from .data import Crops, crop_batches

@@ -16,8 +16,8 @@ from PIL import ImageCms
 from torch import Tensor, nn
 
 from adain_core import AdaINModel, Architecture, Style, __version__, pipeline, write_image
+from adain_core.architecture import VGG19_WIDTHS
 from adain_core.cli import main
-from adain_core.networks import VGG19_WIDTHS
 from adain_core.weights import load_info, save_model
 
 ARTIST = 315

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from adain_core import WeightsError, download, weights
-from adain_core.networks import VGG19_WIDTHS, Architecture, Decoder, Encoder
+from adain_core.architecture import VGG19_WIDTHS, Architecture
+from adain_core.networks import Decoder, Encoder
 
 BODY = bytes(range(256)) * 2000
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from adain_core import AdaINModel, Architecture, adain
 from adain_core import inference as inference_module
+from adain_core.architecture import MINIMUM_SIZE, STRIDE
 from adain_core.devices import memory_format, winograd_pays
 from adain_core.inference import Inference
-from adain_core.networks import MINIMUM_SIZE, STRIDE
 
 MakeModel = Callable[..., AdaINModel]
 Picture = Callable[..., Tensor]

@@ -24,10 +24,10 @@ from adain_core import (
     color,
     read_image,
 )
+from adain_core.architecture import Architecture
 from adain_core.functional import channel_statistics
 from adain_core.masks import as_mask, feather_mask, resize_mask
 from adain_core.model import _recolor
-from adain_core.networks import Architecture
 from adain_core.pixels import resize, resize_shortest_side
 
 Picture = Callable[..., Tensor]

@@ -8,14 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adain_core import AdaINModel, Architecture
-from adain_core.networks import (
-    MINIMUM_SIZE,
-    STRIDE,
-    VGG19_WIDTHS,
-    Decoder,
-    Encoder,
-    _reflection_pad,
-)
+from adain_core.architecture import MINIMUM_SIZE, STRIDE, VGG19_WIDTHS
+from adain_core.networks import Decoder, Encoder, _reflection_pad
 
 Picture = Callable[..., Tensor]
 

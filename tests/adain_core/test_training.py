@@ -22,12 +22,13 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from adain_core import AdaINModel, Architecture, ImageFileError, WeightsError, __version__
+from adain_core.architecture import Fusion
 from adain_core.checkerboard import checkerboard_loss
 from adain_core.cli import main
 from adain_core.evaluation import Pairs, judge_model, mean_scores
 from adain_core.functional import adaptive_instance_norm, channel_statistics
 from adain_core.images import list_images, read_image, write_image
-from adain_core.networks import Decoder, Encoder, Fusion
+from adain_core.networks import Decoder, Encoder
 from adain_core.training import Trainer, TrainingConfig, TrainingError
 from adain_core.training.config import Optimizer
 from adain_core.training.data import Crops, crop_batches, seeded

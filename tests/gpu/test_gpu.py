@@ -18,7 +18,8 @@ from torch import Tensor
 
 from adain_core import AdaINModel, Architecture
 from adain_core.images import write_image
-from adain_core.networks import Decoder, Encoder, _reflection_pad
+from adain_core.networks import Decoder, Encoder
+from adain_core.padding import reflection_pad
 from adain_core.training import Trainer, TrainingConfig
 from adain_core.weights import ModelInfo, save_model
 
@@ -54,7 +55,7 @@ def test_reflection_padding_is_torchs(dtype: torch.dtype, rtol: float, atol: flo
     padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
     gradient = torch.randn_like(padded)
     (expected,) = torch.autograd.grad(padded, features, gradient)
-    result = _reflection_pad(features)
+    result = reflection_pad(features)
     assert torch.equal(result, padded)
     assert result.is_contiguous(memory_format=torch.channels_last)
     (found,) = torch.autograd.grad(result, features, gradient)
