@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from adain_core import AdaINModel, Architecture
 from adain_core.architecture import MINIMUM_SIZE, STRIDE, VGG19_WIDTHS
-from adain_core.networks import Decoder, Encoder, _reflection_pad
+from adain_core.networks import Decoder, Encoder
+from adain_core.padding import reflection_pad
 
 Picture = Callable[..., Tensor]
 
@@ -108,7 +109,7 @@ def test_levels_are_relu1_1_to_relu4_1(tiny: AdaINModel, picture: Picture) -> No
 def test_reflection_padding_of_gpus(shape: tuple[int, int, int, int]) -> None:
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
-    expected, result = F.pad(features, (1, 1, 1, 1), mode="reflect"), _reflection_pad(features)
+    expected, result = F.pad(features, (1, 1, 1, 1), mode="reflect"), reflection_pad(features)
     assert torch.equal(result, expected)
     gradient = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
     kept = gradient.clone()
