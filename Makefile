@@ -18,6 +18,7 @@ check: $(VENV)/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/structure.py --warn
 
 # All pictures of the README, the help pages and the workflows, drawn anew, and the shipped styles:
 # after a change of the weights (ten minutes on two slow cores).
