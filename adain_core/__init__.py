@@ -11,7 +11,7 @@ from . import color
 from .architecture import Architecture
 from .errors import AdaINError, ImageFileError, StyleMismatchError, WeightsError
 from .fusion import adain
-from .images import read_image, write_image
+from .images import ImageFile, load_image, read_image_file, save_image, write_image_file
 from .model import AdaINModel
 from .style import Features, Style
 
@@ -22,12 +22,15 @@ __all__ = [
     "AdaINModel",
     "Architecture",
     "Features",
+    "ImageFile",
     "ImageFileError",
     "Style",
     "StyleMismatchError",
     "WeightsError",
     "adain",
     "color",
-    "read_image",
-    "write_image",
+    "load_image",
+    "read_image_file",
+    "save_image",
+    "write_image_file",
 ]

@@ -23,7 +23,7 @@ from .color import luma
 from .errors import ImageFileError
 from .functional import adaptive_instance_norm, channel_statistics
 from .fusion import adain
-from .images import list_images, read_image
+from .images import list_images, load_image
 from .model import AdaINModel
 from .networks import Encoder
 from .pixels import resize_shortest_side
@@ -263,7 +263,7 @@ def ssim(image: Tensor, reference: Tensor) -> float:
 
 def _opaque(path: str | os.PathLike[str]) -> Tensor:
     """The image as ``(1, 3, H, W)``; what transparency hides must not be judged."""
-    pixels = read_image(path).pixels
+    pixels = load_image(path)
     if pixels.shape[1] == 4 and pixels[:, 3].min() < 1:
         raise ImageFileError(
             f"{path}: expected a picture without transparency, got an alpha channel; flatten it"

@@ -12,7 +12,7 @@ import torch
 from pictures import ROOT, content, crop, style
 from torch import Tensor
 
-from adain_core import AdaINModel, read_image, write_image
+from adain_core import AdaINModel, load_image, save_image
 from adain_core.pixels import resize_shortest_side
 from adain_core.sheets import join_rows, labelled
 from adain_core.weights import DEFAULT_MODEL, shipped_folder
@@ -54,7 +54,7 @@ def close(ours: AdaINModel, official: AdaINModel) -> Tensor:
     rows = []
     for name, artwork, top, left in PLACES:
         folder = ROOT.parent / "samples" / "content"
-        photo = resize_shortest_side(read_image(folder / f"{name}.jpg").pixels, 1024)
+        photo = resize_shortest_side(load_image(folder / f"{name}.jpg"), 1024)
         y, x = round(top * photo.shape[2]), round(left * photo.shape[3])
         art = style(artwork)
         drawn = {
@@ -77,7 +77,7 @@ def main() -> None:
     ours = AdaINModel.from_pretrained()
     for name, draw in (("grid", beside), ("close", close)):
         path = shipped_folder() / f"{DEFAULT_MODEL}-{name}.jpg"
-        write_image(path, draw(ours, official), overwrite=True, quality=85)
+        save_image(path, draw(ours, official), overwrite=True, quality=85)
 
 
 if __name__ == "__main__":

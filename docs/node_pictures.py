@@ -16,7 +16,7 @@ from pictures import ROOT, SAMPLES, content, crop, style, views
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from adain_core import AdaINModel, Features, Style, adain, read_image, write_image
+from adain_core import AdaINModel, Features, Style, adain, load_image, save_image
 from adain_core.color import transfer_color
 from adain_core.images import list_images, to_tensor
 from adain_core.masks import feather_mask
@@ -185,7 +185,7 @@ def blend(model: AdaINModel) -> Rows:
 def masked(model: AdaINModel) -> Rows:
     """A subject and what lies around it."""
     bird = photo("kingfisher")
-    sample = read_image(SAMPLES / "mask" / "kingfisher.png").pixels
+    sample = load_image(SAMPLES / "mask" / "kingfisher.png")
     mask = crop(sample, HEIGHT, WIDTH)[:, 0]
     paintings = style("van-gogh-cafe-terrace"), style("engraving")
     first, second = (model.encode_style(painting) for painting in paintings)
@@ -297,7 +297,7 @@ def load_style(model: AdaINModel) -> Rows:
 def sample_image(model: AdaINModel) -> Rows:
     """All of them."""
     panels = [
-        (whole(read_image(path).pixels), f"mask: {path.stem}" if kind == "mask" else path.stem)
+        (whole(load_image(path)), f"mask: {path.stem}" if kind == "mask" else path.stem)
         for kind in ("content", "style", "mask")
         for path in list_images(SAMPLES / kind)
     ]
@@ -333,7 +333,7 @@ def main() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Fine strokes take more bytes: the best quality that fits.
         for quality in range(85, 40, -5):
-            write_image(path, join_rows(panels), overwrite=True, quality=quality)
+            save_image(path, join_rows(panels), overwrite=True, quality=quality)
             if path.stat().st_size <= MAX_BYTES:
                 break
 

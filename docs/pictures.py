@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from adain_core import AdaINModel, Style, read_image, write_image
+from adain_core import AdaINModel, Style, load_image, save_image
 from adain_core.cli import main as adain
 from adain_core.color import METHODS
 from adain_core.pixels import resize_shortest_side
@@ -28,12 +28,12 @@ SAMPLES = ROOT.parent / "samples"
 
 def content(name: str, height: int = 240, width: int = 320) -> Tensor:
     """A sample photo, cropped to the shape and size given."""
-    return crop(read_image(SAMPLES / "content" / f"{name}.jpg").pixels, height, width)
+    return crop(load_image(SAMPLES / "content" / f"{name}.jpg"), height, width)
 
 
 def style(name: str) -> Tensor:
     """A sample artwork, whole."""
-    return read_image(SAMPLES / "style" / f"{name}.jpg").pixels
+    return load_image(SAMPLES / "style" / f"{name}.jpg")
 
 
 def crop(image: Tensor, height: int, width: int) -> Tensor:
@@ -49,7 +49,7 @@ def crop(image: Tensor, height: int, width: int) -> Tensor:
 
 def write_rows(name: str, rows: Sequence[Sequence[Tensor]]) -> None:
     """Write rows of pictures as ``images/<name>.jpg``."""
-    write_image(ROOT / "images" / f"{name}.jpg", join_rows(rows), overwrite=True, quality=88)
+    save_image(ROOT / "images" / f"{name}.jpg", join_rows(rows), overwrite=True, quality=88)
 
 
 def cell(image: Tensor, text: str = "", width: int = 320) -> Tensor:
@@ -60,7 +60,7 @@ def cell(image: Tensor, text: str = "", width: int = 320) -> Tensor:
 
 def views(shares: Sequence[float], height: int, width: int) -> list[Tensor]:
     """What a camera sees of the castle, from its sky (0) to its trees (1), ``(1, 3, H, W)``."""
-    photo = read_image(SAMPLES / "content" / "castle.jpg").pixels
+    photo = load_image(SAMPLES / "content" / "castle.jpg")
     photo = resize_shortest_side(photo, 2 * height)
     down, right = photo.shape[2] - height, photo.shape[3] - width
     corners = [(round(share * down), round(share * right)) for share in shares]

@@ -18,7 +18,7 @@ import torch
 from pictures import crop
 from torch import Tensor
 
-from adain_core import write_image
+from adain_core import save_image
 from adain_core.pixels import as_float
 from adain_core.sheets import GAP, LABEL, join_rows, labelled
 from adain_core.video import VideoReader
@@ -105,7 +105,7 @@ def main() -> None:
                 continue
             workflow = Workflow(path, nodes)
             picture = thumbnail(workflow, workflow.run())
-            write_image(path.with_suffix(".jpg"), picture, overwrite=True, quality=72)
+            save_image(path.with_suffix(".jpg"), picture, overwrite=True, quality=72)
 
 
 if __name__ == "__main__":

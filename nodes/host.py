@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ..adain_core import AdaINModel, write_image
+from ..adain_core import AdaINModel, save_image
 from ..adain_core.devices import DTYPES, resolve_device, resolve_dtype
 from ..adain_core.tiles import activation_bytes, automatic_tile
 from ..adain_core.weights import cache_folder
@@ -280,7 +280,7 @@ def shown(picture: Tensor | None) -> dict[str, Any]:
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
     name = f"adain_{hashlib.sha256(picture.numpy().tobytes()).hexdigest()[:16]}.png"
-    write_image(folder / name, picture, overwrite=True)
+    save_image(folder / name, picture, overwrite=True)
     return {"images": [{"filename": name, "subfolder": "", "type": "temp"}]}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..adain_core.images import list_images, read_image
+from ..adain_core.images import list_images, load_image
 from ..adain_core.pixels import resize_shortest_side
 from . import host
 from .images import to_image
@@ -33,7 +33,7 @@ def _samples() -> dict[str, Path]:
 def _frames() -> Iterator[Tensor]:
     """The frames of the sample video, ``(1, 3, 256, 384)`` each."""
     height, width = _VIDEO_SIZE
-    photo = resize_shortest_side(read_image(_VIDEO_PHOTO).pixels, 2 * height)
+    photo = resize_shortest_side(load_image(_VIDEO_PHOTO), 2 * height)
     down, right = photo.shape[2] - height, photo.shape[3] - width
     for number in range(_VIDEO_FRAMES):
         way = number / (_VIDEO_FRAMES - 1)
@@ -79,4 +79,4 @@ class AdaINSampleImage:
         if picture not in samples:
             names = ", ".join([*samples, _VIDEO])
             raise ValueError(f"picture: there is no sample {picture!r}; the samples are {names}")
-        return (to_image([read_image(samples[picture]).pixels], 1, host.Progress(1)),)
+        return (to_image([load_image(samples[picture])], 1, host.Progress(1)),)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ..color import METHODS, luma, recolors_artwork
 from ..errors import StyleMismatchError
 from ..fusion import check_alpha
-from ..images import read_image
+from ..images import read_image_file
 from ..masks import check_feather
 from ..model import AdaINModel
 from ..pixels import as_float
@@ -255,7 +255,9 @@ def is_style_file(path: str) -> bool:
 
 def read_source(path: str) -> Style | Tensor:
     """A style file's style, or an image's pixels, as small as in the file."""
-    return Style.load(path) if is_style_file(path) else read_image(path, keep_uint8=True).pixels
+    if is_style_file(path):
+        return Style.load(path)
+    return read_image_file(path, keep_uint8=True).pixels
 
 
 def encode_source(model: AdaINModel, path: str, source: Style | Tensor, size: int | None) -> Style:
@@ -330,7 +332,7 @@ def read_mask(path: str) -> Tensor:
     Raises:
         ImageFileError: the file cannot be read.
     """
-    pixels = read_image(path, keep_uint8=True).pixels
+    pixels = read_image_file(path, keep_uint8=True).pixels
     if pixels.shape[1] == 4:
         opacity = as_float(pixels[0, 3])
         if (opacity < 1).any():

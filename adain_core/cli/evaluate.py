@@ -24,7 +24,7 @@ from ..evaluation import (
 )
 from ..files import replace_atomically
 from ..fusion import check_alpha
-from ..images import LARGEST_SIDES, list_images, write_image
+from ..images import LARGEST_SIDES, list_images, save_image
 from ..model import AdaINModel
 from ..pixels import as_uint8
 from ..sheets import GAP, join_rows
@@ -161,7 +161,7 @@ def _run(args: argparse.Namespace) -> int:
             if args.grid:
                 args.grid.mkdir(parents=True, exist_ok=True)
                 grid = _grid(pairs, pictures)
-                write_image(_grid_file(args.grid, name), grid, overwrite=args.overwrite)
+                save_image(_grid_file(args.grid, name), grid, overwrite=args.overwrite)
     finally:
         if rows:
             print(markdown_table(rows, names[0] if args.model else None))

@@ -15,7 +15,13 @@ from tqdm import tqdm
 
 from ..color import recolors_artwork
 from ..errors import AdaINError
-from ..images import check_output_size, check_output_suffix, list_images, read_image, write_image
+from ..images import (
+    check_output_size,
+    check_output_suffix,
+    list_images,
+    read_image_file,
+    save_image,
+)
 from ..model import AdaINModel
 from ..pixels import as_uint8, resize_shortest_side
 from ..previews import read_preview
@@ -156,7 +162,7 @@ def _run(args: argparse.Namespace) -> int:
             ]
             cells += [torch.full_like(cells[0], 255)] * (-len(cells) % columns)
             shown += [cells[n : n + columns] for n in range(0, len(cells), columns)]
-    write_image(args.output, join_rows(shown), overwrite=args.overwrite)
+    save_image(args.output, join_rows(shown), overwrite=args.overwrite)
     seconds = time.perf_counter() - started
     count = len(photos) * len(sources)
     print(f"{args.output} ({count} picture{'s' if count > 1 else ''}, {seconds:.1f} s)")
@@ -198,7 +204,7 @@ def _readable(paths: Sequence[Path], read: Callable[[Path], T]) -> Iterator[T]:
 
 
 def _photo(path: Path, size: int) -> Tensor:
-    pixels = read_image(path, keep_uint8=True, enough=size or None).pixels
+    pixels = read_image_file(path, keep_uint8=True, min_side=size or None).pixels
     return resize_shortest_side(pixels, size) if size else pixels
 
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,13 @@ from ..color import recolors_artwork
 from ..devices import is_out_of_memory
 from ..errors import AdaINError, ImageFileError, reason
 from ..fusion import check_masks
-from ..images import check_output_size, check_output_suffix, list_images, read_image, write_image
+from ..images import (
+    check_output_size,
+    check_output_suffix,
+    list_images,
+    read_image_file,
+    write_image_file,
+)
 from ..pixels import fitted
 from .common import (
     OUT_OF_MEMORY,
@@ -243,22 +249,14 @@ def _stylize_file(
     """One picture from file to file; what goes wrong with it must not stop the others."""
     started = time.perf_counter()
     try:
-        photo = read_image(content, keep_uint8=True)
+        photo = read_image_file(content, keep_uint8=True)
         # Before the work.
         size = (photo.pixels.shape[2], photo.pixels.shape[3])
         check_output_size(output, fitted(size, args.content_size))
         picture = _draw(stylize, photo.pixels, show_tiles)
         # Writing takes memory, too: the photo's pixels are not needed any more.
-        icc_profile, exif = photo.icc_profile, photo.exif
-        del photo
-        write_image(
-            output,
-            picture,
-            icc_profile=icc_profile,
-            exif=exif,
-            overwrite=args.overwrite,
-            quality=args.quality,
-        )
+        photo = replace(photo, pixels=picture)
+        write_image_file(output, photo, overwrite=args.overwrite, quality=args.quality)
     except AdaINError as error:
         return _Result(str(content), error=str(error))
     except ValueError as error:

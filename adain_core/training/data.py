@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..color import mean_std
 from ..errors import AdaINError, ImageFileError
-from ..images import list_images, read_image
+from ..images import list_images, read_image_file
 
 
 def seeded(*numbers: int) -> torch.Generator:
@@ -71,7 +71,7 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         smallest, largest = size
         # A JPEG of four times the largest size or more is decoded at a half, a quarter or an
         # eighth: a camera's 20 megapixels take half a second and 360 MB for each crop.
-        self.enough = 2 * largest
+        self.min_side = 2 * largest
         # Towards the flat colours and hard edges of prints, which are rare among paintings.
         recoloring = transforms.Compose(
             [
@@ -112,7 +112,7 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         for attempt in range(len(order)):
             index = int(order[(place + attempt) % len(order)])
             try:
-                read = read_image(self.paths[index], enough=self.enough)
+                read = read_image_file(self.paths[index], min_side=self.min_side)
                 return read.pixels[0, :3], frozenset(broken)
             except ImageFileError:
                 broken.add(index)

@@ -14,7 +14,7 @@ from torch import Tensor
 from .. import __version__
 from ..architecture import Fusion
 from ..functional import channel_statistics, fuse
-from ..images import write_image
+from ..images import save_image
 from ..networks import Decoder, Encoder
 from ..sheets import join_rows
 from .config import DEFAULTS, PATHS, TrainingConfig
@@ -51,7 +51,7 @@ def sample_grid(
 def write_grid(path: Path, grid: Tensor) -> None:
     """Write a grid as an image, replacing an older one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, grid, overwrite=True, quality=88)
+    save_image(path, grid, overwrite=True, quality=88)
 
 
 def write_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:

@@ -18,7 +18,7 @@ from av.bitstream import BitStreamFilterContext
 from torch import Tensor
 
 from ..errors import VideoFileError, reason
-from ..images import write_image
+from ..images import save_image
 from ..pixels import as_uint8, resize
 from .formats import (
     CODECS,
@@ -469,7 +469,7 @@ class _PictureWriter:
                     f"cannot make the folder {self._path.parent}: {reason(error)}"
                 ) from error
             self.size = (pixels.shape[2], pixels.shape[1])
-        write_image(self._name(frame.number), pixels, overwrite=self._overwrite)
+        save_image(self._name(frame.number), pixels, overwrite=self._overwrite)
         self.frames += 1
 
     def close(self, tail: list[Packet]) -> None:

@@ -15,7 +15,7 @@ import torch
 from PIL import ImageCms
 from torch import Tensor, nn
 
-from adain_core import AdaINModel, Architecture, Style, __version__, pipeline, write_image
+from adain_core import AdaINModel, Architecture, Style, __version__, pipeline, save_image
 from adain_core.architecture import VGG19_WIDTHS
 from adain_core.cli import main
 from adain_core.weights import load_info, save_model
@@ -809,7 +809,7 @@ def test_pictures_too_large_for_their_format_are_not_drawn(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wide, style = folder / "wide.png", folder.save("s.png", 2)
-    write_image(wide, torch.zeros(1, 3, 1, 16_384))
+    save_image(wide, torch.zeros(1, 3, 1, 16_384))
     monkeypatch.setattr(AdaINModel, "stylize", lambda *_, **__: pytest.fail("drawn in vain"))
     assert folder.run("stylize", wide, "--style", style, "-o", folder / "o.webp") == 1
     assert "WEBP has at most 16383 pixels a side, got 16384x1" in error_line(capsys)
@@ -848,7 +848,7 @@ def run_adain(*words: str, encoding: str = "utf-8") -> subprocess.Popen[bytes]:
 
 
 def test_names_that_the_console_cannot_show(tmp_path: Path, tiny_path: Path) -> None:
-    write_image(tmp_path / "写真.png", torch.rand(3, 16, 16))
+    save_image(tmp_path / "写真.png", torch.rand(3, 16, 16))
     words = ["--style", f"{tmp_path}/写真.png", "--model", str(tiny_path), "--device", "cpu"]
     output = tmp_path / "絵.png"
     process = run_adain(

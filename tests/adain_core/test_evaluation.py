@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adain_core import AdaINModel, Architecture, ImageFileError, adain, write_image
+from adain_core import AdaINModel, Architecture, ImageFileError, adain, save_image
 from adain_core.checkerboard import checkerboard_share
 from adain_core.cli import main
 from adain_core.evaluation import (
@@ -27,7 +27,7 @@ from adain_core.evaluation import (
     psnr,
     ssim,
 )
-from adain_core.images import read_image
+from adain_core.images import load_image
 from adain_core.weights import save_model
 
 Picture = Callable[..., Tensor]
@@ -40,7 +40,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> tuple
         (root / kind).mkdir()
         for number in range(count):
             seed = 10 * len(kind) + number
-            write_image(root / kind / f"{kind[:2]}{number}.png", picture(40, 56, seed=seed))
+            save_image(root / kind / f"{kind[:2]}{number}.png", picture(40, 56, seed=seed))
     return root / "photos", root / "paintings"
 
 
@@ -57,7 +57,7 @@ def pairs(folders: tuple[Path, Path], judge: AdaINModel) -> Pairs:
 
 
 def test_images_are_centre_crops(pairs: Pairs, folders: tuple[Path, Path]) -> None:
-    image = read_image(folders[0] / "ph0.png").pixels
+    image = load_image(folders[0] / "ph0.png")
     resized = torch.nn.functional.interpolate(image, (32, 44), mode="bilinear", antialias=True)
     torch.testing.assert_close(pairs.contents[0], resized[..., 6:38])
     assert len(pairs) == 6
@@ -76,10 +76,10 @@ def test_transparent_pictures_are_not_judged(
     photo, painting = (next(folder.iterdir()) for folder in folders)
     opaque, hidden = torch.rand(4, 40, 40), tmp_path / "hidden.png"
     opaque[3] = 1
-    write_image(tmp_path / "opaque.png", opaque)
+    save_image(tmp_path / "opaque.png", opaque)
     assert Pairs([tmp_path / "opaque.png"], [painting], 32, judge.encoder).contents[0].shape[1] == 3
     opaque[3, 0, 0] = 0
-    write_image(hidden, opaque)
+    save_image(hidden, opaque)
     for contents, styles in (([hidden], [painting]), ([photo], [hidden])):
         with pytest.raises(ImageFileError, match="expected a picture without transparency, got"):
             Pairs(contents, styles, 32, judge.encoder)
@@ -87,7 +87,7 @@ def test_transparent_pictures_are_not_judged(
     folder.mkdir()
     for content, style in pairs:
         name = f"ph{content}__pa{style}.png"
-        write_image(folder / name, torch.full((4, 32, 32), 0.5 if style == 2 else 1.0))
+        save_image(folder / name, torch.full((4, 32, 32), 0.5 if style == 2 else 1.0))
     with pytest.raises(ImageFileError, match=r"ph0__pa2\.png: expected a picture without"):
         list(judge_pictures(folder, pairs))
 
@@ -137,7 +137,7 @@ def test_models_are_judged_by_their_pictures(pairs: Pairs, tiny: AdaINModel) -> 
 def test_pictures_of_other_programs(pairs: Pairs, tmp_path: Path, tiny: AdaINModel) -> None:
     expected = {}
     for content, style, picture, scores in judge_model(tiny, pairs):
-        write_image(tmp_path / f"ph{content}__pa{style}.png", picture)
+        save_image(tmp_path / f"ph{content}__pa{style}.png", picture)
         expected[content, style] = scores
     for content, style, _, scores in judge_pictures(tmp_path, pairs):
         # The files have 8 bits.
@@ -147,10 +147,10 @@ def test_pictures_of_other_programs(pairs: Pairs, tmp_path: Path, tiny: AdaINMod
     (tmp_path / "ph1__pa2.png").unlink()
     with pytest.raises(ImageFileError, match="expected a picture named ph1__pa2, found none"):
         judge_pictures(tmp_path, pairs)
-    write_image(tmp_path / "ph1__pa2.png", torch.zeros(3, 30, 32))
+    save_image(tmp_path / "ph1__pa2.png", torch.zeros(3, 30, 32))
     with pytest.raises(ImageFileError, match=r"expected \(32, 32\) pixels"):
         list(judge_pictures(tmp_path, pairs))
-    write_image(tmp_path / "ph1__pa2.jpg", torch.zeros(3, 32, 32))
+    save_image(tmp_path / "ph1__pa2.jpg", torch.zeros(3, 32, 32))
     with pytest.raises(ImageFileError, match=r"one picture of each name, got ph1__pa2.jpg and ph"):
         judge_pictures(tmp_path, pairs)
 
@@ -159,7 +159,7 @@ def test_pictures_are_not_judged_by_a_name_of_two(
     folders: tuple[Path, Path], tmp_path: Path, judge: AdaINModel
 ) -> None:
     (photo, *_), (painting, *_) = (sorted(folder.iterdir()) for folder in folders)
-    write_image(tmp_path / f"{photo.stem}__{painting.stem}.png", torch.zeros(3, 32, 32))
+    save_image(tmp_path / f"{photo.stem}__{painting.stem}.png", torch.zeros(3, 32, 32))
     alike = Pairs([photo, photo], [painting], 32, judge.encoder)
     with pytest.raises(ImageFileError, match="got 2 pairs named ph0__pa0; rename"):
         judge_pictures(tmp_path, alike)
@@ -241,7 +241,7 @@ def test_command_line(
     assert (rows[0]["photo"], rows[0]["artwork"]) == ("ph0.png", "pa0.png")
     mean = np.mean([float(row["target"]) for row in rows if row["model"] == "tiny"])
     assert f"{mean:.3f}" in table[2]
-    grid = read_image(tmp_path / "grids" / "tiny.jpg").pixels
+    grid = load_image(tmp_path / "grids" / "tiny.jpg")
     assert grid.shape == (1, 3, 3 * 54 - 6, 3 * 54 - 6)
     assert main(command) == 2
     assert "pass --overwrite" in capsys.readouterr().err
@@ -304,7 +304,7 @@ def test_command_line_keeps_what_was_judged_before_an_error(
     other.mkdir()
     names = [sorted(path.stem for path in folder.iterdir())[:2] for folder in folders]
     for number, (photo, painting) in enumerate(itertools.product(*names)):
-        write_image(other / f"{photo}__{painting}.png", torch.zeros(3, 32 - number % 2, 32))
+        save_image(other / f"{photo}__{painting}.png", torch.zeros(3, 32 - number % 2, 32))
     command += ["--model", str(tiny_path), "--pictures", str(other), "--limit", "2"]
     assert main([*command, "--csv", str(tmp_path / "scores.csv")]) == 1
     captured = capsys.readouterr()

@@ -22,7 +22,7 @@ from adain_core import (
     StyleMismatchError,
     adain,
     color,
-    read_image,
+    read_image_file,
 )
 from adain_core.architecture import Architecture
 from adain_core.functional import channel_statistics
@@ -960,7 +960,7 @@ def test_what_read_image_gives_is_an_image(
 ) -> None:
     PIL.Image.fromarray(np.full((9, 12, 4), 128, np.uint8)).save(tmp_path / "cut.png")
     path = tmp_path / "cut.png"
-    drawn = tiny.stylize(read_image(path), read_image(path, keep_uint8=True))
+    drawn = tiny.stylize(read_image_file(path), read_image_file(path, keep_uint8=True))
     assert_same(drawn, tiny.stylize(path, path))
 
 

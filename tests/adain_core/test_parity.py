@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from adain_core import AdaINModel, read_image
+from adain_core import AdaINModel, load_image
 from adain_core.convert import convert_vgg19
 from adain_core.weights import load_info
 
@@ -48,7 +48,7 @@ def test_picture_is_pytorch_adains(
         alpha=case["alpha"],
         preserve_color="coral" if case["preserve_color"] else None,
     )
-    expected = read_image(folder / case["expected"]).pixels
+    expected = load_image(folder / case["expected"])
     assert result.shape == expected.shape
     error = (result - expected).square().mean()
     assert -10 * torch.log10(error) >= 40

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import ImageFont
 from torch import Tensor
 
-from adain_core import AdaINModel, Style, read_image, sheets, write_image
+from adain_core import AdaINModel, Style, load_image, save_image, sheets
 from adain_core.cli import main
 from adain_core.cli.sheet import _columns
 from adain_core.pixels import resize
@@ -152,10 +152,10 @@ def run(tmp_path: Path, tiny_path: Path, picture: Callable[..., Tensor]) -> Run:
     """``adain sheet`` on the tiny model, in a folder with two photos and two artworks."""
     (tmp_path / "photos").mkdir()
     (tmp_path / "art").mkdir()
-    write_image(tmp_path / "photos" / "a.png", picture(40, 60, seed=1))
-    write_image(tmp_path / "photos" / "b.png", picture(60, 40, seed=2))
+    save_image(tmp_path / "photos" / "a.png", picture(40, 60, seed=1))
+    save_image(tmp_path / "photos" / "b.png", picture(60, 40, seed=2))
     for number, name in enumerate(("wave", "stars")):
-        write_image(tmp_path / "art" / f"{name}.png", picture(50, 50, seed=10 + number))
+        save_image(tmp_path / "art" / f"{name}.png", picture(50, 50, seed=10 + number))
 
     def run(*words: object) -> int:
         command = ["sheet", *map(str, words), "--model", str(tiny_path), "--device", "cpu"]
@@ -171,16 +171,16 @@ def test_sheet_holds_what_the_library_draws(
     words = ("--style", tmp_path / "art", "-o", output, "--cell", 80, "--content-size", 64)
     assert run(tmp_path / "photos", *words, "--alpha", 0.7) == 0
     assert capsys.readouterr().out.startswith(f"{output} (4 pictures, ")
-    sheet = read_image(output).pixels
+    sheet = load_image(output)
     width, heights = 80, (53, 80)
     assert sheet.shape == (1, 3, sum(heights) + 2 * LABEL + GAP, 3 * width + 2 * GAP)
     top = 0
     for name, height in zip(("a", "b"), heights, strict=True):
-        content = read_image(tmp_path / "photos" / f"{name}.png").pixels
+        content = load_image(tmp_path / "photos" / f"{name}.png")
         # In the order of the files' names.
         cells = [Cell(content, name)]
         for art in ("stars", "wave"):
-            artwork = read_image(tmp_path / "art" / f"{art}.png").pixels
+            artwork = load_image(tmp_path / "art" / f"{art}.png")
             drawn = tiny.stylize(content, artwork, alpha=0.7, content_size=64)
             cells.append(Cell(drawn, art, artwork))
         for column, cell in enumerate(cells):
@@ -195,14 +195,14 @@ def test_sheet_holds_what_the_library_draws(
 
 def test_one_photo_fills_rows(run: Run, tmp_path: Path, picture: Callable[..., Tensor]) -> None:
     for number in range(4):
-        write_image(tmp_path / "art" / f"{number}.png", picture(20, 20, seed=number))
+        save_image(tmp_path / "art" / f"{number}.png", picture(20, 20, seed=number))
     photo, output = tmp_path / "photos" / "a.png", tmp_path / "sheet.png"
     words = (photo, "--style", tmp_path / "art", "--cell", 64, "--content-size", 32)
     assert run(*words, "-o", output) == 0
     # 7 cells of 43 + 26 by 64 pixels: 3 columns would be a square, 4 leave fewer places empty.
-    assert read_image(output).pixels.shape == (1, 3, 2 * (43 + 26 + 6) - 6, 4 * 70 - 6)
+    assert load_image(output).shape == (1, 3, 2 * (43 + 26 + 6) - 6, 4 * 70 - 6)
     assert run(*words, "-o", output, "--overwrite", "--columns", 3) == 0
-    sheet = read_image(output).pixels
+    sheet = load_image(output)
     assert sheet.shape == (1, 3, 3 * (43 + 26 + 6) - 6, 3 * 70 - 6)
     assert (sheet[:, :, 150:, 70:] == 1).all()  # the last row has one picture
 
@@ -220,7 +220,7 @@ def test_style_files_show_their_previews(
     assert run(photo, "--style", tmp_path / "styles", *words) == 0
     cell = Cell(tiny.stylize(photo, style), "saved", read_preview(style.preview))
     expected = draw_cell(cell, 64, 64)
-    assert (read_image(output).pixels[..., 70:] - expected).abs().max() < 0.01
+    assert (load_image(output)[..., 70:] - expected).abs().max() < 0.01
 
 
 @pytest.mark.parametrize(
@@ -240,9 +240,9 @@ def test_options_reach_the_library(
     for name, value in options.items():
         words += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
     assert run(photo, *words, "--cell", 64, "--columns", 2) == 0
-    artwork = read_image(tmp_path / "art" / "wave.png").pixels
+    artwork = load_image(tmp_path / "art" / "wave.png")
     drawn = draw_cell(Cell(tiny.stylize(photo, artwork, **options), "wave", artwork), 64, 64)
-    assert (read_image(output).pixels[..., 70:] - drawn).abs().max() < 0.01
+    assert (load_image(output)[..., 70:] - drawn).abs().max() < 0.01
     plain = draw_cell(Cell(tiny.stylize(photo, artwork), "wave", artwork), 64, 64)
     assert (drawn - plain).abs().max() > 0.05
 
@@ -251,12 +251,12 @@ def test_large_photos_are_as_sharp_as_they_are_drawn(run: Run, tmp_path: Path) -
     """JPEGs are decoded smaller, but not smaller than needed."""
     photo, output = tmp_path / "large.jpg", tmp_path / "sheet.png"
     stripes = (torch.arange(512) // 4 % 2).float()  # gone at an eighth
-    write_image(photo, stripes.expand(1, 3, 512, -1))
+    save_image(photo, stripes.expand(1, 3, 512, -1))
     words = ("--style", tmp_path / "art" / "wave.png", "-o", output, "--content-size", 200)
     assert run(photo, *words, "--cell", 200, "--columns", 2) == 0
-    expected = resize(read_image(photo).pixels, (200, 200))
+    expected = resize(load_image(photo), (200, 200))
     assert expected.std() > 0.2
-    assert (read_image(output).pixels[..., :200, :200] - expected).abs().mean() < 0.1
+    assert (load_image(output)[..., :200, :200] - expected).abs().mean() < 0.1
 
 
 def test_unreadable_files_are_left_out(
@@ -277,7 +277,7 @@ def test_unreadable_files_are_left_out(
     assert any("hidden.png: style image: it is transparent everywhere" in line for line in lines)
     assert sum("broken.png: it is not an image" in line for line in lines) == 2
     assert sum("foreign.safetensors" in line and "encoders" in line for line in lines) == 1
-    assert read_image(output).pixels.shape[3] == 3 * 70 - 6
+    assert load_image(output).shape[3] == 3 * 70 - 6
 
 
 def test_nothing_readable_leaves_no_sheet(run: Run, tmp_path: Path) -> None:

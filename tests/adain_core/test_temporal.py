@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adain_core import AdaINModel, Style, read_image
+from adain_core import AdaINModel, Style, load_image
 from adain_core.functional import channel_statistics
 from adain_core.pixels import resize_shortest_side
 from adain_core.temporal import CUT, LAG, TemporalPool, _change
@@ -104,7 +104,7 @@ def slim() -> AdaINModel:
 @pytest.fixture(scope="module")
 def photos() -> list[Tensor]:
     paths = sorted((SAMPLES / "content").glob("*.jpg"))
-    return [resize_shortest_side(read_image(path).pixels, 160)[:, :3] for path in paths]
+    return [resize_shortest_side(load_image(path), 160)[:, :3] for path in paths]
 
 
 def test_every_pair_of_photos_is_a_cut_but_not_light_or_movement(

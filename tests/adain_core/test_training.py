@@ -27,7 +27,7 @@ from adain_core.checkerboard import checkerboard_loss
 from adain_core.cli import main
 from adain_core.evaluation import Pairs, judge_model, mean_scores
 from adain_core.functional import adaptive_instance_norm, channel_statistics
-from adain_core.images import list_images, read_image, write_image
+from adain_core.images import list_images, load_image, save_image
 from adain_core.networks import Decoder, Encoder
 from adain_core.training import Trainer, TrainingConfig, TrainingError
 from adain_core.training.config import Optimizer
@@ -56,7 +56,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
     for kind, start in (("content", 0), ("style", 100)):
         (root / kind).mkdir()
         for number in range(6):
-            write_image(root / kind / f"{number}.png", picture(40, 48, seed=start + number))
+            save_image(root / kind / f"{number}.png", picture(40, 48, seed=start + number))
     # Random filters serve the paper's losses nearly as well on data this small.
     architecture = Architecture()
     torch.manual_seed(0)
@@ -295,7 +295,7 @@ def test_learning_rate_schedules(config: TrainingConfig) -> None:
 def test_sizes_that_are_rounded_down_to_less_than_the_crop(
     tmp_path: Path, picture: Picture, side: int
 ) -> None:
-    write_image(tmp_path / "picture.png", picture(side, side + 30))
+    save_image(tmp_path / "picture.png", picture(side, side + 30))
     assert int(side * (128 / side)) == 127
     crop, broken = Crops(str(tmp_path), (128, 128), 128, seed=0)[0]
     assert crop.shape == (3, 128, 128) and not broken
@@ -320,7 +320,7 @@ def test_recoloured_crops(config: TrainingConfig, tmp_path: Path, picture: Pictu
     assert 6 <= changed <= 18
     # Of grey nothing but the curve from old to new brightness changes: the place is the same.
     grey = picture(48, 40).mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
-    write_image(tmp_path / "grey.png", 0.3 + 0.4 * grey)
+    save_image(tmp_path / "grey.png", 0.3 + 0.4 * grey)
     plain, always = (Crops(str(tmp_path), (32, 40), 32, 5, share) for share in (0, 1))
     for number in range(6):
         both = torch.stack([plain[number][0].flatten(), always[number][0].flatten()])
@@ -332,8 +332,8 @@ def test_exchanged_palettes(tmp_path: Path, picture: Picture) -> None:
     moments = []
     for name, levels in {"red": (0.6, 0.4, 0.3), "blue": (0.3, 0.35, 0.6)}.items():
         image = torch.tensor(levels).reshape(3, 1, 1) + 0.2 * (picture(40, 40)[0] - 0.5)
-        write_image(tmp_path / f"{name}.png", image[None])
-        image = read_image(tmp_path / f"{name}.png").pixels[0]
+        save_image(tmp_path / f"{name}.png", image[None])
+        image = load_image(tmp_path / f"{name}.png")[0]
         moments.append(torch.stack([image.mean((1, 2)), image.std((1, 2))]))
     plain = Crops(str(tmp_path), (40, 40), 32, 5)
     exchanged = Crops(str(tmp_path), (40, 40), 32, 5, palette_exchange=1)
@@ -390,15 +390,15 @@ def test_images_in_sub_folders(tmp_path: Path, picture: Picture) -> None:
     root = tmp_path / "art [1]"
     for name in ("b", "Baroque/a", "Cubism/late/c"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        write_image(root / f"{name}.png", picture(32, 32))
+        save_image(root / f"{name}.png", picture(32, 32))
     crops = Crops(root, (32, 32), 32, seed=0)
     assert {path.stem for path in crops.paths} == {"a", "b", "c"}
 
 
 def test_large_jpegs_are_decoded_smaller(tmp_path: Path, picture: Picture) -> None:
-    write_image(tmp_path / "a.jpg", picture(100, 127))
+    save_image(tmp_path / "a.jpg", picture(100, 127))
     pixels = Crops(tmp_path, (16, 32), 16, seed=0)._read(0)[0]  # less than four times as large
-    assert torch.equal(pixels, read_image(tmp_path / "a.jpg").pixels[0])
+    assert torch.equal(pixels, load_image(tmp_path / "a.jpg")[0])
     smaller = Crops(tmp_path, (16, 25), 16, seed=0)._read(0)[0]
     assert smaller.shape == (3, 50, 64)
     halved = torch.nn.functional.interpolate(pixels[None], (50, 64), mode="area")[0]
@@ -420,7 +420,7 @@ def test_reading_crops_leaves_the_global_generator_alone(config: TrainingConfig)
 
 def test_each_pass_shows_every_image_once(tmp_path: Path) -> None:
     for number in range(6):
-        write_image(tmp_path / f"{number}.png", torch.full((1, 3, 32, 32), number / 5))
+        save_image(tmp_path / f"{number}.png", torch.full((1, 3, 32, 32), number / 5))
     crops = Crops(str(tmp_path), (32, 40), 32, seed=5)
     shown = [round(5 * crops[number][0].mean().item()) for number in range(18)]
     for lap in range(3):
@@ -447,7 +447,7 @@ def test_worker_processes_read_the_same(config: TrainingConfig) -> None:
 
 def test_broken_images_are_replaced_and_counted(tmp_path: Path, picture: Picture) -> None:
     for number in range(3):
-        write_image(tmp_path / f"{number}.png", picture(32, 32, seed=number))
+        save_image(tmp_path / f"{number}.png", picture(32, 32, seed=number))
     (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:100])
     crops = Crops(str(tmp_path), (32, 32), 32, seed=0)
     found = [crops[number] for number in range(3)]
@@ -457,7 +457,7 @@ def test_broken_images_are_replaced_and_counted(tmp_path: Path, picture: Picture
 
 def test_a_readable_image_is_found_among_broken_ones(tmp_path: Path, picture: Picture) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
-    write_image(tmp_path / "b.png", picture(32, 32) * 0.5 + 0.5)
+    save_image(tmp_path / "b.png", picture(32, 32) * 0.5 + 0.5)
     # On the border of two passes the order may have the broken file twice, one after the other.
     crops = Crops(str(tmp_path), (32, 32), 32, seed=0)
     assert all(crops[number][0].min() > 0.4 for number in range(20))
@@ -803,7 +803,7 @@ def test_a_run_starts_from_a_model_wider_here_and_narrower_there(
         _widen(network, narrower)
     save_model(tmp_path / "mixed.safetensors", ModelInfo(mixed), *networks)
     for number in range(8):
-        write_image(tmp_path / "images" / f"{number}.png", picture(96, 96, seed=10 + number))
+        save_image(tmp_path / "images" / f"{number}.png", picture(96, 96, seed=10 + number))
     images = {"content": tmp_path / "images", "style": tmp_path / "images"}
     sizes = {"crop": 96, "content_size": (96, 96), "style_size": (96, 96)}
     start = dataclasses.replace(
@@ -992,7 +992,7 @@ def test_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     history = [{"step": step, "total": 1.0 + step} for step in range(2)]
     write_curves(tmp_path / "curves.png", history)
     assert matplotlib.get_backend().lower() == "pdf"  # the caller's
-    assert read_image(tmp_path / "curves.png").pixels.shape[2:] == (495, 990)
+    assert load_image(tmp_path / "curves.png").shape[2:] == (495, 990)
     figures: list[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
     for length in (1, 2):

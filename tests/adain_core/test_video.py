@@ -1175,7 +1175,7 @@ def test_a_part_is_drawn_as_in_the_whole(
     for number, shown in zip(numbers, watched, strict=True):
         whole = tmp_path / f"{number}.png"
         assert (tmp_path / f"part-{number}.png").read_bytes() == whole.read_bytes()
-        assert torch.equal(images.read_image(whole).pixels[0], images.to_tensor(shown)[0])
+        assert torch.equal(images.load_image(whole)[0], images.to_tensor(shown)[0])
 
 
 @pytest.mark.parametrize("times", [STEADY, UNSTEADY], ids=["steady", "unsteady"])
@@ -1654,13 +1654,13 @@ def test_recoloured_artworks_are_read_once(
     tiny: AdaINModel,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    read, calls = images.read_image, []
+    read, calls = images.read_image_file, []
 
     def counted(path: Path, **options: bool) -> object:
         calls.append(path)
         return read(path, **options)
 
-    monkeypatch.setattr(images, "read_image", counted)
+    monkeypatch.setattr(images.tensors, "read_image_file", counted)
     clip, out = make_clip(), tmp_path / "%d.png"
     options: dict[str, Any] = {"preserve_color": "mean_std", "style_size": 24}
     stylize_video(tiny, clip, out, artworks, temporal="frame", **options)

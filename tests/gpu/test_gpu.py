@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adain_core import AdaINModel, Architecture
-from adain_core.images import write_image
+from adain_core.images import save_image
 from adain_core.networks import Decoder, Encoder
 from adain_core.padding import reflection_pad
 from adain_core.training import Trainer, TrainingConfig
@@ -69,7 +69,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, picture: Callable[..., Tens
     for number, kind in enumerate(("content", "style")):
         (root / kind).mkdir()
         for seed in range(6):
-            write_image(root / kind / f"{seed}.png", picture(80, 96, seed=100 * number + seed))
+            save_image(root / kind / f"{seed}.png", picture(80, 96, seed=100 * number + seed))
     architecture = Architecture()
     torch.manual_seed(0)
     networks = Encoder(architecture), Decoder(architecture)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from host_server import PACK, ROOT, Client, Server
 from torch import Tensor
 
-from adain_core import AdaINModel, Style, adain, read_image
+from adain_core import AdaINModel, Style, adain, load_image
 from adain_core.pixels import resize
 
 CONTENT, STYLE = "content/castle.jpg", "style/mosaic.jpg"
@@ -52,9 +52,7 @@ def saved(source: str) -> dict[str, Any]:
 
 def pixels(name: str, width: int, height: int) -> Tensor:
     """A sample picture, resized as ComfyUI's ImageScale does it."""
-    return F.interpolate(
-        read_image(ROOT / "samples" / name).pixels, (height, width), mode="bilinear"
-    )
+    return F.interpolate(load_image(ROOT / "samples" / name), (height, width), mode="bilinear")
 
 
 @pytest.fixture(scope="module")

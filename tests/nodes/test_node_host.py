@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adain_core import read_image
+from adain_core import load_image
 from adain_core.pixels import resize
 from adain_core.weights import save_model
 
@@ -161,7 +161,7 @@ def test_a_loaded_style_shows_its_artwork(host: Any, image: MakeImage, tmp_path:
             assert len(shown) == count
         for picture in shown:
             assert (picture["type"], picture["subfolder"]) == ("temp", "")
-            read = read_image(tmp_path / "temp" / picture["filename"]).pixels
+            read = load_image(tmp_path / "temp" / picture["filename"])
             assert read.shape == (1, 3, 96, 128)
             small = resize(image(48, 64).movedim(-1, 1), (96, 128))
             assert (read - small).abs().mean() < 0.05

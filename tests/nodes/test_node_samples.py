@@ -8,7 +8,7 @@ import pytest
 import torch
 from graph import ROOT
 
-from adain_core import read_image
+from adain_core import load_image
 from adain_core.pixels import as_float
 
 FOLDERS = {"content": "jpg", "style": "jpg", "mask": "png"}
@@ -34,7 +34,7 @@ def test_names(pack: Any) -> None:
 @pytest.mark.parametrize("name", ["content/coffee.jpg", "style/mosaic.jpg", "mask/castle.png"])
 def test_pictures(pack: Any, name: str) -> None:
     (image,) = pack.run("AdaINSampleImage", picture=name)
-    expected = as_float(read_image(ROOT / "samples" / name).pixels)
+    expected = as_float(load_image(ROOT / "samples" / name))
     torch.testing.assert_close(image, expected.movedim(1, -1))
 
 

@@ -1,0 +1,27 @@
+"""Image files and images in memory: read, write, convert, list.
+
+Inside the library an image is a float32 tensor in 0..1, ``(B, 3, H, W)``, or ``(B, 4, H, W)`` with
+alpha (straight, not premultiplied). A large one can stay uint8 in 0..255 and become float32 part by
+part.
+"""
+
+from .folders import list_images
+from .formats import LARGEST_SIDES, check_output_size, check_output_suffix
+from .reader import ImageFile, load_image, read_image_file
+from .tensors import ImageLike, to_pixels, to_tensor
+from .writer import save_image, write_image_file
+
+__all__ = [
+    "LARGEST_SIDES",
+    "ImageFile",
+    "ImageLike",
+    "check_output_size",
+    "check_output_suffix",
+    "list_images",
+    "load_image",
+    "read_image_file",
+    "save_image",
+    "to_pixels",
+    "to_tensor",
+    "write_image_file",
+]

@@ -1,0 +1,56 @@
+"""Files, folders and patterns as lists of image files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Iterable, Sequence
+from pathlib import Path
+
+from ..errors import ImageFileError, reason
+from .formats import INPUT_SUFFIXES
+
+
+def list_images(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    also: Sequence[str] = (),
+) -> list[Path]:
+    """Expand files, folders and glob patterns into image files, in order, without duplicates.
+
+    Args:
+        paths: image files (kept even if missing: reading reports that), folders (their image
+            files by suffix, sorted by name, not those of subfolders; hidden files are skipped),
+            and patterns such as ``photos/*.jpg``, for shells that do not expand them.
+        also: suffixes of other files that count, such as ``.safetensors``.
+
+    Raises:
+        ImageFileError: a folder or a pattern without image files, or one that cannot be read.
+    """
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
+    found: dict[Path, Path] = {}
+    for path in paths:
+        try:
+            for file in _expand(Path(path), {*INPUT_SUFFIXES, *also}):
+                found.setdefault(file.absolute(), file)
+        except OSError as error:  # no permission, or a name that is too long
+            raise ImageFileError(f"cannot read {path}: {reason(error)}") from None
+    return list(found.values())
+
+
+def _expand(path: Path, suffixes: Container[str]) -> list[Path]:
+    if path.is_dir():
+        kind, candidates = "folder", path.iterdir()
+    elif not path.exists() and any(sign in str(path) for sign in "*?["):
+        # Path.glob takes no absolute pattern: search from the root or the current folder.
+        start = Path(path.anchor or ".")
+        kind, candidates = "pattern", start.glob(str(path.relative_to(path.anchor)))
+    else:
+        return [path]
+    files = sorted(
+        file
+        for file in candidates
+        if file.suffix.lower() in suffixes and file.name[0] != "." and file.is_file()
+    )
+    if not files:
+        raise ImageFileError(f"found no image files in the {kind} {path}")
+    return files

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from adain_core.errors import ImageFileError
+from adain_core.images import (
+    list_images,
+    load_image,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("b.png", "a.JPG", "c.webp", "notes.txt", ".hidden.png", "x[1].png", "sub/d.png"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "in" / "folder.png").mkdir()
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [path.as_posix() for path in paths]
+
+
+def test_list_images(folder: Path) -> None:
+    everything = ["in/a.JPG", "in/b.png", "in/c.webp", "in/x[1].png"]
+    assert names(list_images(["in"])) == everything
+    assert names(list_images("in")) == everything
+    assert names(list_images(["in/*.png"])) == ["in/b.png", "in/x[1].png"]
+    assert names(list_images(["in/*"])) == everything
+    assert names(list_images(["in/**/d.png"])) == ["in/sub/d.png"]
+    assert list_images([folder / "in" / "?.png"]) == [folder / "in" / "b.png"]
+    assert names(list_images(["in/x[1].png"])) == ["in/x[1].png"]
+    assert names(list_images(["in/missing.png", "in/notes.txt"])) == [
+        "in/missing.png",
+        "in/notes.txt",
+    ]
+
+
+def test_list_images_keeps_order_and_drops_duplicates(folder: Path) -> None:
+    listed = list_images(["in/c.webp", folder / "in" / "b.png", "./in/c.webp", "in"])
+    assert [path.name for path in listed] == ["c.webp", "b.png", "a.JPG", "x[1].png"]
+
+
+def test_what_may_not_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+    for read in (list_images, load_image):
+        with pytest.raises(ImageFileError, match=r"^cannot read secret/a\.png: Permission denied$"):
+            read("secret/a.png")
+
+
+@pytest.mark.parametrize(
+    "path, kind", [("empty", "folder"), ("in/*.txt", "pattern"), ("no/*.png", "pattern")]
+)
+def test_list_images_of_nothing(folder: Path, path: str, kind: str) -> None:
+    message = re.escape(f"found no image files in the {kind} {Path(path)}")
+    with pytest.raises(ImageFileError, match=message):
+        list_images(["in/a.JPG", path])
