@@ -149,11 +149,6 @@ METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def recolors_artwork(method: str | None) -> bool:
-    """Whether a method of keeping the content's colours changes the artwork, before encoding."""
-    return method not in (None, "luminance")
-
-
 # --- mean and covariance: one affine map of the colours ---------------------------------------
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from . import color, pipeline
+from .choices import recolors_artwork
 from .devices import no_autocast, resolve_device, resolve_dtype
 from .functional import channel_statistics, crop
 from .fusion import Smoothing, check_alpha, check_masks, own_transfer, plan_transfer
@@ -324,7 +325,7 @@ class AdaINModel(nn.Module):
                 size = (pictures.shape[2], pictures.shape[3])
                 region_masks = [feather_mask(resize_mask(m, size), feather) for m in region_masks]
             sources = [*sources, *([] if background is None else [background])]
-        recolor = color.recolors_artwork(preserve_color)
+        recolor = recolors_artwork(preserve_color)
         prepared = [self._prepare(source, style_size, recolor) for source in sources]
         if alpha == 0:
             pipeline.copy(pictures, output, self._tiler(pictures, tile, progress))

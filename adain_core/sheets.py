@@ -5,6 +5,7 @@ The pictures of README, model cards and workflows are such sheets, and those of 
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def labelled(picture: Tensor, text: str) -> Tensor:
     strip = Image.new("RGB", (picture.shape[3], LABEL), "white")
     # File names of macOS have accents as letters of their own.
     text = unicodedata.normalize("NFC", text)
-    draw, font = ImageDraw.Draw(strip), _font_for(text)
+    draw, font = ImageDraw.Draw(strip), find_font(text)
     short = text
     while short and draw.textlength(short, font) > strip.width:
         text = text[:-1]
@@ -85,16 +86,17 @@ def labelled(picture: Tensor, text: str) -> Tensor:
     return torch.cat([picture.cpu(), to_tensor(strip)], dim=2)
 
 
-def _font_for(text: str) -> _Font:
-    """The first font that has all letters of a text; Pillow's own where none has."""
+def find_font(text: str) -> _Font:
+    """Return the first font that has all letters of a text; Pillow's own where none has."""
     own = ImageFont.load_default(size=_FONT_SIZE)
     # One after the other: Linux has no list of fonts, Pillow looks through its folders.
-    fonts = chain([own], map(_system_font, _SYSTEM_FONTS))
+    fonts = chain([own], map(system_font, _SYSTEM_FONTS))
     return next((font for font in fonts if font and _has_letters(font, text)), own)
 
 
 @cache
-def _system_font(name: str) -> _Font | None:
+def system_font(name: str) -> _Font | None:
+    """Return an installed font by the name of its file, or None."""
     try:
         return ImageFont.truetype(name, _FONT_SIZE)
     except OSError:  # not installed
@@ -149,3 +151,18 @@ def thumbnail(picture: Tensor, longest: int) -> Tensor:
     scaled = resize(picture, contained(size, longest)).cpu()
     color, opacity = scaled[:, :3], scaled[:, 3:]
     return torch.lerp(color.new_ones(()), color, opacity) if opacity.shape[1] else color
+
+
+def choose_columns(photos: int, count: int, size: tuple[int, int]) -> int:
+    """Return how many pictures of a sheet lie side by side.
+
+    Args:
+        photos: photos on the sheet. Several have a row each.
+        count: pictures of each photo, itself included. Those of a single photo fill about a
+            square or a bit wider, with few places empty.
+        size: height and width of a picture, pixels, without its line of text.
+    """
+    if photos > 1:
+        return count
+    square = max(1, round(math.sqrt(count * (size[0] + LABEL) / size[1])))
+    return min(range(square, square + 3), key=lambda columns: -count % columns)

@@ -8,12 +8,13 @@ neighbouring frames they change slowly.
 from __future__ import annotations
 
 from collections import deque
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .choices import TEMPORAL_MODES
 from .functional import Statistics
 
 Temporal = Literal["frame", "window", "ema"]
@@ -51,10 +52,8 @@ class TemporalPool:
     """
 
     def __init__(self, mode: Temporal = "frame", length: int = 8) -> None:
-        if mode not in get_args(Temporal):
-            raise ValueError(
-                f"temporal must be one of {', '.join(get_args(Temporal))}, got {mode!r}"
-            )
+        if mode not in TEMPORAL_MODES:
+            raise ValueError(f"temporal must be one of {', '.join(TEMPORAL_MODES)}, got {mode!r}")
         if length < 1:
             raise ValueError(f"temporal length must be 1 frame or more, got {length}")
         self.mode, self.length = mode, length

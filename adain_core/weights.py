@@ -18,12 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from .architecture import Architecture
+from .choices import DEFAULT_MODEL
 from .errors import WeightsError
 from .networks import Decoder, Encoder
 from .serialization import read_metadata, read_tensors, write_tensors
 
 MODEL_KIND = "adain-model"
-DEFAULT_MODEL = "adain-slim"
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from pictures import ROOT, content, crop, style
 from torch import Tensor
 
 from adain_core import AdaINModel, load_image, save_image
+from adain_core.choices import DEFAULT_MODEL
 from adain_core.pixels import resize_shortest_side
 from adain_core.sheets import join_rows, labelled
-from adain_core.weights import DEFAULT_MODEL, shipped_folder
+from adain_core.weights import shipped_folder
 
 SIDE = 200
 STYLES = (

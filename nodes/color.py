@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..adain_core.color import METHODS, transfer_color, visible_colors
+from ..adain_core.choices import COLOR_METHODS
+from ..adain_core.color import transfer_color, visible_colors
 from ..adain_core.pixels import resize
 from . import host
 from .images import common_count, from_image, take, to_image
@@ -51,7 +52,7 @@ class AdaINColorPreserve:
                         "resized to the image's size first."
                     },
                 ),
-                "method": (list(METHODS), {"default": "coral", "tooltip": METHOD_TOOLTIP}),
+                "method": (list(COLOR_METHODS), {"default": "coral", "tooltip": METHOD_TOOLTIP}),
                 "strength": (
                     "FLOAT",
                     {

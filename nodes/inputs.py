@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
+from ..adain_core.choices import TEMPORAL_MODES
 from ..adain_core.fusion import check_alpha
-from ..adain_core.temporal import Temporal
 
 CATEGORY = "AdaIN"
 
@@ -122,7 +122,7 @@ CONTENT_RESIDUAL = (
 )
 
 TEMPORAL = (
-    list(get_args(Temporal)),
+    list(TEMPORAL_MODES),
     {
         "default": "frame",
         "tooltip": "For the frames of a video, whose colours flicker when each is normalized by "

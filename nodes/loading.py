@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ..adain_core import AdaINModel
-from ..adain_core.weights import DEFAULT_MODEL, shipped_folder
+from ..adain_core.choices import DEFAULT_MODEL
+from ..adain_core.weights import shipped_folder
 from . import host
 from .images import refused_files
 from .inputs import CATEGORY

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ..adain_core import Style
-from ..adain_core.color import METHODS, recolors_artwork
+from ..adain_core.choices import COLOR_METHODS, recolors_artwork
 from ..adain_core.pixels import resize_shortest_side
 from . import host
 from .color import METHOD_TOOLTIP
@@ -19,7 +19,7 @@ from .regions import Layout
 STYLE_TYPE = "IMAGE,ADAIN_STYLE"
 
 PRESERVE_COLOR = (
-    ["none", *METHODS],
+    ["none", *COLOR_METHODS],
     {
         "default": "none",
         "tooltip": "Keep the content's colours. none: the style's colours. "

@@ -12,10 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-import PIL.Image
-
 from .. import __version__
-from ..devices import is_out_of_memory
 from ..errors import AdaINError
 from . import evaluate, sheet, style, stylize, train, video, weights
 from .common import HelpFormatter, print_error
@@ -47,13 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code. Wrong usage, ``--help`` and ``--version`` raise ``SystemExit``, as is
         argparse's way.
     """
-    # Twice that is refused: a phone's 200 million are no attack in a file that the user names.
-    PIL.Image.MAX_IMAGE_PIXELS = 2**28
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that the console's code page lacks must not fail what was done.
             stream.reconfigure(errors="backslashreplace")
-    args = _parser().parse_args(arguments)
+    args = make_parser().parse_args(arguments)
+    import PIL.Image  # --help and --version have returned without it
+
+    # Twice that is refused: a phone's 200 million are no attack in a file that the user names.
+    PIL.Image.MAX_IMAGE_PIXELS = 2**28
     try:
         code: int = args.run(args)
         sys.stdout.flush()  # not only at the interpreter's end, where a broken pipe is a traceback
@@ -77,13 +76,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_error(error)
         return 1
     except (RuntimeError, MemoryError) as error:
+        from ..devices import is_out_of_memory
+
         if not is_out_of_memory(error):
             raise
         print_error(args.out_of_memory)
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands, without importing torch."""
     parser = argparse.ArgumentParser(
         prog="adain", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=HelpFormatter
     )

@@ -8,21 +8,16 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import indent
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from torch import Tensor
-from tqdm import tqdm
-
-from ..color import METHODS, luma, recolors_artwork
+from ..choices import COLOR_METHODS, DEFAULT_MODEL, recolors_artwork
 from ..errors import StyleMismatchError
-from ..fusion import check_alpha
-from ..images import read_image_file
-from ..masks import check_feather
-from ..model import AdaINModel
-from ..pixels import as_float
-from ..style import Style, normalized_weights, require_same_encoder
-from ..tiles import check_tile
-from ..weights import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..model import AdaINModel
+    from ..style import Style
 
 # What argparse has no public names for.
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -172,7 +167,7 @@ def add_look_options(group: Group) -> None:
     )
     group.add_argument(
         "--preserve-color",
-        choices=METHODS,
+        choices=list(COLOR_METHODS),
         metavar="METHOD",
         help="keep the photo's colours. luminance: paint the brightness only; coral, histogram, "
         "mean_std, cholesky: recolour the artwork before (needs image files as styles)",
@@ -200,6 +195,10 @@ def add_size_options(group: Group, content_size: int) -> None:
 
 def check_style_options(args: argparse.Namespace) -> None:
     """Raise ``ValueError`` for what can be known before any file is read."""
+    from ..masks import check_feather
+    from ..style import normalized_weights
+    from ..tiles import check_tile
+
     check_tile(args.tile)
     if args.mask is None:
         if args.background is not None:
@@ -220,6 +219,8 @@ def check_style_options(args: argparse.Namespace) -> None:
 
 def check_look_options(args: argparse.Namespace, styles: Sequence[str]) -> None:
     """The same for :func:`add_look_options` and :func:`add_size_options`, with these styles."""
+    from ..fusion import check_alpha
+
     check_alpha(args.alpha)
     for option in ("content_size", "style_size"):
         if (getattr(args, option) or 0) < 0:
@@ -255,6 +256,9 @@ def is_style_file(path: str) -> bool:
 
 def read_source(path: str) -> Style | Tensor:
     """A style file's style, or an image's pixels, as small as in the file."""
+    from ..images import read_image_file
+    from ..style import Style
+
     if is_style_file(path):
         return Style.load(path)
     return read_image_file(path, keep_uint8=True).pixels
@@ -262,6 +266,10 @@ def read_source(path: str) -> Style | Tensor:
 
 def encode_source(model: AdaINModel, path: str, source: Style | Tensor, size: int | None) -> Style:
     """The style of what :func:`read_source` has read; ``StyleMismatchError`` names the file."""
+    from torch import Tensor
+
+    from ..style import require_same_encoder
+
     if isinstance(source, Tensor):
         return model.encode_style(source, size=size)
     try:
@@ -273,6 +281,8 @@ def encode_source(model: AdaINModel, path: str, source: Style | Tensor, size: in
 
 def load_model(args: argparse.Namespace) -> AdaINModel:
     """The model that the options ask for."""
+    from ..model import AdaINModel
+
     return AdaINModel.from_pretrained(args.model, args.device, args.dtype)
 
 
@@ -332,6 +342,10 @@ def read_mask(path: str) -> Tensor:
     Raises:
         ImageFileError: the file cannot be read.
     """
+    from ..color import luma
+    from ..images import read_image_file
+    from ..pixels import as_float
+
     pixels = read_image_file(path, keep_uint8=True).pixels
     if pixels.shape[1] == 4:
         opacity = as_float(pixels[0, 3])
@@ -342,11 +356,15 @@ def read_mask(path: str) -> Tensor:
 
 def print_error(message: object) -> None:
     """One line on stderr, above a progress bar where there is one."""
+    from tqdm import tqdm
+
     tqdm.write(f"adain: error: {' '.join(str(message).splitlines())}", file=sys.stderr)
 
 
 def print_note(message: str) -> None:
     """Likewise, of what went through all the same."""
+    from tqdm import tqdm
+
     tqdm.write(f"adain: note: {message}", file=sys.stderr)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..images import list_images
-from ..style import Style, normalized_weights
 from .common import (
     Subparsers,
     add_command,
@@ -17,6 +16,9 @@ from .common import (
     print_json,
     read_mask,
 )
+
+if TYPE_CHECKING:
+    from ..style import Style
 
 _DESCRIPTION = """\
 A style is all that AdaIN takes from an artwork: the mean and standard deviation
@@ -154,6 +156,9 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def _encode(args: argparse.Namespace) -> int:
+    from ..images import list_images
+    from ..style import Style
+
     check_safetensors_output(args.output, args.overwrite)
     if (args.style_size or 0) < 0:
         raise ValueError(f"--style-size must be 0 or more pixels, got {args.style_size}")
@@ -173,6 +178,8 @@ def _encode(args: argparse.Namespace) -> int:
 
 
 def _mix(args: argparse.Namespace) -> int:
+    from ..style import Style, normalized_weights
+
     check_safetensors_output(args.output, args.overwrite)
     normalized_weights(args.weights, len(args.file), "style file")
     return _save(Style.mix([Style.load(path) for path in args.file], args.weights), args)
@@ -187,6 +194,8 @@ def _save(style: Style, args: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
+    from ..style import Style
+
     style = Style.load(args.file)
     facts = {
         "file": args.file,

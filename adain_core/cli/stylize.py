@@ -3,49 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
-import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from functools import partial
-from pathlib import Path
 
-import torch
-from torch import Tensor
-from tqdm import tqdm
-
-from ..color import recolors_artwork
-from ..devices import is_out_of_memory
-from ..errors import AdaINError, ImageFileError, reason
-from ..fusion import check_masks
-from ..images import (
-    check_output_size,
-    check_output_suffix,
-    list_images,
-    read_image_file,
-    write_image_file,
-)
-from ..pixels import fitted
 from .common import (
-    OUT_OF_MEMORY,
     Subparsers,
     add_command,
     add_contents,
     add_model_options,
     add_style_options,
-    check_output_file,
-    check_replaceable,
-    check_style_options,
-    encode_source,
-    load_model,
-    print_error,
-    print_json,
-    read_files,
-    read_mask,
-    read_source,
-    refuse_inputs,
-    style_controls,
 )
 
 _FORMATS = ("png", "jpg", "webp", "tif")
@@ -70,18 +34,6 @@ adain stylize photo.jpg --style wave.jpg stars.safetensors --style-weights 3 1 -
 # one style in the sky, another on the ground (white in the masks)
 adain stylize photo.jpg --style stars.jpg engraving.jpg --mask sky.png ground.png -o result.png
 """
-
-
-@dataclass(frozen=True)
-class _Result:
-    """What became of one picture; the fields are those of ``--json``."""
-
-    content: str
-    output: str | None = None
-    width: int | None = None
-    height: int | None = None
-    seconds: float | None = None
-    error: str | None = None
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -127,157 +79,6 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    _check_arguments(args)
-    contents = list_images(args.content)
-    outputs = _plan_outputs(args, contents)
+    from .stylize_files import run
 
-    sources = [read_source(path) for path in args.style]
-    background = read_source(args.background) if args.background else None
-    masks = None
-    if args.mask:
-        masks = check_masks([read_mask(path) for path in args.mask], len(sources), 1)
-
-    model = load_model(args)
-    if not recolors_artwork(args.preserve_color):
-        # Once for all contents; recoloured artworks differ from content to content.
-        encode = partial(encode_source, model, size=args.style_size)
-        sources = [encode(*pair) for pair in zip(args.style, sources, strict=True)]
-        background = None if background is None else encode(args.background, background)
-    stylize = partial(
-        model.stylize,
-        styles=sources,
-        masks=masks,
-        background=background,
-        output_dtype=torch.uint8,
-        **style_controls(args),
-    )
-
-    _make_folder(outputs[0].parent)
-    started = time.perf_counter()
-    results: list[_Result] = []
-    # disable=None: no bar where stderr is not a terminal.
-    pairs = zip(contents, outputs, strict=True)
-    try:
-        for content, output in tqdm(
-            pairs, total=len(contents), unit="image", disable=None if len(contents) > 1 else True
-        ):
-            result = _stylize_file(stylize, content, output, args, len(contents) == 1)
-            if result.error:
-                print_error(result.error)
-            results.append(result)
-    finally:  # after Ctrl-C, too
-        written = [result for result in results if not result.error]
-        if args.json:
-            print_json([asdict(result) for result in results])
-        elif len(contents) > 1:
-            seconds = time.perf_counter() - started
-            print(
-                f"{len(written)} of {len(contents)} pictures written to {outputs[0].parent} "
-                f"in {seconds:.1f} s"
-            )
-        else:
-            for result in written:
-                print(f"{result.output} ({result.width}x{result.height}, {result.seconds:.1f} s)")
-    return 0 if len(written) == len(contents) else 1
-
-
-def _check_arguments(args: argparse.Namespace) -> None:
-    """Raise ``ValueError`` for what can be known before any file is read."""
-    check_style_options(args)
-    if not 1 <= args.quality <= 100:
-        raise ValueError(f"--quality must lie in 1..100, got {args.quality}")
-
-
-def _plan_outputs(args: argparse.Namespace, contents: list[Path]) -> list[Path]:
-    """Where each content's result goes; raises ``ValueError`` for what cannot be written."""
-    output = Path(args.output)
-    # Several contents, a folder or a pattern: anything but one file named as such.
-    several = contents != [Path(path) for path in args.content]
-    several = several or len(contents) > 1
-    as_folder = output.is_dir() or args.output.endswith(("/", os.sep))
-    if not several and not as_folder:
-        if args.format:
-            raise ValueError(f"--format is for results in a folder; name the file {output} instead")
-        check_output_suffix(output)
-        refuse_inputs([output], [*contents, *read_files(args)])
-        check_output_file(output, args.overwrite)
-        return [output]
-
-    if output.is_file() or (not as_folder and _is_writable(output)):
-        raise ValueError(f"the results need a folder, but the output {output} is a file name")
-    outputs = [output / (content.stem + _suffix(content, args.format)) for content in contents]
-    for path, count in Counter(outputs).items():
-        if count > 1:
-            same = [str(c) for c, o in zip(contents, outputs, strict=True) if o == path]
-            raise ValueError(
-                f"{' and '.join(same[:2])} would both be written to {path}: rename one, or use "
-                "different output folders"
-            )
-    refuse_inputs(outputs, [*contents, *read_files(args)])
-    check_replaceable(outputs, args.overwrite)
-    return outputs
-
-
-def _suffix(content: Path, file_format: str | None) -> str:
-    if file_format:
-        return f".{file_format}"
-    return content.suffix if _is_writable(content) else ".png"
-
-
-def _is_writable(path: Path) -> bool:
-    try:
-        check_output_suffix(path)
-    except ValueError:
-        return False
-    return True
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageFileError(f"cannot make the folder {folder}: {reason(error)}") from error
-
-
-def _stylize_file(
-    stylize: Callable[..., Tensor],
-    content: Path,
-    output: Path,
-    args: argparse.Namespace,
-    show_tiles: bool,
-) -> _Result:
-    """One picture from file to file; what goes wrong with it must not stop the others."""
-    started = time.perf_counter()
-    try:
-        photo = read_image_file(content, keep_uint8=True)
-        # Before the work.
-        size = (photo.pixels.shape[2], photo.pixels.shape[3])
-        check_output_size(output, fitted(size, args.content_size))
-        picture = _draw(stylize, photo.pixels, show_tiles)
-        # Writing takes memory, too: the photo's pixels are not needed any more.
-        photo = replace(photo, pixels=picture)
-        write_image_file(output, photo, overwrite=args.overwrite, quality=args.quality)
-    except AdaINError as error:
-        return _Result(str(content), error=str(error))
-    except ValueError as error:
-        return _Result(str(content), error=f"{content}: {error}")
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return _Result(str(content), error=f"{content}: {OUT_OF_MEMORY}")
-    height, width = picture.shape[-2:]
-    seconds = round(time.perf_counter() - started, 3)
-    return _Result(str(content), str(output), width, height, seconds)
-
-
-def _draw(stylize: Callable[..., Tensor], pixels: Tensor, show_tiles: bool) -> Tensor:
-    # With a delay: for a picture of ordinary size there is nothing to show.
-    with tqdm(
-        desc="tiles", unit="tile", delay=1, leave=False, disable=None if show_tiles else True
-    ) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        return stylize(pixels, progress=progress)
+    return run(args)

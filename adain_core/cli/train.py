@@ -6,8 +6,7 @@ import argparse
 from typing import Any, get_args
 
 from ..architecture import VGG19_WIDTHS, Architecture, Fusion, Normalization
-from ..training import Trainer, TrainingConfig
-from ..training.config import DEFAULTS, Optimizer, Precision, Schedule
+from ..training.config import DEFAULTS, Optimizer, Precision, Schedule, TrainingConfig
 from .common import Subparsers, add_command
 
 _DESCRIPTION = """\
@@ -166,6 +165,8 @@ def _add(group: Any, flag: str, text: str, name: str = "", **options: Any) -> No
 
 def _run(args: argparse.Namespace) -> int:
     """Train; 0 at the last step, 130 after an interruption."""
+    from ..training import Trainer
+
     options = {name: value for name, value in vars(args).items() if name in DEFAULTS}
     if args.width is not None:
         options["widths"] = Architecture.scaled(args.width).widths

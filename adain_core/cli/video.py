@@ -9,15 +9,10 @@ import time
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING
 
-from torch import Tensor
-from tqdm import tqdm
-
-from ..color import recolors_artwork
+from ..choices import TEMPORAL_MODES, recolors_artwork
 from ..errors import ImageFileError
-from ..style import Style
-from ..temporal import Temporal
 from .common import (
     Subparsers,
     add_command,
@@ -34,6 +29,11 @@ from .common import (
     read_source,
     style_controls,
 )
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..style import Style
 
 _DESCRIPTION = """\
 Draw a video (IN) in the style of one or more artworks (--style), or in styles
@@ -77,6 +77,8 @@ class _KeyframeOption:
 
     def mixed(self, styles: dict[str, Style]) -> Style | list[Style]:
         """One style by the weights, or all for as many masks."""
+        from ..style import Style
+
         own = [styles[path] for path in self.paths]
         return own if self.weights is None else Style.mix(own, self.weights)
 
@@ -109,7 +111,7 @@ def add_parser(subparsers: Subparsers) -> None:
     time_ = parser.add_argument_group("time")
     time_.add_argument(
         "--temporal",
-        choices=get_args(Temporal),
+        choices=list(TEMPORAL_MODES),
         default="ema",
         help="against flicker: normalize by an exponential mean over frames (ema), by a sliding "
         "window of frames, or each frame by itself (frame, which takes out flickering exposure); "
@@ -177,6 +179,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
     try:
         from ..video import Keyframe, stylize_video
         from ..video.formats import refuse_inputs

@@ -4,28 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from ..architecture import Architecture
-from ..convert import convert_vgg19
-from ..devices import DTYPES
-from ..download import NAME as VGG19_NAME
-from ..download import download_vgg19
+from ..choices import DEFAULT_MODEL
 from ..errors import WeightsError
-from ..model import AdaINModel
-from ..networks import Decoder, Encoder
-from ..weights import (
-    DEFAULT_MODEL,
-    ModelInfo,
-    available_models,
-    cache_folder,
-    find_model,
-    fingerprint,
-    load_info,
-    load_model,
-)
 from .common import (
     Subparsers,
     add_command,
@@ -33,6 +15,10 @@ from .common import (
     print_error,
     print_json,
 )
+
+if TYPE_CHECKING:
+    from ..architecture import Architecture
+    from ..weights import ModelInfo
 
 _DESCRIPTION = """\
 A model is one .safetensors file: encoder, decoder, architecture, licence and
@@ -182,6 +168,8 @@ def _add_download(actions: Subparsers) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
+    from ..weights import available_models, cache_folder
+
     entries = [_summary(name, path) for name, path in available_models().items()]
     if args.json:
         print_json(entries)
@@ -206,6 +194,8 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _summary(name: str, path: Path) -> dict[str, Any]:
+    from ..weights import load_info
+
     entry: dict[str, Any] = {
         "name": name,
         "default": name == DEFAULT_MODEL,
@@ -223,6 +213,8 @@ def _summary(name: str, path: Path) -> dict[str, Any]:
 
 
 def _info(args: argparse.Namespace) -> int:
+    from ..weights import find_model, fingerprint, load_model
+
     path = find_model(args.model)
     info, encoder, _ = load_model(path)
     facts: dict[str, Any] = {
@@ -264,6 +256,11 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _try_out(name: str) -> None:
     """Raise ``WeightsError`` unless the model loads and draws a picture."""
+    import torch
+
+    from ..model import AdaINModel
+    from ..weights import find_model
+
     model = AdaINModel.from_pretrained(name, device="cpu", dtype="fp32")
     ramp = torch.linspace(0, 1, 48).expand(1, 3, 48, 48)
     features = model.encode(ramp)
@@ -273,6 +270,9 @@ def _try_out(name: str) -> None:
 
 
 def _convert(args: argparse.Namespace) -> int:
+    from ..convert import convert_vgg19
+    from ..devices import DTYPES
+
     check_safetensors_output(args.output, args.overwrite)
     info = convert_vgg19(args.vgg, args.decoder, args.output, DTYPES[args.dtype])
     print(f"{args.output} ({_megabytes(args.output.stat().st_size)}, {_described(info)})")
@@ -280,8 +280,10 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _download(args: argparse.Namespace) -> int:
+    from ..download import NAME, download_vgg19
+
     path = download_vgg19(args.to)
-    model = VGG19_NAME if args.to is None else path
+    model = NAME if args.to is None else path
     print(f"{path} ({_megabytes(path.stat().st_size)}); use it with --model {model}")
     return 0
 
@@ -291,6 +293,10 @@ def _described(info: ModelInfo) -> str:
 
 
 def _parameters(architecture: Architecture) -> int:
+    import torch
+
+    from ..networks import Decoder, Encoder
+
     with torch.device("meta"):
         networks = Encoder(architecture), Decoder(architecture)
     return sum(p.numel() for network in networks for p in network.parameters())

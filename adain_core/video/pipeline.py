@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from ..color import luma, recolors_artwork
+from ..choices import recolors_artwork
+from ..color import luma
 from ..errors import VideoFileError
 from ..fusion import check_alpha
 from ..images import ImageLike, to_pixels

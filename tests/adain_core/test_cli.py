@@ -762,7 +762,7 @@ def test_download_command(
         path.write_bytes(bytes(1_500_000))
         return path
 
-    monkeypatch.setattr("adain_core.cli.weights.download_vgg19", fetched)
+    monkeypatch.setattr("adain_core.download.download_vgg19", fetched)
     path = tmp_path / "adain-vgg19.safetensors"
     assert main(["weights", "download", "vgg19"]) == 0
     assert capsys.readouterr().out == f"{path} (1.5 MB); use it with --model adain-vgg19\n"
@@ -781,8 +781,8 @@ def test_out_of_memory_advice_is_of_the_commands_own_options(
     def failing(*_: object, **__: object) -> object:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 1 TiB")
 
-    monkeypatch.setattr("adain_core.cli.train.Trainer", failing)
-    monkeypatch.setattr("adain_core.cli.evaluate.read_loss_network", failing)
+    monkeypatch.setattr("adain_core.training.trainer.Trainer", failing)
+    monkeypatch.setattr("adain_core.cli.judge_models.read_loss_network", failing)
     options = ["--encoder", "v.pth", "-o", "run"] if command == "train" else []
     options += ["--loss-network", "v.pth"] if command == "evaluate" else []
     assert main([command, "--content", "photos", "--style", "paintings", *options]) == 1

@@ -15,10 +15,18 @@ from torch import Tensor
 
 from adain_core import AdaINModel, Style, load_image, save_image, sheets
 from adain_core.cli import main
-from adain_core.cli.sheet import _columns
 from adain_core.pixels import resize
 from adain_core.previews import read_preview
-from adain_core.sheets import GAP, LABEL, Cell, contained, draw_cell, join_rows, labelled
+from adain_core.sheets import (
+    GAP,
+    LABEL,
+    Cell,
+    choose_columns,
+    contained,
+    draw_cell,
+    join_rows,
+    labelled,
+)
 
 Run = Callable[..., int]
 
@@ -49,13 +57,13 @@ def test_rows_without_a_gap(picture: Callable[..., Tensor]) -> None:
 def test_the_font_has_the_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pillow's own where it can; else the first installed one that has them all."""
     installed = {"DejaVuSans.ttf": FakeFont("éüж"), "msyh.ttc": FakeFont("éж波")}
-    monkeypatch.setattr(sheets, "_system_font", installed.get)
+    monkeypatch.setattr(sheets, "system_font", installed.get)
     own = type(ImageFont.load_default(size=14))
-    assert isinstance(sheets._font_for("starry night, 1"), own)
-    assert sheets._font_for("é ü") is installed["DejaVuSans.ttf"]
-    assert sheets._font_for("é") is installed["DejaVuSans.ttf"]
-    assert sheets._font_for("波 ж") is installed["msyh.ttc"]
-    assert isinstance(sheets._font_for("ü波"), own)  # no font has both
+    assert isinstance(sheets.find_font("starry night, 1"), own)
+    assert sheets.find_font("é ü") is installed["DejaVuSans.ttf"]
+    assert sheets.find_font("é") is installed["DejaVuSans.ttf"]
+    assert sheets.find_font("波 ж") is installed["msyh.ttc"]
+    assert isinstance(sheets.find_font("ü波"), own)  # no font has both
 
 
 class FakeFont:
@@ -69,7 +77,7 @@ class FakeFont:
 
 
 def test_a_font_that_is_not_installed_is_none() -> None:
-    assert sheets._system_font("no such font.ttf") is None
+    assert sheets.system_font("no such font.ttf") is None
 
 
 def test_accents_as_letters_of_their_own(
@@ -77,8 +85,8 @@ def test_accents_as_letters_of_their_own(
 ) -> None:
     """As macOS writes file names."""
     asked: list[str] = []
-    find = sheets._font_for
-    monkeypatch.setattr(sheets, "_font_for", lambda text: asked.append(text) or find(text))
+    find = sheets.find_font
+    monkeypatch.setattr(sheets, "find_font", lambda text: asked.append(text) or find(text))
     labelled(picture(8, 60), "De\u0301jeuner")
     assert asked == ["D\u00e9jeuner"]
 
@@ -136,7 +144,7 @@ def test_the_artwork_is_in_the_corner(height: int) -> None:
 
 @given(count=st.integers(2, 200), height=st.integers(64, 256), width=st.integers(64, 256))
 def test_one_photos_sheet_is_about_square(count: int, height: int, width: int) -> None:
-    columns = _columns(1, count, (height, width))
+    columns = choose_columns(1, count, (height, width))
     rows = math.ceil(count / columns)
     square = math.sqrt(count * (height + LABEL) / width)
     assert square - 0.5 <= columns <= max(1, square + 0.5) + 2

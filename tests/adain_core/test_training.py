@@ -981,7 +981,7 @@ def test_the_card_has_the_command_of_the_run(
         given.append(config)
         return SimpleNamespace(run=lambda: False, step=0)
 
-    monkeypatch.setattr("adain_core.cli.train.Trainer", taken)
+    monkeypatch.setattr("adain_core.training.trainer.Trainer", taken)
     assert main(shlex.split(command)[1:]) == 130
     named = dataclasses.replace(config, style="style", encoder="vgg.safetensors", output="run")
     assert given == [named]

@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from adain_core import AdaINModel, Architecture, WeightsError, adain
+from adain_core.choices import DEFAULT_MODEL
 from adain_core.files import replace_atomically
 from adain_core.serialization import read_metadata, read_tensors, write_tensors
 from adain_core.weights import (
-    DEFAULT_MODEL,
     ModelInfo,
     available_models,
     cache_folder,

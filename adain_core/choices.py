@@ -1,0 +1,35 @@
+"""The names that options take, each with what it does.
+
+No torch here: the command line's help is made from these and comes at once. Nodes, pages and tests
+take them from here, too.
+"""
+
+from __future__ import annotations
+
+DEFAULT_MODEL = "adain-slim"
+
+# Ways to give one image the colors of another; adain_core.color.METHODS has their functions.
+COLOR_METHODS = {
+    "coral": "match how the colors correlate, as the paper's authors do",
+    "histogram": "match the histogram of each channel",
+    "luminance": "keep the brightness, take the colors pixel by pixel",
+    "mean_std": "match the mean and the contrast of each channel",
+    "cholesky": "match the mean and the covariance",
+}
+
+# Which frames of a video give the content's statistics; see adain_core.temporal.TemporalPool.
+TEMPORAL_MODES = {
+    "frame": "each frame by itself",
+    "window": "the last frames together",
+    "ema": "an exponential mean over the last frames",
+}
+
+
+def recolors_artwork(method: str | None) -> bool:
+    """Return whether a color method changes the artwork before encoding, not the result after."""
+    return method not in (None, "luminance")
+
+
+def listed(choices: dict[str, str]) -> str:
+    """Return the names with their meanings as one line: ``a: does this; b: does that``."""
+    return "; ".join(f"{name}: {meaning}" for name, meaning in choices.items())

@@ -1,0 +1,147 @@
+"""The work of ``adain sheet``: read, draw, join, write."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..choices import recolors_artwork
+from ..errors import AdaINError
+from ..images import (
+    check_output_size,
+    check_output_suffix,
+    list_images,
+    read_image_file,
+    save_image,
+)
+from ..model import AdaINModel
+from ..pixels import as_uint8, resize_shortest_side
+from ..previews import read_preview
+from ..sheets import GAP, LABEL, Cell, choose_columns, contained, draw_cell, join_rows, thumbnail
+from ..style import Style
+from .common import (
+    STYLE_SUFFIX,
+    check_look_options,
+    check_output_file,
+    encode_source,
+    load_model,
+    print_error,
+    read_source,
+    refuse_inputs,
+)
+
+_CELLS = (64, 4096)
+
+T = TypeVar("T")
+
+
+class _Source(NamedTuple):
+    """A style (an artwork that is recoloured to each photo), and the artwork to show, if any.
+
+    Both artworks are ``(1, 3|4, H, W)``, the second one small.
+    """
+
+    name: str
+    style: Style | Tensor
+    artwork: Tensor | None
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw the sheet; return the exit code."""
+    contents, styles = list_images(args.content), list_images(args.style, also=[STYLE_SUFFIX])
+    check_look_options(args, [str(path) for path in styles])
+    if not _CELLS[0] <= args.cell <= _CELLS[1]:
+        raise ValueError(f"--cell must lie in {_CELLS[0]}..{_CELLS[1]} pixels, got {args.cell}")
+    if args.columns is not None and args.columns < 1:
+        raise ValueError(f"--columns must be 1 or more, got {args.columns}")
+    check_output_suffix(args.output)
+    refuse_inputs([args.output], [*contents, *styles])
+    check_output_file(args.output, args.overwrite)
+    model = load_model(args)
+
+    started = time.perf_counter()
+    photos = list(_readable(contents, lambda path: (path.stem, _photo(path, args.content_size))))
+    sources = list(_readable(styles, lambda path: _source(model, path, args)))
+    if not photos or not sources:
+        return 1  # each was reported
+    sizes = [contained((photo.shape[2], photo.shape[3]), args.cell) for _, photo in photos]
+    width = max(width for _, width in sizes)
+    columns = args.columns or choose_columns(len(photos), 1 + len(sources), sizes[0])
+    rows = math.ceil((1 + len(sources)) / columns)
+    height = sum(rows * (height + LABEL + GAP) for height, _ in sizes) - GAP
+    check_output_size(args.output, (height, columns * (width + GAP) - GAP))
+
+    shown: list[list[Tensor]] = []
+    with tqdm(total=len(photos) * len(sources), unit="picture", disable=None) as bar:
+        for name, photo in photos:
+            # In 8 bits: a large sheet takes a quarter of the memory.
+            cells = [
+                as_uint8(draw_cell(cell, args.cell, width))
+                for cell in _cells(model, name, photo, sources, bar, args)
+            ]
+            cells += [torch.full_like(cells[0], 255)] * (-len(cells) % columns)
+            shown += [cells[n : n + columns] for n in range(0, len(cells), columns)]
+    save_image(args.output, join_rows(shown), overwrite=args.overwrite)
+    seconds = time.perf_counter() - started
+    count = len(photos) * len(sources)
+    print(f"{args.output} ({count} picture{'s' if count > 1 else ''}, {seconds:.1f} s)")
+    return 0 if len(photos) == len(contents) and len(sources) == len(styles) else 1
+
+
+def _cells(
+    model: AdaINModel,
+    name: str,
+    photo: Tensor,
+    sources: Sequence[_Source],
+    bar: tqdm[Any],
+    args: argparse.Namespace,
+) -> Iterator[Cell]:
+    """A photo, and what it becomes in each style."""
+    yield Cell(photo, name)
+    for source in sources:
+        picture = model.stylize(
+            photo,
+            source.style,
+            alpha=args.alpha,
+            content_residual=args.content_residual,
+            preserve_color=args.preserve_color,
+            style_size=args.style_size,
+        )
+        yield Cell(picture, source.name, source.artwork)
+        bar.update()
+
+
+def _readable(paths: Sequence[Path], read: Callable[[Path], T]) -> Iterator[T]:
+    """What can be read; the rest is reported, and left out."""
+    for path in paths:
+        try:
+            yield read(path)
+        except AdaINError as error:
+            print_error(error)
+        except ValueError as error:  # an artwork that is transparent everywhere
+            print_error(f"{path}: {error}")
+
+
+def _photo(path: Path, size: int) -> Tensor:
+    pixels = read_image_file(path, keep_uint8=True, min_side=size or None).pixels
+    return resize_shortest_side(pixels, size) if size else pixels
+
+
+def _source(model: AdaINModel, path: Path, args: argparse.Namespace) -> _Source:
+    source = read_source(str(path))
+    if isinstance(source, Tensor):
+        # All of them stay in memory.
+        artwork: Tensor | None = thumbnail(source, min(args.cell, max(source.shape[2:])))
+    else:
+        artwork = read_preview(source.preview)
+    if not recolors_artwork(args.preserve_color):
+        source = encode_source(model, str(path), source, args.style_size)
+    return _Source(path.stem, source, artwork)
