@@ -15,26 +15,26 @@ from .images import common_count, from_image, take, to_image
 from .inputs import CATEGORY
 
 METHOD_TOOLTIP = (
-    "coral: match how the colours correlate, as the paper's authors do. histogram: match the "
-    "histogram of each channel. luminance: keep the brightness, take the colours pixel by pixel "
+    "coral: match how the colors correlate, as the paper's authors do. histogram: match the "
+    "histogram of each channel. luminance: keep the brightness, take the colors pixel by pixel "
     "(for results after decoding). mean_std: match mean and contrast of each channel. cholesky: "
     "match mean and covariance."
 )
 
 
 class AdaINColorPreserve:
-    """One picture in the colours of another."""
+    """One picture in the colors of another."""
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Gives a picture the colours of another one. To keep a photo's colours: recolour the style "
+        "Gives a picture the colors of another one. To keep a photo's colors: recolor the style "
         "picture to the photo before encoding it, or the decoded result to the photo with the "
         "method luminance."
     )
     SEARCH_ALIASES = ("color transfer", "color match", "coral", "histogram matching", "preserve")
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("image",)
-    OUTPUT_TOOLTIPS = ("The recoloured pictures.",)
+    OUTPUT_TOOLTIPS = ("The recolored pictures.",)
     FUNCTION = "recolor"
 
     @classmethod
@@ -43,12 +43,12 @@ class AdaINColorPreserve:
             "required": {
                 "image": (
                     "IMAGE",
-                    {"tooltip": "The picture to recolour: a style picture, or a decoded result."},
+                    {"tooltip": "The picture to recolor: a style picture, or a decoded result."},
                 ),
                 "color_reference": (
                     "IMAGE",
                     {
-                        "tooltip": "The picture whose colours it gets, usually the content. It is "
+                        "tooltip": "The picture whose colors it gets, usually the content. It is "
                         "resized to the image's size first."
                     },
                 ),
@@ -61,7 +61,7 @@ class AdaINColorPreserve:
                         "max": 1.0,
                         "step": 0.01,
                         "display": "slider",
-                        "tooltip": "0 keeps the image's own colours, 1 gives the reference's.",
+                        "tooltip": "0 keeps the image's own colors, 1 gives the reference's.",
                     },
                 ),
             }
@@ -82,7 +82,7 @@ class AdaINColorPreserve:
 
 
 def _recolor(picture: Tensor, reference: Tensor, method: str, strength: float) -> Tensor:
-    """One picture, its alpha channel kept; grey becomes RGB."""
+    """One picture, its alpha channel kept; gray becomes RGB."""
     device = host.compute_device()
     picture, reference = _rgb(picture).to(device), _rgb(reference)
     size = (picture.shape[2], picture.shape[3])

@@ -125,7 +125,7 @@ TEMPORAL = (
     list(TEMPORAL_MODES),
     {
         "default": "frame",
-        "tooltip": "For the frames of a video, whose colours flicker when each is normalized by "
+        "tooltip": "For the frames of a video, whose colors flicker when each is normalized by "
         "itself. frame: each by itself (for batches of unrelated pictures). window: by the last "
         "temporal_length frames together. ema: by an exponential mean over about as many. Both "
         "start anew at scene cuts.",

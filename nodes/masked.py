@@ -25,6 +25,15 @@ from .inputs import (
 )
 from .regions import connected_regions, mask_counts, picture_masks, require_region
 
+_STYLE = ("ADAIN_STYLE", {"tooltip": "The style of the region that the mask of its number covers."})
+_MASK = (
+    "MASK",
+    {
+        "tooltip": "Where the style of the same number goes: white gets it, gray partly, black "
+        f"does not. Any size; one mask, or one for each picture. {CUT_OUT}"
+    },
+)
+
 
 class AdaINMasked:
     """Up to four styles, each in its region."""
@@ -44,8 +53,8 @@ class AdaINMasked:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         optional: dict[str, Any] = {}
         for number in (2, 3, 4):
-            optional[f"style_{number}"] = _style(number)
-            optional[f"mask_{number}"] = _mask(number)
+            optional[f"style_{number}"] = _STYLE
+            optional[f"mask_{number}"] = _MASK
         optional["background"] = (
             "ADAIN_STYLE",
             {
@@ -57,8 +66,8 @@ class AdaINMasked:
         return {
             "required": {
                 "features": FEATURES,
-                "style_1": _style(1),
-                "mask_1": _mask(1),
+                "style_1": _STYLE,
+                "mask_1": _MASK,
                 "alpha": DECODED_ALPHA,
                 "feather": FEATHER,
                 "region_statistics": REGION_STATISTICS,
@@ -121,17 +130,3 @@ class AdaINMasked:
             for number, placed in enumerate(picture_masks(masks, count, features.size, feather))
         )
         return (join_features(stylized, host.Progress(count)),)
-
-
-def _style(number: int) -> tuple[str, dict[str, str]]:
-    return ("ADAIN_STYLE", {"tooltip": f"The style of the region that mask_{number} covers."})
-
-
-def _mask(number: int) -> tuple[str, dict[str, str]]:
-    return (
-        "MASK",
-        {
-            "tooltip": f"Where style_{number} goes: white gets it, grey partly, black does not. "
-            f"Any size; one mask, or one for each picture. {CUT_OUT}"
-        },
-    )

@@ -14,6 +14,18 @@ from .inputs import CUT_OUT
 
 S = TypeVar("S")
 
+# The input of a mask for :func:`layout`.
+MASK = (
+    "MASK",
+    {
+        "tooltip": "Where the style of the same number goes: white gets it, black does not. Any "
+        "size; one mask, or one for each picture. Without masks the styles mix by their weights "
+        "everywhere; beside masked styles, one without a mask fills the rest of the picture. The "
+        "empty mask that Load Image gives for a picture without transparency counts as none. "
+        f"{CUT_OUT}"
+    },
+)
+
 
 @dataclass(frozen=True)
 class Region(Generic[S]):
@@ -95,20 +107,6 @@ def layout(styles: Sequence[S | None], masks: Sequence[Tensor | None]) -> Layout
             "fill the rest of the picture"
         )
     return Layout(regions, free[0] if free else None)
-
-
-def mask_input(number: int) -> tuple[str, dict[str, str]]:
-    """The input of a mask for :func:`layout`."""
-    return (
-        "MASK",
-        {
-            "tooltip": f"Where style_{number} goes: white gets it, black does not. Any size; one "
-            "mask, or one for each picture. Without masks the styles mix by their weights "
-            "everywhere; beside masked styles, one without a mask fills the rest of the picture. "
-            "The empty mask that Load Image gives for a picture without transparency counts as "
-            f"none. {CUT_OUT}"
-        },
-    )
 
 
 def mask_counts(regions: Sequence[Region[S]]) -> dict[str, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
 from ..adain_core import Style
@@ -22,22 +20,20 @@ PRESERVE_COLOR = (
     ["none", *COLOR_METHODS],
     {
         "default": "none",
-        "tooltip": "Keep the content's colours. none: the style's colours. "
-        f"{METHOD_TOOLTIP} All but luminance recolour the artwork first, for every "
+        "tooltip": "Keep the content's colors. none: the style's colors. "
+        f"{METHOD_TOOLTIP} All but luminance recolor the artwork first, for every "
         "picture anew, so they need an artwork, not an encoded style.",
     },
 )
 
 
-def style_input(number: int) -> tuple[str, dict[str, Any]]:
-    """The input of a style."""
-    return (
-        STYLE_TYPE,
-        {
-            "tooltip": f"Style {number}: an artwork, or a style from AdaIN Encode Style, AdaIN "
-            "Blend or Load AdaIN Style. A batch of artworks is averaged."
-        },
-    )
+STYLE = (
+    STYLE_TYPE,
+    {
+        "tooltip": "An artwork, or a style from AdaIN Encode Style, AdaIN Blend or Load AdaIN "
+        "Style. A batch of artworks is averaged."
+    },
+)
 
 
 class Sources:
@@ -46,10 +42,10 @@ class Sources:
     Args:
         model: the model.
         laid_out: artworks ``(B, H, W, C)`` and styles, and where they go.
-        method: of keeping the content's colours; ``None``: the styles' colours.
+        method: of keeping the content's colors; ``None``: the styles' colors.
 
     Raises:
-        ValueError: a bad IMAGE, another model's style, or a style for a method that recolours
+        ValueError: a bad IMAGE, another model's style, or a style for a method that recolors
             artworks, by the name of the input.
     """
 
@@ -67,7 +63,7 @@ class Sources:
                 continue
             if self.recolors:
                 raise ValueError(
-                    f"{name}: preserve_color {method} recolours the artwork, which an encoded "
+                    f"{name}: preserve_color {method} recolors the artwork, which an encoded "
                     "style has not; connect the artwork, or choose luminance"
                 )
             check_encoder(model.model, source, name)
@@ -82,7 +78,7 @@ class Sources:
     def ready(
         self, size: int, progress: host.Progress
     ) -> tuple[list[Tensor | Style], Tensor | Style | None]:
-        """The styles, encoded; artworks where their colours depend on the content.
+        """The styles, encoded; artworks where their colors depend on the content.
 
         Args:
             size: of an artwork's shorter side, pixels; 0: as it is.

@@ -28,8 +28,8 @@ from .inputs import (
     picture_alphas,
     picture_weights,
 )
-from .regions import Layout, layout, mask_counts, mask_input, picture_masks, require_region
-from .sources import PRESERVE_COLOR, Sources, style_input
+from .regions import MASK, Layout, layout, mask_counts, picture_masks, require_region
+from .sources import PRESERVE_COLOR, STYLE, Sources
 
 
 class AdaINStylize:
@@ -57,10 +57,10 @@ class AdaINStylize:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         # Saved workflows hold widget values by position: new ones go to the end.
-        sockets: dict[str, Any] = {"mask_1": mask_input(1)}
+        sockets: dict[str, Any] = {"mask_1": MASK}
         for number in (2, 3, 4):
-            sockets[f"style_{number}"] = style_input(number)
-            sockets[f"mask_{number}"] = mask_input(number)
+            sockets[f"style_{number}"] = STYLE
+            sockets[f"mask_{number}"] = MASK
         return {
             "required": {
                 "model": MODEL,
@@ -68,7 +68,7 @@ class AdaINStylize:
                     "IMAGE",
                     {"tooltip": "The picture to stylize, or a batch: photos, video frames."},
                 ),
-                "style_1": style_input(1),
+                "style_1": STYLE,
                 "alpha": ALPHA,
             },
             "optional": {

@@ -29,8 +29,8 @@ from .inputs import (
     picture_alphas,
     picture_weights,
 )
-from .regions import Layout, layout, mask_counts, mask_input, require_region
-from .sources import PRESERVE_COLOR, Sources, style_input
+from .regions import MASK, Layout, layout, mask_counts, require_region
+from .sources import PRESERVE_COLOR, STYLE, Sources
 
 _LOG = logging.getLogger(__name__)
 
@@ -57,11 +57,11 @@ class AdaINStylizeVideo:
             "required": {
                 "model": MODEL,
                 "video": ("VIDEO", {"tooltip": "The video, from Load Video for example."}),
-                "style_1": style_input(1),
+                "style_1": STYLE,
                 "alpha": ALPHA,
             },
             "optional": {
-                **{f"style_{number}": style_input(number) for number in (2, 3, 4)},
+                **{f"style_{number}": STYLE for number in (2, 3, 4)},
                 "preserve_color": PRESERVE_COLOR,
                 "style_size": STYLE_SIZE,
                 **{f"weight_{number}": WEIGHT for number in (1, 2, 3, 4)},
@@ -69,7 +69,7 @@ class AdaINStylizeVideo:
                 "temporal": (TEMPORAL[0], {**TEMPORAL[1], "default": "ema"}),
                 "temporal_length": TEMPORAL_LENGTH,
                 "content_residual": CONTENT_RESIDUAL,
-                **{f"mask_{number}": mask_input(number) for number in (1, 2, 3, 4)},
+                **{f"mask_{number}": MASK for number in (1, 2, 3, 4)},
                 "feather": FEATHER,
                 "region_statistics": REGION_STATISTICS,
             },
@@ -123,7 +123,7 @@ class AdaINStylizeVideo:
         shares = picture_shares(weights, count) if weights else None
         if count > 1 and sources.recolors:
             raise ValueError(
-                f"preserve_color {method} recolours the artworks for each frame, which does not go "
+                f"preserve_color {method} recolors the artworks for each frame, which does not go "
                 "with alphas or weights for each frame; choose luminance"
             )
 

@@ -88,7 +88,7 @@ def test_alpha_and_grey(pack: Any, image: MakeImage) -> None:
 
 
 @pytest.mark.parametrize("method", ["coral", "histogram", "luminance", "mean_std", "cholesky"])
-def test_what_transparency_hides_has_no_colours(pack: Any, image: MakeImage, method: str) -> None:
+def test_what_transparency_hides_has_no_colors(pack: Any, image: MakeImage, method: str) -> None:
     pictures = [image(16, 16, 1, 4), image(16, 16, 1, 4, seed=1)]
     results = []
     for hidden in (0.0, 1.0):

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import node_texts
 import pytest
 from node_ids import NODE_IDS
 from PIL import Image
@@ -37,12 +38,8 @@ PORTABLE = "..\\..\\..\\python_embeded\\python.exe "
 PICTURE = re.compile(r"!\[([^\]]+)\]\(([^)]+)\)")
 
 
-def page(node_id: str, language: str) -> Path:
-    return DOCS / f"{node_id}.md" if language == "en" else DOCS / node_id / f"{language}.md"
-
-
 def text(node_id: str, language: str) -> str:
-    return page(node_id, language).read_text(encoding="utf-8")
+    return node_texts.page_path(node_id, language).read_text(encoding="utf-8")
 
 
 def sections(node_id: str, language: str) -> dict[str, str]:
@@ -54,23 +51,10 @@ def spans(markdown: str) -> list[str]:
     return re.findall(r"`([^`]+)`", markdown)
 
 
-def described(section: str, node: Any) -> dict[str, str | None]:
-    """The names at the heads of a section's items, each with its translation if it has one."""
-    heads = [re.split(r"[:：]", line)[0] for line in section.splitlines() if line.startswith("- ")]
-    pairs = [pair for head in heads for pair in re.findall(r"(?:\*\*(.+?)\*\*（)?`(.+?)`", head)]
-    # Combos have their values there, too.
-    listed = [(name, label or None) for label, name in pairs if label or name not in values(node)]
-    assert len(dict(listed)) == len(listed)
-    return dict(listed)
-
-
-def inputs(node: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
-    declared = node.INPUT_TYPES()
-    return {**declared["required"], **declared.get("optional", {})}
-
-
 def values(node: Any) -> set[str]:
-    return {value for kind, _ in inputs(node).values() if isinstance(kind, list) for value in kind}
+    """The choices of a node's lists."""
+    kinds = (kind for kind, _ in node_texts.declared_inputs(node).values())
+    return {value for kind in kinds if isinstance(kind, list) for value in kind}
 
 
 @cache
@@ -96,7 +80,9 @@ def messages() -> str:
 
 def test_every_node_and_no_other(pack: Any) -> None:
     assert list(pack.module.NODE_CLASS_MAPPINGS) == NODE_IDS
-    pages = {page(node_id, language) for node_id in NODE_IDS for language in LANGUAGES}
+    pages = {
+        node_texts.page_path(node_id, language) for node_id in NODE_IDS for language in LANGUAGES
+    }
     assert set(DOCS.rglob("*.md")) == pages
     # English names come from the nodes; an en file would hide later changes of theirs.
     assert sorted(path.name for path in (ROOT / "locales").iterdir()) == LOCALES
@@ -140,23 +126,14 @@ class TestPage:
         start = text(node_id, language).split("\n\n")
         assert start[0].endswith((".", "。")) and PICTURE.fullmatch(start[1]) and start[2]
 
-    def test_names(self, pack: Any, node_id: str, language: str) -> None:
-        """Inputs and outputs by the nodes' names and the language's, each once, no other."""
-        node = pack.module.NODE_CLASS_MAPPINGS[node_id]
-        found = list(sections(node_id, language).values())
-        taken: dict[str, str | None] = dict.fromkeys(inputs(node))
-        given: dict[str, str | None] = dict.fromkeys(node.RETURN_NAMES)
-        if language != "en":
-            names = definitions(language)[node_id]
-            taken = {name: names["inputs"][name]["name"] for name in taken}
-            given = {name: names["outputs"][str(n)]["name"] for n, name in enumerate(given)}
-        assert described(found[0], node) == taken
-        assert described(found[1], node) == given
-
     def test_code_is_real(self, pack: Any, node_id: str, language: str) -> None:
         """What stands in code type is a name, a combo's value, a file, or a message's words."""
         nodes = pack.module.NODE_CLASS_MAPPINGS.values()
-        known = {name for node in nodes for name in (*inputs(node), *node.RETURN_NAMES)}
+        known = {
+            name
+            for node in nodes
+            for name in (*node_texts.declared_inputs(node), *node.RETURN_NAMES)
+        }
         known |= {value for node in nodes for value in values(node)}
         for span in spans(text(node_id, language)):
             if re.fullmatch(r"[a-z_0-9]+", span):
@@ -216,37 +193,35 @@ def test_node_names(pack: Any, language: str) -> None:
             assert not [name for name in english.values() if name in prose]
 
 
+def test_lists_and_translations_are_what_the_nodes_declare() -> None:
+    """``python tools/node_texts.py`` writes them anew."""
+    files, unused = node_texts.files()
+    for path, content in files.items():
+        assert path.read_text(encoding="utf-8") == content, path.relative_to(ROOT)
+    assert not any(unused.values()), unused
+
+
 @pytest.mark.parametrize("language", LOCALES)
-@pytest.mark.parametrize("node_id", NODE_IDS)
-def test_locale(pack: Any, node_id: str, language: str) -> None:
-    """Exactly the node's inputs and outputs, each with a name and a tooltip in that language."""
-    node = pack.module.NODE_CLASS_MAPPINGS[node_id]
-    translated = definitions(language)[node_id]
-    assert list(translated) == ["display_name", "description", "inputs", "outputs"]
-    assert set(translated["inputs"]) == set(inputs(node))
-    assert list(translated["outputs"]) == [str(index) for index in range(len(node.RETURN_NAMES))]
-    entries = [*translated["inputs"].values(), *translated["outputs"].values()]
-    assert all(list(entry) == ["name", "tooltip"] for entry in entries)
-    names = [entry["name"] for entry in translated["inputs"].values()]
-    assert len(set(names)) == len(names)
-    sentences = [translated["description"], *(entry["tooltip"] for entry in entries)]
-    assert all(sentence.endswith("。") for sentence in sentences)
-    # The frontend's translator reads these signs as its own syntax.
-    for sentence in (translated["display_name"], *names, *sentences):
-        assert re.search(r"[぀-ヿ一-鿿]", sentence), sentence
-        assert not re.search(r"[{}@|]", sentence), sentence
+def test_translations_are_whole_sentences(language: str) -> None:
+    for node_id, node in definitions(language).items():
+        entries = [*node["inputs"].values(), *node["outputs"].values()]
+        names = [entry["name"] for entry in node["inputs"].values()]
+        assert len(set(names)) == len(names), node_id
+        sentences = [node["description"], *(entry["tooltip"] for entry in entries)]
+        assert all(sentence.endswith("。") for sentence in sentences), node_id
+        # The frontend's translator reads these signs as its own syntax.
+        for sentence in (node["display_name"], *names, *sentences):
+            assert re.search(r"[぀-ヿ一-鿿]", sentence), sentence
+            assert not re.search(r"[{}@|]", sentence), sentence
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_ranges(pack: Any, language: str) -> None:
-    """Ranges and defaults of numbers are those that the nodes declare."""
-    for node_id in NODE_IDS:
-        node = pack.module.NODE_CLASS_MAPPINGS[node_id]
-        lines = sections(node_id, language)[HEADINGS[language][0]].splitlines()
-        for name, (kind, options) in inputs(node).items():
-            if kind not in ("INT", "FLOAT"):
-                continue
-            [line] = [line for line in lines if line.startswith("- ") and f"`{name}`" in line]
-            head = re.split(r"[:：]", line)[0]
-            for bound in ("min", "max", "default"):
-                assert re.search(rf"(?<!\d){options[bound]:g}(?!\d)", head), (node_id, name, bound)
+def test_a_text_is_translated_as_a_whole_or_by_sentences() -> None:
+    texts = {"One.": "1。", "Two. Three.": "2、3。", "Three.": "3。"}
+    catalog = node_texts.Catalog("ja", {"style_#": "スタイル#"}, texts)
+    assert catalog.text("One. Two. Three.") == "1。2、3。"
+    assert catalog.unused == {"style_#", "Three."}
+    assert catalog.name("style_3") == "スタイル3"
+    with pytest.raises(node_texts.MissingTextError, match=r"ja: there is no text for 'Four\.'"):
+        catalog.text("One. Four.")
+    with pytest.raises(node_texts.MissingTextError, match=r"ja: there is no name for 'alpha'"):
+        catalog.name("alpha")

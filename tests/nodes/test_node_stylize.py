@@ -74,7 +74,7 @@ def test_colors(pack: Any, model: Any, content: Tensor, arts: list[Tensor], meth
 def test_colors_need_an_artwork(pack: Any, model: Any, content: Tensor, arts: list[Tensor]) -> None:
     (style,) = pack.run("AdaINEncodeStyle", model=model, image=arts[1], style_size=32)
     with pytest.raises(
-        ValueError, match=r"^style_1: preserve_color coral recolours .* choose luminance"
+        ValueError, match=r"^style_1: preserve_color coral recolors .* choose luminance"
     ):
         run(pack, model, content=content, style_1=style, preserve_color="coral")
     result = run(pack, model, content=content, style_1=style, preserve_color="luminance")

@@ -134,7 +134,7 @@ def test_options(
     assert torch.equal(found, drawn(style_1=encoded[0], tile=64, **options))
 
 
-def test_recoloured_artworks(
+def test_recolored_artworks(
     drawn: Callable[..., Tensor], artworks: list[Tensor], expected: Callable[..., Tensor]
 ) -> None:
     found = drawn(style_1=artworks[0], preserve_color="coral")
@@ -194,11 +194,11 @@ def test_masks(
     # Weights and the empty mask of Load Image have no effect.
     inputs |= {"weight_1": 0.3, "mask_1": torch.zeros(1, 64, 64)}
     assert torch.equal(found, drawn(**inputs, feather=4))
-    # Recoloured artworks.
+    # Recolored artworks.
     found = drawn(style_1=artworks[0], mask_1=left(), preserve_color="mean_std")
-    recoloured = {"preserve_color": "mean_std", "style_size": 32}
+    recolored = {"preserve_color": "mean_std", "style_size": 32}
     artwork = artworks[0].movedim(-1, 1)
-    assert torch.equal(found, expected(artwork, masks=[left()], **recoloured))
+    assert torch.equal(found, expected(artwork, masks=[left()], **recolored))
 
 
 def test_masks_and_alphas_of_frames(
@@ -226,7 +226,7 @@ def test_masks_and_alphas_of_frames(
         ({"alpha": [0.0, 1.0], "weight_1": [1.0, 1.0, 1.0]}, r"^weight_1 has 3 and alpha has 2"),
         ({"style_size": 5000}, r"^style_size must lie in 0\.\.4096, got 5000"),
         ({"tile": 32}, r"tile"),
-        ({"alpha": [0.0, 1.0], "preserve_color": "coral"}, r"^preserve_color coral recolours"),
+        ({"alpha": [0.0, 1.0], "preserve_color": "coral"}, r"^preserve_color coral recolors"),
         ({"style_2": torch.zeros(2, 2)}, r"^style_2: expected an IMAGE"),
     ],
 )
@@ -238,9 +238,9 @@ def test_refused_before_any_work(
         pack.run("AdaINStylizeVideo", model=model, video="no such file.mp4", **inputs)
 
 
-def test_a_style_has_no_colours(pack: Any, model: Any, encoded: list[Any]) -> None:
+def test_a_style_has_no_colors(pack: Any, model: Any, encoded: list[Any]) -> None:
     inputs = {"style_1": encoded[0], "alpha": 1.0, "preserve_color": "coral"}
-    with pytest.raises(ValueError, match=r"^style_1: preserve_color coral recolours the artwork"):
+    with pytest.raises(ValueError, match=r"^style_1: preserve_color coral recolors the artwork"):
         pack.run("AdaINStylizeVideo", model=model, video="no such file.mp4", **inputs)
 
 
@@ -316,7 +316,7 @@ def test_a_frame_is_shown_every_second(
     made = frames_of(Path(run(VideoFromFile(str(clip))).file))
     assert [(kind, size) for kind, _, size in video_host.previews] == [("JPEG", 512)] * 3
     shown = [torch.from_numpy(np.array(each)).movedim(-1, 0) for _, each, _ in video_host.previews]
-    # Not equal: colour has half the resolution in the file.
+    # Not equal: color has half the resolution in the file.
     difference = (torch.stack(shown)[:, None].float() - made.float()).abs().mean(dim=(2, 3, 4))
     assert difference.argmin(dim=1).tolist() == [0, 2, 4]
 
