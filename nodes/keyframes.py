@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..adain_core.fusion import check_alpha
-from .inputs import CATEGORY
+from .inputs import CATEGORY, check_limits
+
+_FRAMES = (
+    "INT",
+    {
+        "default": 0,
+        "min": 0,
+        "max": 100_000,
+        "step": 1,
+        "tooltip": "How many frames there are, where images is not connected (a video has no "
+        "images to connect). 0: as many as lead up to the last keyframe.",
+    },
+)
 
 # A slip of the finger, which would make a list that fills the memory, lies beyond.
 _LAST_FRAME = 99_999
-_KEYFRAME = re.compile(r"\s*(\d+)\s*:\s*(\d*\.?\d+)\s*")
+_KEYFRAME = re.compile(r"\s*(?:(\d+)|(\d*\.?\d+)\s*%)\s*:\s*(\d*\.?\d+)\s*")
+# How far alpha has come between two keyframes, by the share of the time that has passed.
+_EASINGS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "linear": lambda share: share,
+    "ease_in": lambda share: share**2,
+    "ease_out": lambda share: 1 - (1 - share) ** 2,
+    "ease_in_out": lambda share: share**2 * (3 - 2 * share),
+    "hold": np.floor,
+}
 
 
 class AdaINAlphaKeyframes:
@@ -43,9 +65,10 @@ class AdaINAlphaKeyframes:
                     {
                         "default": "0: 0\n23: 1",
                         "multiline": True,
-                        "tooltip": "Frame number from 0, colon, alpha from 0 to 1; one below the "
-                        "other, or with commas between. In between alpha changes evenly; before "
-                        "the first keyframe and after the last it stays as there.",
+                        "tooltip": "Frame number from 0 or percent of the way, colon, alpha from 0 "
+                        "to 1: 0: 0, 23: 1 or 0%: 0, 100%: 1. One below the other, or with commas "
+                        "between. Before the first keyframe and after the last alpha stays as "
+                        "there.",
                     },
                 ),
             },
@@ -53,41 +76,81 @@ class AdaINAlphaKeyframes:
                 "images": (
                     "IMAGE",
                     {
-                        "tooltip": "The frames; only their number counts. Not connected: as many "
-                        "as lead up to the last keyframe, and one picture as content gives so many."
+                        "tooltip": "The frames; only their number counts. Not connected: frames "
+                        "says it, and one picture as content gives so many."
+                    },
+                ),
+                "frames": _FRAMES,
+                "easing": (
+                    list(_EASINGS),
+                    {
+                        "default": "linear",
+                        "tooltip": "How alpha goes from one keyframe to the next. linear: evenly. "
+                        "ease_in: slowly at first. ease_out: slowly at the end. ease_in_out: both. "
+                        "hold: it stays and jumps at the next keyframe.",
                     },
                 ),
             },
         }
 
     def interpolate(
-        self, keyframes: str, images: Tensor | None = None
+        self,
+        keyframes: str,
+        images: Tensor | None = None,
+        frames: int = 0,
+        easing: str = "linear",
     ) -> tuple[list[float], list[float]]:
         """Run the node."""
-        points = _read(keyframes)
-        count = max(points) + 1 if images is None else len(images)
-        frames = sorted(points)
-        alphas = np.interp(np.arange(count), frames, [points[frame] for frame in frames])
+        check_limits("frames", frames, _FRAMES)
+        points = _read(keyframes, frames if images is None else len(images))
+        count = (frames if images is None else len(images)) or int(max(points)) + 1
+        moments = np.array(sorted(points))
+        values = np.array([points[moment] for moment in moments])
+        # Which keyframe a frame has passed, as a number that grows by 1 from each to the next.
+        passed = np.interp(np.arange(count), moments, np.arange(len(moments)))
+        whole = np.floor(passed)
+        alphas = np.interp(
+            whole + _EASINGS[easing](passed - whole), np.arange(len(moments)), values
+        )
         return (alphas.tolist(), (1 - alphas).tolist())
 
 
-def _read(text: str) -> dict[int, float]:
-    """Alpha by frame."""
-    points: dict[int, float] = {}
+def _read(text: str, count: int) -> dict[float, float]:
+    """Return alpha by frame.
+
+    Args:
+        text: the keyframes.
+        count: of the frames; 0: not known.
+
+    Raises:
+        ValueError: no keyframes, or what is none.
+    """
+    points: dict[float, float] = {}
     for part in filter(str.strip, re.split(r"[,;\n]", text)):
         match = _KEYFRAME.fullmatch(part)
         if match is None:
             raise ValueError(
                 f"keyframes: {part.strip()!r} is no keyframe; expected frame: alpha, such as "
-                "0: 0, 23: 1"
+                "0: 0, 23: 1, or percent: alpha, such as 0%: 0, 100%: 1"
             )
-        frame, alpha = int(match[1]), float(match[2])
+        number, percent, alpha = match[1], match[2], float(match[3])
         check_alpha(alpha)
-        if frame > _LAST_FRAME:
-            raise ValueError(f"keyframes: frames are numbered up to {_LAST_FRAME}, got {frame}")
-        if frame in points:
-            raise ValueError(f"keyframes: frame {frame} is there twice; remove one")
-        points[frame] = alpha
+        moment = float(number) if percent is None else _moment(float(percent), count)
+        if moment > _LAST_FRAME:
+            raise ValueError(f"keyframes: frames are numbered up to {_LAST_FRAME}, got {number}")
+        if moment in points:
+            raise ValueError(f"keyframes: frame {moment:g} is there twice; remove one")
+        points[moment] = alpha
     if not points:
         raise ValueError("keyframes: expected at least one, such as 0: 0, 23: 1, got none")
     return points
+
+
+def _moment(percent: float, count: int) -> float:
+    if percent > 100:
+        raise ValueError(f"keyframes: percents go up to 100, got {percent:g}%")
+    if not count:
+        raise ValueError(
+            "keyframes: percents need the number of frames; connect images, or set frames"
+        )
+    return percent / 100 * (count - 1)

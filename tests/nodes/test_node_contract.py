@@ -33,7 +33,7 @@ WIDGETS = {
     ],
     "AdaINMasked": ["alpha", "feather", "region_statistics", "temporal", "temporal_length"],
     "AdaINDecode": [],
-    "AdaINAlphaKeyframes": ["keyframes"],
+    "AdaINAlphaKeyframes": ["keyframes", "frames", "easing"],
     "AdaINColorPreserve": ["method", "strength"],
     "AdaINSaveStyle": ["name", "overwrite", "preview"],
     "AdaINLoadStyle": ["style"],

@@ -16,8 +16,8 @@ MakeImage = Callable[..., Tensor]
 ALPHAS = [0.0, 0.3, 1.0]
 
 
-def alphas(pack: Any, keyframes: str, images: Tensor | None = None) -> list[float]:
-    found, rest = pack.run("AdaINAlphaKeyframes", keyframes=keyframes, images=images)
+def alphas(pack: Any, keyframes: str, images: Tensor | None = None, **options: Any) -> list[float]:
+    found, rest = pack.run("AdaINAlphaKeyframes", keyframes=keyframes, images=images, **options)
     assert rest == pytest.approx([1 - alpha for alpha in found])
     return found
 
@@ -46,6 +46,36 @@ def test_images_give_the_number_of_frames(pack: Any, count: int, expected: list[
     assert alphas(pack, "0: 0, 2: 1", torch.zeros(count, 4, 4, 3)) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("keyframes", "expected"),
+    [
+        ("0%: 0, 100%: 1", [0, 0.25, 0.5, 0.75, 1]),
+        ("50 %: 1; 0%:0", [0, 0.5, 1, 1, 1]),
+        ("12.5%: 0, 37.5%: 1", [0, 0.5, 1, 1, 1]),
+        ("1: 0, 100%: 0.6", [0, 0, 0.2, 0.4, 0.6]),
+    ],
+)
+def test_percent_of_the_way(pack: Any, keyframes: str, expected: list[float]) -> None:
+    assert alphas(pack, keyframes, frames=5) == pytest.approx(expected)
+    assert alphas(pack, keyframes, torch.zeros(5, 4, 4, 3), frames=9) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("easing", "expected"),
+    [
+        ("linear", [0, 0.25, 0.5, 0.75, 1, 0.5, 0]),
+        ("ease_in", [0, 0.0625, 0.25, 0.5625, 1, 0.75, 0]),
+        ("ease_out", [0, 0.4375, 0.75, 0.9375, 1, 0.25, 0]),
+        ("ease_in_out", [0, 0.15625, 0.5, 0.84375, 1, 0.5, 0]),
+        ("hold", [0, 0, 0, 0, 1, 1, 0]),
+    ],
+)
+def test_easing(pack: Any, easing: str, expected: list[float]) -> None:
+    assert alphas(pack, "0: 0, 4: 1, 6: 0", easing=easing) == pytest.approx(expected)
+    choices = pack.module.NODE_CLASS_MAPPINGS["AdaINAlphaKeyframes"].INPUT_TYPES()["optional"]
+    assert easing in choices["easing"][0]
+
+
 @given(st.dictionaries(st.integers(0, 60), st.floats(0, 1).map(lambda x: round(x, 3)), min_size=1))
 def test_keyframes_have_their_alphas(bare_pack: Any, points: dict[int, float]) -> None:
     found = alphas(bare_pack, "\n".join(f"{frame}: {alpha:f}" for frame, alpha in points.items()))
@@ -67,6 +97,8 @@ def test_keyframes_have_their_alphas(bare_pack: Any, points: dict[int, float]) -
         ("0: 0, 1: 1.5", "alpha must lie in 0..1, got 1.5"),
         ("0: 0, 100000: 1", "keyframes: frames are numbered up to 99999, got 100000"),
         ("3: 0, 3: 1", "keyframes: frame 3 is there twice; remove one"),
+        ("0%: 0, 100%: 1", "keyframes: percents need the number of frames; connect images"),
+        ("101%: 1", "keyframes: percents go up to 100, got 101%"),
     ],
 )
 def test_what_is_no_keyframe(pack: Any, keyframes: str, message: str) -> None:
