@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -21,6 +20,7 @@ from torch import Tensor
 from .architecture import STRIDE
 from .devices import is_out_of_memory
 from .functional import Window, crop
+from .memory import free_memory
 
 # Told the tiles that are done and how many there are in all; what it raises ends the work.
 Progress = Callable[[int, int], None]
@@ -74,22 +74,6 @@ def automatic_tile(
 def activation_bytes(width: int, dtype: torch.dtype, pixels: int) -> int:
     """Memory that the networks take beside their weights for so many pixels at once, about."""
     return _LIVE_MAPS * width * dtype.itemsize * pixels
-
-
-def free_memory(device: torch.device) -> int | None:
-    """Bytes that can still be allocated on a device; ``None`` where that is not known."""
-    if device.type == "cuda":
-        # What torch has set aside and does not use counts as free.
-        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(torch.cuda.mem_get_info(device)[0]) + unused
-    if device.type == "cpu":
-        try:
-            lines = Path("/proc/meminfo").read_text().splitlines()
-        except OSError:
-            return None
-        sizes = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-        return 1024 * int(sizes[0]) if sizes else None
-    return None
 
 
 def check_tile(tile: int | None) -> None:

@@ -22,7 +22,6 @@ from adain_core.tiles import (
     check_tile,
     decode_tile,
     encode_tiled,
-    free_memory,
 )
 
 Picture = Callable[..., Tensor]
@@ -178,18 +177,6 @@ def test_automatic_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adain_core.tiles.free_memory", lambda device: None)
     assert automatic_tile(64, torch.float32, gpu) == 1182
     assert automatic_tile(64, torch.float32, CPU, reserved=2**40) == 1024
-
-
-def test_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert free_memory(torch.device("meta")) is None
-    monkeypatch.setattr("pathlib.Path.read_text", lambda path: "MemFree: 9 kB\nMemAvailable: 3 kB")
-    assert free_memory(CPU) == 3 * 1024
-
-    def fail(_: object) -> str:
-        raise FileNotFoundError
-
-    monkeypatch.setattr("pathlib.Path.read_text", fail)
-    assert free_memory(CPU) is None
 
 
 @pytest.mark.parametrize("tile", [0, -1, 63])

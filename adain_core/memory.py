@@ -1,0 +1,69 @@
+"""How much memory is free, on a device or in the machine, and what a container allows of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return the bytes that can still be allocated on a device; ``None`` where nobody knows."""
+    if device.type == "cuda":
+        # What torch has set aside and does not use counts as free.
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + unused
+    return free_host_memory() if device.type == "cpu" else None
+
+
+def free_host_memory(root: Path = Path("/")) -> int | None:
+    """Return the bytes that a process can still take of the machine's memory, on Linux.
+
+    The smallest of what the kernel calls available and of what the process's control groups leave:
+    a container's limit does not show in /proc/meminfo.
+
+    Args:
+        root: of the file system with ``proc`` and ``sys``.
+
+    Returns:
+        Bytes, 0 or more; ``None`` on other systems.
+    """
+    amounts = [*_available(root / "proc/meminfo"), *_left_in_groups(root)]
+    return max(0, min(amounts)) if amounts else None
+
+
+def _available(meminfo: Path) -> Iterator[int]:
+    for line in _lines(meminfo):
+        if line.startswith("MemAvailable:"):
+            yield 1024 * int(line.split()[1])
+
+
+def _left_in_groups(root: Path) -> Iterator[int]:
+    """Yield what each memory control group of the process, and each group around it, leaves."""
+    for line in _lines(root / "proc/self/cgroup"):
+        _, controllers, group = (*line.split(":", 2), "", "")[:3]
+        if not controllers:  # version 2
+            mount, limit, usage = root / "sys/fs/cgroup", "memory.max", "memory.current"
+            cache = "inactive_file"
+        elif "memory" in controllers.split(","):
+            mount, limit = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+            usage, cache = "memory.usage_in_bytes", "total_inactive_file"
+        else:
+            continue
+        # A container may see its own group as the mount's root, and its host's path in the line.
+        folder = mount / group.lstrip("/")
+        for each in [folder, *folder.parents][: len(folder.relative_to(mount).parts) + 1]:
+            with contextlib.suppress(IndexError, ValueError):  # no such file, or "max"
+                total, used = (int(_lines(each / name)[0]) for name in (limit, usage))
+                # The kernel gives up what it caches of files before it refuses memory.
+                stat = dict(line.split() for line in _lines(each / "memory.stat"))
+                yield total - used + int(stat.get(cache, 0))
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text().splitlines()
+    except (OSError, ValueError):
+        return []
