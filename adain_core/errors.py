@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from .text import printable
+
 
 class AdaINError(Exception):
-    """Base class: ``except AdaINError`` catches everything the library raises on purpose."""
+    """Base class: ``except AdaINError`` catches everything the library raises on purpose.
+
+    Args:
+        message: as one line; what is not printable in the names and contents of files is escaped.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(message))
 
 
 class ImageFileError(AdaINError):

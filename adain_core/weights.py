@@ -22,6 +22,7 @@ from .choices import DEFAULT_MODEL
 from .errors import WeightsError
 from .networks import Decoder, Encoder
 from .serialization import read_metadata, read_tensors, write_tensors
+from .text import to_json
 
 MODEL_KIND = "adain-model"
 
@@ -72,7 +73,7 @@ def save_model(
         "architecture": json.dumps(info.architecture.to_dict()),
         "license": info.license,
         "source": info.source,
-        "training": json.dumps(info.training),
+        "training": to_json(info.training),
     }
     write_tensors(path, MODEL_KIND, tensors, metadata)
 
