@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 
 import PIL.Image
@@ -16,6 +17,8 @@ from .sheets import thumbnail
 # Pixels of the longer side; 3 to 6 kB as JPEG.
 SIDE = 128
 _QUALITY = 80
+# Style files come from others: no other formats are opened, and no pictures of more pixels.
+_FORMATS, _LARGEST = ("JPEG", "PNG", "WEBP"), 2**22
 # Of a mix: height and width of the strips together.
 _MIX = (96, SIDE)
 
@@ -37,7 +40,9 @@ def join_previews(previews: Sequence[tuple[bytes, float]]) -> bytes:
     """
     if len(previews) == 1:
         return previews[0][0]
-    known = [(picture, share) for data, share in previews if (picture := _opened(data))]
+    known = [(picture, share) for data, share in previews if (picture := _open(data))]
+    for picture, _ in known:
+        picture.thumbnail((4 * SIDE, 4 * SIDE))
     total = sum(share for _, share in known)
     if not total:
         return b""
@@ -55,14 +60,17 @@ def join_previews(previews: Sequence[tuple[bytes, float]]) -> bytes:
 
 def read_preview(data: bytes) -> Tensor | None:
     """The picture of a preview, ``(1, 3, H, W)`` in 0..1; ``None`` where it is none."""
-    picture = _opened(data)
+    picture = _open(data)
     return None if picture is None else to_tensor(picture)
 
 
-def _opened(data: bytes) -> PIL.Image.Image | None:
+def _open(data: bytes) -> PIL.Image.Image | None:
     try:
-        with PIL.Image.open(io.BytesIO(data)) as picture:
-            return picture.convert("RGB")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            with PIL.Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+                small = picture.width * picture.height <= _LARGEST
+                return picture.convert("RGB") if small else None
     except Exception:  # decoders raise anything; a style is as good without its preview
         return None
 

@@ -145,7 +145,7 @@ class Style:
 
 def _read_previews(metadata: Mapping[str, str]) -> tuple[tuple[bytes, float], ...]:
     # A style is as good without: what is damaged counts as none.
-    with contextlib.suppress(KeyError, ValueError, TypeError, IndexError):
+    with contextlib.suppress(KeyError, ValueError, TypeError, IndexError, RecursionError):
         return ((base64.b64decode(json.loads(metadata[_PREVIEWS])[0]), 1.0),)
     return ()
 

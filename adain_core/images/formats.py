@@ -1,9 +1,12 @@
-"""Which image files are read and written, by their suffixes."""
+"""Which image files are read and written."""
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
+
+import PIL.Image
 
 from ..errors import ImageFileError
 
@@ -17,6 +20,12 @@ _OUTPUT_FORMATS = {
 }
 # Pixels of a side, beyond which an encoder fails.
 LARGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383}
+# What is opened, whatever a file is called. Pillow knows more, but some of it starts programs:
+# Ghostscript for PostScript, whatever a viewer registered for WMF, GRIB and their like.
+_INPUT_FORMATS = (
+    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "PSD"),
+    *("TGA", "TIFF", "WEBP"),
+)
 # HEIC is what phones save: Pillow reads it with a plugin, and without one says what to do.
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 INPUT_SUFFIXES = frozenset(
@@ -27,6 +36,13 @@ INPUT_SUFFIXES = frozenset(
         *(".pbm", ".pgm", ".pnm", ".ppm", ".tga"),
     }
 )
+
+
+@functools.cache
+def input_formats() -> tuple[str, ...]:
+    """Return Pillow's names of the formats that are read, for ``PIL.Image.open``."""
+    PIL.Image.init()  # an older Pillow has fewer, and asked for what it lacks it fails
+    return tuple(name for name in _INPUT_FORMATS if name in PIL.Image.OPEN)
 
 
 def check_output_suffix(path: str | os.PathLike[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import warnings
 from dataclasses import dataclass, replace
@@ -15,9 +16,17 @@ from PIL import ExifTags, ImageOps
 from torch import Tensor
 
 from ..errors import ImageFileError, reason
+from ..memory import free_host_memory
 from ..pixels import as_float, check_finite
 from .exif import select_exif
-from .formats import HEIC_SUFFIXES
+from .formats import HEIC_SUFFIXES, input_formats
+
+# Memory for each pixel while a picture is read, about: Pillow's copy, one that is turned, ours.
+_BYTES = {"uint8": 12, "float": 16, "deep": 24}
+# A progressive JPEG's coefficients are kept at its full size until it is decoded.
+_PROGRESSIVE_BYTES = 6
+# Rows that are copied at once.
+_BAND = 256
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ def load_image(path: str | os.PathLike[str]) -> Tensor:
 def read_image_file(
     path: str | os.PathLike[str], *, keep_uint8: bool = False, min_side: int | None = None
 ) -> ImageFile:
-    """Read an image file of any kind that Pillow knows, as RGB or RGBA, turned upright.
+    """Read an image file of any of the usual formats, as RGB or RGBA, turned upright.
 
     Gray becomes RGB; palette, 1-bit and CMYK images are converted (CMYK without its profile);
     16-bit gray keeps its precision; float images are clamped to 0..1. Of an animation the first
@@ -75,8 +84,9 @@ def read_image_file(
         The pixels, with the ICC profile and the EXIF block for :func:`write_image_file`.
 
     Raises:
-        ImageFileError: the file is missing, not an image, damaged, or too large to be decoded
-            safely (Pillow's limit, about 179 million pixels).
+        ImageFileError: the file is missing, not an image, damaged, or too large: beyond twice
+            ``PIL.Image.MAX_IMAGE_PIXELS`` (179 million pixels), or more than fits into the free
+            memory. That is known before anything is decoded.
     """
     file = Path(path)
     try:
@@ -85,9 +95,11 @@ def read_image_file(
         # Pillow warns from half of its limit on; photographs of that size are ordinary.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            with PIL.Image.open(file) as image:
+            with PIL.Image.open(file, formats=input_formats()) as image:
+                whole = image.size
                 if min_side is not None:
                     image.draft(None, (min_side, min_side))
+                _check_memory(image, whole, keep_uint8)
                 read = from_pillow(image)
     except FileNotFoundError:
         raise ImageFileError(f"cannot read {path}: there is no such file") from None
@@ -96,7 +108,7 @@ def read_image_file(
         if file.suffix.lower() in HEIC_SUFFIXES:
             advice = "; save it as JPEG or PNG first"
         raise ImageFileError(
-            f"cannot read {path}: it is not an image that Pillow knows{advice}"
+            f"cannot read {path}: it is not an image of a known format{advice}"
         ) from None
     except PIL.Image.DecompressionBombError as error:
         raise ImageFileError(
@@ -107,6 +119,26 @@ def read_image_file(
         raise ImageFileError(f"cannot read {path}: {reason(error)}") from error
     # Here Pillow's own copy is gone.
     return read if keep_uint8 else replace(read, pixels=as_float(read.pixels))
+
+
+def _check_memory(image: PIL.Image.Image, whole: tuple[int, int], keep_uint8: bool) -> None:
+    """Raise ``MemoryError`` where an image that is not decoded yet does not fit into memory.
+
+    Args:
+        image: at the size that it will be decoded at.
+        whole: width and height in the file.
+        keep_uint8: whether 8 bits stay 8 bits.
+    """
+    deep = image.mode.startswith("I") or image.mode == "F"
+    need = _BYTES["deep" if deep else "uint8" if keep_uint8 else "float"] * math.prod(image.size)
+    if image.info.get("progressive"):
+        need += _PROGRESSIVE_BYTES * math.prod(whole)
+    free = free_host_memory()
+    if free is not None and need > free:
+        raise MemoryError(
+            f"its {whole[0]}x{whole[1]} pixels take {need / 1e6:,.0f} MB of memory and "
+            f"{free / 1e6:,.0f} MB are free; scale the picture down first"
+        )
 
 
 def from_pillow(image: PIL.Image.Image) -> ImageFile:
@@ -140,4 +172,9 @@ def _pixels(image: PIL.Image.Image) -> Tensor:
         return (gray / scale).clamp_(0, 1).repeat(1, 3, 1, 1)
     mode = "RGBA" if image.has_transparency_data else "RGB"
     converted = image if image.mode == mode else image.convert(mode)
-    return torch.from_numpy(np.array(converted)).permute(2, 0, 1)[None]
+    array = np.empty((image.height, image.width, len(mode)), dtype=np.uint8)
+    # In bands: converted at once, an array has another copy of the picture beside it.
+    for top in range(0, image.height, _BAND):
+        bottom = min(image.height, top + _BAND)
+        array[top:bottom] = np.asarray(converted.crop((0, top, image.width, bottom)))
+    return torch.from_numpy(array).permute(2, 0, 1)[None]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -118,13 +120,52 @@ def test_file_keeps_the_preview(
     assert Style.load(path).previews == ()
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}", "[]", "[3]", "[null]", '["a"]', '"abcd"', "3"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "{}", "[]", "[3]", "[null]", '["a"]', '"abcd"', "3", "[" * 100_000]
+)
 def test_a_damaged_preview_is_none(text: str, tmp_path: Path) -> None:
     path = tmp_path / "style.safetensors"
     tensors = {"mean": torch.zeros(4), "std": torch.ones(4)}
     entries = {"format": "adain-style", "format_version": "1", "ssmd_cover_images": text}
     save_file(tensors, path, metadata=entries)
     assert read_preview(Style.load(path).preview) is None
+
+
+def encoded(picture: PIL.Image.Image, file_format: str) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, file_format)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("file_format", "size", "known"),
+    [
+        ("PNG", (2048, 2048), True),
+        ("WEBP", (40, 30), True),
+        ("PNG", (2049, 2048), False),
+        ("TIFF", (40, 30), False),
+        ("GIF", (40, 30), False),
+        ("EPS", (40, 30), False),
+    ],
+)
+def test_previews_of_others_are_small_pictures_of_three_formats(
+    file_format: str, size: tuple[int, int], known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No Ghostscript and no gigabytes for a picture in a foreign style file."""
+    for module in (subprocess, os):
+        for name in ("Popen", "system"):
+            monkeypatch.setattr(module, name, pytest.fail, raising=False)
+    data = encoded(PIL.Image.new("RGB", size, (255, 0, 0)), file_format)
+    picture = read_preview(data)
+    assert (picture is not None) == known
+    if picture is not None:
+        assert tuple(picture.shape) == (1, 3, size[1], size[0])
+    red = encoded(PIL.Image.new("RGB", (8, 8), (255, 0, 0)), "PNG")
+    blue = encoded(PIL.Image.new("RGB", (8, 8), (0, 0, 255)), "PNG")
+    mixed = shown(join_previews([(data, 0.5), (blue, 0.5)]))
+    assert tuple(mixed.shape) == (1, 3, 96, 128)
+    left = shown(join_previews([(red, 0.5), (blue, 0.5)])) if known else shown(blue)
+    assert (mixed[0, :, 48, 10] - left[0, :, 4, 4]).abs().max() < 0.05
 
 
 def test_command_line(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import warnings
 from pathlib import Path
 
@@ -224,9 +226,9 @@ def test_read_errors_name_the_file_and_the_cause(tmp_path: Path) -> None:
     for name, cause in {
         "missing.png": "there is no such file",
         "folder.png": "it is a folder",
-        "text.png": "it is not an image that Pillow knows$",
-        "phone.HEIC": "it is not an image that Pillow knows; save it as JPEG or PNG first",
-        "empty.jpg": "it is not an image that Pillow knows",
+        "text.png": "it is not an image of a known format$",
+        "phone.HEIC": "it is not an image of a known format; save it as JPEG or PNG first",
+        "empty.jpg": "it is not an image of a known format",
         "cut.png": "truncated",
         "cut.jpg": "truncated",
     }.items():
@@ -235,6 +237,46 @@ def test_read_errors_name_the_file_and_the_cause(tmp_path: Path) -> None:
             ImageFileError, match=rf"^cannot read {re.escape(str(path))}: .*{cause}"
         ):
             read_image_file(path)
+
+
+PICTURE_WITH_A_PROGRAM = {
+    "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n0 setgray\nshowpage\n",
+    "wmf": b"\xd7\xcd\xc6\x9a\x00\x00" + bytes(8) + b"\x48\x00" + bytes(6) + b"\x01\x00\t\x00",
+    "grib": b"GRIB\0\0\0\1" + bytes(40),
+}
+
+
+@pytest.mark.parametrize("kind", PICTURE_WITH_A_PROGRAM)
+def test_no_picture_starts_a_program(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostScript under the name of a JPEG must not reach Ghostscript."""
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(PICTURE_WITH_A_PROGRAM[kind])
+    with PIL.Image.open(path) as image:  # Pillow itself knows it
+        assert image.format.lower() == kind
+    for module in (subprocess, os):
+        for name in ("Popen", "system"):
+            monkeypatch.setattr(module, name, pytest.fail, raising=False)
+    with pytest.raises(ImageFileError, match=r"photo\.jpg: it is not an image of a known format"):
+        load_image(path)
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "a.jpg", gradient(3, 1000, 2000), progressive=True)
+    monkeypatch.setattr("adain_core.images.reader.free_host_memory", lambda: 30_000_000)
+    message = r"a\.jpg: its 2000x1000 pixels take 44 MB of memory and 30 MB are free; scale"
+    with pytest.raises(ImageFileError, match=message):
+        load_image(path)
+    # At a quarter of its size it fits.
+    assert read_image_file(path, min_side=200).pixels.shape == (1, 3, 250, 500)
+    monkeypatch.setattr(PIL.ImageFile.ImageFile, "load", pytest.fail)
+    monkeypatch.setattr("adain_core.images.reader.free_host_memory", lambda: 10_000_000)
+    for options in ({}, {"keep_uint8": True}, {"min_side": 200}):
+        with pytest.raises(ImageFileError, match="of memory and"):
+            read_image_file(path, **options)
 
 
 def test_bomb_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
