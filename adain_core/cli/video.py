@@ -183,7 +183,7 @@ def _run(args: argparse.Namespace) -> int:
 
     try:
         from ..video import Keyframe, stylize_video
-        from ..video.formats import refuse_inputs
+        from ..video.files import refuse_inputs
     except ImportError as error:
         print_error(error)
         return 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -16,17 +15,20 @@ import torch
 from torch import Tensor
 
 from ..choices import recolors_artwork
-from ..color import luma
 from ..errors import VideoFileError
 from ..fusion import check_alpha
 from ..images import ImageLike, to_pixels
-from ..masks import MaskLike, as_mask, check_feather, feather_mask, resize_mask
+from ..masks import MaskLike, check_feather
 from ..model import AdaINModel, resize_style
-from ..pixels import as_float, fitted
+from ..pixels import fitted
 from ..style import Style, normalized_weights
 from ..temporal import Temporal, TemporalPool
+from .clock import Part
+from .formats import Encoding
+from .frame import Frame, Packet
 from .keyframes import Keyframe, Keyframes
-from .reader import Frame, VideoReader
+from .masks import MaskTrack
+from .reader import VideoReader
 from .writer import Writer, open_writer
 
 # Frames that wait between two steps: enough to even out their times, little memory (25 MB each
@@ -182,13 +184,13 @@ def stylize_video(
         return model.encode_style(artwork, size=style_size)
 
     with contextlib.ExitStack() as files:
-        reader = files.enter_context(VideoReader(source, fps, start, end))
+        reader = files.enter_context(VideoReader(source, Part(start, end, fps)))
         artworks = [*sources, *([] if background is None else [background])]
         inputs = [
             file for file in [*artworks, *(masks or [])] if isinstance(file, str | os.PathLike)
         ]
-        writer = open_writer(output, reader, codec, quality, chroma, overwrite, inputs)
-        tracks = [_MaskTrack(mask, feather, files) for mask in masks or []]
+        writer = open_writer(output, reader, Encoding(codec, quality, chroma), overwrite, inputs)
+        tracks = [MaskTrack(mask, feather, files) for mask in masks or []]
         sources = [encoded(artwork) for artwork in sources]
         background = None if background is None else encoded(background)
 
@@ -216,11 +218,11 @@ def stylize_video(
             return drawn
 
         try:
-            items = _with_masks(reader, tracks, content_size)
-            _run(items, draw, writer, reader.expected_frames, progress)
+            steps = _steps(reader, tracks, content_size)
+            _run(steps, draw, writer, reader.expected_frames, progress)
             if writer.size is None:
                 raise VideoFileError(f"cannot read {source}: it has no frame that can be decoded")
-            writer.close(reader.tail)
+            writer.close()
         except BaseException as error:
             kept, where = writer.rescue()
             if not kept:
@@ -241,8 +243,29 @@ def stylize_video(
         return VideoResult(writer.frames, *writer.size, complete=reader.complete, notes=notes)
 
 
+@dataclass(frozen=True)
+class _Step:
+    """A frame with its masks, and the sound before it; at the end sound alone."""
+
+    frame: Frame | None
+    masks: list[Tensor]
+    sound: list[Packet]
+
+
+def _steps(reader: VideoReader, tracks: Sequence[MaskTrack], content_size: int) -> Iterator[_Step]:
+    sound: list[Packet] = []
+    for item in reader.read():
+        if not isinstance(item, Frame):
+            sound.append(item)
+            continue
+        size = fitted((item.pixels.shape[2], item.pixels.shape[3]), content_size)
+        yield _Step(item, [track.at(item.number, size) for track in tracks], sound)
+        sound = []
+    yield _Step(None, [], sound)
+
+
 def _run(
-    items: Iterable[tuple[Frame, list[Tensor]]],
+    steps: Iterable[_Step],
     draw: Callable[[Frame, list[Tensor]], Tensor],
     writer: Writer,
     expected: int | None,
@@ -253,20 +276,26 @@ def _run(
     Whatever ends it, both threads have ended when this returns.
     """
     waiting: deque[Future[None]] = deque()
-    ahead = _ahead(items)
+    ahead = _ahead(steps)
     with ThreadPoolExecutor(1, "adain-encode") as behind:
         try:
-            for number, (frame, masks) in enumerate(ahead, 1):
-                picture = draw(frame, masks)
+            for number, step in enumerate(ahead, 1):
+                picture = None if step.frame is None else draw(step.frame, step.masks)
                 if len(waiting) == _WAITING:
                     waiting.popleft().result()
-                waiting.append(behind.submit(writer.write, picture, frame))
-                if progress is not None:
+                waiting.append(behind.submit(_write, writer, step, picture))
+                if progress is not None and step.frame is not None:
                     progress(number, expected)
         finally:
             ahead.close()
         for future in waiting:
             future.result()
+
+
+def _write(writer: Writer, step: _Step, picture: Tensor | None) -> None:
+    writer.write_sound(step.sound)
+    if step.frame is not None and picture is not None:
+        writer.write(picture, step.frame)
 
 
 class _End:
@@ -284,66 +313,3 @@ def _ahead(items: Iterable[T]) -> Generator[T, None, None]:
                 yield item
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _with_masks(
-    frames: Iterable[Frame], tracks: Sequence[_MaskTrack], content_size: int
-) -> Iterator[tuple[Frame, list[Tensor]]]:
-    for frame in frames:
-        size = fitted((frame.pixels.shape[2], frame.pixels.shape[3]), content_size)
-        yield frame, [track.at(frame.number, size) for track in tracks]
-
-
-class _MaskTrack:
-    """A mask for each frame: from a still one, from one for each, or from a video."""
-
-    def __init__(
-        self, mask: MaskLike | str | os.PathLike[str], feather: int, files: contextlib.ExitStack
-    ) -> None:
-        self._mask: Tensor | None = None
-        self._soft: Tensor | None = None
-        self._feather, self._read, self._used = feather, 0, 0
-        if isinstance(mask, str | os.PathLike):
-            self._name = f"the mask {os.fspath(mask)}"
-            frames = files.enter_context(VideoReader(mask))
-            self._masks = (luma(as_float(frame.pixels)) for frame in frames)
-        else:
-            self._name = "a mask"
-            self._masks = (part for part in torch.split(as_mask(mask), 1))
-
-    def at(self, number: int, size: tuple[int, int]) -> Tensor:
-        """The mask of a frame, which comes after the ones before; after the last mask that one.
-
-        Args:
-            number: of the frame.
-            size: height and width of its picture.
-
-        Returns:
-            ``(1, 1, H, W)`` in 0..1, of any size.
-        """
-        for mask in itertools.islice(self._masks, number + 1 - self._used):
-            self._mask, self._soft, self._read = mask, None, self._read + 1
-        self._used = number + 1
-        if self._mask is None:
-            raise VideoFileError(f"cannot read {self._name}: it has no frames")
-        if not self._feather:
-            return self._mask
-        # Once for a still one: 0.2 to 0.6 s at 1080p on two cores, where a frame takes about 1.
-        if self._soft is None or tuple(self._soft.shape[2:]) != size:
-            self._soft = feather_mask(resize_mask(self._mask, size), self._feather)
-        return self._soft
-
-    def notes(self, whole: bool) -> list[str]:
-        """What is wrong with its length, after the last frame; one frame is a still mask."""
-        if self._read == 1:
-            return []
-        if self._used > self._read:
-            return [
-                f"{self._name} has {self._read} frames, the video {self._used}: its last frame was "
-                "used for the rest"
-            ]
-        if whole and next(self._masks, None) is not None:
-            return [
-                f"{self._name} has more frames than the video's {self._read}: the rest was not used"
-            ]
-        return []

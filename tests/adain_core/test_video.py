@@ -28,8 +28,10 @@ from adain_core.cli import main
 from adain_core.cli.video import _seconds
 from adain_core.errors import VideoFileError
 from adain_core.masks import feather_mask, resize_mask
-from adain_core.video import Keyframe, VideoReader, stylize_video
-from adain_core.video.reader import Color, file_url, to_yuv
+from adain_core.video import Keyframe, Part, VideoReader, stylize_video
+from adain_core.video.color import Color, to_yuv
+from adain_core.video.files import file_url
+from adain_core.video.frame import Frame
 from adain_core.video.writer import open_writer
 
 CLOCK = Fraction(1, 15360)
@@ -195,6 +197,18 @@ def sound_of(path: Path | str) -> tuple[str, bytes]:
     with av.open(str(path)) as container:
         name = container.streams.audio[0].codec_context.name
         return name, b"".join(bytes(packet) for packet in container.demux(audio=0) if packet.size)
+
+
+def copy(reader: VideoReader, path: Path) -> list[str]:
+    """Write what is read as it is; returns the notes."""
+    writer = open_writer(path, reader)
+    for item in reader.read():
+        if isinstance(item, Frame):
+            writer.write(item.pixels[0], item)
+        else:
+            writer.write_sound([item])
+    writer.close()
+    return writer.notes
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
@@ -430,14 +444,11 @@ def test_sound_is_copied_where_it_plays_for_sure(
     for suffix in (".mp4", ".mov", ".mkv"):
         out = tmp_path / f"out{suffix}"
         with VideoReader(clip) as reader:
-            writer = open_writer(out, reader)
-            for frame in reader:
-                writer.write(frame.pixels[0], frame)
-            writer.close(reader.tail)
+            notes = copy(reader, out)
         assert sound_of(out)[0] == (kind if suffix in kept else "aac")
         assert (sound_of(out)[1] == sound) is (suffix in kept)
         assert waves_of(out).size > 0.8 * waves_of(clip).size
-        assert len(writer.notes) == (suffix not in kept)
+        assert len(notes) == (suffix not in kept)
         assert len(frames_of(out)) == 10
 
 
@@ -622,15 +633,11 @@ def test_the_timecode_stays(
 
 
 def test_numbers_are_skipped_at_30_and_60_frames_a_second_alone(
-    make_clip: Callable[..., Path], tmp_path: Path
+    make_clip: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with VideoReader(make_clip("clip.mkv", STEADY[:2], timecode="00:00:00;00")) as reader:
-        reader.rate = Fraction(25)
-        writer = open_writer(tmp_path / "out.mov", reader)
-        for frame in reader:
-            writer.write(frame.pixels[0], frame)
-        writer.close(reader.tail)
-    [note] = writer.notes
+        monkeypatch.setattr(VideoReader, "rate", Fraction(25))
+        [note] = copy(reader, tmp_path / "out.mov")
     assert note.endswith("the timecode 00:00:00;00 is left out")
 
 
@@ -1100,7 +1107,7 @@ def test_a_still_mask_is_softened_once(
         sizes.append(tuple(mask.shape))
         return feather_mask(mask, radius)
 
-    monkeypatch.setattr("adain_core.video.pipeline.feather_mask", soften)
+    monkeypatch.setattr("adain_core.video.masks.feather_mask", soften)
     left, pattern = torch.eye(6, 8), tmp_path / "%d.png"
     options = {"masks": [left], "feather": 2, "content_size": 24}
     stylize_video(tiny, make_clip(), pattern, style, temporal="frame", **options)
@@ -1220,9 +1227,10 @@ def test_sound_that_comes_after_the_pictures_in_the_file(
         for packet in sorted(packets, key=lambda packet: packet.stream.index):
             packet.stream = streams[packet.stream.index]
             new.mux(packet)
-    with VideoReader(clip, start=0.1, end=0.2) as reader:
-        assert [(frame.number, frame.sound) for frame in reader] == [(3, []), (4, []), (5, [])]
-        heard = [float(packet.pts * packet.time_base) for packet in reader.tail]
+    with VideoReader(clip, Part(0.1, 0.2)) as reader:
+        items = list(reader.read())
+        assert [frame.number for frame in items[:3]] == [3, 4, 5]
+        heard = [float(packet.pts * packet.time_base) for packet in items[3:]]
     assert heard == pytest.approx([0.007, 0.028, 0.049, 0.071, 0.092], abs=2e-3)
 
 

@@ -1,0 +1,152 @@
+"""Colors of a video's frames: YUV and RGB, HDR to SDR, rotation, transparency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import numpy as np
+import torch
+from torch import Tensor
+
+from .filters import TO_SDR, FilterChain
+
+# FFmpeg's AVColorSpace to swscale's matrices, for those it can compute: 709, FCC, 601 (twice),
+# 240M, 2020 (twice).
+_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+_BT709, _BT601 = 1, 6
+_LIMITED, _FULL = 1, 2
+_HDR = (16, 18)  # transfer by PQ (SMPTE 2084) and HLG (ARIB STD-B67)
+# Bilinear, color interpolated at full resolution, accurate rounding.
+_SCALING = 2 | 0x2000 | 0x4000 | 0x40000
+
+
+@dataclass(frozen=True)
+class Color:
+    """How a video's numbers stand for colors, as FFmpeg's codes.
+
+    Attributes:
+        matrix: AVColorSpace.
+        full: whether luma takes 0..255, not 16..235.
+        primaries: AVColorPrimaries, 2 for unknown.
+        transfer: AVColorTransferCharacteristic, 2 for unknown.
+    """
+
+    matrix: int = _BT709
+    full: bool = False
+    primaries: int = 2
+    transfer: int = 2
+
+    @property
+    def range(self) -> int:
+        """AVColorRange."""
+        return _FULL if self.full else _LIMITED
+
+    def tag(self, context: Any) -> None:
+        """Set the codes of an encoder or of a frame."""
+        context.colorspace, context.color_range = self.matrix, self.range
+        context.color_primaries, context.color_trc = self.primaries, self.transfer
+
+
+class PixelReader:
+    """Decoded frames as pixels: RGB, SDR, upright, opaque.
+
+    Args:
+        name: of the video, for the notes.
+        notes: takes a sentence once when HDR is converted and when transparency is lost.
+        has_alpha: whether there is an alpha channel beside the frames, as in WebM.
+    """
+
+    def __init__(self, name: object, notes: list[str], has_alpha: bool = False) -> None:
+        self._name, self._notes, self._has_alpha = name, notes, has_alpha
+        self._told_transparency = False
+        self._to_sdr: FilterChain | None = None  # once there is HDR
+
+    def read(self, picture: av.VideoFrame) -> Tensor:
+        """Return a frame's pixels, ``(1, 3, H, W)``, uint8."""
+        self._tell_transparency(picture)
+        if picture.color_trc not in _HDR:
+            rgb = _to_rgb(picture)
+        else:
+            if self._to_sdr is None:
+                self._to_sdr = FilterChain(TO_SDR)
+                self._notes.append(f"{self._name}: HDR (PQ or HLG) is converted to SDR")
+            [rgb] = self._to_sdr.push(picture)
+        array = np.ascontiguousarray(_upright(rgb.to_ndarray(), picture))
+        return torch.from_numpy(array).permute(2, 0, 1)[None]
+
+    def _tell_transparency(self, picture: av.VideoFrame) -> None:
+        """Once, at the first frame that has some; most files with an alpha channel are opaque."""
+        if not self._told_transparency and (self._has_alpha or _is_transparent(picture)):
+            self._notes.append(f"{self._name}: transparency is left out")
+            self._told_transparency = True
+
+
+def read_color(picture: av.VideoFrame) -> Color:
+    """Return the colors of what is drawn of a frame: HDR is converted before."""
+    if picture.color_trc in _HDR:
+        return Color(primaries=_BT709, transfer=_BT709)
+    if _is_rgb(picture):
+        return Color()
+    matrix = int(picture.colorspace)
+    if matrix not in _MATRICES:
+        # Untagged: as players take it, SD is BT.601 and anything larger BT.709.
+        matrix = _BT709 if picture.width >= 1280 or picture.height > 576 else _BT601
+    full = picture.color_range == _FULL or picture.format.name.startswith("yuvj")
+    return Color(matrix, full, int(picture.color_primaries), int(picture.color_trc))
+
+
+def to_yuv(picture: av.VideoFrame, pixel_format: str, color: Color) -> av.VideoFrame:
+    """Return an RGB picture as a codec takes it, tagged."""
+    picture.colorspace = color.matrix  # PyAV 17 does not know BT.2020 by the argument alone
+    yuv = picture.reformat(
+        format=pixel_format,
+        src_colorspace=_MATRICES[color.matrix],
+        dst_colorspace=_MATRICES[color.matrix],
+        src_color_range=_FULL,
+        dst_color_range=color.range,
+        interpolation=_SCALING,
+    )
+    color.tag(yuv)
+    return yuv
+
+
+def _to_rgb(picture: av.VideoFrame) -> av.VideoFrame:
+    if _is_rgb(picture):
+        return picture.reformat(format="rgb24")
+    color = read_color(picture)
+    return picture.reformat(
+        format="rgb24",
+        src_colorspace=_MATRICES[color.matrix],
+        dst_colorspace=_MATRICES[color.matrix],
+        src_color_range=color.range,
+        dst_color_range=_FULL,
+        interpolation=_SCALING,
+    )
+
+
+def _is_rgb(picture: av.VideoFrame) -> bool:
+    return picture.format.is_rgb or picture.format.has_palette
+
+
+def _is_transparent(picture: av.VideoFrame) -> bool:
+    kind = picture.format
+    if not (kind.has_palette or any(component.is_alpha for component in kind.components)):
+        return False
+    return bool(picture.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
+
+
+def _upright(array: np.ndarray[Any, Any], picture: av.VideoFrame) -> np.ndarray[Any, Any]:
+    """Return ``(H, W, C)`` by the nearest quarter turn and mirrored, as the frame's matrix says.
+
+    Phones turn videos so, and selfie cameras mirror them; PyAV's ``rotation`` knows turns alone.
+    """
+    matrix: Any = picture.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return array
+    # Where the way along a row leads to, right and down, and then that along a column.
+    right, over, across, down = np.frombuffer(matrix, np.int32)[[0, 1, 3, 4]].tolist()
+    if abs(over) > abs(right):
+        array, right, down = array.swapaxes(0, 1), across, over
+    return array[:: -1 if down < 0 else 1, :: -1 if right < 0 else 1]

@@ -1,0 +1,175 @@
+"""Pictures of a video, encoded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from torch import Tensor
+
+from . import gif
+from .color import to_yuv
+from .formats import CODECS, Encoding
+from .mp4 import end_movie, is_movie
+from .reader import VideoReader
+
+# A semicolon or dot skips numbers, so that 30000/1001 frames a second keep up with the clock.
+_TIMECODE = re.compile(r"\d\d:\d\d:\d\d([:;.])\d\d+")
+
+
+class PictureEncoder:
+    """The picture stream of an opened container.
+
+    Args:
+        path: name of the output, for its suffix and the notes.
+        container: opened for writing, before its first packet.
+        encoding: with a codec, and chroma where it has one.
+        reader: of the video whose times and colors it gets.
+        size: width and height.
+        notes: takes a sentence where the timecode is left out.
+
+    Attributes:
+        frames: shown so far.
+        size: width and height.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        container: Any,
+        encoding: Encoding,
+        reader: VideoReader,
+        size: tuple[int, int],
+        notes: list[str],
+    ) -> None:
+        self.frames, self.size = 0, size
+        self._container, self._is_movie = container, is_movie(path)
+        self._clock = picture_clock(encoding, reader)
+        self._color = reader.color
+        if encoding.codec == "prores":  # it knows the limited range alone
+            self._color = replace(reader.color, full=False)
+        self._palette = gif.Palette(*size) if encoding.codec == "gif" else None
+        self._stream = self._add_stream(encoding, reader)
+        if reader.timecode is not None and not self._add_timecode(encoding, reader):
+            notes.append(f"{path}: the timecode {reader.timecode} is left out")
+        # By time: encoders reorder frames and forget how long the last one lasts.
+        self._durations: dict[int, int] = {}
+        self._last: int | None = None
+        self._end = 0
+        # How long before its time the first picture is decoded; None until it is encoded.
+        self._delay: int | None = None
+
+    def show(self, pixels: Tensor, time: int, duration: int = 0) -> None:
+        """Encode a picture.
+
+        Args:
+            pixels: ``(3, H, W)``, uint8, at least as large as the stream.
+            time: ticks of the stream's clock.
+            duration: ticks, 0 if unknown.
+        """
+        width, height = self.size
+        array = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()[:height, :width])
+        picture = av.VideoFrame.from_ndarray(array, format="rgb24")
+        if self._palette is None:
+            picture = to_yuv(picture, self._stream.pix_fmt, self._color)
+        picture.pts, picture.time_base = time, self._clock
+        if self._last in self._durations:  # a picture lasts until the next
+            self._durations[self._last] = time - self._last
+        self._durations[time] = duration
+        if self._palette is not None:
+            picture = self._palette.apply(picture)
+        self._encode(picture)
+        self._last = time
+        self.frames += 1
+
+    def finish(self) -> None:
+        """Write what still waits in the encoder."""
+        self._encode(None)
+
+    def _encode(self, picture: av.VideoFrame | None) -> None:
+        packets = self._stream.encode(picture)
+        for packet in packets:
+            duration = self._durations.pop(packet.pts, 0)
+            if duration:
+                packet.duration = duration
+            self._end = max(self._end, packet.pts + packet.duration)
+            if self._delay is None:
+                self._delay = packet.pts - packet.dts
+        if picture is None and packets and self._is_movie and self._delay is not None:
+            end_movie(packets, self._end, self._delay)
+        for packet in packets:
+            self._container.mux(packet)
+
+    def _add_stream(self, encoding: Encoding, reader: VideoReader) -> Any:
+        assert encoding.codec is not None
+        settings = CODECS[encoding.codec]
+        stream = self._container.add_stream(settings.encoder, rate=reader.rate)
+        stream.width, stream.height = self.size
+        context = stream.codec_context
+        context.time_base = self._clock
+        if reader.aspect:
+            context.sample_aspect_ratio = reader.aspect
+        if encoding.chroma is None:
+            stream.pix_fmt = "pal8"
+        else:
+            stream.pix_fmt = settings.chroma[encoding.chroma]
+            self._color.tag(context)
+        options = dict(settings.options)
+        if settings.quality is not None:
+            quality = settings.quality if encoding.quality is None else encoding.quality
+            options["crf"] = str(quality)
+        if encoding.codec == "prores":
+            options["profile"] = "4" if encoding.chroma == "444" else "3"
+        stream.options = options
+        if encoding.codec == "h265" and self._is_movie:
+            context.codec_tag = "hvc1"  # Apple's players want this one of the two
+        return stream
+
+    def _add_timecode(self, encoding: Encoding, reader: VideoReader) -> bool:
+        match, rate = _TIMECODE.fullmatch(reader.timecode or ""), round(reader.rate)
+        # FFmpeg would refuse the whole file for one that does not fit.
+        fits = match is not None and rate > 0 and (match[1] == ":" or rate % 30 == 0)
+        if encoding.codec == "gif" or not fits:
+            return False
+        self._stream.metadata["timecode"] = reader.timecode
+        return True
+
+
+def picture_clock(encoding: Encoding, reader: VideoReader) -> Fraction:
+    """Return the unit of the stream's times, seconds."""
+    return gif.CLOCK if encoding.codec == "gif" else reader.time_base
+
+
+def fit_size(
+    encoding: Encoding, size: tuple[int, int]
+) -> tuple[Encoding, tuple[int, int], str | None]:
+    """Return the resolution of color and the size that a codec takes.
+
+    Args:
+        encoding: with a codec.
+        size: width and height of the pictures.
+
+    Returns:
+        The encoding with its resolution of color, width and height, and a sentence if the color
+        had to change.
+    """
+    assert encoding.codec is not None
+    settings, (width, height) = CODECS[encoding.codec], size
+    chroma = encoding.chroma or next(iter(settings.chroma), None)
+    note = None
+    if settings.even and chroma == "420" and (width % 2 or height % 2):
+        if encoding.chroma is None and min(width, height) > 1:
+            chroma = "444"
+            note = (
+                f"{encoding.codec} keeps the odd size {width}x{height} only with color at full "
+                "resolution (4:4:4), which some players do not show; chroma 420 leaves the last "
+                "row or column out instead"
+            )
+        else:
+            width, height = max(2, width - width % 2), max(2, height - height % 2)
+    return replace(encoding, chroma=chroma), (width, height), note

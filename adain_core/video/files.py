@@ -1,0 +1,60 @@
+"""Names of files: for FFmpeg, of unfinished outputs, and outputs that are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import VideoFileError
+from .sequence import numbered_names
+
+# FFmpeg's addresses without ``://`` that are taken for such; others are names with a colon.
+_PROTOCOLS = ("file:", "pipe:", "fd:", "data:", "concat:", "subfile,")
+
+
+def file_url(path: str | os.PathLike[str]) -> str:
+    """Return a file's name for FFmpeg, which would take ``12:30.mp4`` for a protocol named 12.
+
+    An address stays what it is; a ``Path`` is none.
+    """
+    if isinstance(path, str) and ("://" in path or path.startswith(_PROTOCOLS)):
+        return path
+    return f"file:{os.fspath(path)}"
+
+
+def partial_file(path: Path) -> Path:
+    """Return the name that an output has until it is finished."""
+    return path.with_stem(f"{path.stem}.partial")
+
+
+def refuse_inputs(inputs: Iterable[str | os.PathLike[str]], output: str | os.PathLike[str]) -> None:
+    """Refuse an output, a file or numbered pictures, that would replace what it is made of.
+
+    Raises:
+        VideoFileError: drawing to it would write or remove one of the files that are read.
+    """
+    for file in inputs:
+        if _is_written(Path(file), Path(output)):
+            raise VideoFileError(f"cannot write {output}: {file} is read; choose another name")
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Return whether these are one file that exists."""
+    try:
+        return one.samefile(other)
+    except OSError:  # also for an address (``data:…``) that is too long for a name
+        return False
+
+
+def _is_written(file: Path, output: Path) -> bool:
+    if any(
+        file.resolve() == written.resolve() or same_file(file, written)
+        for written in (output, partial_file(output))
+    ):
+        return True
+    names = numbered_names(output)
+    return any(
+        each.parent.resolve() == output.parent.resolve() and names.fullmatch(each.name)
+        for each in (file, file.resolve())
+    )

@@ -1,0 +1,115 @@
+"""Numbered pictures such as ``frames/%06d.png``, in and out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from torch import Tensor
+
+from ..errors import VideoFileError, reason
+from ..images import save_image
+from .frame import Frame, Packet
+
+# The place of the frame's number in the name of a picture.
+NUMBER = re.compile(r"%0?\d*d")
+
+
+def numbered_names(output: Path) -> re.Pattern[str]:
+    """Return what matches the names of pictures of any number; nothing for a single file."""
+    head, *tail = map(re.escape, NUMBER.split(output.name))
+    return re.compile(rf"{head}\d+{''.join(tail)}" if tail else r"(?!)")
+
+
+def first_number(pattern: Path) -> int | None:
+    """Return the lowest number of the pictures that a pattern such as ``%06d.png`` stands for.
+
+    Raises:
+        VideoFileError: a number is missing between two others: FFmpeg would end there silently.
+    """
+    place = NUMBER.search(pattern.name)
+    if place is None or pattern.is_file() or not pattern.parent.is_dir():
+        return None
+    digits = int(place[0][1:-1] or 0)
+    head, tail = (
+        re.escape(os.path.normcase(part))
+        for part in (pattern.name[: place.start()], pattern.name[place.end() :])
+    )
+    names = re.compile(rf"{head}(\d+){tail}")
+    found = (names.fullmatch(os.path.normcase(file.name)) for file in pattern.parent.iterdir())
+    texts = {match[1] for match in found if match}
+    # %03d stands for 007 and 1007, not for 7.
+    numbers = sorted(int(text) for text in texts if text == f"{int(text):0{digits}d}")
+    gap = next((one + 1 for one, other in pairwise(numbers) if other > one + 1), None)
+    if gap is not None:
+        missing = numbers[-1] - numbers[0] + 1 - len(numbers)
+        which = f"frame {gap} is" if missing == 1 else f"frame {gap} and {missing - 1} more are"
+        raise VideoFileError(
+            f"cannot read {pattern}: expected pictures numbered without a gap, got "
+            f"{numbers[0]} to {numbers[-1]}, of which {which} missing; add them or number the "
+            "pictures anew"
+        )
+    return numbers[0] if numbers else None
+
+
+class SequenceWriter:
+    """A PNG file for each frame, numbered from 0.
+
+    Args:
+        pattern: of the files.
+        source: the video that is read.
+        overwrite: replace existing files.
+
+    Raises:
+        VideoFileError: these are the pictures that are read, or there are such files.
+    """
+
+    def __init__(self, pattern: Path, source: Path, overwrite: bool) -> None:
+        self.frames = 0
+        self.size: tuple[int, int] | None = None
+        self.notes: list[str] = []
+        self._pattern, self._overwrite = pattern, overwrite
+        if pattern.resolve() == source.resolve():
+            raise VideoFileError(f"cannot write {pattern}: these are the pictures that are read")
+        # Of any number: what is left of a longer sequence would look like this one's end.
+        there = None if overwrite else self._existing()
+        if there is not None:
+            raise VideoFileError(
+                f"cannot write {pattern}: {there} exists; choose another name or allow to replace "
+                "such files"
+            )
+
+    def write(self, pixels: Tensor, frame: Frame) -> None:
+        """Write a picture, ``(3, H, W)``, uint8, under a frame's number."""
+        if self.size is None:
+            folder = self._pattern.parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise VideoFileError(f"cannot make the folder {folder}: {reason(error)}") from error
+            self.size = (pixels.shape[2], pixels.shape[1])
+        path = self._pattern.with_name(self._pattern.name % frame.number)
+        save_image(path, pixels, overwrite=self._overwrite)
+        self.frames += 1
+
+    def write_sound(self, packets: Sequence[Packet]) -> None:
+        """Say once that there is no place for sound."""
+        if packets and not self.notes:
+            self.notes.append(f"{self._pattern}: pictures have no sound")
+
+    def close(self) -> None:
+        """Do nothing: each picture is finished."""
+
+    def rescue(self) -> tuple[int, Path]:
+        """Return how many pictures there are, and where."""
+        return self.frames, self._pattern
+
+    def _existing(self) -> Path | None:
+        """Return a file that one of these pictures could have written."""
+        folder = self._pattern.parent
+        names = numbered_names(self._pattern)
+        files = folder.iterdir() if folder.is_dir() else ()
+        return min((file for file in files if names.fullmatch(file.name)), default=None)
