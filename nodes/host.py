@@ -274,14 +274,27 @@ def find_file(name: str, file: str) -> Path | None:
 
 
 def shown(picture: Tensor | None) -> dict[str, Any]:
-    """A picture ``(1, 3, H, W)`` in 0..1 as what a node returns under ``ui``: the page shows it."""
+    """Return what makes the page show a picture on the node, to be returned as its ``ui``.
+
+    Args:
+        picture: ``(1, 3, H, W)`` in 0..1.
+    """
     if picture is None or not HOSTED:
         return {}
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"adain_{hashlib.sha256(picture.numpy().tobytes()).hexdigest()[:16]}.png"
-    save_image(folder / name, picture, overwrite=True)
+    picture = picture.cpu()
+    name = f"adain_{hashlib.sha256(picture.numpy().tobytes()).hexdigest()[:16]}.jpg"
+    if not (folder / name).exists():
+        save_image(folder / name, picture)
     return {"images": [{"filename": name, "subfolder": "", "type": "temp"}]}
+
+
+def short_path(path: Path) -> str:
+    """Return a file's place as seen from the host's folder, if it is in there."""
+    if HOSTED and path.is_relative_to(folder_paths.base_path):
+        return path.relative_to(folder_paths.base_path).as_posix()
+    return str(path)
 
 
 def file_hash(path: Path | None) -> str:

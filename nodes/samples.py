@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..adain_core.images import list_images, load_image
@@ -50,9 +51,13 @@ class AdaINSampleImage:
         "the example workflows use them. For your own pictures use Load Image."
     )
     SEARCH_ALIASES = ("example image", "sample picture", "test image", "demo image")
-    RETURN_TYPES = ("IMAGE",)
-    RETURN_NAMES = ("image",)
-    OUTPUT_TOOLTIPS = ("The picture.",)
+    RETURN_TYPES = ("IMAGE", "MASK")
+    RETURN_NAMES = ("image", "mask")
+    OUTPUT_TOOLTIPS = (
+        "The picture.",
+        "Where the photo's subject is: white. For pictures whose subject the pack does not know "
+        "it is white everywhere.",
+    )
     FUNCTION = "load"
 
     @classmethod
@@ -71,12 +76,19 @@ class AdaINSampleImage:
             }
         }
 
-    def load(self, picture: str) -> tuple[Tensor]:
+    def load(self, picture: str) -> dict[str, Any]:
         """Run the node."""
-        if picture == _VIDEO:
-            return (to_image(_frames(), _VIDEO_FRAMES, host.Progress(_VIDEO_FRAMES)),)
         samples = _samples()
-        if picture not in samples:
+        if picture != _VIDEO and picture not in samples:
             names = ", ".join([*samples, _VIDEO])
             raise ValueError(f"picture: there is no sample {picture!r}; the samples are {names}")
-        return (to_image([load_image(samples[picture])], 1, host.Progress(1)),)
+        if picture == _VIDEO:
+            image = to_image(_frames(), _VIDEO_FRAMES, host.Progress(_VIDEO_FRAMES))
+        else:
+            image = to_image([load_image(samples[picture])], 1, host.Progress(1))
+        subject = _FOLDER / "mask" / f"{Path(picture).stem}.png"
+        if picture != _VIDEO and subject.is_file():
+            mask = load_image(subject)[:, 0].to(image.device)
+        else:
+            mask = torch.ones_like(image[:1, ..., 0])
+        return {"ui": host.shown(image[:1].movedim(-1, 1)), "result": (image, mask)}

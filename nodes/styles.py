@@ -6,8 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from ..adain_core import Style
+from ..adain_core.pixels import resize
 from ..adain_core.previews import read_preview
+from ..adain_core.sheets import GAP, labelled
 from ..adain_core.weights import shipped_folder
 from . import host
 from .images import refused_files
@@ -20,6 +25,8 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
     f"{kind}{n}" for kind in ("COM", "LPT") for n in range(10)
 }
 _LONGEST = 200  # bytes, of 255 with what is added
+# Pixels: previews are smaller, but a file's place is a long line.
+_CARD_WIDTH = 384
 
 
 class AdaINSaveStyle:
@@ -28,7 +35,8 @@ class AdaINSaveStyle:
     CATEGORY = CATEGORY
     DESCRIPTION = (
         "Saves a style as a small .safetensors file (a few kB) in ComfyUI's "
-        f"models/{STYLE_FOLDER} folder, for Load AdaIN Style."
+        f"models/{STYLE_FOLDER} folder, for Load AdaIN Style, and shows its artwork, name and "
+        "place."
     )
     SEARCH_ALIASES = ("save style", "export style", "style library")
     RETURN_TYPES = ("ADAIN_STYLE",)
@@ -87,7 +95,9 @@ class AdaINSaveStyle:
         stem = _stem(name or "")
         return "" if stem is None else host.file_hash(_file(stem))
 
-    def save(self, style: Style, name: str, overwrite: bool, preview: bool = True) -> tuple[Style]:
+    def save(
+        self, style: Style, name: str, overwrite: bool, preview: bool = True
+    ) -> dict[str, Any]:
         """Run the node."""
         stem = _stem(name)
         if stem is None:
@@ -107,7 +117,7 @@ class AdaINSaveStyle:
         if not named.is_saved_as(path):  # equal styles have unequal files, which look changed
             path.parent.mkdir(parents=True, exist_ok=True)
             named.save(path)
-        return (named,)
+        return {"ui": host.shown(_card(named, path)), "result": (named,)}
 
 
 class AdaINLoadStyle:
@@ -157,6 +167,19 @@ class AdaINLoadStyle:
         with refused_files("style", path):
             loaded = Style.load(path)
         return {"ui": host.shown(read_preview(loaded.preview)), "result": (loaded,)}
+
+
+def _card(style: Style, path: Path) -> Tensor:
+    """Return the picture that the node shows: artwork, name and place, ``(1, 3, H, W)``."""
+    picture = read_preview(style.preview)
+    if picture is None:
+        picture = torch.ones(1, 3, GAP, _CARD_WIDTH)
+    else:
+        height = round(picture.shape[2] * _CARD_WIDTH / picture.shape[3])
+        picture = resize(picture, (height, _CARD_WIDTH))
+    for line in (style.name, host.short_path(path)):
+        picture = labelled(picture, line)
+    return picture
 
 
 def _stem(name: str) -> str | None:

@@ -126,7 +126,7 @@ def _folder_paths(models: Path) -> ModuleType:
         files = (file for path in paths if Path(path).is_dir() for file in Path(path).iterdir())
         return sorted({f.name for f in files if not extensions or f.suffix.lower() in extensions})
 
-    module.models_dir = str(models)
+    module.models_dir, module.base_path = str(models), str(models.parent)
     module.folder_names_and_paths = table
     module.add_model_folder_path = add_model_folder_path
     module.get_filename_list = get_filename_list

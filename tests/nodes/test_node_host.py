@@ -14,6 +14,7 @@ from torch import Tensor
 
 from adain_core import load_image
 from adain_core.pixels import resize
+from adain_core.sheets import GAP, LABEL, labelled
 from adain_core.weights import save_model
 
 MakeImage = Callable[..., Tensor]
@@ -165,6 +166,28 @@ def test_a_loaded_style_shows_its_artwork(host: Any, image: MakeImage, tmp_path:
             assert read.shape == (1, 3, 96, 128)
             small = resize(image(48, 64).movedim(-1, 1), (96, 128))
             assert (read - small).abs().mean() < 0.05
+
+
+def test_a_saved_style_shows_its_artwork_name_and_place(
+    host: Any, image: MakeImage, tmp_path: Path
+) -> None:
+    (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    inputs = {"model": model, "image": image(48, 64), "style_size": 0}
+    (style,) = host.pack.run("AdaINEncodeStyle", **inputs)
+    saver = host.pack.module.NODE_CLASS_MAPPINGS["AdaINSaveStyle"]()
+    for preview, height in ((True, 288), (False, GAP)):
+        output = saver.save(style, "wave", overwrite=True, preview=preview)
+        (file,) = output["ui"]["images"]
+        card = load_image(tmp_path / "temp" / file["filename"])
+        assert card.shape == (1, 3, height + 2 * LABEL, 384)
+        lines = torch.ones(1, 3, GAP, 384)
+        for line in ("wave", "models/adain_styles/wave.safetensors"):
+            lines = labelled(lines, line)
+        lines = lines[:, :, GAP:]
+        assert (card[:, :, height:] - lines).abs().mean() < 0.02
+        if preview:
+            small = resize(image(48, 64).movedim(-1, 1), (288, 384))
+            assert (card[:, :, :height] - small).abs().mean() < 0.05
 
 
 def test_models_are_loaded_by_the_host(host: Any, image: MakeImage) -> None:

@@ -187,9 +187,11 @@ class Reduced:
         sample = classes["AdaINSampleImage"]
 
         class Small(sample):  # type: ignore[misc, valid-type]
-            def load(self, picture: str) -> tuple[Tensor]:
-                images = super().load(picture)[0][:FRAMES].movedim(-1, 1)
-                return (resize_shortest_side(images, SMALL).movedim(1, -1),)
+            def load(self, picture: str) -> tuple[Tensor, Tensor]:
+                image, mask = super().load(picture)["result"]
+                image = resize_shortest_side(image[:FRAMES].movedim(-1, 1), SMALL)
+                mask = resize_shortest_side(mask[None], SMALL)[0]
+                return (image.movedim(1, -1), mask)
 
         classes["AdaINSampleImage"] = Small
         self.workflow = Workflow(ROOT / "workflows" / f"{name}.json", classes)
