@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import AdaINError
-from . import evaluate, sheet, style, stylize, train, video, weights
+from . import evaluate, export, sheet, style, stylize, train, video, weights
 from .common import HelpFormatter, print_error
 
 _DESCRIPTION = """\
@@ -91,6 +91,6 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adain {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (stylize, sheet, video, style, weights, train, evaluate):
+    for command in (stylize, sheet, video, style, weights, train, evaluate, export):
         command.add_parser(commands)
     return parser

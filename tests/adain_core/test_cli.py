@@ -37,6 +37,7 @@ COMMANDS = [
     "weights download",
     "train",
     "evaluate",
+    "export",
     "video",
 ]
 
