@@ -23,11 +23,11 @@ check: $(VENV)/development
 # All pictures of the README, the help pages and the workflows, drawn anew, and the shipped styles:
 # after a change of the weights (ten minutes on two slow cores).
 pictures: $(VENV)/development
-	$(BIN)/python docs/styles.py
-	$(BIN)/python docs/pictures.py
-	$(BIN)/python docs/icon.py
-	$(BIN)/python docs/node_pictures.py
-	$(BIN)/python docs/workflow_thumbnails.py
+	$(BIN)/python tools/pictures/styles.py
+	$(BIN)/python tools/pictures/readme.py
+	$(BIN)/python tools/pictures/icon.py
+	$(BIN)/python tools/pictures/help_pages.py
+	$(BIN)/python tools/pictures/workflows.py
 
 $(VENV)/library: pyproject.toml constraints.txt
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)

@@ -1,4 +1,4 @@
-"""Draws the pictures of the README with the shipped default model: ``python docs/pictures.py``.
+"""Draw the pictures of the README with the shipped model: ``python tools/pictures/readme.py``.
 
 Run it again when the weights change.
 """
@@ -7,64 +7,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
+from panels import IMAGES, SAMPLES, cell, content, crop, style, views
 from PIL import Image
 from torch import Tensor
 
-from adain_core import AdaINModel, Style, load_image, save_image
+from adain_core import AdaINModel, Style, save_image
 from adain_core.cli import main as adain
 from adain_core.color import METHODS
-from adain_core.pixels import resize_shortest_side
-from adain_core.sheets import join_rows, labelled
+from adain_core.sheets import join_rows
 from adain_core.temporal import TemporalPool
 
 # Frames of the moving picture.
 _MOVING = 32
-ROOT = Path(__file__).resolve().parent
-SAMPLES = ROOT.parent / "samples"
-
-
-def content(name: str, height: int = 240, width: int = 320) -> Tensor:
-    """A sample photo, cropped to the shape and size given."""
-    return crop(load_image(SAMPLES / "content" / f"{name}.jpg"), height, width)
-
-
-def style(name: str) -> Tensor:
-    """A sample artwork, whole."""
-    return load_image(SAMPLES / "style" / f"{name}.jpg")
-
-
-def crop(image: Tensor, height: int, width: int) -> Tensor:
-    """The middle of a picture, of the shape and size given."""
-    size = max(
-        -(-min(image.shape[2:]) * height // image.shape[2]),
-        -(-min(image.shape[2:]) * width // image.shape[3]),
-    )
-    image = resize_shortest_side(image, size + 1)
-    top, left = (image.shape[2] - height) // 2, (image.shape[3] - width) // 2
-    return image[:, :, top : top + height, left : left + width]
 
 
 def write_rows(name: str, rows: Sequence[Sequence[Tensor]]) -> None:
-    """Write rows of pictures as ``images/<name>.jpg``."""
-    save_image(ROOT / "images" / f"{name}.jpg", join_rows(rows), overwrite=True, quality=88)
-
-
-def cell(image: Tensor, text: str = "", width: int = 320) -> Tensor:
-    """A picture at the size that the README shows, with a line of text if there is any."""
-    small = crop(image, 240, width)
-    return labelled(small, text) if text else small
-
-
-def views(shares: Sequence[float], height: int, width: int) -> list[Tensor]:
-    """What a camera sees of the castle, from its sky (0) to its trees (1), ``(1, 3, H, W)``."""
-    photo = load_image(SAMPLES / "content" / "castle.jpg")
-    photo = resize_shortest_side(photo, 2 * height)
-    down, right = photo.shape[2] - height, photo.shape[3] - width
-    corners = [(round(share * down), round(share * right)) for share in shares]
-    return [photo[:, :, top : top + height, left : left + width] for top, left in corners]
+    """Write rows of pictures as ``docs/images/<name>.jpg``."""
+    save_image(IMAGES / f"{name}.jpg", join_rows(rows), overwrite=True, quality=88)
 
 
 def moving(model: AdaINModel, height: int = 200, width: int = 300) -> None:
@@ -79,7 +40,7 @@ def moving(model: AdaINModel, height: int = 200, width: int = 300) -> None:
         pair = join_rows([[crop(each, height, width) for each in (frame, drawn)]])
         frames.append(Image.fromarray((pair[0].movedim(0, -1) * 255).byte().numpy()))
     frames[0].save(
-        ROOT / "images" / "video.webp",
+        IMAGES / "video.webp",
         save_all=True,
         append_images=frames[1:],
         duration=125,
@@ -100,7 +61,7 @@ def main() -> None:
         "--style",
         str(SAMPLES / "style"),
     ]
-    adain([*sheet, "-o", str(ROOT / "images" / "sheet.jpg"), "--overwrite"])
+    adain([*sheet, "-o", str(IMAGES / "sheet.jpg"), "--overwrite"])
 
     top = [torch.ones(1, 3, 240, 320), *(cell(style(name)) for name in names)]
     photos = [content(name, 480, 640) for name in ("castle", "astronaut", "red-panda")]

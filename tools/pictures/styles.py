@@ -1,4 +1,4 @@
-"""Encodes the sample artworks into the styles that the pack ships: ``python docs/styles.py``.
+"""Encode the sample artworks into the shipped styles: ``python tools/pictures/styles.py``.
 
 Run it again when the shipped model's weights change: a style fits only the encoder that made it.
 """
@@ -11,7 +11,7 @@ from adain_core import AdaINModel
 from adain_core.images import list_images
 from adain_core.weights import shipped_folder
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:

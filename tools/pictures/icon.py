@@ -1,11 +1,11 @@
-"""Draws the node pack's icon, ``docs/images/icon.png``: a photo becoming a painting.
+"""Draw the node pack's icon, ``docs/images/icon.png``: a photo becoming a painting.
 
-Run ``python docs/icon.py`` again when the weights change.
+Run ``python tools/pictures/icon.py`` again when the weights change.
 """
 
 from __future__ import annotations
 
-from pictures import ROOT, content, style
+from panels import IMAGES, content, style
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -39,7 +39,7 @@ def main() -> None:
     icon.paste(pillow(painting), mask=half.resize(icon.size, Image.Resampling.LANCZOS))
     icon.paste("white", mask=line.resize(icon.size, Image.Resampling.LANCZOS))
     icon.putalpha(card.resize(icon.size, Image.Resampling.LANCZOS))
-    icon.save(ROOT / "images" / "icon.png", optimize=True)
+    icon.save(IMAGES / "icon.png", optimize=True)
 
 
 if __name__ == "__main__":

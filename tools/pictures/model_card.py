@@ -1,4 +1,4 @@
-"""Draws the model card's pictures: ``python docs/model_card.py OFFICIAL.safetensors``.
+"""Draw the model card's pictures: ``python tools/pictures/model_card.py OFFICIAL.safetensors``.
 
 The argument is the official model (``adain weights download vgg19``), which the shipped one is
 shown beside. Run it again when its weights change.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 import torch
-from pictures import ROOT, content, crop, style
+from panels import SAMPLES, content, crop, style
 from torch import Tensor
 
 from adain_core import AdaINModel, load_image, save_image
@@ -54,7 +54,7 @@ def close(ours: AdaINModel, official: AdaINModel) -> Tensor:
     """Parts, pixel by pixel, of photos whose shortest side is 1024 pixels."""
     rows = []
     for name, artwork, top, left in PLACES:
-        folder = ROOT.parent / "samples" / "content"
+        folder = SAMPLES / "content"
         photo = resize_shortest_side(load_image(folder / f"{name}.jpg"), 1024)
         y, x = round(top * photo.shape[2]), round(left * photo.shape[3])
         art = style(artwork)

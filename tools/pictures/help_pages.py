@@ -1,4 +1,4 @@
-"""Draws the pictures of the nodes' help pages: ``python docs/node_pictures.py``.
+"""Draw the pictures of the nodes' help pages: ``python tools/pictures/help_pages.py``.
 
 Each is ``web/docs/<node id>/example.jpg`` and serves all languages, so its labels are the names of
 inputs and little else. Run it again when the weights change.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from pictures import ROOT, SAMPLES, content, crop, style, views
+from panels import ROOT, SAMPLES, content, crop, style, views
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -23,7 +23,7 @@ from adain_core.masks import feather_mask
 from adain_core.sheets import join_rows, labelled
 from adain_core.temporal import TemporalPool
 
-PAGES = ROOT.parent / "web" / "docs"
+PAGES = ROOT / "web" / "docs"
 # Photos as the model sees them; the pages show them smaller.
 HEIGHT, WIDTH = 384, 512
 # Of a panel, by how many of them are side by side: about 900 pixels together.

@@ -1,6 +1,6 @@
-"""Draws the example workflows' thumbnails from their own results.
+"""Draw the example workflows' thumbnails from their own results.
 
-``python docs/workflow_thumbnails.py`` runs every workflow at full size, one to four minutes
+``python tools/pictures/workflows.py`` runs every workflow at full size, one to four minutes
 on two slow cores. Run it again when the weights or a workflow change.
 """
 
@@ -11,11 +11,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
-from pictures import crop
+from panels import ROOT, crop
 from torch import Tensor
 
 from adain_core import save_image
@@ -23,9 +22,8 @@ from adain_core.pixels import as_float
 from adain_core.sheets import GAP, LABEL, join_rows, labelled
 from adain_core.video import VideoReader
 
-ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "nodes"))
-from graph import WORKFLOWS, Run, Workflow  # noqa: E402
+from graph import WORKFLOWS, Run, Workflow
 
 # Left: what the workflow loads, one above the other. Right: what it draws.
 WIDTH, HEIGHT, LEFT = 600, 344, 144
