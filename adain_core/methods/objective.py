@@ -1,0 +1,165 @@
+"""What optimization lowers: the content loss, the style loss and the roughness of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..functional import channel_statistics
+from ..networks import Encoder
+from ..training.losses import content_loss, level_statistics
+
+StyleLoss = Literal["statistics", "gram"]
+
+
+class Losses(NamedTuple):
+    """Losses of a picture, scalars: ``total`` is weighted, the others are not."""
+
+    content: Tensor
+    style: Tensor
+    total: Tensor
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Which style loss, and how much each loss counts.
+
+    Attributes:
+        style_loss: ``"statistics"``: channel means and standard deviations, as AdaIN is trained
+            with (equation 13); ``"gram"``: Gram matrices divided by the number of positions
+            (Gatys et al. 2016).
+        content: weight of the content loss at relu4_1.
+        style: weight of the style loss.
+        levels: shares of relu1_1, relu2_1, relu3_1 and relu4_1 in the style loss.
+        roughness: weight of the mean squared difference of neighboring pixels.
+    """
+
+    style_loss: StyleLoss = "statistics"
+    content: float = 1.0
+    style: float = 10.0
+    levels: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
+    roughness: float = 0.0
+
+
+@dataclass(frozen=True)
+class Region:
+    """A style and where it is wanted.
+
+    Attributes:
+        targets: of each level, as :func:`describe_levels` gives them.
+        mask: weights ``(1, 1, H, W)`` in 0..1 of a picture's pixels; ``None``: everywhere.
+    """
+
+    targets: Sequence[Tensor]
+    mask: Tensor | None = None
+
+
+def describe_levels(
+    levels: Sequence[Tensor], style_loss: StyleLoss, mask: Tensor | None = None
+) -> list[Tensor]:
+    """Describe the style of pictures by their features.
+
+    Args:
+        levels: ``(B, C_l, h_l, w_l)`` each, float32.
+        style_loss: how.
+        mask: weights of the pixels, ``(1, 1, H, W)``, 0 or more; ``None``: all alike.
+
+    Returns:
+        For each level means and standard deviations ``(B, 2, C_l)``, or Gram matrices
+        ``(B, 1, C_l·C_l)``.
+    """
+    if mask is None and style_loss == "statistics":
+        return [torch.stack(statistics, dim=1) for statistics in level_statistics(levels)]
+    described = []
+    for level in levels:
+        where = (
+            None if mask is None else F.adaptive_avg_pool2d(mask, (level.shape[2], level.shape[3]))
+        )
+        if style_loss == "statistics":
+            described.append(torch.stack(channel_statistics(level, where), dim=1))
+        else:
+            described.append(_gram(level, where))
+    return described
+
+
+def _gram(level: Tensor, mask: Tensor | None) -> Tensor:
+    features = level.flatten(2)
+    shares: float | Tensor = 1 / features.shape[2]
+    if mask is not None:
+        weights = mask.flatten(2)
+        shares = weights / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
+    return ((features * shares) @ features.mT).flatten(1)[:, None]
+
+
+def style_difference(
+    levels: Sequence[Tensor],
+    targets: Sequence[Tensor],
+    weights: LossWeights,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """Return the style loss of pictures, a scalar.
+
+    With ``"statistics"`` and equal shares it is :func:`~adain_core.training.losses.style_loss`.
+
+    Args:
+        levels: of the pictures, ``(B, C_l, h_l, w_l)`` each, float32.
+        targets: :func:`describe_levels` of the artworks, ``(B, …)`` or ``(1, …)``.
+        weights: which loss, and each level's share.
+        mask: where it is measured; see :func:`describe_levels`.
+    """
+    described = describe_levels(levels, weights.style_loss, mask)
+    # A mean over channels, a sum over means and standard deviations.
+    differences = [
+        share * (own - target).square().mean(dim=2).sum(dim=1).mean()
+        for own, target, share in zip(described, targets, weights.levels, strict=True)
+    ]
+    return torch.stack(differences).sum()
+
+
+class Objective:
+    """Losses of pictures of one size against one target.
+
+    Args:
+        vgg: the frozen loss network. It ends at relu4_1: Gatys et al. take the content at relu4_2,
+            and the style at relu5_1, too.
+        content: the wanted features at relu4_1, ``(1, C, h, w)``.
+        regions: the wanted styles; each counts by the share of the picture that its mask covers.
+        weights: of the losses.
+    """
+
+    def __init__(
+        self, vgg: Encoder, content: Tensor, regions: Sequence[Region], weights: LossWeights
+    ) -> None:
+        self.vgg, self.content, self.regions, self.weights = vgg, content, regions, weights
+
+    def __call__(self, picture: Tensor) -> Losses:
+        """Return the losses of a picture ``(1, 3, H, W)`` in 0..1, differentiable."""
+        weights = self.weights
+        levels = levels_of(self.vgg, picture)
+        content = content_loss(levels[-1], self.content)
+        differences = []
+        for region in self.regions:
+            difference = style_difference(levels, region.targets, weights, region.mask)
+            share = 1.0 if region.mask is None else region.mask.mean()
+            differences.append(share * difference)
+        style = torch.stack(differences).sum()
+        total = weights.content * content + weights.style * style
+        if weights.roughness:
+            total = total + weights.roughness * roughness(picture)
+        return Losses(content, style, total)
+
+
+def levels_of(vgg: Encoder, pictures: Tensor) -> list[Tensor]:
+    """Return relu1_1 to relu4_1 of pictures, float32, computed in the network's own precision."""
+    weight = next(vgg.parameters())
+    return [level.float() for level in vgg.levels(pictures.to(weight))]
+
+
+def roughness(pictures: Tensor) -> Tensor:
+    """Return the mean squared difference of neighboring pixels of ``(B, 3, H, W)``."""
+    return pictures.diff(dim=2).square().mean() + pictures.diff(dim=3).square().mean()
