@@ -55,7 +55,7 @@ def swap_patches(content: Tensor, style: Tensor, patch: int = 3, chunk: int = _C
 
 
 def _nearest(content: Tensor, style: Tensor, patch: int, chunk: int) -> Tensor:
-    """Return the number of the most similar patch of the style at every place, ``(rows, columns)``."""
+    """Return the number of the most similar style patch at every place, ``(rows, columns)``."""
     rows, columns = (side - patch + 1 for side in content.shape[2:])
     style_rows, style_columns = (side - patch + 1 for side in style.shape[2:])
     # Bands of content rows against bands of style rows, about as high as each other.
