@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from . import color
     from .architecture import Architecture
     from .errors import AdaINError, ImageFileError, StyleMismatchError, WeightsError
-    from .fusion import adain
     from .images import ImageFile, load_image, read_image_file, save_image, write_image_file
     from .model import AdaINModel
     from .style import Features, Style
+    from .transfer import adain
 
 __version__ = read_version()
 
@@ -46,7 +46,7 @@ __all__ = [
 _HOMES = {
     "architecture": ("Architecture",),
     "errors": ("AdaINError", "ImageFileError", "StyleMismatchError", "WeightsError"),
-    "fusion": ("adain",),
+    "transfer": ("adain",),
     "images": ("ImageFile", "load_image", "read_image_file", "save_image", "write_image_file"),
     "model": ("AdaINModel",),
     "style": ("Features", "Style"),

@@ -29,7 +29,35 @@ class WeightsError(AdaINError):
 
 
 class StyleMismatchError(AdaINError, ValueError):
-    """A style or feature map is used with another model than the one that made it."""
+    """A style or feature map is used with another model than the one that made it.
+
+    Args:
+        message: names both.
+        field: which style of several it is, as in :class:`OptionError`; empty where there is one.
+    """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class OptionError(ValueError):
+    """An option is out of range, or does not go with another one.
+
+    Front ends put their own word for the option before the message.
+
+    Args:
+        field: the option of :class:`~adain_core.options.StylizeOptions`, of one among several with
+            its number from 0: ``"alpha"``, ``"masks"``, ``"styles[1]"``.
+        message: what is wrong, as the rest of a sentence that begins with the option's name.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(field, message)
+        self.field, self.message = field, message
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.message}"
 
 
 def reason(error: object) -> str:

@@ -22,11 +22,11 @@ from .checkerboard import checkerboard_share
 from .color import luma
 from .errors import ImageFileError
 from .functional import adaptive_instance_norm, channel_statistics
-from .fusion import adain
 from .images import list_images, load_image
 from .model import AdaINModel
 from .networks import Encoder
 from .pixels import resize_shortest_side
+from .transfer import adain
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .architecture import STRIDE
+from .errors import OptionError
 from .functional import Window, crop
-from .pixels import OVERSHOOT
+from .pixels import OVERSHOOT, resize_window
 
 # What counts as a mask.
 MaskLike = Tensor | np.ndarray[Any, Any]
@@ -22,23 +22,23 @@ MaskLike = Tensor | np.ndarray[Any, Any]
 _BAND = 64
 
 
-def as_mask(mask: MaskLike, what: str = "mask") -> Tensor:
-    """A mask as ``(B, 1, H, W)`` float32.
+def as_mask(mask: MaskLike, field: str = "mask") -> Tensor:
+    """Return a mask as ``(B, 1, H, W)`` float32.
 
     Args:
         mask: ``(H, W)``, ``(B, H, W)`` or ``(B, 1, H, W)``, a tensor or a NumPy array; bool, or
             numbers in 0..1.
-        what: its name in messages.
+        field: its name in messages.
 
     Raises:
-        ValueError: another shape, no pixels, NaN, or values outside 0..1 by ``OVERSHOOT`` or more.
+        OptionError: another shape, no pixels, NaN, or values outside 0..1 by ``OVERSHOOT`` or more.
         TypeError: neither a tensor nor an array.
     """
     if isinstance(mask, np.ndarray):
         mask = torch.from_numpy(mask.copy())  # any strides, and read-only ones
     if not isinstance(mask, Tensor):
         raise TypeError(
-            f"{what}: expected a torch tensor or a NumPy array, got {type(mask).__name__}"
+            f"{field} must be a torch tensor or a NumPy array, got {type(mask).__name__}"
         )
     shape = tuple(mask.shape)
     if mask.ndim == 2:
@@ -46,13 +46,14 @@ def as_mask(mask: MaskLike, what: str = "mask") -> Tensor:
     elif mask.ndim == 3:
         mask = mask[:, None]
     if mask.ndim != 4 or mask.shape[1] != 1 or mask.numel() == 0:
-        raise ValueError(
-            f"{what}: expected (H, W), (B, H, W) or (B, 1, H, W), all 1 or more, got {shape}"
+        raise OptionError(
+            field,
+            f"must have the shape (H, W), (B, H, W) or (B, 1, H, W), all 1 or more, got {shape}",
         )
     mask = mask.float()
     lowest, highest = (float(value) for value in mask.aminmax())
     if not -OVERSHOOT < lowest <= highest < 1 + OVERSHOOT:  # false for NaN, too
-        raise ValueError(f"{what}: values must lie in 0..1, got {lowest:g} to {highest:g}")
+        raise OptionError(field, f"must hold values in 0..1, got {lowest:g} to {highest:g}")
     return mask.clamp(0, 1)
 
 
@@ -66,36 +67,7 @@ def resize_mask(mask: Tensor, size: tuple[int, int], window: Window | None = Non
     """
     if tuple(mask.shape[-2:]) == tuple(size):
         return mask if window is None else crop(mask, window)
-    for dim, length, part in zip((-2, -1), size, window or (slice(None),) * 2, strict=True):
-        mask = _resample(mask, dim, length, part)
-    return mask.clamp(0, 1)
-
-
-def _resample(mask: Tensor, dim: int, length: int, part: slice) -> Tensor:
-    """A part of ``mask`` resized to ``length`` along ``dim``.
-
-    The triangle filter of ``F.interpolate(mode="bilinear", antialias=True)``, which can give the
-    whole only: resizing a crop would put its samples at other places between the pixels.
-    """
-    source = mask.shape[dim]
-    scale = source / length
-    reach = max(scale, 1.0)
-    # Named devices: a script may have made another one the default.
-    steps = torch.arange(*part.indices(length), dtype=torch.float64, device="cpu")
-    centres = (steps + 0.5) * scale
-    first = (centres - reach).floor().long()
-    taps = first[:, None] + torch.arange(int(2 * reach) + 2, device="cpu")
-    weights = (1 - (taps + 0.5 - centres[:, None]).abs() / reach).clamp_min(0)
-    weights *= (taps >= 0) & (taps < source)
-    weights = (weights / weights.sum(dim=1, keepdim=True)).to(mask)
-    taps = taps.clamp(0, source - 1).to(mask.device)
-    shape = (-1, 1) if dim == -2 else (-1,)
-    terms = (
-        mask.index_select(dim, tap) * weight.view(shape)
-        for tap, weight in zip(taps.T, weights.T, strict=True)
-    )
-    resized: Tensor = functools.reduce(Tensor.add, terms)
-    return resized
+    return resize_window(mask, size, window).clamp(0, 1)
 
 
 def region_weights(
@@ -169,9 +141,10 @@ def feather_mask(mask: Tensor, radius: int) -> Tensor:
         ``(B, 1, H, W)`` in 0..1.
 
     Raises:
-        ValueError: a radius below 0.
+        OptionError: a radius below 0.
     """
-    check_feather(radius, mask)
+    if radius < 0:
+        raise OptionError("feather", f"must be 0 pixels or more, got {radius}")
     if radius == 0:
         return mask
     offsets = torch.arange(-radius, radius + 1, device=mask.device, dtype=mask.dtype)
@@ -181,11 +154,3 @@ def feather_mask(mask: Tensor, radius: int) -> Tensor:
     mask = F.conv2d(F.pad(mask, (0, 0, radius, radius), mode="replicate"), kernel.view(1, 1, -1, 1))
     mask = F.conv2d(F.pad(mask, (radius, radius, 0, 0), mode="replicate"), kernel.view(1, 1, 1, -1))
     return mask.clamp(0, 1)
-
-
-def check_feather(radius: int, masks: object) -> None:
-    """Raise ``ValueError`` for a radius of :func:`feather_mask` below 0, or without masks."""
-    if radius < 0:
-        raise ValueError(f"feather must be 0 pixels or more, got {radius}")
-    if radius and masks is None:
-        raise ValueError(f"feather needs masks, got {radius} pixels and none")

@@ -2,57 +2,32 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import reprlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from . import color, pipeline
-from .choices import recolors_artwork
-from .devices import no_autocast, resolve_device, resolve_dtype
-from .functional import channel_statistics, crop
-from .fusion import Smoothing, check_alpha, check_masks, own_transfer, plan_transfer
+from .canvas import Canvas
+from .devices import inference, resolve_device, resolve_dtype
 from .images import ImageLike, to_pixels
-from .inference import Inference
-from .masks import (
-    MaskLike,
-    as_mask,
-    check_feather,
-    feather_mask,
-    pool_to_features,
-    resize_mask,
-)
+from .masks import MaskLike, as_mask
 from .networks import Decoder, Encoder
-from .pipeline import Retouch, empty_picture
-from .pixels import as_float, resize, resize_shortest_side
+from .options import MaskSource, Source, StylizeOptions
+from .pixels import resize_shortest_side
 from .previews import make_preview
-from .style import Features, Style, StyleCache, normalized_weights, require_same_encoder
-from .tiles import Progress, Tiler, automatic_tile, check_tile
-from .weights import ModelInfo, find_model, fingerprint, load_model
-
-DEFAULT_STYLE_SIZE = 512
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _inference(
-    method: Callable[Concatenate[AdaINModel, P], T],
-) -> Callable[Concatenate[AdaINModel, P], T]:
-    """Without gradients, and in the model's own precision, whatever autocast the caller is in."""
-
-    @functools.wraps(method)
-    def run(self: AdaINModel, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        with torch.inference_mode(), no_autocast(self.device):
-            return method(self, *args, **kwargs)
-
-    return run
+from .style import Features, Style, require_same_encoder
+from .style_encoder import StyleEncoder, resize_style
+from .stylizer import Stylizer
+from .temporal import TemporalPool
+from .tiled import TiledDecoder, TiledNetworks, decode, empty_picture
+from .tiles import Progress, Tiler
+from .transfer import Alpha
+from .weights import ModelInfo, find_model, fingerprint, load_model, save_model
 
 
 class AdaINModel(nn.Module):
@@ -84,9 +59,8 @@ class AdaINModel(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
-        # What runs; they follow the two wherever these are moved.
-        self._fast_encoder, self._fast_decoder = Inference(encoder), Inference(decoder)
-        self._styles = StyleCache()
+        self.networks = TiledNetworks(encoder, decoder, info.architecture)
+        self.style_encoder = StyleEncoder(self.networks)
         self.info, self.name = info, name
         # Taken before any change of dtype, so that a style fits the model in every precision.
         self.fingerprint = fingerprint(encoder.state_dict())
@@ -125,6 +99,21 @@ class AdaINModel(nn.Module):
         loaded = cls(encoder, decoder, info, path.stem).eval().requires_grad_(False)
         return loaded.to(device=target, dtype=resolve_dtype(dtype, target))
 
+    def save(self, path: str | os.PathLike[str], dtype: str | torch.dtype | None = None) -> None:
+        """Write a model file that :meth:`from_pretrained` reads, atomically.
+
+        Args:
+            path: where to (``.safetensors``); an existing file is replaced.
+            dtype: of the stored weights: ``"fp32"``, ``"bf16"`` or ``"fp16"``; ``None``: as they
+                are.
+
+        Raises:
+            ValueError: an unknown dtype.
+            WeightsError: the file cannot be written.
+        """
+        stored = None if dtype is None else resolve_dtype(dtype, torch.device("cpu"))
+        save_model(path, self.info, self.encoder, self.decoder, stored)
+
     def __repr__(self) -> str:
         # Short: a host prints its nodes' inputs.
         name = reprlib.repr(self.name)
@@ -133,14 +122,13 @@ class AdaINModel(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights lie."""
-        return next(self.parameters()).device
+        return self.networks.device
 
     @property
     def dtype(self) -> torch.dtype:
         """Of weights and features."""
-        return next(self.parameters()).dtype
+        return self.networks.dtype
 
-    @_inference
     def encode(
         self,
         content: ImageLike,
@@ -166,12 +154,14 @@ class AdaINModel(nn.Module):
             ImageFileError: a file that cannot be read.
             MemoryError: not even the smallest tile fits.
         """
-        pictures = to_pixels(content)
-        if size:
-            pictures = resize_shortest_side(pictures, size)
-        return self._encode(pictures, self._tiler(pictures, tile, progress))
+        with inference(self.device):
+            pictures = to_pixels(content)
+            if size:
+                pictures = resize_shortest_side(pictures, size)
+            canvas, batch = Canvas(pictures), len(pictures)
+            tiler = self.networks.tiler(canvas.size, tile, batch=batch, progress=progress)
+            return self.encode_canvas(canvas, tiler)
 
-    @_inference
     def encode_style(
         self,
         image: ImageLike,
@@ -197,16 +187,17 @@ class AdaINModel(nn.Module):
         """
         if name is None:
             name = Path(image).stem if isinstance(image, str | os.PathLike) else ""
-        weight = None if mask is None else as_mask(mask, "style mask")
-        images = resize_style(to_pixels(image), size)
-        style = self._cached_style(images, weight, progress)
-        previews = tuple((make_preview(each), 1 / len(images)) for each in torch.split(images, 1))
+        with inference(self.device):
+            weight = None if mask is None else as_mask(mask)
+            images = resize_style(to_pixels(image), size)
+            style = self.style_encoder.recall(images, self.fingerprint, weight, progress)
+            previews = tuple(
+                (make_preview(each), 1 / len(images)) for each in torch.split(images, 1)
+            )
         # Ordinary tensors, for gradients from there on, and not the cache's own.
-        with torch.inference_mode(False):
-            mean, std = style.mean.clone(), style.std.clone()
-            return replace(style, mean=mean, std=std, name=name, previews=previews)
+        mean, std = style.mean.clone(), style.std.clone()
+        return replace(style, mean=mean, std=std, name=name, previews=previews)
 
-    @_inference
     def decode(
         self,
         features: Features,
@@ -231,59 +222,59 @@ class AdaINModel(nn.Module):
             MemoryError: not even the smallest tile fits.
         """
         require_same_encoder(self, features)
-        channels = 3 if features.opacity is None else 4
-        shape = (len(features.tensor), channels, *features.size)
-        output = empty_picture(shape, output_dtype, self.device)
-        tiler = self._tiler(output, tile, progress)
-        self._decode(features, crop, output, tiler)
-        return output
+        with inference(self.device):
+            channels, batch = 3 if features.opacity is None else 4, len(features.tensor)
+            output = empty_picture((batch, channels, *features.size), output_dtype, self.device)
+            tiler = self.networks.tiler(features.size, tile, batch=batch, progress=progress)
+            decode(self.tiled_decoder(features, tiler), None, output, opacity=features.opacity)
+            return output
 
-    @_inference
     def stylize(
         self,
         content: ImageLike,
-        styles: ImageLike | Style | Sequence[ImageLike | Style],
+        styles: Source | Sequence[Source],
         *,
-        weights: Sequence[float] | None = None,
-        alpha: float = 1.0,
-        masks: Sequence[MaskLike] | None = None,
-        background: ImageLike | Style | None = None,
+        weights: Sequence[float] | Sequence[Sequence[float]] | None = None,
+        alpha: Alpha = 1.0,
+        masks: Sequence[MaskSource] | None = None,
+        background: Source | None = None,
         feather: int = 0,
         region_statistics: bool = True,
         preserve_color: str | None = None,
         content_residual: bool = False,
         content_size: int = 0,
         style_size: int | None = None,
+        stroke_size: str | float = StylizeOptions.stroke_size,
+        photo_share: float = StylizeOptions.photo_share,
         tile: int | None = None,
-        smoothing: Smoothing | None = None,
+        smoothing: TemporalPool | None = None,
         progress: Progress | None = None,
         output_dtype: torch.dtype = torch.float32,
     ) -> Tensor:
         """Draw pictures in a style, or in several.
 
+        One :class:`~adain_core.stylizer.Stylizer` does the same for many calls.
+
         Args:
             content: the picture(s), see :meth:`encode`.
-            styles: artwork(s) or :class:`Style`, one or a sequence; all of them go to every
-                content picture, and a batch in one tensor is one style, its mean.
-            weights: of the styles, mixed over the whole picture, 0 or more, of any sum.
-            alpha: 0 gives the content itself, 1 the full style.
-            masks: instead of weights, where each style goes; see :func:`~adain_core.adain`.
-                Pixels that no mask covers stay exactly as they are, unless there is a background.
+            styles: artwork(s) or :class:`Style`, as all up to ``tile`` see
+                :class:`~adain_core.options.StylizeOptions`.
+            weights: of the styles, mixed over the whole picture.
+            alpha: 0 gives the content itself, 1 the full style; one number, or one for each
+                picture.
+            masks: instead of weights, where each style goes.
             background: style of what the masks leave free.
-            feather: pixels of the picture over which the masks' edges are softened, to both sides;
-                see :func:`~adain_core.masks.feather_mask`.
+            feather: pixels over which the masks' edges are softened.
             region_statistics: see :func:`~adain_core.adain`.
-            preserve_color: keep the content's colours: one of ``adain_core.color.METHODS``.
-                ``"luminance"`` gives the result the content's chrominance; the others recolour
-                the style images first, so they need images, not :class:`Style`.
-            content_residual: add what the decoder loses of the content, scaled by 1 − alpha; then
-                the picture goes to the content continuously as alpha goes to 0.
+            preserve_color: how the content's colors are kept.
+            content_residual: add what the decoder loses of the content, scaled by 1 − alpha.
             content_size: shortest side in pixels to resize the content to; 0: as it is.
-            style_size: likewise for the style images; ``None``: 512, but smaller ones as they are.
-            tile: as for :meth:`encode`.
-            smoothing: of the content's statistics (and of recoloured styles', which differ from
-                frame to frame), when the pictures are the frames of a video in their order: a
-                :class:`~adain_core.temporal.TemporalPool`, kept from call to call.
+            style_size: likewise for the artworks; ``None``: 512, but smaller ones as they are.
+            stroke_size: how large strokes are beside the picture.
+            photo_share: of the photo that each later pass keeps.
+            tile: side of the tiles that the networks see, pixels.
+            smoothing: where the pictures are the frames of a video in their order: a pool of their
+                statistics, kept from call to call.
             progress: as for :meth:`encode`; encoding and decoding the content count alike.
             output_dtype: as for :meth:`decode`. With uint8 in and out no float picture is made,
                 whatever its size.
@@ -299,214 +290,37 @@ class AdaINModel(nn.Module):
             ImageFileError: a file that cannot be read.
             MemoryError: not even the smallest tile fits.
         """
-        check_alpha(alpha)
-        check_tile(tile)
-        check_feather(feather, masks)
-        if preserve_color is not None and preserve_color not in color.METHODS:
-            raise ValueError(
-                f"preserve_color must be one of {', '.join(color.METHODS)}, got {preserve_color!r}"
-            )
-        pictures = to_pixels(content)
-        if content_size:
-            pictures = resize_shortest_side(pictures, content_size)
-        output = empty_picture(pictures.shape, output_dtype, self.device)
-        sources = _as_list(styles)
-        region_masks: list[Tensor] | None = None
-        if masks is None:
-            if background is not None:
-                raise ValueError("a background needs masks; without them styles cover everything")
-            shares = normalized_weights(weights, len(sources), "style")
-        else:
-            if weights is not None:
-                raise ValueError("give weights (mix everywhere) or masks (place each), not both")
-            checked = check_masks(masks, len(sources), len(pictures))
-            region_masks = [mask.to(self.device) for mask in checked]
-            if feather:
-                size = (pictures.shape[2], pictures.shape[3])
-                region_masks = [feather_mask(resize_mask(m, size), feather) for m in region_masks]
-            sources = [*sources, *([] if background is None else [background])]
-        recolor = recolors_artwork(preserve_color)
-        prepared = [self._prepare(source, style_size, recolor) for source in sources]
-        if alpha == 0:
-            pipeline.copy(pictures, output, self._tiler(pictures, tile, progress))
-            return output
+        options = StylizeOptions(
+            styles,
+            weights=weights,
+            alpha=alpha,
+            masks=masks,
+            background=background,
+            feather=feather,
+            region_statistics=region_statistics,
+            preserve_color=preserve_color,
+            content_residual=content_residual,
+            content_size=content_size,
+            style_size=style_size,
+            stroke_size=stroke_size,
+            photo_share=photo_share,
+            tile=tile,
+        )
+        stylizer = Stylizer(self, options, smoothing)
+        return stylizer(content, progress=progress, output_dtype=output_dtype)
 
-        # Recoloured styles belong to one content picture each; otherwise small pictures that
-        # together are as large as a tile go together.
-        side = tile or self._automatic_tile(pictures[:1])
-        count = 1 if recolor else max(1, side**2 // (pictures.shape[2] * pictures.shape[3]))
-        groups = [slice(start, start + count) for start in range(0, len(pictures), count)]
-        tiler = self._tiler(pictures, side, progress, rounds=2 * len(groups))
-
-        # A function, so that a group's features are gone before the next one's are made.
-        def draw(group: slice) -> None:
-            content = pictures[group]
-            encoded = [
-                style
-                if isinstance(style, Style)
-                else self._encode_style(_recolor(style, content, preserve_color))
-                for style in prepared
-            ]
-            placed = None
-            if region_masks is not None:
-                placed = [mask[group] if len(mask) > 1 else mask for mask in region_masks]
-            features = self._encode(content, tiler)
-            transfer = plan_transfer(
-                features,
-                Style.mix(encoded, shares)
-                if region_masks is None
-                else encoded[: len(region_masks)],
-                alpha,
-                masks=placed,
-                background=None if background is None else encoded[-1],
-                region_statistics=region_statistics,
-                smoothing=smoothing,
-                smooth_styles=recolor,
-            )
-            retouch = Retouch(
-                content,
-                own=own_transfer(features) if content_residual and alpha < 1 else None,
-                residual=1 - alpha,
-                luminance=preserve_color == "luminance",
-                masks=placed if placed is not None and background is None else (),
-            )
-            self._decode(features, transfer, output[group], tiler, retouch)
-
-        for group in groups:
-            draw(group)
-        return output
-
-    def _prepare(
-        self, source: ImageLike | Style, style_size: int | None, recolor: bool
-    ) -> Style | Tensor:
-        """A style, or the resized image where its colours still depend on the content."""
-        if isinstance(source, Style):
-            require_same_encoder(self, source)
-            if recolor:
-                raise ValueError(
-                    "this preserve_color method recolours the style image, and a Style has none: "
-                    "give the image, or use preserve_color='luminance'"
-                )
-            return source
-        image = resize_style(to_pixels(source), style_size)
-        return image.to(self.device) if recolor else self._cached_style(image)
-
-    def _encode(self, pictures: Tensor, tiler: Tiler) -> Features:
+    def encode_canvas(self, canvas: Canvas, tiler: Tiler) -> Features:
+        """Encode what is drawn on, in tiles; :meth:`encode` does so with a picture."""
         return Features(
-            tensor=pipeline.encode(self._fast_encoder, pictures, tiler, self.device, self.dtype),
-            size=(pictures.shape[2], pictures.shape[3]),
+            tensor=self.networks.encode(canvas, tiler),
+            size=canvas.size,
             fingerprint=self.fingerprint,
             fusion=self.info.architecture.fusion,
-            opacity=pictures[:, 3:] if pictures.shape[1] == 4 else None,
+            opacity=canvas.opacity,
         )
 
-    def _cached_style(
-        self, images: Tensor, mask: Tensor | None = None, progress: Progress | None = None
-    ) -> Style:
-        return self._styles.get(
-            (self._fast_encoder.generation, images, mask),
-            lambda: self._encode_style(images, mask, progress),
+    def tiled_decoder(self, features: Features, tiler: Tiler) -> TiledDecoder:
+        """Return the decoder over encoded pictures, which draws them in tiles."""
+        return TiledDecoder(
+            self.networks.decoder, features.tensor, tiler, features.size, self.device, self.dtype
         )
-
-    def _encode_style(
-        self, images: Tensor, mask: Tensor | None = None, progress: Progress | None = None
-    ) -> Style:
-        features = self._encode(images, self._tiler(images, progress=progress))
-        device = features.tensor.device
-        weight = None
-        if mask is not None:
-            weight = mask.to(device)
-            if len(weight) not in (1, len(images)):
-                raise ValueError(
-                    f"style mask: expected 1 or {len(images)} masks, as many as style images, "
-                    f"got {len(weight)}"
-                )
-        if features.opacity is not None:
-            visible = features.opacity.to(device)
-            weight = visible if weight is None else resize_mask(weight, features.size) * visible
-        if weight is not None:
-            feature_size = (features.tensor.shape[2], features.tensor.shape[3])
-            weight = pool_to_features(resize_mask(weight, features.size), feature_size)
-            if not (weight.sum(dim=(1, 2, 3)) > 0).all():
-                raise ValueError(
-                    "style image: it is transparent everywhere"
-                    if mask is None
-                    else "style mask: selects no pixel of the style image"
-                )
-        mean, std = (s.mean(dim=0).cpu() for s in channel_statistics(features.tensor, weight))
-        return Style(mean, std, self.fingerprint)
-
-    def _decode(
-        self,
-        features: Features,
-        fuse: pipeline.Fuse,
-        output: Tensor,
-        tiler: Tiler,
-        retouch: Retouch | None = None,
-    ) -> None:
-        pipeline.decode(
-            self._fast_decoder,
-            features.tensor,
-            fuse,
-            output,
-            tiler,
-            self.dtype,
-            retouch=retouch,
-            opacity=features.opacity,
-        )
-
-    def _tiler(
-        self,
-        pictures: Tensor,
-        tile: int | None = None,
-        progress: Progress | None = None,
-        rounds: int = 1,
-    ) -> Tiler:
-        """For pictures of this shape."""
-        check_tile(tile)
-        shape = pipeline.feature_shape((pictures.shape[2], pictures.shape[3]))
-        if self.info.architecture.normalization == "instance":
-            # Its layers take statistics of the whole.
-            return Tiler(shape, None, progress, rounds)
-        return Tiler(shape, tile or self._automatic_tile(pictures), progress, rounds)
-
-    def _automatic_tile(self, pictures: Tensor) -> int:
-        """Side of the tiles for pictures of this shape."""
-        batch, widths = len(pictures), self.info.architecture.widths
-        rows, columns = pipeline.feature_shape((pictures.shape[2], pictures.shape[3]))
-        features = batch * widths[-1] * rows * columns * self.dtype.itemsize
-        return automatic_tile(widths[0], self.dtype, self.device, batch=batch, reserved=features)
-
-
-def _as_list(styles: ImageLike | Style | Sequence[ImageLike | Style]) -> list[ImageLike | Style]:
-    if isinstance(styles, list | tuple):
-        return list(styles)
-    return [cast("ImageLike | Style", styles)]
-
-
-def resize_style(images: Tensor, size: int | None) -> Tensor:
-    """An artwork ``(B, C, H, W)`` at the size that it is encoded at, float.
-
-    Args:
-        images: float or uint8.
-        size: shortest side in pixels; 0: as it is; ``None``: 512, but smaller images as they are.
-    """
-    if size is None:
-        # Enlarging would invent no strokes, only blur them.
-        size = min(DEFAULT_STYLE_SIZE, *images.shape[-2:])
-    return as_float(resize_shortest_side(images, size) if size else images)
-
-
-def _recolor(style: Tensor, content: Tensor, method: str | None) -> Tensor:
-    """The style image in the content's colours, not clamped (as pytorch-AdaIN encodes it)."""
-    if method is None:
-        return style
-    reference, size = content, (style.shape[2], style.shape[3])
-    pixels = content.shape[2] * content.shape[3] / (size[0] * size[1])
-    if not 1 / 2 <= pixels <= 2:
-        # The official CORAL scales contrast by the square root of this ratio: 7 times for a
-        # photo of 12 megapixels. Colour statistics do not mind the other aspect.
-        reference = resize(reference, size)
-    reference = color.visible_colors(as_float(reference).to(style.device))
-    recolored = color.METHODS[method](color.visible_colors(style), reference)
-    return torch.cat([recolored, style[:, 3:]], dim=1)

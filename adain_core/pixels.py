@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from .functional import Window
 
 # Beyond 0..1, of pictures and masks: resampling with a sharp filter makes that much of them; more
 # is another range of values.
@@ -148,3 +151,42 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
         # For one column torch 2.13 repeats the first row on a CPU; for one row it does not.
         return resize(images.mT, (1, size[0])).mT
     return F.interpolate(images, size, mode="bilinear", antialias=True)
+
+
+def resize_window(images: Tensor, size: tuple[int, int], window: Window | None = None) -> Tensor:
+    """Resize ``(B, C, H, W)`` to a height and width, antialiased; only a part of it is computed.
+
+    The triangle filter of ``F.interpolate(mode="bilinear", antialias=True)``, which can give the
+    whole only: resizing a crop would put its samples at other places between the pixels.
+
+    Args:
+        images: float.
+        size: height and width of the whole result.
+        window: the part of the result that is wanted; ``None``: all of it.
+    """
+    for dim, length, part in zip((-2, -1), size, window or (slice(None),) * 2, strict=True):
+        images = _resize_along(images, dim, length, part)
+    return images
+
+
+def _resize_along(images: Tensor, dim: int, length: int, part: slice) -> Tensor:
+    """Return a part of ``images`` resized to ``length`` along ``dim``."""
+    source = images.shape[dim]
+    scale = source / length
+    reach = max(scale, 1.0)
+    # Named devices: a script may have made another one the default.
+    steps = torch.arange(*part.indices(length), dtype=torch.float64, device="cpu")
+    centers = (steps + 0.5) * scale
+    first = (centers - reach).floor().long()
+    taps = first[:, None] + torch.arange(int(2 * reach) + 2, device="cpu")
+    weights = (1 - (taps + 0.5 - centers[:, None]).abs() / reach).clamp_min(0)
+    weights *= (taps >= 0) & (taps < source)
+    weights = (weights / weights.sum(dim=1, keepdim=True)).to(images)
+    taps = taps.clamp(0, source - 1).to(images.device)
+    shape = (-1, 1) if dim == -2 else (-1,)
+    terms = (
+        images.index_select(dim, tap) * weight.view(shape)
+        for tap, weight in zip(taps.T, weights.T, strict=True)
+    )
+    resized: Tensor = functools.reduce(Tensor.add, terms)
+    return resized

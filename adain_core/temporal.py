@@ -1,13 +1,16 @@
 """Videos without flicker: the content's statistics pooled over frames.
 
-AdaIN normalises each picture by its own statistics. In a video these change from frame to frame
-with whatever moves, and so do then the colours of everything that stands still. Pooled over
-neighbouring frames they change slowly.
+AdaIN normalizes each picture by its own statistics. In a video these change from frame to frame
+with whatever moves, and so do then the colors of everything that stands still. Pooled over
+neighboring frames they change slowly.
 """
 
 from __future__ import annotations
 
+import functools
+from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -15,19 +18,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .choices import TEMPORAL_MODES
+from .errors import OptionError
 from .functional import Statistics
+from .transfer import FrameStatistics
 
 Temporal = Literal["frame", "window", "ema"]
 # A cut is where the channels' stds change against each other: by more than this between two frames,
-# as 1 minus their cosine. What they all share, as with contrast, does not count. Measured on 30
-# photos at 256 px with adain-slim, and with the official model: any two photos at least 0.028, and
-# 0.027; the same photo 20 % brighter or darker at most 0.007, with both; moved by a tenth of its
-# width at most 0.009, and 0.006.
+# as 1 minus their cosine. What they all share, as with contrast, does not count. Any two photos
+# differ by more, the same photo moved or 20 % brighter by less (benchmarks/README.md).
 CUT = 0.02
 # How far the pooled variance may be from that of a frame that goes on fading, or outside of what
-# the last two frames have, as a factor. What flickers goes to and fro and stays within. A photo
-# that fades in from black in 12 frames is drawn up to 11 % brighter than each frame by itself from
-# the third one on; without the limit, 25 %.
+# the last two frames have, as a factor. What flickers goes to and fro and stays within.
 LAG = 1.05
 
 
@@ -53,40 +54,78 @@ class TemporalPool:
 
     def __init__(self, mode: Temporal = "frame", length: int = 8) -> None:
         if mode not in TEMPORAL_MODES:
-            raise ValueError(f"temporal must be one of {', '.join(TEMPORAL_MODES)}, got {mode!r}")
+            raise OptionError(
+                "temporal", f"must be one of {', '.join(TEMPORAL_MODES)}, got {mode!r}"
+            )
         if length < 1:
-            raise ValueError(f"temporal length must be 1 frame or more, got {length}")
+            raise OptionError("temporal_length", f"must be 1 frame or more, got {length}")
         self.mode, self.length = mode, length
         self.reset()
 
     def reset(self) -> None:
         """Forget the frames so far, as at a scene cut."""
-        self._last: Tensor | None = None
-        self._regions: list[_Moments] = []
+        self._passes: dict[int, _Pass] = {}
 
-    def __call__(self, statistics: list[Statistics]) -> list[Statistics]:
-        """Pooled statistics.
+    def __call__(self, statistics: FrameStatistics) -> FrameStatistics:
+        """Return pooled statistics of one or several consecutive frames, of the same shapes."""
+        return self._pooled(0, statistics)
+
+    def at(self, number: int) -> Callable[[FrameStatistics], FrameStatistics]:
+        """Return the pool of one pass of a picture that is drawn coarse to fine.
+
+        Each pass has statistics of its own. The first one, which sees nothing but the photo, finds
+        the scene cuts for all of them.
 
         Args:
-            statistics: mean and std, each ``(B, C)``, of one or several consecutive frames: of the
-                whole picture, then of each region, then of styles that belong to a frame each.
-
-        Returns:
-            The same shapes.
+            number: of the pass, from 0.
         """
+        return functools.partial(self._pooled, number)
+
+    def _pooled(self, number: int, statistics: FrameStatistics) -> FrameStatistics:
         if self.mode == "frame":
             return statistics
-        frames = range(len(statistics[0][0]))
-        pooled = [self._pool([(m[i], s[i]) for m, s in statistics]) for i in frames]
-        return [
-            (torch.stack([f[k][0] for f in pooled]), torch.stack([f[k][1] for f in pooled]))
-            for k in range(len(statistics))
+        one = self._passes.setdefault(number, _Pass(_MOMENTS[self.mode], self.length))
+        cuts = self._passes[0].cuts if number else None
+        rows = [statistics.whole, *statistics.regions, *statistics.styles]
+        frames = one([[(m[i], s[i]) for m, s in rows] for i in range(len(rows[0][0]))], cuts)
+        pooled = [
+            (torch.stack([f[k][0] for f in frames]), torch.stack([f[k][1] for f in frames]))
+            for k in range(len(rows))
         ]
+        last = 1 + len(statistics.regions)
+        return FrameStatistics(pooled[0], tuple(pooled[1:last]), tuple(pooled[last:]))
 
-    def _pool(self, frame: list[Statistics]) -> list[Statistics]:
+
+class _Pass:
+    """The statistics of one pass over the frames.
+
+    Attributes:
+        cuts: whether each of the latest call's frames began a scene.
+    """
+
+    def __init__(self, moments: Callable[[int], _Moments], length: int) -> None:
+        self._moments, self._length = moments, length
+        self._last: Tensor | None = None
+        self._regions: list[_Moments] = []
+        self.cuts: list[bool] = []
+
+    def __call__(
+        self, frames: list[list[Statistics]], cuts: list[bool] | None
+    ) -> list[list[Statistics]]:
+        known = cuts or [False] * len(frames)
+        self.cuts = []
+        return [self._pool(frame, cut) for frame, cut in zip(frames, known, strict=True)]
+
+    def _pool(self, frame: list[Statistics], cut: bool) -> list[Statistics]:
         std = frame[0][1]
-        if self._last is None or len(frame) != len(self._regions) or _change(std, self._last) > CUT:
-            self._regions = [_Moments(self.mode, self.length) for _ in frame]
+        self.cuts.append(
+            cut
+            or self._last is None
+            or len(frame) != len(self._regions)
+            or scene_change(std, self._last) > CUT
+        )
+        if self.cuts[-1]:
+            self._regions = [self._moments(self._length) for _ in frame]
         self._last = std
         return [
             moments.add(*statistics)
@@ -94,40 +133,36 @@ class TemporalPool:
         ]
 
 
-class _Moments:
-    """Of the pixels of several frames taken together.
+class _Moments(ABC):
+    """The moments of the pixels of several frames taken together.
 
     Their variance is the mean of the frames' variances plus the variance of the frames' means: as
-    a difference of second moments it would be 0 for the large mean of a flat colour, and AdaIN
+    a difference of second moments it would be 0 for the large mean of a flat color, and AdaIN
     divides by its root.
     """
 
-    def __init__(self, mode: Temporal, length: int) -> None:
-        self._window: deque[Statistics] = deque(maxlen=length)
-        self._share = 2 / (length + 1)
-        self._pooled: Statistics | None = None
+    def __init__(self) -> None:
         self._totals: deque[float] = deque(maxlen=3)  # of the last frames' own variances
-        self._mode = mode
+
+    @abstractmethod
+    def pool(self, own: Statistics) -> Statistics:
+        """Return the mean and variance of this frame and the ones before, from this frame's."""
+
+    @abstractmethod
+    def follow(self, pooled: Statistics) -> None:
+        """Take in what was used in place of :meth:`pool`'s result."""
 
     def add(self, mean: Tensor, std: Tensor) -> Statistics:
+        """Return the mean and std to use for a frame with this mean and std, ``(C,)`` each."""
         if not mean.any():  # a region that is empty in this frame
             return mean, std
-        own = pooled = mean, std**2
-        if self._mode == "window":
-            self._window.append(own)
-            means, variances = (torch.stack(values) for values in zip(*self._window, strict=True))
-            variance = variances.mean(dim=0) + means.var(dim=0, correction=0)
-            pooled = means.mean(dim=0), variance
-        elif self._pooled is not None:
-            last, last_variance = self._pooled
-            step, share = mean - last, self._share
-            variance = torch.lerp(last_variance, own[1], share) + share * (1 - share) * step**2
-            pooled = last + share * step, variance
-        self._pooled = self._follow(pooled, own)
-        return self._pooled[0], self._pooled[1].sqrt()
+        own = mean, std**2
+        pooled = self._limit(self.pool(own), own)
+        self.follow(pooled)
+        return pooled[0], pooled[1].sqrt()
 
-    def _follow(self, pooled: Statistics, own: Statistics) -> Statistics:
-        """Mean and variance, ``(C,)``, between the pooled and the own ones, as ``LAG`` demands."""
+    def _limit(self, pooled: Statistics, own: Statistics) -> Statistics:
+        """Return mean and variance between the pooled and the own ones, as ``LAG`` demands."""
         total, now = float(pooled[1].sum()), float(own[1].sum())
         self._totals.append(now)
         first, middle, last = [now, now, *self._totals][-3:]
@@ -140,6 +175,46 @@ class _Moments:
         return torch.lerp(pooled[0], own[0], share), torch.lerp(pooled[1], own[1], share)
 
 
-def _change(std: Tensor, last: Tensor) -> float:
-    """1 minus the cosine of the angle between two frames' stds."""
+class _Window(_Moments):
+    """The last ``length`` frames, each as much as the others."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self._frames: deque[Statistics] = deque(maxlen=length)
+
+    def pool(self, own: Statistics) -> Statistics:
+        self._frames.append(own)
+        means, variances = (torch.stack(values) for values in zip(*self._frames, strict=True))
+        variance = variances.mean(dim=0) + means.var(dim=0, correction=0)
+        return means.mean(dim=0), variance
+
+    def follow(self, pooled: Statistics) -> None:
+        pass
+
+
+class _ExponentialMean(_Moments):
+    """All frames, each earlier one less, with the memory of a window of ``length``."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self._share = 2 / (length + 1)
+        self._pooled: Statistics | None = None
+
+    def pool(self, own: Statistics) -> Statistics:
+        if self._pooled is None:
+            return own
+        last, last_variance = self._pooled
+        step, share = own[0] - last, self._share
+        variance = torch.lerp(last_variance, own[1], share) + share * (1 - share) * step**2
+        return last + share * step, variance
+
+    def follow(self, pooled: Statistics) -> None:
+        self._pooled = pooled
+
+
+_MOMENTS: dict[str, Callable[[int], _Moments]] = {"window": _Window, "ema": _ExponentialMean}
+
+
+def scene_change(std: Tensor, last: Tensor) -> float:
+    """Return 1 minus the cosine of the angle between two frames' stds, ``(C,)`` each."""
     return 1 - float(F.cosine_similarity(std, last, dim=0))

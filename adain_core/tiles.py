@@ -10,7 +10,7 @@ A cell is a feature, or its 8x8 pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ from torch import Tensor
 
 from .architecture import STRIDE
 from .devices import is_out_of_memory
-from .functional import Window, crop
+from .errors import OptionError
+from .functional import Window
 from .memory import free_memory
 
 # Told the tiles that are done and how many there are in all; what it raises ends the work.
@@ -34,12 +35,9 @@ HALO_CELLS = 4
 SMALLEST_TILE = 64
 # Maps of the first block's width that live at once: 2.3 in the encoder, 2.7 in the decoder.
 _LIVE_MAPS = 3
-# For so many maps: a tile of 1182 px at full width in float32, for which the process grew by
-# 1.3 GiB.
+# For so many maps: a tile of 1182 px at full width in float32.
 _AUTOMATIC_BYTES = 2**30
-# Seconds of one core for 4 megapixels in the slim model: 5.8 with 512, 5.4 with 704, 4.7 with 1024,
-# 4.9 untiled. The halo costs small tiles time; larger ones gain nothing, since the networks work in
-# bands. The process takes 90 MiB more with 1024 than with 512, 150 MiB at full width.
+# The halo costs small tiles time; larger ones gain nothing, since the networks work in bands.
 _CPU_TILE = 1024
 
 
@@ -77,9 +75,9 @@ def activation_bytes(width: int, dtype: torch.dtype, pixels: int) -> int:
 
 
 def check_tile(tile: int | None) -> None:
-    """Raise ``ValueError`` unless a tile is ``None`` or at least 64 pixels wide."""
+    """Raise ``OptionError`` unless a tile is ``None`` or at least 64 pixels wide."""
     if tile is not None and tile < SMALLEST_TILE:
-        raise ValueError(f"tile must be {SMALLEST_TILE} pixels or more, got {tile}")
+        raise OptionError("tile", f"must be {SMALLEST_TILE} pixels or more, got {tile}")
 
 
 class Tile(NamedTuple):
@@ -139,6 +137,10 @@ class Tiler:
         tile: side in pixels; ``None``: the whole map at once. Halved where memory runs out.
         progress: told after each tile; the number in all grows where tiles are halved.
         rounds: how many times :meth:`run` will be called.
+
+    Attributes:
+        done: tiles so far.
+        total: tiles of all rounds.
     """
 
     def __init__(
@@ -153,6 +155,7 @@ class Tiler:
         self.cells = max(shape) if tile is None else tile // STRIDE
         self.progress = progress
         self.done, self.rounds = 0, rounds
+        self.total = rounds * len(self._whole.split(self.cells))
         self.longest = shape
 
     def run(self, work: Callable[[Tile], None]) -> None:
@@ -161,9 +164,8 @@ class Tiler:
         Raises:
             MemoryError: not even the smallest tile fits.
         """
-        whole = Tile(0, self.shape[0], 0, self.shape[1])
         self.rounds -= 1
-        pending = self._split([whole])
+        pending = self._split([self._whole])
         while pending:
             if not _fits(work, pending[0]):
                 self._halve(pending[0])
@@ -171,16 +173,20 @@ class Tiler:
                 continue
             pending.pop(0)
             self.done += 1
+            later = self.rounds * len(self._whole.split(self.cells))
+            self.total = self.done + len(pending) + later
             if self.progress is not None:
-                later = self.rounds * len(whole.split(self.cells))
-                self.progress(self.done, self.done + len(pending) + later)
+                self.progress(self.done, self.total)
+
+    @property
+    def _whole(self) -> Tile:
+        return Tile(0, self.shape[0], 0, self.shape[1])
 
     def outer(self, tile: Tile) -> Tile:
         """The tile and what the networks see around it.
 
         All are of one shape, the halo cut off or longer where the map ends: what a device prepares
-        for a shape (oneDNN's kernels, a compiled graph) is prepared once. With a shape for every
-        corner and edge the slim model's process grew by 340 MB over 64 tiles.
+        for a shape (oneDNN's kernels, a compiled graph) is prepared once, and held in memory.
         """
         return Tile(
             *_outer_span(tile.top, self.longest[0], self.shape[0]),
@@ -218,49 +224,11 @@ def _fits(work: Callable[[Tile], None], tile: Tile) -> bool:
     return True
 
 
-def encode_tiled(encoder: Network, pixels: Callable[[Window], Tensor], tiler: Tiler) -> Tensor:
-    """``encoder`` of a whole picture, tile by tile.
+def join_progress(tilers: Sequence[Tiler], progress: Progress) -> None:
+    """Let several tilers tell their tiles together, as if they were one."""
 
-    Args:
-        encoder: maps 8x8 pixels to one feature.
-        pixels: gives the picture in a window, ``(B, 3, h, w)``, less where the picture ends.
-        tiler: for the picture's cells.
+    def tell(done: int, total: int) -> None:
+        progress(sum(each.done for each in tilers), sum(each.total for each in tilers))
 
-    Returns:
-        ``(B, C, rows, columns)``.
-    """
-    features: Tensor | None = None
-
-    def work(tile: Tile) -> None:
-        nonlocal features
-        outer = tiler.outer(tile)
-        part = crop(encoder(pixels(outer.pixels)), tile.within(outer).cells)
-        if features is None:
-            with torch.inference_mode(False):  # an ordinary tensor, for gradients from there on
-                features = part.new_empty((*part.shape[:2], *tiler.shape))
-        crop(features, tile.cells).copy_(part)
-
-    tiler.run(work)
-    assert features is not None
-    return features
-
-
-def decode_tile(
-    decoder: Network,
-    features: Callable[[Window], Tensor],
-    tile: Tile,
-    tiler: Tiler,
-) -> Tensor:
-    """One tile of what ``decoder`` makes of a whole map.
-
-    Args:
-        decoder: maps one feature to 8x8 pixels.
-        features: gives the features in a window, ``(B, C, rows, columns)``.
-        tile: which.
-        tiler: for the features' shape.
-
-    Returns:
-        ``(B, 3, h, w)``, 8 pixels for each cell.
-    """
-    outer = tiler.outer(tile)
-    return crop(decoder(features(outer.cells)), tile.within(outer).pixels)
+    for tiler in tilers:
+        tiler.progress = tell

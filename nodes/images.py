@@ -167,7 +167,7 @@ def picture_shares(weights: Mapping[str, list[float]], count: int) -> list[list[
         ValueError: a picture's weights are all 0, or one is negative or not finite.
     """
     pictures = ([take(each, number)[0] for each in weights.values()] for number in range(count))
-    return [normalized_weights(each, len(each), "style") for each in pictures]
+    return [normalized_weights(each, len(each)) for each in pictures]
 
 
 def take_features(features: Features, number: int) -> Features:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..adain_core.choices import TEMPORAL_MODES
-from ..adain_core.fusion import check_alpha
+from ..adain_core.transfer import check_alpha
 
 CATEGORY = "AdaIN"
 

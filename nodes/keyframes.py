@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..adain_core.fusion import check_alpha
+from ..adain_core.transfer import check_alpha
 from .inputs import CATEGORY, check_limits
 
 _FRAMES = (

@@ -11,7 +11,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..choices import COLOR_METHODS, DEFAULT_MODEL, recolors_artwork
-from ..errors import StyleMismatchError
+from ..errors import OptionError, StyleMismatchError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -195,7 +195,6 @@ def add_size_options(group: Group, content_size: int) -> None:
 
 def check_style_options(args: argparse.Namespace) -> None:
     """Raise ``ValueError`` for what can be known before any file is read."""
-    from ..masks import check_feather
     from ..style import normalized_weights
     from ..tiles import check_tile
 
@@ -203,7 +202,7 @@ def check_style_options(args: argparse.Namespace) -> None:
     if args.mask is None:
         if args.background is not None:
             raise ValueError("--background needs --mask; without masks the styles cover everything")
-        normalized_weights(args.style_weights, len(args.style), "style")
+        normalized_weights(args.style_weights, len(args.style))
     else:
         if args.style_weights is not None:
             raise ValueError(
@@ -213,13 +212,16 @@ def check_style_options(args: argparse.Namespace) -> None:
             raise ValueError(
                 f"expected one --mask for each --style, got {len(args.mask)} and {len(args.style)}"
             )
-    check_feather(args.feather, args.mask)
+    if args.feather < 0:
+        raise OptionError("feather", f"must be 0 pixels or more, got {args.feather}")
+    if args.feather and args.mask is None:
+        raise OptionError("feather", f"needs masks, got {args.feather} pixels and none")
     check_look_options(args, [*args.style, *([args.background] if args.background else [])])
 
 
 def check_look_options(args: argparse.Namespace, styles: Sequence[str]) -> None:
     """The same for :func:`add_look_options` and :func:`add_size_options`, with these styles."""
-    from ..fusion import check_alpha
+    from ..transfer import check_alpha
 
     check_alpha(args.alpha)
     for option in ("content_size", "style_size"):
@@ -334,24 +336,6 @@ def check_safetensors_output(path: Path, overwrite: bool) -> None:
     if path.suffix != STYLE_SUFFIX:
         raise ValueError(f"cannot write {path}: expected a file name ending in {STYLE_SUFFIX}")
     check_output_file(path, overwrite)
-
-
-def read_mask(path: str) -> Tensor:
-    """A mask ``(H, W)`` in 0..1 from an image file: its alpha channel if that says anything.
-
-    Raises:
-        ImageFileError: the file cannot be read.
-    """
-    from ..color import luma
-    from ..images import read_image_file
-    from ..pixels import as_float
-
-    pixels = read_image_file(path, keep_uint8=True).pixels
-    if pixels.shape[1] == 4:
-        opacity = as_float(pixels[0, 3])
-        if (opacity < 1).any():
-            return opacity
-    return luma(as_float(pixels[:, :3]))[0, 0]
 
 
 def print_error(message: object) -> None:

@@ -23,11 +23,11 @@ from ..evaluation import (
     mean_scores,
 )
 from ..files import replace_atomically
-from ..fusion import check_alpha
 from ..images import LARGEST_SIDES, list_images, save_image
 from ..model import AdaINModel
 from ..pixels import as_uint8
 from ..sheets import GAP, join_rows
+from ..transfer import check_alpha
 from .common import (
     STYLE_SUFFIX,
     check_output_file,

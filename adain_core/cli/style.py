@@ -14,7 +14,6 @@ from .common import (
     check_safetensors_output,
     load_model,
     print_json,
-    read_mask,
 )
 
 if TYPE_CHECKING:
@@ -167,6 +166,8 @@ def _encode(args: argparse.Namespace) -> int:
         raise ValueError(
             f"expected one --mask for each image, got {len(args.mask)} and {len(paths)}"
         )
+    from ..images import read_mask
+
     masks = [read_mask(path) for path in args.mask] if args.mask else [None] * len(paths)
     model = load_model(args)
     styles = [
@@ -181,7 +182,7 @@ def _mix(args: argparse.Namespace) -> int:
     from ..style import Style, normalized_weights
 
     check_safetensors_output(args.output, args.overwrite)
-    normalized_weights(args.weights, len(args.file), "style file")
+    normalized_weights(args.weights, len(args.file))
     return _save(Style.mix([Style.load(path) for path in args.file], args.weights), args)
 
 

@@ -18,15 +18,16 @@ from tqdm import tqdm
 from ..choices import recolors_artwork
 from ..devices import is_out_of_memory
 from ..errors import AdaINError, ImageFileError, reason
-from ..fusion import check_masks
 from ..images import (
     check_output_size,
     check_output_suffix,
     list_images,
     read_image_file,
+    read_mask,
     write_image_file,
 )
 from ..pixels import fitted
+from ..transfer import check_masks
 from .common import (
     OUT_OF_MEMORY,
     check_output_file,
@@ -37,7 +38,6 @@ from .common import (
     print_error,
     print_json,
     read_files,
-    read_mask,
     read_source,
     refuse_inputs,
     style_controls,

@@ -25,7 +25,6 @@ from .common import (
     print_json,
     print_note,
     read_files,
-    read_mask,
     read_source,
     style_controls,
 )
@@ -276,6 +275,8 @@ def _read_mask(path: str) -> Tensor | str:
     # Pillow reads the first picture of a GIF alone.
     if "%" not in path and Path(path).suffix.lower() != ".gif":
         with contextlib.suppress(ImageFileError):
+            from ..images import read_mask
+
             return read_mask(path)
     return path
 

@@ -7,7 +7,7 @@ part.
 
 from .folders import list_images
 from .formats import LARGEST_SIDES, check_output_size, check_output_suffix
-from .reader import ImageFile, load_image, read_image_file
+from .reader import ImageFile, load_image, read_image_file, read_mask
 from .tensors import ImageLike, to_pixels, to_tensor
 from .writer import save_image, write_image_file
 
@@ -20,6 +20,7 @@ __all__ = [
     "list_images",
     "load_image",
     "read_image_file",
+    "read_mask",
     "save_image",
     "to_pixels",
     "to_tensor",

@@ -15,6 +15,7 @@ import torch
 from PIL import ExifTags, ImageOps
 from torch import Tensor
 
+from ..color import luma
 from ..errors import ImageFileError, reason
 from ..memory import free_host_memory
 from ..pixels import as_float, check_finite
@@ -62,6 +63,26 @@ def load_image(path: str | os.PathLike[str]) -> Tensor:
         >>> save_image("result.png", model.stylize(load_image("photo.jpg"), "painting.jpg"))
     """
     return read_image_file(path).pixels
+
+
+def read_mask(path: str | os.PathLike[str]) -> Tensor:
+    """Read a mask from an image file: its alpha channel if that says anything, else its brightness.
+
+    Args:
+        path: the file.
+
+    Returns:
+        ``(H, W)``, float32 in 0..1.
+
+    Raises:
+        ImageFileError: as :func:`read_image_file`.
+    """
+    pixels = read_image_file(path, keep_uint8=True).pixels
+    if pixels.shape[1] == 4:
+        opacity = as_float(pixels[0, 3])
+        if (opacity < 1).any():
+            return opacity
+    return luma(as_float(pixels[:, :3]))[0, 0]
 
 
 def read_image_file(

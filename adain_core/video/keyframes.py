@@ -6,8 +6,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..fusion import check_alpha
 from ..style import Style, require_same_encoder
+from ..transfer import check_alpha
 
 
 @dataclass(frozen=True)

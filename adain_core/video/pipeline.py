@@ -15,14 +15,15 @@ import torch
 from torch import Tensor
 
 from ..choices import recolors_artwork
-from ..errors import VideoFileError
-from ..fusion import check_alpha
+from ..errors import OptionError, VideoFileError
 from ..images import ImageLike, to_pixels
-from ..masks import MaskLike, check_feather
-from ..model import AdaINModel, resize_style
+from ..masks import MaskLike
+from ..model import AdaINModel
 from ..pixels import fitted
 from ..style import Style, normalized_weights
+from ..style_encoder import resize_style
 from ..temporal import Temporal, TemporalPool
+from ..transfer import check_alpha
 from .clock import Part
 from .formats import Encoding
 from .frame import Frame, Packet
@@ -145,7 +146,10 @@ def stylize_video(
         >>> stylize_video(model, "clip.mp4", "changing.mp4", keyframes=keyframes)
     """
     check_alpha(alpha)
-    check_feather(feather, masks)
+    if feather and masks is None:
+        raise OptionError("feather", f"needs masks, got {feather} pixels and none")
+    if feather < 0:
+        raise OptionError("feather", f"must be 0 pixels or more, got {feather}")
     masks = None if masks is None else list(masks)
     pool = TemporalPool(temporal, temporal_length)
     recolors = recolors_artwork(preserve_color)
@@ -173,7 +177,7 @@ def stylize_video(
             "keyframes of several styles need a mask for each; Style.mix makes one of several"
         )
     if masks is None:
-        normalized_weights(weights, len(sources), "style")
+        normalized_weights(weights, len(sources))
 
     def encoded(artwork: ImageLike | Style) -> ImageLike | Style:
         """Once for all frames; an artwork that is recoloured to each of them is only resized."""

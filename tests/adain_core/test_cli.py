@@ -15,9 +15,11 @@ import torch
 from PIL import ImageCms
 from torch import Tensor, nn
 
-from adain_core import AdaINModel, Architecture, Style, __version__, pipeline, save_image
+from adain_core import AdaINModel, Architecture, Style, __version__, save_image
 from adain_core.architecture import VGG19_WIDTHS
+from adain_core.canvas import Canvas
 from adain_core.cli import main
+from adain_core.tiled import TiledNetworks
 from adain_core.weights import load_info, save_model
 
 ARTIST = 315
@@ -250,13 +252,13 @@ def test_style_files_and_images_mix(folder: Folder, tiny: AdaINModel) -> None:
 
 def test_styles_are_encoded_once(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    encode = pipeline.encode
+    encode = TiledNetworks.encode
 
-    def counted(encoder: object, pictures: Tensor, *rest: Any) -> Tensor:
-        sizes.append(tuple(pictures.shape[-2:]))
-        return encode(encoder, pictures, *rest)
+    def counted(networks: TiledNetworks, canvas: Canvas, *rest: Any) -> Tensor:
+        sizes.append(canvas.size)
+        return encode(networks, canvas, *rest)
 
-    monkeypatch.setattr(pipeline, "encode", counted)
+    monkeypatch.setattr(TiledNetworks, "encode", counted)
     contents = [folder.save(f"in/{number}.png", number) for number in range(3)]
     style = folder.save("art.png", 9, 33, 40)
     assert folder.run("stylize", *contents, "--style", style, "-o", folder / "out") == 0
@@ -405,7 +407,7 @@ def test_two_contents_of_one_name(folder: Folder, capsys: pytest.CaptureFixture[
     [
         ("a.png --style s.png --alpha 1.5 -o o.png", "alpha must lie in 0..1, got 1.5"),
         ("a.png --style s.png --alpha nan -o o.png", "alpha must lie in 0..1, got nan"),
-        ("a.png --style s.png --style-weights 1 2 -o o.png", "expected 1 weights, one for each"),
+        ("a.png --style s.png --style-weights 1 2 -o o.png", "weights must be 1, one for each"),
         ("a.png --style s.png --style-weights -1 -o o.png", "must be finite and 0 or more"),
         ("a.png --style s.png --mask a.png a.png -o o.png", "expected one --mask for each --style"),
         ("a.png --style s.png --mask a.png --style-weights 1 -o o.png", "not both"),
@@ -621,7 +623,7 @@ def test_style_errors(folder: Folder, tiny: AdaINModel, capsys: pytest.CaptureFi
         (["encode", art, art, "--mask", art, art, "-o", new], 2, "one --mask for each image"),
         (["encode", art, "--style-size", -5, "-o", new], 2, "--style-size must be 0 or more"),
         (["encode", folder / "none.png", "-o", new], 1, "none.png: there is no such file"),
-        (["mix", file, file, "--weights", 1, "-o", new], 2, "expected 2 weights"),
+        (["mix", file, file, "--weights", 1, "-o", new], 2, "weights must be 2"),
         (["mix", file, folder.model_path, "-o", new], 1, "expected a file of format 'adain-style'"),
         (["info", art], 1, "damaged or not a safetensors file"),
     ):

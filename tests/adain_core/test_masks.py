@@ -49,8 +49,10 @@ def test_rounding_errors_are_clamped() -> None:
     "shape", [(), (4,), (0, 4), (4, 0), (2, 3, 4, 4), (1, 1, 1, 4, 4), (0, 4, 4)]
 )
 def test_bad_shapes(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"^mask 2: expected \(H, W\), .* got \(") as caught:
-        as_mask(torch.zeros(shape), "mask 2")
+    with pytest.raises(
+        ValueError, match=r"^mask_2 must have the shape \(H, W\), .* got \("
+    ) as caught:
+        as_mask(torch.zeros(shape), "mask_2")
     assert str(caught.value).endswith(f"got {shape}")
 
 
@@ -67,7 +69,7 @@ def test_bad_shapes(shape: tuple[int, ...]) -> None:
 def test_bad_values(values: list[list[float]], came: str) -> None:
     with pytest.raises(ValueError) as caught:
         as_mask(torch.tensor(values))
-    assert str(caught.value) == f"mask: values must lie in 0..1, got {came}"
+    assert str(caught.value) == f"mask must hold values in 0..1, got {came}"
 
 
 def test_what_a_sharp_filter_adds_is_cut_off() -> None:

@@ -27,8 +27,8 @@ from adain_core import (
 from adain_core.architecture import Architecture
 from adain_core.functional import channel_statistics
 from adain_core.masks import as_mask, feather_mask, resize_mask
-from adain_core.model import _recolor
 from adain_core.pixels import resize, resize_shortest_side
+from adain_core.style_encoder import recolor_style
 
 Picture = Callable[..., Tensor]
 NAN, INFINITY = float("nan"), float("inf")
@@ -118,7 +118,7 @@ def test_content_size(tiny: AdaINModel, picture: Picture) -> None:
         features = tiny.encode(content, size)
         assert features.size == shape
         assert torch.equal(features.tensor, tiny.encode(resized).tensor)
-    with pytest.raises(ValueError, match="size of at least 1 pixel, got -1"):
+    with pytest.raises(ValueError, match="content_size must be 0 or more pixels, got -1"):
         tiny.stylize(content, style, content_size=-1)
 
 
@@ -322,7 +322,7 @@ def test_recolouring_ignores_what_transparency_hides(
     result = tiny.stylize(content, black, preserve_color=method)
     assert torch.equal(result, tiny.stylize(content, style, preserve_color=method))
     alone = color.METHODS[method](style[..., ::2][:, :3], content)
-    visible = _recolor(black, content, method)[:, :3, :, ::2]
+    visible = recolor_style(black, content, method)[:, :3, :, ::2]
     if method != "coral":  # whose contrast depends on the number of pixels
         torch.testing.assert_close(visible, alone, rtol=1e-3, atol=1e-3)
 
@@ -587,25 +587,25 @@ def test_bad_masks(tiny: AdaINModel, picture: Picture) -> None:
     content, style = picture(16, 16, batch=2), tiny.encode_style(picture(16, 16, seed=1))
     mask = torch.ones(16, 16)
     cases: list[tuple[Any, dict[str, Any], str]] = [
-        ([style], {"masks": [mask, mask]}, "expected one mask for each style, got 2 and 1"),
-        (style, {"masks": []}, "expected one mask for each style, got 0 and 1"),
-        ([], {"masks": []}, "expected at least one mask, got none"),
-        ([style], {"masks": [mask * NAN]}, "mask 1: values must lie in 0..1, got nan to nan"),
-        ([style], {"masks": [mask * 255]}, "mask 1: values must lie in 0..1, got 255 to 255"),
+        ([style], {"masks": [mask, mask]}, "masks must be one for each style, got 2 and 1"),
+        (style, {"masks": []}, "masks must be one for each style, got 0 and 1"),
+        ([], {"masks": []}, "styles must hold at least one style, got none"),
+        ([style], {"masks": [mask * NAN]}, "masks[0] must hold values in 0..1, got nan to nan"),
+        ([style], {"masks": [mask * 255]}, "masks[0] must hold values in 0..1, got 255 to 255"),
         (
             [style],
             {"masks": [mask.expand(3, -1, -1)]},
-            "mask 1: expected 1 or 2 masks, as many as content pictures, got 3",
+            "masks[0] must hold 1 or 2 masks, as many as content pictures, got 3",
         ),
         (
             [style],
             {"masks": [mask], "weights": [1]},
-            "give weights (mix everywhere) or masks (place each), not both",
+            "weights cannot go with masks: weights mix styles everywhere, masks place each",
         ),
         (
             style,
             {"background": style},
-            "a background needs masks; without them styles cover everything",
+            "background needs masks; without them the styles cover everything",
         ),
         (style, {"feather": 3}, "feather needs masks, got 3 pixels and none"),
         (
@@ -703,23 +703,23 @@ def test_transparent_style_pixels_do_not_count(tiny: AdaINModel, picture: Pictur
 def test_a_transparent_style_is_told(tiny: AdaINModel, picture: Picture) -> None:
     style = picture(32, 32, channels=4)
     style[:, 3] = 0
-    with pytest.raises(ValueError, match=r"^style image: it is transparent everywhere$"):
+    with pytest.raises(ValueError, match="style image is transparent everywhere"):
         tiny.encode_style(style)
 
 
 def test_bad_style_masks(tiny: AdaINModel, picture: Picture) -> None:
     image = picture(32, 32, batch=2)
     for mask, message in (
-        (torch.zeros(32, 32), "style mask: selects no pixel of the style image"),
+        (torch.zeros(32, 32), "the mask selects no pixel of the style image; give one that does"),
         (
             torch.stack([torch.ones(8, 8), torch.zeros(8, 8)]),
-            "style mask: selects no pixel of the style image",
+            "the mask selects no pixel of the style image; give one that does",
         ),
-        (torch.full((8, 8), NAN), "style mask: values must lie in 0..1, got nan to nan"),
-        (torch.full((8, 8), 2.0), "style mask: values must lie in 0..1, got 2 to 2"),
+        (torch.full((8, 8), NAN), "mask must hold values in 0..1, got nan to nan"),
+        (torch.full((8, 8), 2.0), "mask must hold values in 0..1, got 2 to 2"),
         (
             torch.ones(3, 8, 8),
-            "style mask: expected 1 or 2 masks, as many as style images, got 3",
+            "mask must hold 1 or 2 masks, as many as style images, got 3",
         ),
     ):
         with pytest.raises(ValueError) as caught:
@@ -757,7 +757,7 @@ def test_colour_methods_that_do_not_fit(tiny: AdaINModel, picture: Picture) -> N
     with pytest.raises(ValueError, match=r"preserve_color must be one of coral, .* got 'sepia'"):
         tiny.stylize(content, style, preserve_color="sepia")
     for method in RECOLORING:
-        with pytest.raises(ValueError, match="give the image, or use preserve_color='luminance'"):
+        with pytest.raises(ValueError, match=r"^styles\[0\] holds no picture.* choose luminance"):
             tiny.stylize(content, style, preserve_color=method)
 
 
@@ -782,17 +782,17 @@ def test_extreme_weights(tiny: AdaINModel, picture: Picture, weights: Any, same:
 def test_bad_weights(tiny: AdaINModel, picture: Picture) -> None:
     content, styles = picture(16, 16), [picture(16, 16, seed=seed) for seed in (1, 2)]
     for weights, message in (
-        ([1, -1], "style weights must be finite and 0 or more, got [1.0, -1.0]"),
-        ([1, NAN], "style weights must be finite and 0 or more, got [1.0, nan]"),
-        ([INFINITY, 1], "style weights must be finite and 0 or more, got [inf, 1.0]"),
-        ([0, 0], "style weights are all 0; at least one must be above"),
-        ([1], "expected 2 weights, one for each style, got 1"),
-        ([1, 1, 1], "expected 2 weights, one for each style, got 3"),
+        ([1, -1], "weights must be finite and 0 or more, got [1.0, -1.0]"),
+        ([1, NAN], "weights must be finite and 0 or more, got [1.0, nan]"),
+        ([INFINITY, 1], "weights must be finite and 0 or more, got [inf, 1.0]"),
+        ([0, 0], "weights are all 0: give at least one style more than 0"),
+        ([1], "weights must be 2, one for each style, got 1"),
+        ([1, 1, 1], "weights must be 2, one for each style, got 3"),
     ):
         with pytest.raises(ValueError) as caught:
             tiny.stylize(content, styles, weights=weights)
         assert str(caught.value) == message
-    with pytest.raises(ValueError, match=r"^expected at least one style, got none$"):
+    with pytest.raises(ValueError, match=r"^styles must hold at least one style, got none$"):
         tiny.stylize(content, [])
 
 
@@ -854,8 +854,8 @@ def test_styles_are_remembered_by_content(
 ) -> None:
     model = AdaINModel.from_pretrained(tiny_path, "cpu", "fp32")
     calls: list[str] = []
-    encode = model._encode
-    monkeypatch.setattr(model, "_encode", lambda *args: calls.append("") or encode(*args))
+    encode = model.networks.encode
+    monkeypatch.setattr(model.networks, "encode", lambda *args: calls.append("") or encode(*args))
     art, mask = picture(40, 32), torch.zeros(40, 32)
     mask[:20] = 1
 
@@ -972,9 +972,9 @@ def test_what_is_no_encoded_thing_is_named(tiny: AdaINModel, picture: Picture) -
         adain(picture(24, 24), style)
     with pytest.raises(TypeError, match="got Tensor"):
         tiny.decode(picture(24, 24))
-    with pytest.raises(TypeError, match=r"style mask: expected a torch tensor .* got \w+Path"):
+    with pytest.raises(TypeError, match=r"mask must be a torch tensor .* got \w+Path"):
         tiny.encode_style(picture(24, 24), mask=Path("mask.png"))
-    with pytest.raises(ValueError, match=r"alpha must be one number .* shape \(2,\)"):
+    with pytest.raises(ValueError, match="alpha must be one number, or one for each of 1 pictures"):
         adain(features, style, torch.tensor([0.2, 0.8]))
 
 
@@ -983,4 +983,4 @@ def test_coral_takes_the_photo_at_the_artworks_size_beyond_twice_the_pixels(
 ) -> None:
     artwork, photo = picture(20, 20, seed=1), picture(30, 40)  # three times
     expected = color.coral(artwork, resize(photo, (20, 20)))
-    torch.testing.assert_close(_recolor(artwork, photo, "coral"), expected)
+    torch.testing.assert_close(recolor_style(artwork, photo, "coral"), expected)

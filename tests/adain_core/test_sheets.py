@@ -282,7 +282,7 @@ def test_unreadable_files_are_left_out(
     assert "(4 pictures, " in captured.out
     lines = [line for line in captured.err.splitlines() if line.startswith("adain: error: ")]
     assert len(lines) == 4
-    assert any("hidden.png: style image: it is transparent everywhere" in line for line in lines)
+    assert any("hidden.png: the style image is transparent everywhere" in line for line in lines)
     assert sum("broken.png: it is not an image" in line for line in lines) == 2
     assert sum("foreign.safetensors" in line and "encoders" in line for line in lines) == 1
     assert load_image(output).shape[3] == 3 * 70 - 6
@@ -300,7 +300,7 @@ def test_nothing_readable_leaves_no_sheet(run: Run, tmp_path: Path) -> None:
         (["--cell", 63], "--cell must lie in 64..4096 pixels, got 63"),
         (["--cell", 4097], "--cell must lie in 64..4096 pixels, got 4097"),
         (["--columns", 0], "--columns must be 1 or more, got 0"),
-        (["--alpha", 2], "alpha must lie in 0..1, got 2.0"),
+        (["--alpha", 2], "alpha must lie in 0..1, got 2"),
         (["--content-size", -1], "--content-size must be 0 or more pixels, got -1"),
         (["--style-size", -1], "--style-size must be 0 or more pixels, got -1"),
         (["-o", "sheet.txt"], "expected a file name ending in"),

@@ -29,7 +29,7 @@ def style(seed: int = 0, fingerprint: str = "encoder-a", name: str = "wave") -> 
 
 @given(st.lists(st.floats(0, 1e300), min_size=1, max_size=8).filter(any))
 def test_weights_are_divided_by_their_sum(weights: list[float]) -> None:
-    shares = normalized_weights(weights, len(weights), "style")
+    shares = normalized_weights(weights, len(weights))
     assert sum(shares) == pytest.approx(1)
     assert all(0 <= share <= 1 for share in shares)
     total = sum(weight / max(weights) for weight in weights)
@@ -49,19 +49,19 @@ def test_weights_are_divided_by_their_sum(weights: list[float]) -> None:
     ],
 )
 def test_extreme_weights(weights: list[float] | None, expected: list[float]) -> None:
-    assert normalized_weights(weights, 3, "style") == pytest.approx(expected)
+    assert normalized_weights(weights, 3) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1, -0.1], "style weights must be finite and 0 or more, got [1.0, -0.1]"),
-        ([1, NAN], "style weights must be finite and 0 or more, got [1.0, nan]"),
-        ([1, INFINITY], "style weights must be finite and 0 or more, got [1.0, inf]"),
-        ([0, 0], "style weights are all 0; at least one must be above"),
-        ([1], "expected 2 weights, one for each style, got 1"),
-        ([1, 2, 3], "expected 2 weights, one for each style, got 3"),
-        ([], "expected 2 weights, one for each style, got 0"),
+        ([1, -0.1], "weights must be finite and 0 or more, got [1.0, -0.1]"),
+        ([1, NAN], "weights must be finite and 0 or more, got [1.0, nan]"),
+        ([1, INFINITY], "weights must be finite and 0 or more, got [1.0, inf]"),
+        ([0, 0], "weights are all 0: give at least one style more than 0"),
+        ([1], "weights must be 2, one for each style, got 1"),
+        ([1, 2, 3], "weights must be 2, one for each style, got 3"),
+        ([], "weights must be 2, one for each style, got 0"),
     ],
 )
 def test_bad_weights(weights: list[float], message: str) -> None:
@@ -99,7 +99,7 @@ def test_mix_names_only_what_counts() -> None:
 
 
 def test_mix_of_nothing() -> None:
-    with pytest.raises(ValueError, match=r"^expected at least one style, got none$"):
+    with pytest.raises(ValueError, match=r"^styles must hold at least one style, got none$"):
         Style.mix([])
 
 

@@ -11,13 +11,22 @@ from torch import Tensor
 from adain_core import AdaINModel, Style, load_image
 from adain_core.functional import channel_statistics
 from adain_core.pixels import resize_shortest_side
-from adain_core.temporal import CUT, LAG, TemporalPool, _change
+from adain_core.temporal import CUT, LAG, TemporalPool, scene_change
+from adain_core.transfer import FrameStatistics
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 
 def statistics(*frames: Tensor) -> list[tuple[Tensor, Tensor]]:
     return [channel_statistics(frame) for frame in frames]
+
+
+def pooled_by(
+    pool: TemporalPool, frames: list[tuple[Tensor, Tensor]]
+) -> list[tuple[Tensor, Tensor]]:
+    """What a pool makes of the whole's statistics and the regions'."""
+    result = pool(FrameStatistics(frames[0], tuple(frames[1:])))
+    return [result.whole, *result.regions]
 
 
 def features(seed: int, batch: int = 1) -> Tensor:
@@ -31,7 +40,7 @@ def features(seed: int, batch: int = 1) -> Tensor:
 def test_window_takes_the_last_frames_as_one_picture() -> None:
     frames = [features(seed) for seed in range(5)]
     pool = TemporalPool("window", length=3)
-    pooled = [pool(statistics(frame)) for frame in frames]
+    pooled = [pooled_by(pool, statistics(frame)) for frame in frames]
     for number in range(5):
         together = torch.cat(frames[max(0, number - 2) : number + 1], dim=3)
         torch.testing.assert_close(pooled[number], statistics(together), rtol=1e-4, atol=1e-4)
@@ -41,7 +50,7 @@ def test_ema_is_an_exponential_mean_of_moments() -> None:
     frames = [features(seed) for seed in range(3)]
     pool = TemporalPool("ema", length=3)  # the newest has half the weight
     for frame in frames:
-        [(mean, std)] = pool(statistics(frame))
+        [(mean, std)] = pooled_by(pool, statistics(frame))
     moments = [(m, m**2 + s**2) for [(m, s)] in (statistics(frame) for frame in frames)]
     first, second = (0.25 * a + 0.25 * b + 0.5 * c for a, b, c in zip(*moments, strict=True))
     torch.testing.assert_close(mean, first)
@@ -51,9 +60,9 @@ def test_ema_is_an_exponential_mean_of_moments() -> None:
 @pytest.mark.parametrize("mode", ["window", "ema"])
 def test_a_batch_is_its_frames_one_by_one(mode: str) -> None:
     frames = features(0, batch=4)
-    together = TemporalPool(mode, 3)(statistics(frames))
+    together = pooled_by(TemporalPool(mode, 3), statistics(frames))
     pool = TemporalPool(mode, 3)
-    single = [pool(statistics(frames[i : i + 1])) for i in range(4)]
+    single = [pooled_by(pool, statistics(frames[i : i + 1])) for i in range(4)]
     for k in range(2):
         torch.testing.assert_close(together[0][k], torch.cat([s[0][k] for s in single]))
 
@@ -62,7 +71,7 @@ def test_a_batch_is_its_frames_one_by_one(mode: str) -> None:
 def test_equal_frames_stay_as_they_are(mode: str) -> None:
     pool = TemporalPool(mode, 4)
     for _ in range(6):
-        pooled = pool(statistics(features(0)))
+        pooled = pooled_by(pool, statistics(features(0)))
     torch.testing.assert_close(pooled, statistics(features(0)))
 
 
@@ -72,7 +81,7 @@ def test_flat_frames_keep_their_small_std(mode: str) -> None:
     flat = torch.full((1, 6, 5, 7), 32.0)
     pool = TemporalPool(mode, 4)
     for _ in range(6):
-        pooled = pool(statistics(flat))
+        pooled = pooled_by(pool, statistics(flat))
     torch.testing.assert_close(pooled, statistics(flat))
 
 
@@ -81,10 +90,10 @@ def test_an_empty_region_does_not_count(mode: str) -> None:
     empty = (torch.zeros(1, 6), torch.full((1, 6), 1e-5**0.5))
     pool = TemporalPool(mode, 4)
     [whole], [region] = statistics(features(0)), statistics(features(1))
-    pool([whole, empty])
-    torch.testing.assert_close(pool([whole, region])[1], region)
-    assert torch.equal(pool([whole, empty])[1][0], empty[0])
-    torch.testing.assert_close(pool([whole, region])[1], region)
+    pooled_by(pool, [whole, empty])
+    torch.testing.assert_close(pooled_by(pool, [whole, region])[1], region)
+    assert torch.equal(pooled_by(pool, [whole, empty])[1][0], empty[0])
+    torch.testing.assert_close(pooled_by(pool, [whole, region])[1], region)
 
 
 @pytest.mark.parametrize(("mode", "length"), [("mean", 8), ("ema", 0)])
@@ -114,23 +123,23 @@ def test_every_pair_of_photos_is_a_cut_but_not_light_or_movement(
         return channel_statistics(slim.encode(image).tensor)[1][0]
 
     stds = [std(photo) for photo in photos]
-    cuts = [_change(a, b) for a in stds for b in stds if a is not b]
+    cuts = [scene_change(a, b) for a in stds for b in stds if a is not b]
     same = []
     for photo, own in zip(photos, stds, strict=True):
-        same += [_change(std((photo * gain).clamp(0, 1)), own) for gain in (0.8, 1.2)]
+        same += [scene_change(std((photo * gain).clamp(0, 1)), own) for gain in (0.8, 1.2)]
         width = photo.shape[-1]
         step = width // 10
-        same.append(_change(std(photo[..., step:]), std(photo[..., :-step])))
+        same.append(scene_change(std(photo[..., step:]), std(photo[..., :-step])))
     assert max(same) < CUT < min(cuts)
 
 
 def test_a_change_is_of_the_stds_against_each_other() -> None:
     std = torch.rand(10) + 1
-    assert _change(3 * std, std) == pytest.approx(0, abs=1e-6)
+    assert scene_change(3 * std, std) == pytest.approx(0, abs=1e-6)
     some = torch.ones(10)
     some[:4] = 3
     # The cosine of (3, 3, 3, 3, 1, …) and (1, 1, …) is 18 / √(42 · 10).
-    assert _change(some, torch.ones(10)) == pytest.approx(1 - 18 / 420**0.5, abs=1e-6)
+    assert scene_change(some, torch.ones(10)) == pytest.approx(1 - 18 / 420**0.5, abs=1e-6)
 
 
 @pytest.mark.parametrize("mode", ["window", "ema"])
@@ -138,7 +147,7 @@ def test_a_cut_starts_anew(slim: AdaINModel, photos: list[Tensor], mode: str) ->
     frames = [slim.encode(photo).tensor for photo in photos]
     pool = TemporalPool(mode)
     for frame in frames[:2] * 2:
-        torch.testing.assert_close(pool(statistics(frame)), statistics(frame))
+        torch.testing.assert_close(pooled_by(pool, statistics(frame)), statistics(frame))
 
 
 # --- flicker: what does not change in the input changes less in the output --------------------
@@ -224,15 +233,15 @@ def test_a_slow_change_is_no_cut() -> None:
     last = last * torch.linspace(0.2, 3, 6)[:, None, None]
     for step in range(31):
         [own] = statistics(torch.lerp(first, last, step / 30))
-        [pooled] = pool([own])
+        [pooled] = pooled_by(pool, [own])
         assert step == 0 or not torch.equal(pooled[0], own[0])
 
 
 def test_another_number_of_regions_starts_anew() -> None:
     pool = TemporalPool("ema", 4)
     [whole], [one], [other] = (statistics(features(seed)) for seed in range(3))
-    pool([whole, one])
-    for pooled, own in zip(pool([whole, one, other]), [whole, one, other], strict=True):
+    pooled_by(pool, [whole, one])
+    for pooled, own in zip(pooled_by(pool, [whole, one, other]), [whole, one, other], strict=True):
         torch.testing.assert_close(pooled, own)
 
 
@@ -242,7 +251,7 @@ def test_fades_are_followed(mode: str, step: float) -> None:
     pool, last = TemporalPool(mode), None
     for number in range(6):
         [own] = statistics(features(0) * (1 + step * number))
-        [pooled] = pool([own])
+        [pooled] = pooled_by(pool, [own])
         variance, now = (float(std.square().sum()) for std in (pooled[1], own[1]))
         nearest = now if last is None else last
         assert min(now, nearest) / LAG * 0.999 < variance < max(now, nearest) * LAG * 1.001
@@ -254,7 +263,7 @@ def test_what_goes_to_and_fro_is_no_fade(mode: str) -> None:
     pool, pictures = TemporalPool(mode, 4), (features(0), 0.8 * features(0))
     stds = []
     for number in range(8):
-        [(_, std)] = pool(statistics(pictures[number % 2]))
+        [(_, std)] = pooled_by(pool, statistics(pictures[number % 2]))
         stds.append(float(std.norm()))
     bright, dark = (float(statistics(each)[0][1].norm()) for each in pictures)
     assert max(stds[4:]) - min(stds[4:]) < 0.5 * (bright - dark)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from adain_core import AdaINModel
+from adain_core.canvas import Canvas
 from adain_core.functional import crop
-from adain_core.pipeline import feature_shape
+from adain_core.tiled import TiledDecoder, TiledNetworks, decode
 from adain_core.tiles import (
     HALO_CELLS,
     SMALLEST_TILE,
@@ -20,8 +21,6 @@ from adain_core.tiles import (
     Tiler,
     automatic_tile,
     check_tile,
-    decode_tile,
-    encode_tiled,
 )
 
 Picture = Callable[..., Tensor]
@@ -42,21 +41,21 @@ class Counting(nn.Module):
         return self.network(inputs)
 
 
-def encode(network: nn.Module, image: Tensor, tile: int) -> Tensor:
-    tiler = Tiler(feature_shape((image.shape[2], image.shape[3])), tile)
-    return encode_tiled(network, lambda window: crop(image, window), tiler)
+def encode(model: AdaINModel, image: Tensor, tile: int, network: nn.Module | None = None) -> Tensor:
+    networks = TiledNetworks(model.encoder, model.decoder, model.info.architecture)
+    networks.encoder = network or Counting(model.encoder)
+    canvas = Canvas(image)
+    with torch.no_grad():
+        return networks.encode(canvas, networks.tiler(canvas.size, tile))
 
 
-def decode(network: nn.Module, features: Tensor, tile: int) -> Tensor:
+def decoded(model: AdaINModel, features: Tensor, tile: int) -> Tensor:
     rows, columns = features.shape[2:]
     image = torch.full((len(features), 3, 8 * rows, 8 * columns), float("nan"))
-    tiler = Tiler((rows, columns), tile)
-
-    def work(tile: Tile) -> None:
-        part = decode_tile(network, lambda window: crop(features, window), tile, tiler)
-        crop(image, tile.pixels).copy_(part)
-
-    tiler.run(work)
+    tiler, size = Tiler((rows, columns), tile), (8 * rows, 8 * columns)
+    with torch.no_grad():
+        decoder = TiledDecoder(model.decoder, features, tiler, size, CPU, torch.float32)
+        decode(decoder, None, image)
     return image
 
 
@@ -67,10 +66,9 @@ def test_tiled_networks_equal_whole_ones(
 ) -> None:
     image = picture(*size)
     features = tiny.encoder(image)
-    torch.testing.assert_close(encode(tiny.encoder, image, tile), features, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(
-        decode(tiny.decoder, features, tile), tiny.decoder(features), rtol=1e-4, atol=1e-5
-    )
+    torch.testing.assert_close(encode(tiny, image, tile), features, rtol=1e-4, atol=1e-5)
+    expected = tiny.decoder(features).clamp(0, 1)
+    torch.testing.assert_close(decoded(tiny, features, tile), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_halo_is_needed(
@@ -80,9 +78,9 @@ def test_halo_is_needed(
     image = picture(201, 323)
     features = tiny.encoder(image)
     monkeypatch.setattr("adain_core.tiles.HALO_CELLS", 3)
-    assert not torch.allclose(encode(tiny.encoder, image, 64), features, atol=1e-5)
-    decoded = decode(tiny.decoder, features, 64)
-    assert not torch.allclose(decoded, tiny.decoder(features), atol=1e-5)
+    assert not torch.allclose(encode(tiny, image, 64), features, atol=1e-5)
+    expected = tiny.decoder(features).clamp(0, 1)
+    assert not torch.allclose(decoded(tiny, features, 64), expected, atol=1e-5)
 
 
 @given(rows=st.integers(2, 60), columns=st.integers(2, 60), tile=st.integers(64, 300))
@@ -106,7 +104,7 @@ def test_tiles_cover_the_map_once(rows: int, columns: int, tile: int) -> None:
 
 def test_network_sees_no_more_than_tile_and_halo(tiny: AdaINModel, picture: Picture) -> None:
     counting = Counting(tiny.encoder)
-    encode(counting, picture(300, 300), 64)
+    encode(tiny, picture(300, 300), 64, counting)
     assert len(counting.seen) == 25
     assert max(max(size) for size in counting.seen) == 64 + 2 * 32
 
@@ -114,13 +112,13 @@ def test_network_sees_no_more_than_tile_and_halo(tiny: AdaINModel, picture: Pict
 def test_tiles_are_halved_until_they_fit(tiny: AdaINModel, picture: Picture) -> None:
     image = picture(300, 300)
     counting = Counting(tiny.encoder, limit=150**2)
-    result = encode(counting, image, 512)
+    result = encode(tiny, image, 512, counting)
     torch.testing.assert_close(result, tiny.encoder(image), rtol=1e-4, atol=1e-5)
     # 38 cells, then 19 and a halo of 8, then 10 and the halo.
     assert counting.seen[:3] == [(300, 300), (216, 216), (144, 144)]
     assert len(counting.seen) == 2 + 16
     with pytest.raises(MemoryError, match="not enough memory for a tile of 64 pixels"):
-        encode(Counting(tiny.encoder, limit=100), image, 512)
+        encode(tiny, image, 512, Counting(tiny.encoder, limit=100))
 
 
 def test_finished_tiles_are_kept() -> None:
@@ -158,7 +156,7 @@ def test_a_map_that_must_stay_whole() -> None:
 
 def test_other_errors_pass(tiny: AdaINModel) -> None:
     with pytest.raises(RuntimeError, match="channels"):
-        encode(tiny.encoder, torch.rand(1, 5, 80, 80), 64)
+        encode(tiny, torch.rand(1, 3, 80, 80), 64, Counting(tiny.decoder))
 
 
 def test_automatic_tile(monkeypatch: pytest.MonkeyPatch) -> None:

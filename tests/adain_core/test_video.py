@@ -1503,7 +1503,7 @@ def test_no_video_stream_and_no_frames(
         ("out.gif", {"quality": 5}, "no quality setting"),
         ("out.mov", {"codec": "prores", "chroma": "420"}, "chroma of prores must be 422 or 444"),
         ("out.mp4", {"temporal": "mean"}, "temporal must be"),
-        ("out.mp4", {"weights": [1, 2]}, "expected 1 weights"),
+        ("out.mp4", {"weights": [1, 2]}, "weights must be 1"),
         ("out.mp4", {"masks": [torch.ones(4, 4)] * 2}, "one mask for each style"),
         ("out.mp4", {"feather": 2}, "feather needs masks, got 2 pixels and none"),
         ("out.mp4", {"keyframes": []}, "styles .* or keyframes, not both"),

@@ -75,7 +75,9 @@ def messages() -> str:
     constants = (
         node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)
     )
-    return "\n".join(node.value for node in constants if isinstance(node.value, str))
+    texts = [node.value for node in constants if isinstance(node.value, str)]
+    # An OptionError's message goes on after the option's name.
+    return "\n".join([*texts, *(f"alpha {text}" for text in texts)])
 
 
 def test_every_node_and_no_other(pack: Any) -> None:

@@ -277,7 +277,7 @@ def test_artworks_are_encoded_by_tiles_too(
 ) -> None:
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
     monkeypatch.setattr(
-        host.pack.submodule("adain_core.model"), "automatic_tile", lambda *a, **k: 64
+        host.pack.submodule("adain_core.tiled"), "automatic_tile", lambda *a, **k: 64
     )
     host.pack.run("AdaINEncodeStyle", model=model, image=image(128, 192), style_size=0)
     assert host.steps == [(round(100 * n / 6), 100) for n in range(1, 7)] + [(100, 100)]

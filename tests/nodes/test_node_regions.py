@@ -136,7 +136,7 @@ def test_pairs_that_are_broken(pack: Any, styles: list[Any], features: Any) -> N
         pack.run("AdaINMasked", **inputs, style_3=styles[1])
     with pytest.raises(ValueError, match=r"^mask_2 has no style: connect style_2, or disconnect"):
         pack.run("AdaINMasked", **inputs, mask_2=left())
-    with pytest.raises(ValueError, match=r"^mask_4: values must lie in 0..1, got 0 to 255"):
+    with pytest.raises(ValueError, match=r"^mask_4 must hold values in 0..1, got 0 to 255"):
         pack.run("AdaINMasked", **inputs, style_4=styles[1], mask_4=left() * 255)
     with pytest.raises(ValueError, match=r"^alpha must lie in 0..1, got 1.5"):
         pack.run("AdaINMasked", **{**inputs, "alpha": 1.5})

@@ -180,8 +180,9 @@ def test_style_is_encoded_once(
     pack: Any, model: Any, image: MakeImage, arts: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    encode = model.model._encode
-    monkeypatch.setattr(model.model, "_encode", lambda *args: calls.append("") or encode(*args))
+    networks = model.model.networks
+    encode = networks.encode
+    monkeypatch.setattr(networks, "encode", lambda *args: calls.append("") or encode(*args))
     run(pack, model, content=image(16, 16, 5), style_1=arts[0], style_2=arts[1])
     assert len(calls) == 5 + 2
 
@@ -191,7 +192,7 @@ def test_style_is_encoded_once(
     [
         ({"alpha": 1.5}, "^alpha must lie in"),
         ({"tile": 32}, "^tile must be 64"),
-        ({"weight_1": 0.0}, "^style weights are all 0"),
+        ({"weight_1": 0.0}, "^weights are all 0"),
     ],
 )
 def test_nothing_is_encoded_before_the_inputs_are_checked(

@@ -222,7 +222,7 @@ def test_masks_and_alphas_of_frames(
         ({"mask_1": left(3), "alpha": [0.0, 1.0]}, r"^mask_1 has 3 and alpha has 2"),
         ({"feather": 300}, r"^feather must lie in 0\.\.256, got 300"),
         ({"alpha": 1.5}, r"^alpha must lie in 0\.\.1, got 1\.5"),
-        ({"weight_1": 0.0}, r"^style weights are all 0"),
+        ({"weight_1": 0.0}, r"^weights are all 0"),
         ({"alpha": [0.0, 1.0], "weight_1": [1.0, 1.0, 1.0]}, r"^weight_1 has 3 and alpha has 2"),
         ({"style_size": 5000}, r"^style_size must lie in 0\.\.4096, got 5000"),
         ({"tile": 32}, r"tile"),

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from adain_core import AdaINModel, Architecture, Features, Style, StyleMismatchError, adain
 from adain_core.functional import channel_statistics, crop
-from adain_core.fusion import own_transfer, plan_transfer
-from adain_core.masks import feature_weights, pool_to_features
+from adain_core.masks import as_mask, feature_weights, pool_to_features
+from adain_core.transfer import own_transfer, plan_transfer
 
 CHANNELS = 6
 NAN = float("nan")
@@ -24,6 +24,11 @@ def style(seed: int, fingerprint: str = "encoder-a", name: str = "") -> Style:
     generator = torch.Generator().manual_seed(seed)
     mean = 2 * torch.randn(CHANNELS, generator=generator)
     return Style(mean, 0.1 + 2 * torch.rand(CHANNELS, generator=generator), fingerprint, name)
+
+
+def target(seed: int) -> tuple[Tensor, Tensor]:
+    """A style's mean and std."""
+    return style(seed).mean, style(seed).std
 
 
 def content(
@@ -94,7 +99,7 @@ def test_opacity_of_a_tall_picture() -> None:
     opacity = torch.rand(1, 1, 1101, 21, generator=torch.Generator().manual_seed(1))
     weight = pool_to_features(opacity, (138, 3))
     mean, std = channel_statistics(tall.tensor, weight)
-    plan = plan_transfer(dataclasses.replace(tall, opacity=opacity), style(1))
+    plan = plan_transfer(dataclasses.replace(tall, opacity=opacity), [target(1)], torch.ones(1))
     torch.testing.assert_close(plan.whole, (mean, std))
 
 
@@ -407,15 +412,15 @@ def test_one_pixel_region_is_finite(dtype: torch.dtype, scale: float) -> None:
 @pytest.mark.parametrize(
     ("styles", "masks", "message"),
     [
-        (1, [(8, 10)] * 2, "expected one mask for each style, got 2 and 1"),
-        (2, [(8, 10)], "expected one mask for each style, got 1 and 2"),
-        (1, [], "expected one mask for each style, got 0 and 1"),
-        (0, [(8, 10)], "expected one mask for each style, got 1 and 0"),
-        (0, [], "expected at least one mask, got none"),
+        (1, [(8, 10)] * 2, "masks must be one for each style, got 2 and 1"),
+        (2, [(8, 10)], "masks must be one for each style, got 1 and 2"),
+        (1, [], "masks must hold at least one mask, got none"),
+        (0, [(8, 10)], "masks must be one for each style, got 1 and 0"),
+        (0, [], "masks must hold at least one mask, got none"),
         (
             2,
             [(8, 10), (3, 8, 10)],
-            "mask 2: expected 1 or 2 masks, as many as content pictures, got 3",
+            "masks[1] must hold 1 or 2 masks, as many as content pictures, got 3",
         ),
     ],
 )
@@ -432,9 +437,9 @@ def test_wrong_counts(styles: int, masks: list[tuple[int, ...]], message: str) -
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (NAN, "mask 2: values must lie in 0..1, got nan to nan"),
-        (255.0, "mask 2: values must lie in 0..1, got 255 to 255"),
-        (-0.5, "mask 2: values must lie in 0..1, got -0.5 to -0.5"),
+        (NAN, "masks[1] must hold values in 0..1, got nan to nan"),
+        (255.0, "masks[1] must hold values in 0..1, got 255 to 255"),
+        (-0.5, "masks[1] must hold values in 0..1, got -0.5 to -0.5"),
     ],
 )
 def test_bad_mask_values(value: float, message: str) -> None:
@@ -482,9 +487,11 @@ def test_a_part_of_the_transfer_is_the_transfer_of_a_part(
     options: dict[str, Any] = {"alpha": 0.7, "region_statistics": region_statistics}
     if masked:
         options |= {"masks": [torch.rand(2, 13, 9)], "background": style(2)}
-    styles = [style(1)] if masked else style(1)
-    whole = adain(features, styles, **options)
-    transfer = plan_transfer(features, styles, **options)
+    whole = adain(features, [style(1)] if masked else style(1), **options)
+    if masked:
+        options |= {"masks": [as_mask(mask) for mask in options["masks"]], "background": target(2)}
+    options["alpha"] = torch.tensor([options["alpha"]])
+    transfer = plan_transfer(features, [target(1)], **options)
     for window in ((slice(2, 5), slice(0, 7)), (slice(6, 99), slice(9, 10))):
         part = transfer(features.tensor, window)
         assert torch.equal(part, crop(whole.tensor, window))
@@ -538,7 +545,8 @@ def test_concat_with_masks(
 def test_masks_lie_over_the_picture_not_over_its_padding() -> None:
     features = dataclasses.replace(content(), size=(57, 75))
     mask = torch.rand(3, 4, generator=torch.Generator().manual_seed(0))
-    [region] = plan_transfer(features, [style(1)], masks=[mask]).regions
+    masks = [as_mask(mask)]
+    [region] = plan_transfer(features, [target(1)], torch.ones(1), masks=masks).regions
     expected = feature_weights([mask[None, None]], (57, 75), (8, 10))[0]
     torch.testing.assert_close(region.weight, expected)
 

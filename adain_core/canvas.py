@@ -1,0 +1,74 @@
+"""What is drawn on: pictures that are read window by window, so that large ones stay in 8 bits."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .functional import Window, crop
+from .pixels import as_float, resize_window
+
+# Rows of pixels whose colors are added up at a time.
+_BAND = 64
+
+
+class Canvas:
+    """Pictures, read part by part as floats.
+
+    Args:
+        pictures: ``(B, 3, H, W)``, or ``(B, 4, H, W)`` with alpha; float in 0..1 or uint8, on any
+            device.
+    """
+
+    def __init__(self, pictures: Tensor) -> None:
+        self.pictures = pictures
+        self.size = (pictures.shape[2], pictures.shape[3])
+
+    @property
+    def opacity(self) -> Tensor | None:
+        """The alpha channel ``(B, 1, H, W)``, float or uint8, if there is one."""
+        return self.pictures[:, 3:] if self.pictures.shape[1] == 4 else None
+
+    def colors(self, window: Window, device: torch.device) -> Tensor:
+        """Return RGB in a window, ``(B, 3, h, w)`` float32, less where the picture ends."""
+        return read_window(self.pictures[:, :3], window, device)
+
+    def visible_mean(self) -> Tensor | None:
+        """Return the mean color ``(B, 3, 1, 1)`` of pixels that are not transparent.
+
+        ``None`` without an alpha channel; gray where all are transparent.
+        """
+        if self.opacity is None:
+            return None
+        device = self.pictures.device
+        total, count = (torch.zeros(len(self.pictures), n, 1, 1, device=device) for n in (3, 1))
+        for band in torch.split(self.pictures, _BAND, dim=2):
+            visible = band[:, 3:] > 0
+            total += (as_float(band[:, :3]) * visible).sum(dim=(2, 3), keepdim=True)
+            count += visible.sum(dim=(2, 3), keepdim=True)
+        return torch.where(count > 0, total / count.clamp_min(1), 0.5)
+
+
+class Underpainting(Canvas):
+    """A smaller drawn picture, enlarged, with some of the photo: the canvas of a later pass.
+
+    Args:
+        photo: as for :class:`Canvas`; its size is the canvas's.
+        drawn: the pass before, ``(B, 3, h, w)``, uint8.
+        photo_share: of the photo in the mix, 0..1.
+    """
+
+    def __init__(self, photo: Tensor, drawn: Tensor, photo_share: float) -> None:
+        super().__init__(photo)
+        self.drawn, self.photo_share = drawn, photo_share
+
+    def colors(self, window: Window, device: torch.device) -> Tensor:
+        """Return the mix in a window, ``(B, 3, h, w)`` float32, less where the picture ends."""
+        photo = super().colors(window, device)
+        enlarged = resize_window(as_float(self.drawn.to(device)), self.size, window)
+        return torch.lerp(enlarged, photo, self.photo_share)
+
+
+def read_window(pictures: Tensor, window: Window, device: torch.device) -> Tensor:
+    """Return a window of pictures as float32 on a device; what travels there is still uint8."""
+    return as_float(crop(pictures, window).to(device))

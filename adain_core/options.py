@@ -1,0 +1,226 @@
+"""How to draw: one request with all of its rules, whoever asks."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from .choices import COLOR_METHODS, recolors_artwork
+from .errors import OptionError
+from .images import ImageLike
+from .masks import MaskLike, as_mask
+from .style import Style, normalized_weights
+from .tiles import check_tile
+from .transfer import check_alpha
+
+# Named stroke sizes; 1 has a first pass of FIRST_PASS pixels on the shortest side.
+STROKE_SIZES = {"fine": 0.5, "medium": 1.0, "coarse": 1.5}
+# The paper's single pass at the picture's own size, whose strokes have a size in pixels.
+SINGLE_PASS = "single"
+FIRST_PASS = 384
+# Beyond these a first pass is smaller than a thumbnail, or larger than any picture.
+_STROKE_RANGE = (0.05, 4.0)
+
+Source = ImageLike | Style
+# A path is an image file, in a video also a video, whose brightness counts.
+MaskSource = MaskLike | str | os.PathLike[str]
+
+
+@dataclass(frozen=True, eq=False)
+class StylizeOptions:
+    """What to draw pictures like: styles, where they go, how strongly, in which colors.
+
+    Attributes:
+        styles: artworks or :class:`Style`, one or a sequence; a batch in one tensor is one style,
+            its mean.
+        weights: of the styles, mixed over the whole picture, 0 or more, of any sum: ``(N,)``, or
+            ``(B, N)`` with a row for each picture; ``None``: equal shares.
+        masks: instead of weights, where each style goes: ``(H, W)`` or ``(B, H, W)``, 0..1, any
+            resolution. Pixels that no mask covers stay exactly as they are, unless there is a
+            background.
+        background: style of what the masks leave free.
+        alpha: content-style trade-off: 0 gives the content itself, 1 the full style; one number,
+            or one for each picture.
+        feather: pixels of the picture over which the masks' edges are softened, to both sides; see
+            :func:`~adain_core.masks.feather_mask`.
+        region_statistics: see :func:`~adain_core.adain`.
+        preserve_color: keep the content's colors: one of ``adain_core.color.METHODS``.
+            ``"luminance"`` gives the result the content's chrominance; the others recolor the
+            artworks first, so they need images, not :class:`Style`.
+        content_residual: add what the decoder loses of the content, scaled by 1 − alpha; then the
+            picture goes to the content continuously as alpha goes to 0.
+        content_size: shortest side in pixels to resize the content to; 0: as it is.
+        style_size: likewise for the artworks; ``None``: 512, but smaller ones as they are.
+        stroke_size: how large strokes are beside the picture: ``"fine"``, ``"medium"``,
+            ``"coarse"``, or a number (1 is medium, 2 twice as large). The picture is drawn small
+            first, then over that up to its full size. ``"single"``: the paper's single pass.
+        photo_share: of the photo that each later pass keeps, 0..1; the rest is the pass before.
+        tile: side in pixels, 64 or more, of the tiles that the networks see; the result does not
+            depend on it. ``None``: the fastest that fits into the free memory.
+
+    Raises:
+        OptionError: an option out of range, or that does not go with another.
+        TypeError: no style, or no mask.
+
+    Example:
+        >>> options = StylizeOptions(("wave.jpg", "stars.jpg"), weights=(3, 1), alpha=0.8)
+        >>> picture = Stylizer(model, options)("photo.jpg")
+    """
+
+    styles: Sequence[Source] | Source
+    weights: Sequence[float] | Sequence[Sequence[float]] | None = None
+    masks: Sequence[MaskSource] | None = None
+    background: Source | None = None
+    alpha: float | Sequence[float] | Tensor = 1.0
+    feather: int = 0
+    region_statistics: bool = True
+    preserve_color: str | None = None
+    content_residual: bool = False
+    content_size: int = 0
+    style_size: int | None = None
+    stroke_size: str | float = SINGLE_PASS
+    photo_share: float = 0.3
+    tile: int | None = None
+
+    def __post_init__(self) -> None:
+        several = isinstance(self.styles, list | tuple)
+        self._set(
+            "styles", tuple(cast("Sequence[Source]", self.styles)) if several else (self.styles,)
+        )
+        self._set("alpha", tuple(check_alpha(self.alpha)))
+        if not self.sources:
+            raise OptionError("styles", "must hold at least one style, got none")
+        if self.masks is None:
+            self._check_mix()
+        else:
+            self._check_masks()
+        self._check_colors()
+        self._check_sizes()
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The styles as a tuple."""
+        assert isinstance(self.styles, tuple)
+        return self.styles
+
+    @property
+    def shares(self) -> Tensor:
+        """The weights divided by their sums, ``(1, N)`` for all pictures, or ``(B, N)``."""
+        rows = [None] if self.weights is None else _rows(self.weights)
+        shares = [normalized_weights(row, len(self.sources)) for row in rows]
+        return torch.tensor(shares, device="cpu")
+
+    @property
+    def recolors(self) -> bool:
+        """Whether artworks are recolored to each picture before they are encoded."""
+        return recolors_artwork(self.preserve_color)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check_mix(self) -> None:
+        if self.background is not None:
+            raise OptionError("background", "needs masks; without them the styles cover everything")
+        if self.feather:
+            raise OptionError("feather", f"needs masks, got {self.feather} pixels and none")
+        _ = self.shares  # checks the weights
+
+    def _check_masks(self) -> None:
+        assert self.masks is not None
+        masks, styles = list(self.masks), len(self.sources)
+        if self.weights is not None:
+            raise OptionError(
+                "weights", "cannot go with masks: weights mix styles everywhere, masks place each"
+            )
+        if len(masks) != styles:
+            raise OptionError("masks", f"must be one for each style, got {len(masks)} and {styles}")
+        self._set(
+            "masks",
+            tuple(
+                mask if isinstance(mask, str | os.PathLike) else as_mask(mask, f"masks[{number}]")
+                for number, mask in enumerate(masks)
+            ),
+        )
+        if self.feather < 0:
+            raise OptionError("feather", f"must be 0 pixels or more, got {self.feather}")
+
+    def _check_colors(self) -> None:
+        if self.preserve_color is not None and self.preserve_color not in COLOR_METHODS:
+            raise OptionError(
+                "preserve_color",
+                f"must be one of {', '.join(COLOR_METHODS)}, got {self.preserve_color!r}",
+            )
+        if not self.recolors:
+            return
+        named = {f"styles[{number}]": style for number, style in enumerate(self.sources)}
+        for field, style in {**named, "background": self.background}.items():
+            if isinstance(style, Style):
+                raise OptionError(
+                    field,
+                    f"holds no picture, and the color method {self.preserve_color} recolors the "
+                    "artwork: give the image, or choose luminance",
+                )
+
+    def _check_sizes(self) -> None:
+        for field in ("content_size", "style_size"):
+            size = getattr(self, field)
+            if size is not None and size < 0:
+                raise OptionError(field, f"must be 0 or more pixels, got {size}")
+        check_tile(self.tile)
+        if not 0 <= self.photo_share <= 1:
+            raise OptionError("photo_share", f"must lie in 0..1, got {self.photo_share:g}")
+        pass_sizes((1, 1), self.stroke_size)  # checks it
+
+
+def pass_sizes(size: tuple[int, int], stroke_size: str | float) -> list[tuple[int, int]]:
+    """Return the sizes that a picture is drawn at, from the first pass to its own.
+
+    Strokes have a size in pixels, so the first pass, always of the same size, says how large they
+    are beside the picture. Each pass is at most twice as large as the one before.
+
+    Args:
+        size: height and width of the picture, pixels.
+        stroke_size: as in :class:`StylizeOptions`.
+
+    Returns:
+        Heights and widths; only ``size`` where it is not larger than the first pass.
+
+    Raises:
+        OptionError: an unknown name, or a number out of range.
+    """
+    if stroke_size == SINGLE_PASS:
+        return [size]
+    scale = STROKE_SIZES.get(stroke_size) if isinstance(stroke_size, str) else float(stroke_size)
+    lowest, highest = _STROKE_RANGE
+    if scale is None or not lowest <= scale <= highest:
+        names = ", ".join((SINGLE_PASS, *STROKE_SIZES))
+        raise OptionError(
+            "stroke_size",
+            f"must be one of {names}, or a number from {lowest:g} to {highest:g}, "
+            f"got {stroke_size!r}",
+        )
+    shortest = min(size)
+    first = max(1, round(FIRST_PASS / scale))
+    if shortest <= first:
+        return [size]
+    steps = math.ceil(math.log2(shortest / first) - 1e-9)
+    factors = [(first / shortest) ** (1 - step / steps) for step in range(steps)]
+    smaller = [(max(1, round(size[0] * f)), max(1, round(size[1] * f))) for f in factors]
+    return [*smaller, size]
+
+
+def _rows(weights: Sequence[float] | Sequence[Sequence[float]]) -> list[list[float]]:
+    """Return weights as a list of rows, one for all pictures or one for each."""
+    values = torch.as_tensor(weights, dtype=torch.float64, device="cpu")
+    if values.ndim not in (1, 2) or (values.ndim == 2 and not len(values)):
+        raise OptionError(
+            "weights", f"must have the shape (styles,) or (pictures, styles), got {values.shape}"
+        )
+    rows: list[list[float]] = values.reshape(-1, values.shape[-1]).tolist()
+    return rows

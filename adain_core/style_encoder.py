@@ -1,0 +1,129 @@
+"""Artworks to styles: resized, encoded, and remembered by their pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from . import color
+from .canvas import Canvas
+from .errors import OptionError
+from .functional import channel_statistics
+from .masks import pool_to_features, resize_mask
+from .pixels import as_float, resize, resize_shortest_side
+from .style import Style, StyleCache
+from .tiled import TiledNetworks
+from .tiles import Progress
+
+DEFAULT_STYLE_SIZE = 512
+# Enlarged artworks stay below this: the statistics of 16 megapixels gain nothing by more, and a
+# strip of 4000x10 pixels would become one of 100 megapixels.
+MAXIMUM_STYLE_PIXELS = 4096 * 4096
+
+
+class StyleEncoder:
+    """Takes the channel statistics of artworks.
+
+    Args:
+        networks: of the model.
+    """
+
+    def __init__(self, networks: TiledNetworks) -> None:
+        self._networks = networks
+        self._cache = StyleCache()
+
+    def recall(
+        self,
+        images: Tensor,
+        fingerprint: str,
+        mask: Tensor | None = None,
+        progress: Progress | None = None,
+    ) -> Style:
+        """Return the style of artworks as :meth:`encode` does, at once where they came lately."""
+        return self._cache.get(
+            (self._networks.encoder.generation, images, mask),
+            lambda: self.encode(images, fingerprint, mask, progress),
+        )
+
+    def encode(
+        self,
+        images: Tensor,
+        fingerprint: str,
+        mask: Tensor | None = None,
+        progress: Progress | None = None,
+    ) -> Style:
+        """Return the style of artworks, of a batch its mean.
+
+        Args:
+            images: ``(B, 3|4, H, W)``, float; transparent pixels do not count.
+            fingerprint: of the encoder.
+            mask: which part counts, ``(B, 1, H, W)`` or ``(1, 1, H, W)``, 0..1.
+            progress: told after each tile.
+
+        Raises:
+            ValueError: masks that do not fit, or nothing that counts.
+        """
+        canvas = Canvas(images)
+        tiler = self._networks.tiler(canvas.size, batch=len(images), progress=progress)
+        features = self._networks.encode(canvas, tiler)
+        device = features.device
+        weight = None
+        if mask is not None:
+            weight = mask.to(device)
+            if len(weight) not in (1, len(images)):
+                raise OptionError(
+                    "mask",
+                    f"must hold 1 or {len(images)} masks, as many as style images, "
+                    f"got {len(weight)}",
+                )
+        if canvas.opacity is not None:
+            visible = canvas.opacity.to(device)
+            weight = visible if weight is None else resize_mask(weight, canvas.size) * visible
+        if weight is not None:
+            feature_size = (features.shape[2], features.shape[3])
+            weight = pool_to_features(resize_mask(weight, canvas.size), feature_size)
+            if not (weight.sum(dim=(1, 2, 3)) > 0).all():
+                raise ValueError(
+                    "the style image is transparent everywhere; give one with visible pixels"
+                    if mask is None
+                    else "the mask selects no pixel of the style image; give one that does"
+                )
+        mean, std = (s.mean(dim=0).cpu() for s in channel_statistics(features, weight))
+        return Style(mean, std, fingerprint)
+
+
+def resize_style(images: Tensor, size: int | None) -> Tensor:
+    """Return an artwork ``(B, C, H, W)`` at the size that it is encoded at, float.
+
+    Args:
+        images: float or uint8.
+        size: shortest side in pixels; 0: as it is; ``None``: 512, but smaller images as they are.
+            No image is enlarged beyond ``MAXIMUM_STYLE_PIXELS``.
+    """
+    shortest, longest = sorted(images.shape[-2:])
+    if size is None:
+        # Enlarging would invent no strokes, only blur them.
+        size = min(DEFAULT_STYLE_SIZE, shortest)
+    if size > shortest:
+        largest = int((MAXIMUM_STYLE_PIXELS * shortest / longest) ** 0.5)
+        size = max(shortest, min(size, largest))
+    return as_float(resize_shortest_side(images, size) if size else images)
+
+
+def recolor_style(artwork: Tensor, content: Tensor, method: str) -> Tensor:
+    """Return an artwork in the content's colors, not clamped (as pytorch-AdaIN encodes it).
+
+    Args:
+        artwork: ``(B, 3|4, H, W)``, float.
+        content: ``(1, 3|4, H, W)``, float or uint8.
+        method: of ``adain_core.color.METHODS``.
+    """
+    reference, size = content, (artwork.shape[2], artwork.shape[3])
+    pixels = content.shape[2] * content.shape[3] / (size[0] * size[1])
+    if not 1 / 2 <= pixels <= 2:
+        # The official CORAL scales contrast by the square root of this ratio: 7 times for a
+        # photo of 12 megapixels. Color statistics do not mind the other aspect.
+        reference = resize(reference, size)
+    reference = color.visible_colors(as_float(reference).to(artwork.device))
+    recolored = color.METHODS[method](color.visible_colors(artwork), reference)
+    return torch.cat([recolored, artwork[:, 3:]], dim=1)

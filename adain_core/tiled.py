@@ -1,0 +1,259 @@
+"""From pictures to features and from features to pixels, tile by tile.
+
+Only what comes in and what goes out is as large as the picture: pictures keep their dtype and
+become float one tile at a time, AdaIN is applied to the features of one tile, and all that is done
+to its pixels is done before the next tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from . import color
+from .architecture import MINIMUM_SIZE, STRIDE, Architecture
+from .canvas import Canvas, read_window
+from .functional import crop
+from .inference import Inference
+from .masks import region_weights
+from .networks import Decoder, Encoder
+from .pixels import as_uint8
+from .tiles import Network, Progress, Tile, Tiler, automatic_tile, check_tile
+from .transfer import Transfer
+
+OUTPUT_DTYPES = (torch.float32, torch.uint8)
+
+
+class TiledNetworks:
+    """An encoder and a decoder that see pictures of any size, one tile at a time.
+
+    Args:
+        encoder: the encoder.
+        decoder: the decoder.
+        architecture: of both.
+    """
+
+    def __init__(self, encoder: Encoder, decoder: Decoder, architecture: Architecture) -> None:
+        # They follow the two wherever these are moved.
+        self.encoder, self.decoder = Inference(encoder), Inference(decoder)
+        self.architecture = architecture
+        self._weights = encoder
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self._weights.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of weights and features."""
+        return next(self._weights.parameters()).dtype
+
+    def tiler(
+        self,
+        size: tuple[int, int],
+        tile: int | None = None,
+        *,
+        batch: int = 1,
+        progress: Progress | None = None,
+        rounds: int = 1,
+    ) -> Tiler:
+        """Return the tiles of pictures.
+
+        Args:
+            size: height and width, pixels.
+            tile: side of a tile, pixels; ``None``: the fastest that fits into the free memory.
+            batch: pictures at once.
+            progress: told after each tile.
+            rounds: how many times the tiles will be gone through.
+        """
+        check_tile(tile)
+        shape = feature_shape(size)
+        if self.architecture.normalization == "instance":
+            # Its layers take statistics of the whole.
+            return Tiler(shape, None, progress, rounds)
+        return Tiler(shape, tile or self.automatic_tile(size, batch), progress, rounds)
+
+    def automatic_tile(self, size: tuple[int, int], batch: int = 1) -> int:
+        """Return the side of the tiles for so many pictures of this height and width."""
+        widths, (rows, columns) = self.architecture.widths, feature_shape(size)
+        features = batch * widths[-1] * rows * columns * self.dtype.itemsize
+        return automatic_tile(widths[0], self.dtype, self.device, batch=batch, reserved=features)
+
+    def encode(self, canvas: Canvas, tiler: Tiler) -> Tensor:
+        """Return relu4_1 of the pictures, ``(B, C, h, w)``.
+
+        What is transparent has the mean color of the rest. It has no part in the statistics, but
+        features see 30 pixels far: beside a flat subject (σ near 0) a hidden black would be
+        thousands of σ away, and AdaIN would draw it as garish rims.
+        """
+        device, mean = self.device, canvas.visible_mean()
+        opacity = canvas.opacity
+        height, width = canvas.size
+        # Reflection needs more pixels than a tiny picture has; repeat its border instead.
+        missing = (0, max(0, MINIMUM_SIZE - width), 0, max(0, MINIMUM_SIZE - height))
+        features: Tensor | None = None
+
+        def work(tile: Tile) -> None:
+            nonlocal features
+            outer = tiler.outer(tile)
+            part = canvas.colors(outer.pixels, device)
+            if opacity is not None and mean is not None:
+                visible = read_window(opacity, outer.pixels, device) > 0
+                part = torch.where(visible, part, mean.to(device))
+            part = (F.pad(part, missing, mode="replicate") if any(missing) else part).to(self.dtype)
+            part = crop(self.encoder(part), tile.within(outer).cells)
+            if features is None:
+                with torch.inference_mode(False):  # an ordinary tensor, for gradients from there on
+                    features = part.new_empty((*part.shape[:2], *tiler.shape))
+            crop(features, tile.cells).copy_(part)
+
+        tiler.run(work)
+        assert features is not None
+        return features
+
+
+@dataclass(frozen=True)
+class TiledDecoder:
+    """A decoder over a whole map of features, of which it draws one tile at a time.
+
+    Attributes:
+        decoder: maps one feature to 8x8 pixels.
+        features: the whole map, ``(B, C, rows, columns)``, on any device.
+        tiler: for the features' shape.
+        size: height and width of the picture, which can end within the last cells.
+        device: of the decoder.
+        dtype: of the decoder.
+    """
+
+    decoder: Network
+    features: Tensor
+    tiler: Tiler
+    size: tuple[int, int]
+    device: torch.device
+    dtype: torch.dtype
+
+    def tile(self, transfer: Transfer | None, tile: Tile) -> Tensor:
+        """Draw one tile.
+
+        Args:
+            transfer: gives the features their style; ``None`` where they have it already.
+            tile: which.
+
+        Returns:
+            RGB ``(B, 3, h, w)``, float32, not clamped.
+        """
+        outer = self.tiler.outer(tile)
+        if transfer is None:
+            part = crop(self.features, outer.cells)
+        else:
+            part = transfer(self.features, outer.cells)
+        image = self.decoder(part.to(self.device, self.dtype))
+        image = crop(image, tile.within(outer).pixels)
+        height, width = self.size
+        rows, columns = tile.pixels
+        return image[..., : height - rows.start, : width - columns.start].float()
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What happens to decoded pixels, in this order.
+
+    Attributes:
+        canvas: what was drawn on.
+        photo: the content, of the same size.
+        own: AdaIN with the canvas's own statistics, whose picture shows what the decoder loses.
+        residual: share of that loss to give back, ``(B, 1, 1, 1)`` or ``(1, 1, 1, 1)``.
+        luminance: take the photo's chrominance.
+        masks: ``(B, 1, H, W)`` each; pixels that none covers are the photo's.
+    """
+
+    canvas: Canvas
+    photo: Canvas
+    own: Transfer | None = None
+    residual: Tensor | None = None
+    luminance: bool = False
+    masks: Sequence[Tensor] = ()
+
+    def __call__(self, image: Tensor, decoder: TiledDecoder, tile: Tile) -> Tensor:
+        """Return the finished pixels of a tile ``(B, 3, h, w)``, float32."""
+        window, device = tile.pixels, image.device
+        if self.own is not None and self.residual is not None:
+            lost = self.canvas.colors(window, device) - decoder.tile(self.own, tile)
+            image = image + self.residual.to(device) * lost
+        if not (self.luminance or self.masks):
+            return image
+        photo = self.photo.colors(window, device)
+        if self.luminance:
+            image = color.luminance(image.clamp(0, 1), photo)
+        if self.masks:
+            covered = region_weights(self.masks, self.photo.size, window).sum(dim=0)
+            image = torch.lerp(photo, image, covered)
+        return image
+
+
+def decode(
+    decoder: TiledDecoder,
+    transfer: Transfer | None,
+    output: Tensor,
+    finish: Finish | None = None,
+    opacity: Tensor | None = None,
+) -> None:
+    """Decode features into pictures, on the device of ``output``.
+
+    Args:
+        decoder: with the features.
+        transfer: as for :meth:`TiledDecoder.tile`.
+        output: filled: ``(B, 3, H, W)``, ``(B, 4, H, W)`` with opacity; float32 or uint8.
+        finish: what happens to the pixels.
+        opacity: the alpha channel, ``(B or 1, 1, H, W)``, float or uint8.
+    """
+
+    def work(tile: Tile) -> None:
+        image = decoder.tile(transfer, tile)
+        if finish is not None:
+            image = finish(image, decoder, tile)
+        target = crop(output, tile.pixels)
+        target[:, :3] = _as_output(image, output.dtype)
+        if opacity is not None:
+            part = read_window(opacity, tile.pixels, output.device)
+            target[:, 3:] = _as_output(part, output.dtype)
+
+    decoder.tiler.run(work)
+
+
+def copy(pictures: Tensor, output: Tensor, tiler: Tiler) -> None:
+    """Copy pictures as they are, clamped, in the output's dtype."""
+
+    def work(tile: Tile) -> None:
+        part = read_window(pictures, tile.pixels, output.device)
+        crop(output, tile.pixels).copy_(_as_output(part, output.dtype))
+
+    tiler.run(work)
+
+
+def feature_shape(size: tuple[int, int]) -> tuple[int, int]:
+    """Return rows and columns of the features of a picture of this height and width."""
+    height, width = (-(-max(length, MINIMUM_SIZE) // STRIDE) for length in size)
+    return height, width
+
+
+def empty_picture(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return a picture to fill, which its receiver may change: no inference tensor.
+
+    Raises:
+        ValueError: another dtype than float32 or uint8.
+    """
+    if dtype not in OUTPUT_DTYPES:
+        raise ValueError(f"output_dtype must be torch.float32 or torch.uint8, got {dtype}")
+    with torch.inference_mode(False):
+        return torch.empty(shape, dtype=dtype, device=device)
+
+
+def _as_output(image: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return float pixels clamped to 0..1, or as uint8."""
+    return as_uint8(image) if dtype == torch.uint8 else image.clamp(0, 1)

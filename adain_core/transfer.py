@@ -1,0 +1,334 @@
+"""Content meets style: ``adain`` on encoded pictures, with alpha, several styles and regions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .architecture import STRIDE, Fusion
+from .errors import OptionError
+from .functional import Statistics, Window, channel_statistics, crop, fuse
+from .masks import MaskLike, as_mask, feature_weights, pool_to_features
+from .pixels import as_float
+from .style import Features, Style, require_same_encoder
+
+# One number for all pictures, or one for each.
+Alpha = float | Sequence[float] | Tensor
+
+# What masks leave of 1 by rounding alone.
+_ROUNDING = 1e-5
+# Rows of features whose pixels' opacity is pooled at a time.
+_BAND = 64
+
+
+@dataclass(frozen=True)
+class FrameStatistics:
+    """The statistics that AdaIN uses of pictures; of a video's frames they can be pooled.
+
+    Attributes:
+        whole: of the whole content, mean and std ``(B, C)`` each.
+        regions: of the content in each region; without masks there is one, the whole.
+        styles: what each region is given, where that differs from frame to frame, as with artworks
+            recolored to each of them; else empty.
+    """
+
+    whole: Statistics
+    regions: tuple[Statistics, ...]
+    styles: tuple[Statistics, ...] = ()
+
+
+# From the statistics of consecutive frames to those that are used in their place.
+Smoothing = Callable[[FrameStatistics], FrameStatistics]
+
+
+@dataclass(frozen=True)
+class Region:
+    """One style's part of a picture.
+
+    Attributes:
+        content: mean and std that the content's features have, ``(B, C)`` each.
+        target: mean and std that they are given.
+        weight: of the region at each feature, ``(B, 1, h, w)``; ``None``: all of it.
+    """
+
+    content: Statistics
+    target: Statistics
+    weight: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """AdaIN with all of its statistics known, so that features can be given a style part by part.
+
+    Attributes:
+        fusion: how the model fuses content and style.
+        whole: the content's own mean and std, for what no region covers.
+        regions: where there is a style.
+    """
+
+    fusion: Fusion
+    whole: Statistics
+    regions: tuple[Region, ...]
+
+    def __call__(self, features: Tensor, window: Window = (slice(None), slice(None))) -> Tensor:
+        """Return what the decoder receives for a part of the features.
+
+        Args:
+            features: the content's, the whole map ``(B, C, h, w)``.
+            window: the part.
+        """
+        content = crop(features, window)
+        only = self.regions[0]
+        if only.weight is None:
+            return fuse(content, *only.target, self.fusion, only.content)
+        # Regions need float32: far outside a small one its style can leave the range of float16.
+        content = content.float()
+        kept = fuse(content, *self.whole, self.fusion, self.whole)
+        result = kept
+        for region in self.regions:
+            assert region.weight is not None
+            stylized = fuse(content, *region.target, self.fusion, region.content)
+            result = result + crop(region.weight, window) * (stylized - kept)
+        return result.to(features.dtype)
+
+
+def adain(
+    features: Features,
+    style: Style | Sequence[Style],
+    alpha: Alpha = 1.0,
+    *,
+    masks: Sequence[MaskLike] | None = None,
+    background: Style | None = None,
+    region_statistics: bool = True,
+    smoothing: Smoothing | None = None,
+) -> Features:
+    """Give the content's features the style's channel statistics (equation 8).
+
+    Args:
+        features: of the content, from ``AdaINModel.encode``.
+        style: one style, or with ``masks`` one for each mask (``Style.mix`` mixes several into
+            one).
+        alpha: 0 keeps the content's features, 1 gives the full style (equation 14); one number, or
+            one for each picture.
+        masks: where each style goes: ``(H, W)`` or ``(B, H, W)``, 0..1, any resolution, soft
+            values welcome. Where they overlap they share the place; where none covers, the
+            content's features stay. Masks with equal styles make one region.
+        background: style of what the masks leave free.
+        region_statistics: take the content's statistics inside each region (section 7.3 and the
+            official code), else over the whole picture.
+        smoothing: for the frames of a video, see :class:`~adain_core.temporal.TemporalPool`.
+
+    Returns:
+        Features for ``AdaINModel.decode``.
+
+    Raises:
+        ValueError: alpha outside 0..1; counts of styles and masks that differ; a bad mask.
+        StyleMismatchError: a style from another encoder.
+        TypeError: no features, style or mask, but for example a picture.
+
+    Example:
+        >>> image = model.decode(adain(model.encode(photo), style, alpha=0.8))
+    """
+    styles = [style] if isinstance(style, Style) else list(style)
+    batch = len(features.tensor) if isinstance(features, Features) else 1
+    checked = None if masks is None else check_masks(masks, len(styles), batch)
+    if checked is None and (len(styles) != 1 or background is not None):
+        raise ValueError(
+            "without masks expected one style and no background, got "
+            f"{len(styles)} style(s){' and a background' if background else ''}; "
+            "Style.mix makes one style of several"
+        )
+    for each in [*styles, *([background] if background else [])]:
+        require_same_encoder(features, each)
+    transfer = plan_transfer(
+        features,
+        [(each.mean, each.std) for each in styles],
+        picture_alphas(alpha, batch),
+        masks=checked,
+        background=None if background is None else (background.mean, background.std),
+        region_statistics=region_statistics,
+        smoothing=smoothing,
+    )
+    return replace(features, tensor=transfer(features.tensor))
+
+
+def plan_transfer(
+    features: Features,
+    targets: Sequence[Statistics],
+    alpha: Tensor,
+    *,
+    masks: Sequence[Tensor] | None = None,
+    background: Statistics | None = None,
+    region_statistics: bool = True,
+    smoothing: Smoothing | None = None,
+    smooth_styles: bool = False,
+) -> Transfer:
+    """Take the statistics that AdaIN needs.
+
+    Args:
+        features: of the content.
+        targets: mean and std of the styles, each ``(C,)``, or ``(B, C)`` for one of each picture;
+            one without masks, else one for each mask.
+        alpha: of each picture, ``(B,)`` or ``(1,)``, 0..1.
+        masks: ``(B, 1, H, W)`` or ``(1, 1, H, W)`` each.
+        background: mean and std of the style of what the masks leave free.
+        region_statistics: as for :func:`adain`.
+        smoothing: likewise.
+        smooth_styles: smooth the styles' statistics, too, for frames that have a style each.
+    """
+    content, visible = features.tensor, _visible(features)
+    whole = channel_statistics(content, visible)
+    placed: list[tuple[Statistics, Tensor | None]]
+    if masks is None:
+        placed = [(targets[0], None)]
+    else:
+        placed = [*_regions(targets, masks, background, features)]
+    used = tuple(
+        whole
+        if weight is None or not region_statistics
+        else channel_statistics(content, _weights(weight, visible))
+        for _, weight in placed
+    )
+    wanted = tuple(
+        (mean.to(whole[0]).expand_as(whole[0]), std.to(whole[1]).expand_as(whole[1]))
+        for (mean, std), _ in placed
+    )
+    if smoothing is not None:
+        smooth = smoothing(FrameStatistics(whole, used, wanted if smooth_styles else ()))
+        whole, used, wanted = smooth.whole, smooth.regions, smooth.styles or wanted
+    share = alpha.to(whole[0])[:, None]
+    regions = tuple(
+        Region(own, (torch.lerp(own[0], mean, share), torch.lerp(own[1], std, share)), weight)
+        for own, (mean, std), (_, weight) in zip(used, wanted, placed, strict=True)
+    )
+    return Transfer(features.fusion, whole, regions)
+
+
+def own_transfer(features: Features) -> Transfer:
+    """Return the content's own statistics as a transfer: what the decoder keeps of it."""
+    own = channel_statistics(features.tensor, _visible(features))
+    return Transfer(features.fusion, own, (Region(own, own),))
+
+
+def picture_alphas(alpha: Alpha, batch: int) -> Tensor:
+    """Return alpha as a tensor ``(1,)`` for all pictures, or ``(B,)``; gradients flow through it.
+
+    Args:
+        alpha: one number, or one for each picture.
+        batch: how many pictures there are.
+
+    Raises:
+        OptionError: outside 0..1, or another number of them.
+    """
+    values = check_alpha(alpha)
+    if len(values) not in (1, batch):
+        raise OptionError(
+            "alpha",
+            f"must be one number, or one for each of {batch} pictures, got {len(values)}",
+        )
+    if isinstance(alpha, Tensor):
+        return alpha.reshape(-1)
+    return torch.tensor(values, dtype=torch.float64, device="cpu")
+
+
+def check_alpha(alpha: Alpha) -> list[float]:
+    """Return alpha as a list of one number or more; raise ``OptionError`` outside 0..1."""
+    values = torch.as_tensor(alpha, dtype=torch.float64, device="cpu").detach()
+    if values.ndim > 1 or values.numel() == 0:
+        raise OptionError(
+            "alpha",
+            "must be one number, or one for each picture, got a tensor of shape "
+            f"{tuple(values.shape)}",
+        )
+    numbers: list[float] = values.reshape(-1).tolist()
+    for number in numbers:
+        if not 0 <= number <= 1:  # false for NaN, too
+            raise OptionError("alpha", f"must lie in 0..1, got {number:g}")
+    return numbers
+
+
+def check_masks(masks: Sequence[MaskLike], styles: int, batch: int | None = None) -> list[Tensor]:
+    """Return masks as ``(B, 1, H, W)``, float32 in 0..1.
+
+    Args:
+        masks: one for each style.
+        styles: how many styles there are.
+        batch: how many content pictures there are; ``None``: not known yet.
+
+    Raises:
+        OptionError: counts that do not match, or a bad mask.
+        TypeError: neither a tensor nor an array.
+    """
+    masks = list(masks)  # one tensor of several, too
+    if not masks:
+        raise OptionError("masks", "must hold at least one mask, got none")
+    if len(masks) != styles:
+        raise OptionError("masks", f"must be one for each style, got {len(masks)} and {styles}")
+    checked = [as_mask(mask, f"masks[{number}]") for number, mask in enumerate(masks)]
+    for number, mask in enumerate(checked):
+        if batch is not None and len(mask) not in (1, batch):
+            raise OptionError(
+                f"masks[{number}]",
+                f"must hold 1 or {batch} masks, as many as content pictures, got {len(mask)}",
+            )
+    return checked
+
+
+def _visible(features: Features) -> Tensor | None:
+    """Return the weight of every feature ``(B, 1, h, w)``, where some pixels are transparent.
+
+    What a cut-out hides, often black, is then no part of the picture that AdaIN normalizes.
+    """
+    if features.opacity is None:
+        return None
+    rows, columns = features.tensor.shape[2:]
+    # By bands, since in 8 bits a large picture's opacity takes a quarter of the memory.
+    pooled = [
+        pool_to_features(as_float(band), (min(_BAND, rows - _BAND * number), columns))
+        for number, band in enumerate(torch.split(features.opacity, _BAND * STRIDE, dim=2))
+    ]
+    opacity = torch.cat(pooled, dim=2).to(features.tensor.device)
+    return _weights(torch.ones_like(opacity), opacity)
+
+
+def _weights(weight: Tensor, visible: Tensor | None) -> Tensor:
+    """Return the weights of what is visible, or of all of it where nothing is."""
+    if visible is None:
+        return weight
+    both = weight * visible
+    return torch.where((both > 0).any(dim=3, keepdim=True).any(dim=2, keepdim=True), both, weight)
+
+
+def _regions(
+    targets: Sequence[Statistics],
+    masks: Sequence[Tensor],
+    background: Statistics | None,
+    features: Features,
+) -> list[tuple[Statistics, Tensor]]:
+    """Return each style and its weight ``(B, 1, h, w)`` at every feature.
+
+    Equal styles are one region, so that two halves in one style equal the whole in that style also
+    when the content's statistics are taken inside the regions.
+    """
+    content = features.tensor
+    feature_size = (content.shape[2], content.shape[3])
+    on_device = [mask.to(content.device) for mask in masks]
+    weights = feature_weights(on_device, features.size, feature_size)
+    pairs = list(zip(targets, weights, strict=True))
+    if background is not None:
+        rest = 1 - weights.sum(dim=0)
+        # Rounding left where the masks cover everything, of either sign, is no region: statistics
+        # weighted by it would not be finite.
+        pairs.append((background, torch.where(rest > _ROUNDING, rest, 0)))
+    regions: list[tuple[Statistics, Tensor]] = []
+    for target, weight in pairs:
+        for place, (other, share) in enumerate(regions):
+            if all(torch.equal(a, b) for a, b in zip(target, other, strict=True)):
+                regions[place] = (other, share + weight)
+                break
+        else:
+            regions.append((target, weight))
+    return regions
