@@ -36,8 +36,8 @@ NODE_CLASS_MAPPINGS = {
 
 NODE_DISPLAY_NAME_MAPPINGS = {
     "AdaINModelLoader": "Load AdaIN Model",
-    "AdaINStylize": "AdaIN Stylize",
-    "AdaINStylizeVideo": "AdaIN Stylize Video",
+    "AdaINStylize": "Style Transfer (AdaIN)",
+    "AdaINStylizeVideo": "Style Transfer Video (AdaIN)",
     "AdaINEncodeContent": "AdaIN Encode Content",
     "AdaINEncodeStyle": "AdaIN Encode Style",
     "AdaINBlend": "AdaIN Blend",

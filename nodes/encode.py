@@ -60,7 +60,9 @@ class AdaINEncodeStyle:
     SEARCH_ALIASES = ("style transfer", "adain style", "encode artwork", "reference style")
     RETURN_TYPES = ("ADAIN_STYLE",)
     RETURN_NAMES = ("style",)
-    OUTPUT_TOOLTIPS = ("The style, for AdaIN Blend, Masked AdaIN, AdaIN Stylize or saving.",)
+    OUTPUT_TOOLTIPS = (
+        "The style, for AdaIN Blend, Masked AdaIN, Style Transfer (AdaIN) or saving.",
+    )
     FUNCTION = "encode"
 
     @classmethod

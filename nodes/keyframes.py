@@ -44,8 +44,8 @@ class AdaINAlphaKeyframes:
     CATEGORY = CATEGORY
     DESCRIPTION = (
         "How much style each frame gets: a style that fades in or out over a video, or over copies "
-        "of one picture. Connect it to alpha of AdaIN Stylize, AdaIN Blend or Masked AdaIN. Or to "
-        "weight_2, and rest to weight_1: then the first style turns into the second."
+        "of one picture. Connect it to alpha of Style Transfer (AdaIN), AdaIN Blend or Masked "
+        "AdaIN. Or to weight_2, and rest to weight_1: then the first style turns into the second."
     )
     SEARCH_ALIASES = ("alpha schedule", "fade style", "morph style", "animate style", "keyframes")
     RETURN_TYPES = ("FLOAT", "FLOAT")

@@ -40,7 +40,7 @@ class AdaINModelLoader:
         "Loads an AdaIN model: an encoder and the decoder trained with it. The pack ships one, "
         f"adain-slim; others go as .safetensors files into ComfyUI's models/{MODEL_FOLDER} folder."
     )
-    SEARCH_ALIASES = ("style transfer model", "adain loader", "neural style", "load model")
+    SEARCH_ALIASES = ("style transfer model", "adain loader", "load model")
     RETURN_TYPES = ("ADAIN_MODEL",)
     RETURN_NAMES = ("model",)
     OUTPUT_TOOLTIPS = ("The model, for the AdaIN nodes that encode, decode or stylize.",)

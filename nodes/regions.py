@@ -63,7 +63,7 @@ def connected_regions(
 
 @dataclass(frozen=True)
 class Layout(Generic[S]):
-    """How AdaIN Stylize and AdaIN Stylize Video lay out styles: mixed everywhere, or by masks.
+    """How the two style transfer nodes lay out styles: mixed everywhere, or by masks.
 
     Args:
         regions: all of them.
@@ -153,5 +153,5 @@ def require_region(masks: Sequence[Tensor]) -> None:
             "mask_1 is black everywhere (as Load Image gives it for a picture that is opaque), so "
             "there is no region to stylize: paint one (right-click the picture, Open in Mask "
             "Editor), load one with Load Image (as Mask), or leave masks out for the whole picture "
-            "(AdaIN Stylize, AdaIN Blend)"
+            "(Style Transfer (AdaIN), AdaIN Blend)"
         )

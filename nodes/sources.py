@@ -1,4 +1,4 @@
-"""Artworks and encoded styles, as AdaIN Stylize and AdaIN Stylize Video take them."""
+"""Artworks and encoded styles, as the two style transfer nodes take them."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class AdaINLoadStyle:
     SEARCH_ALIASES = ("load style", "import style", "style library")
     RETURN_TYPES = ("ADAIN_STYLE",)
     RETURN_NAMES = ("style",)
-    OUTPUT_TOOLTIPS = ("The style, for AdaIN Blend, Masked AdaIN or AdaIN Stylize.",)
+    OUTPUT_TOOLTIPS = ("The style, for AdaIN Blend, Masked AdaIN or Style Transfer (AdaIN).",)
     FUNCTION = "load"
 
     @classmethod

@@ -1,4 +1,4 @@
-"""AdaIN Stylize: everything in one node."""
+"""Style Transfer (AdaIN): everything in one node."""
 
 from __future__ import annotations
 
@@ -39,15 +39,19 @@ class AdaINStylize:
     DESCRIPTION = (
         "Draws pictures in the style of any artwork, or in several. Connect a model, a content and "
         "a style, and run. Batches may be the frames of a video; long clips are better drawn by "
-        "AdaIN Stylize Video, which never holds them all in memory."
+        "Style Transfer Video (AdaIN), which never holds them all in memory."
     )
     SEARCH_ALIASES = (
         "style transfer",
         "neural style",
         "artistic style",
         "stylize image",
-        "stylize video",
         "painting",
+        "paint",
+        "artwork",
+        "photo to painting",
+        "art filter",
+        "van gogh",
     )
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("image",)

@@ -1,4 +1,4 @@
-"""AdaIN Stylize Video: a video file in, a video file out."""
+"""Style Transfer Video (AdaIN): a video file in, a video file out."""
 
 from __future__ import annotations
 
@@ -44,7 +44,11 @@ class AdaINStylizeVideo:
         "and written one after the other, so that memory does not grow with the length; sound and "
         "times stay."
     )
-    SEARCH_ALIASES = ("style transfer video", "video to painting", "stylize clip", "neural style")
+    SEARCH_ALIASES = (
+        "neural style video",
+        "video to painting",
+        "stylize clip",
+    )
     RETURN_TYPES = ("VIDEO",)
     RETURN_NAMES = ("video",)
     OUTPUT_TOOLTIPS = ("The stylized video, H.264 in MP4, for Save Video.",)
@@ -173,5 +177,5 @@ class AdaINStylizeVideo:
                 made.unlink(missing_ok=True)
                 raise cancelled from None
         for note in result.notes:
-            _LOG.warning("AdaIN Stylize Video: %s", note)
+            _LOG.warning("Style Transfer Video (AdaIN): %s", note)
         return (host.as_video(made),)

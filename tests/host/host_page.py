@@ -62,6 +62,10 @@ _WORDS = """() => [...document.querySelectorAll(
     + '[data-testid="error-overlay"], [data-testid="properties-panel"]')]
   .filter(e => e.getClientRects().length).map(e => e.innerText.trim()).filter(Boolean)"""
 
+# The ranking behind the search box, by the ids of nodes.
+_SEARCH = """word => document.querySelector('#vue-app').__vue_app__.config.globalProperties.$pinia
+  ._s.get('nodeDef').nodeSearchService.searchNode(word).map(node => node.name)"""
+
 _SET = "([name, value]) => window.app.extensionManager.setting.set(name, value)"
 _GET = "name => window.app.extensionManager.setting.get(name)"
 _VUE_NODES = "Comfy.VueNodes.Enabled"
@@ -242,6 +246,10 @@ class Page:
               node => node.imgs?.length && node.imgs.every(i => i.complete && i.naturalWidth))"""
         )
         self.page.wait_for_timeout(500)
+
+    def search(self, word: str) -> list[str]:
+        """Ids of the nodes that the search box offers for a word, best first."""
+        return list(self.page.evaluate(_SEARCH, word))
 
     def add(self, node: str) -> None:
         """An empty canvas with one node on it, selected."""

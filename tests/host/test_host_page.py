@@ -78,6 +78,21 @@ def gap(box: list[float], other: list[float]) -> float:
     return max(box[1] - other[3], other[1] - box[3])
 
 
+# Words of a newcomer, and how far up the list the node stands at least. Before it are nodes whose
+# names begin with the word, or hold it.
+FIRST_WORDS = {
+    **dict.fromkeys(["style", "style transfer", "neural style", "stylize", "artistic"], 3),
+    **dict.fromkeys(["painting", "paint"], 40),
+}
+
+
+@pytest.mark.parametrize("word", FIRST_WORDS)
+def test_found_under_the_first_word_typed(page: Page, classes: dict[str, Any], word: str) -> None:
+    found = page.search(word)
+    assert next(node for node in found if node in classes) == "AdaINStylize"
+    assert found.index("AdaINStylize") < FIRST_WORDS[word]
+
+
 def test_an_error_reaches_the_page(page: Page) -> None:
     broken = prompt(
         broken=node("TestsBrokenPicture", size=64),

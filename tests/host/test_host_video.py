@@ -1,4 +1,4 @@
-"""AdaIN Stylize Video between ComfyUI's own video nodes."""
+"""Style Transfer Video (AdaIN) between ComfyUI's own video nodes."""
 
 from __future__ import annotations
 

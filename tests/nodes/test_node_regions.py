@@ -153,7 +153,7 @@ def test_masks_of_a_video_may_be_black(pack: Any, styles: list[Any], features: A
 def test_frames_of_a_video_are_smoothed(
     pack: Any, model: Any, styles: list[Any], image: MakeImage, node: str
 ) -> None:
-    """As AdaIN Stylize smooths them; the left half stands still while the right one flickers."""
+    """As AdaINStylize smooths them; the left half stands still while the right one flickers."""
     frames = image(40, 48, 1).repeat(6, 1, 1, 1)
     frames[::2, :, 24:] *= 0.8
     (encoded,) = pack.run("AdaINEncodeContent", model=model, image=frames)

@@ -1,4 +1,4 @@
-"""AdaIN Stylize against the library's ``stylize``."""
+"""Style Transfer (AdaIN) against the library's ``stylize``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AdaIN Stylize Video, against the library's own videos."""
+"""Style Transfer Video (AdaIN), against the library's own videos."""
 
 from __future__ import annotations
 
@@ -384,4 +384,4 @@ def test_notes_are_logged(
                     made.mux(packet)
     with caplog.at_level(logging.WARNING):
         run(VideoFromFile(str(both)))
-    assert "AdaIN Stylize Video: " in caplog.text and "1 subtitle track(s)" in caplog.text
+    assert "Style Transfer Video (AdaIN): " in caplog.text and "1 subtitle track(s)" in caplog.text
