@@ -1,0 +1,162 @@
+"""The command ``adain video``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+from clips import Clips, frames_of, pixels_of
+from torch import Tensor
+
+from adain_core import AdaINModel, Style
+
+
+def test_command(
+    clips: Clips,
+    run: Callable[..., int],
+    artworks: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clip, out = clips.make(), tmp_path / "%d.png"
+    options = ["--style", *artworks, "--style-weights", 3, 1, "--alpha", 0.5, "--temporal", "frame"]
+    assert run(clip, "-o", out, *options, "--preserve-color", "luminance") == 0
+    assert "(64x48, 10 frames, " in capsys.readouterr().out
+    expected = clips.drawn(
+        pixels_of(clip)[2], artworks, weights=[3, 1], alpha=0.5, preserve_color="luminance"
+    )
+    torch.testing.assert_close(pixels_of(out)[2], expected, rtol=0, atol=1 / 255)
+
+
+def test_command_with_keyframes_and_masks(
+    clips: Clips,
+    run: Callable[..., int],
+    artworks: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    a, b = artworks
+    clips.model.encode_style(b).save(tmp_path / "b.safetensors")
+    PIL.Image.fromarray(np.full((4, 4), 255, np.uint8)).save(tmp_path / "white.png")
+    clip, out = clips.make(), tmp_path / "%d.png"
+    keyframes = [
+        *("--keyframe", f"0={a},{b},weights=3:1"),
+        *("--keyframe", f"0.2s={tmp_path / 'b.safetensors'},alpha=0.5"),
+    ]
+    mask = ["--mask", tmp_path / "white.png"]
+    assert run(clip, "-o", out, *keyframes, *mask, "--temporal", "frame", "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["frames"], result["width"], result["complete"]) == (10, 64, True)
+    expected = clips.drawn(
+        pixels_of(clip)[3],
+        Style.mix([clips.model.encode_style(p) for p in artworks], [3, 5]),
+        alpha=0.75,
+    )
+    torch.testing.assert_close(pixels_of(out)[3], expected, rtol=0, atol=1 / 255)
+
+
+def test_command_with_a_part(
+    clips: Clips, run: Callable[..., int], artworks: list[Path], tmp_path: Path
+) -> None:
+    clip, style = clips.make(), ["--style", artworks[0]]
+    assert run(clip, "-o", tmp_path / "%d.png", *style, "--start", "0:0:00.1", "--end", 0.2) == 0
+    assert {path.name for path in tmp_path.glob("?.png")} >= {"3.png", "4.png", "5.png"}
+    assert not (tmp_path / "2.png").exists() and not (tmp_path / "6.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("7", 7), ("12.5", 12.5), ("1:02", 62), ("2:00:01.5", 7201.5)]
+)
+def test_moments(
+    clips: Clips,
+    run: Callable[..., int],
+    artworks: list[Path],
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    seconds: float,
+) -> None:
+    words = ["-o", clips.folder / "out.mp4", "--style", artworks[0], "--start", text]
+    assert run(clips.make(), *words) == 1
+    assert f"no frame of it is in the part from {seconds:.2f} s on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1", "5s", "1:2:3:4", "1.5:00", "nan"])
+def test_no_moments(run: Callable[..., int], capsys: pytest.CaptureFixture[str], text: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run("clip.mp4", "-o", "out.mp4", "--style", "a.png", f"--start={text}")
+    assert f"expected seconds (12.5) or minutes:seconds (1:12.5, 0:01:12.5), got {text!r}" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "expected --style or --keyframe"),
+        (["--style", "a.png", "--keyframe", "0=a.png"], "not both"),
+        (["--keyframe", "soon=a.png"], "expected a keyframe such as"),
+        (["--keyframe", "0="], "expected a keyframe such as"),
+        (["--keyframe", "0=a.png", "--preserve-color", "coral"], "use --preserve-color luminance"),
+        (["--style", "a.png", "--background", "b.png"], "--background needs --mask"),
+    ],
+)
+def test_command_refuses(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert run("clip.mp4", "-o", "out.mp4", *options) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_command_tells_what_an_interruption_leaves(
+    clips: Clips,
+    run: Callable[..., int],
+    artworks: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draw, calls = AdaINModel.stylize, iter([True] * 4)
+
+    def interrupted(*args: Any, **options: Any) -> Tensor:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return draw(*args, **options)
+
+    monkeypatch.setattr(AdaINModel, "stylize", interrupted)
+    out = tmp_path / "out.mp4"
+    assert run(clips.make(), "-o", out, "--style", artworks[0]) == 130
+    assert f"interrupted; {out} holds the first 4 frames" in capsys.readouterr().err
+    assert len(frames_of(out)) == 4
+
+
+@pytest.mark.parametrize(
+    ("before", "message"),
+    [
+        ("sys.modules['av'] = None", "videos need the package av (PyAV): "),
+        (
+            "import av; av.__version__ = '17.0.1'",
+            "videos need version 17.1 of PyAV or a later one, got 17.0.1: ",
+        ),
+    ],
+    ids=["none", "old"],
+)
+def test_without_pyav_one_sentence_says_what_to_install(before: str, message: str) -> None:
+    code = (
+        f"import sys; {before}; from adain_core.cli import main;"
+        "sys.exit(main(['video', 'a.mp4', '-o', 'b.mp4', '--style', 'c.png']))"
+    )
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert message + 'install it with: python -m pip install "av>=17.1"' in line

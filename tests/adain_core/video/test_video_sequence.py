@@ -1,0 +1,123 @@
+"""Numbered pictures, in and out."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from clips import STEADY, Clips, pixels_of, save, times_of
+
+from adain_core.errors import VideoFileError
+from adain_core.video import VideoReader
+
+
+def test_numbered_pictures_out_and_in(clips: Clips, tmp_path: Path) -> None:
+    clip, pattern = clips.make(), tmp_path / "frames" / "a%03d.png"
+    clips.draw(clip, pattern, temporal="frame")
+    assert sorted(p.name for p in pattern.parent.iterdir()) == [f"a{i:03d}.png" for i in range(10)]
+    for drawn, frame in zip(pixels_of(pattern), pixels_of(clip), strict=True):
+        torch.testing.assert_close(drawn, clips.drawn(frame), rtol=0, atol=0.6 / 255)
+    with pytest.raises(VideoFileError, match=r"a000\.png exists"):
+        clips.draw(clip, pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "numbers"),
+    [("%d.png", [9, 10, 11]), ("%04d.png", [1001, 1002]), ("a%02db.png", [98, 99, 100, 101])],
+)
+def test_pictures_are_numbered_from_any_number_on(
+    clips: Clips, tmp_path: Path, pattern: str, numbers: list[int]
+) -> None:
+    for number in numbers:
+        save(tmp_path / (pattern % number), clips.picture(8, 8, seed=number)[0])
+    # Not of the sequence: another number of digits, another name.
+    save(tmp_path / "00007.png", clips.picture(8, 8)[0])
+    save(tmp_path / "5.jpg", clips.picture(8, 8)[0])
+    drawn = pixels_of(tmp_path / pattern)
+    assert len(drawn) == len(numbers)
+    for pixels, number in zip(drawn, numbers, strict=True):
+        torch.testing.assert_close(pixels, clips.picture(8, 8, seed=number), rtol=0, atol=0.6 / 255)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ([0, 1, 3, 4], "got 0 to 4, of which frame 2 is missing; add"),
+        ([7, 8, 12], "got 7 to 12, of which frame 9 and 2 more are missing; add"),
+    ],
+)
+def test_a_gap_among_numbered_pictures_is_refused(
+    clips: Clips, tmp_path: Path, numbers: list[int], message: str
+) -> None:
+    for number in numbers:
+        save(tmp_path / f"{number:03d}.png", clips.picture(8, 8)[0])
+    with pytest.raises(VideoFileError, match=message):
+        clips.draw(tmp_path / "%03d.png", "out.mp4")
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "rate"),
+    [([], 25), (["--fps", "24000/1001"], Fraction(24000, 1001)), (["--fps", "12.5"], 12.5)],
+)
+def test_the_rate_of_numbered_pictures(
+    clips: Clips,
+    run: Callable[..., int],
+    artworks: list[Path],
+    tmp_path: Path,
+    options: list[str],
+    rate: float | Fraction,
+) -> None:
+    for number in range(4):
+        save(tmp_path / f"{number}.png", clips.picture(32, 32)[0])
+    out = tmp_path / "out.mp4"
+    assert run(tmp_path / "%d.png", "-o", out, "--style", artworks[0], *options) == 0
+    assert times_of(out) == [number / Fraction(rate) for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "message"),
+    [
+        ("clip.mp4", "24", "fps is for numbered pictures, .* got fps=24 with"),
+        ("%d.png", "0", "fps must be above 0, .* got 0"),
+        ("%d.png", "soon", "expected frames a second such as 24 or 24000/1001, got 'soon'"),
+        ("%d.png", "24/0", "expected frames a second such as 24 or 24000/1001, got '24/0'"),
+    ],
+)
+def test_wrong_rates(
+    run: Callable[..., int],
+    artworks: list[Path],
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    rate: str,
+    message: str,
+) -> None:
+    with contextlib.suppress(SystemExit):
+        assert run(name, "-o", "o.mp4", "--style", artworks[0], "--fps", rate) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_pictures_that_are_not_there(tmp_path: Path) -> None:
+    for pattern in (tmp_path / "%d.png", tmp_path / "none" / "%d.png"):
+        with pytest.raises(VideoFileError, match="there is no such file"):
+            VideoReader(pattern)
+
+
+def test_pictures_are_not_written_among_others(clips: Clips, tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    clips.draw(clips.make(times=STEADY[:3]), folder / "%d.png")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    again = folder / ".." / "frames" / "%d.png"
+    for overwrite in (False, True):
+        with pytest.raises(VideoFileError, match="these are the pictures that are read"):
+            clips.draw(folder / "%d.png", again, overwrite=overwrite)
+    (folder / "0.png").unlink()  # FFmpeg itself numbers from 1
+    with pytest.raises(VideoFileError, match=r"1\.png exists"):
+        clips.draw(clips.make(times=STEADY[:1]), folder / "%d.png")
+    del before["0.png"]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

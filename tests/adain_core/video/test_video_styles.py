@@ -1,0 +1,147 @@
+"""Keyframes and masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from clips import STEADY, Clips, frames_of, pixels_of
+from torch import Tensor
+
+from adain_core import images
+from adain_core.masks import feather_mask, resize_mask
+from adain_core.video import Keyframe
+
+
+def test_keyframes(clips: Clips, tmp_path: Path) -> None:
+    other = clips.model.encode_style(clips.picture(32, 32, seed=8))
+    clip, pattern = clips.make(), tmp_path / "%d.png"
+    keyframes = [Keyframe(2, clips.style), Keyframe(6, other, alpha=0.5)]
+    clips.draw(clip, pattern, keyframes=keyframes, temporal="frame")
+    drawn = pixels_of(pattern)
+    for number, share in ((0, 0), (2, 0), (3, 0.25), (5, 0.75), (9, 1)):
+        expected = clips.drawn(
+            pixels_of(clip)[number],
+            [clips.style, other],
+            weights=[1 - share, share],
+            alpha=1 - share / 2,
+        )
+        torch.testing.assert_close(drawn[number], expected, rtol=0, atol=1 / 255)
+
+
+def test_styles_or_keyframes(clips: Clips) -> None:
+    with pytest.raises(ValueError, match=r"styles .* or keyframes, not both"):
+        clips.draw(clips.make(), "out.mp4", clips.style, keyframes=[])
+
+
+def test_alpha_belongs_to_the_keyframes(clips: Clips, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"give each Keyframe its alpha, .* got alpha=0\.5"):
+        clips.draw(
+            clips.make(times=STEADY[:2]),
+            tmp_path / "out.mp4",
+            keyframes=[Keyframe(0, clips.style)],
+            alpha=0.5,
+        )
+
+
+def test_recolored_artworks_are_read_once(
+    clips: Clips, artworks: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, calls = images.read_image_file, []
+
+    def counted(path: Path, **options: bool) -> object:
+        calls.append(path)
+        return read(path, **options)
+
+    monkeypatch.setattr(images.tensors, "read_image_file", counted)
+    clip, out = clips.make(), tmp_path / "%d.png"
+    options: dict[str, Any] = {"preserve_color": "mean_std", "style_size": 24}
+    clips.draw(clip, out, artworks, temporal="frame", **options)
+    assert calls == artworks
+    expected = clips.drawn(pixels_of(clip)[2], artworks, **options)
+    torch.testing.assert_close(pixels_of(out)[2], expected, rtol=0, atol=1 / 255)
+
+
+def test_masks_still_and_moving(clips: Clips, tmp_path: Path) -> None:
+    clip, mask, pattern = clips.make(), clips.make("mask.mp4"), tmp_path / "%d.png"
+    left = torch.zeros(48, 64)
+    left[:, :32] = 1
+    result = clips.draw(clip, pattern, masks=[left], temporal="frame")
+    assert not result.notes
+    torch.testing.assert_close(
+        pixels_of(pattern)[3][..., 32:], pixels_of(clip)[3][..., 32:], rtol=0, atol=0.6 / 255
+    )
+    clips.draw(clip, pattern, masks=[mask], temporal="frame", overwrite=True)
+    red, green, blue = pixels_of(mask)[4][0]
+    expected = clips.drawn(pixels_of(clip)[4], masks=[0.299 * red + 0.587 * green + 0.114 * blue])
+    torch.testing.assert_close(pixels_of(pattern)[4], expected, rtol=0, atol=1 / 255)
+
+
+def test_a_mask_of_each_frame(clips: Clips, tmp_path: Path) -> None:
+    """Softened at the picture's size, and the last one for the frames after it."""
+    clip, pattern = clips.make(), tmp_path / "%d.png"
+    masks = torch.zeros(8, 6, 8)
+    for number, mask in enumerate(masks):
+        mask[:, : number + 1] = 1
+    options = {"temporal": "frame", "feather": 3}
+    result = clips.draw(clip, pattern, masks=[masks], **options)
+    assert result.notes == [
+        "a mask has 8 frames, the video 10: its last frame was used for the rest"
+    ]
+    drawn = pixels_of(pattern)
+    for number, mask in ((0, 0), (5, 5), (9, 7)):
+        soft = feather_mask(resize_mask(masks[mask, None, None], (48, 64)), 3)
+        expected = clips.drawn(pixels_of(clip)[number], masks=[soft])
+        torch.testing.assert_close(drawn[number], expected, rtol=0, atol=1 / 255)
+
+
+def test_a_still_mask_is_softened_once(
+    clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the size of the pictures that are drawn."""
+    sizes = []
+
+    def soften(mask: Tensor, radius: int) -> Tensor:
+        sizes.append(tuple(mask.shape))
+        return feather_mask(mask, radius)
+
+    monkeypatch.setattr("adain_core.video.masks.feather_mask", soften)
+    left, pattern = torch.eye(6, 8), tmp_path / "%d.png"
+    options = {"masks": [left], "feather": 2, "content_size": 24}
+    clips.draw(clips.make(), pattern, temporal="frame", **options)
+    assert sizes == [(1, 1, 24, 32)]
+    expected = clips.drawn(pixels_of(clips.make())[3], clips.style, **options)
+    torch.testing.assert_close(pixels_of(pattern)[3], expected, rtol=0, atol=1 / 255)
+
+
+@pytest.mark.parametrize("kind", ["video", "tensor"])
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [(4, "has 4 frames, the video 10: its last"), (12, "more frames than the video's 10")],
+)
+def test_a_mask_of_another_length_is_told(
+    clips: Clips, kind: str, count: int, message: str
+) -> None:
+    mask: Any = torch.ones(count, 2, 2)
+    if kind == "video":
+        mask = clips.make("mask.mp4", [512 * number for number in range(count)])
+    result = clips.draw(clips.make(), "out.mp4", masks=[mask])
+    assert result.frames == 10
+    [note] = result.notes
+    assert message in note
+
+
+def test_masks_of_numpy_and_in_one_tensor(clips: Clips, tmp_path: Path) -> None:
+    clip = clips.make(times=STEADY[:2])
+    left = torch.zeros(6, 8)
+    left[:, :4] = 1
+    masks = torch.stack([left, 1 - left])
+    for name, given in (("a.mkv", list(masks)), ("b.mkv", masks), ("c.mkv", [*masks.numpy()])):
+        clips.draw(clip, name, [clips.style, clips.style], masks=given)
+    drawn = [frames_of(tmp_path / name) for name in ("a.mkv", "b.mkv", "c.mkv")]
+    for frames in drawn[1:]:
+        for frame, expected in zip(frames, drawn[0], strict=True):
+            np.testing.assert_array_equal(frame.to_ndarray(), expected.to_ndarray())
