@@ -6,6 +6,7 @@ format version, the architecture (never guessed from shapes), licence, source an
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -135,18 +136,31 @@ def shipped_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where downloads go: ``$ADAIN_CACHE``, else ``adain`` in the user's cache folder."""
+    """Return where downloads go: ``$ADAIN_CACHE``, else ``adain`` in the user's cache folder.
+
+    Raises:
+        WeightsError: there is no home folder, as in a container with a bare user id.
+    """
     if folder := os.environ.get("ADAIN_CACHE"):
         return Path(folder)
     if folder := os.environ.get("XDG_CACHE_HOME"):
         return Path(folder) / "adain"
-    return Path.home() / ".cache" / "adain"
+    try:
+        return Path.home() / ".cache" / "adain"
+    except RuntimeError:
+        raise WeightsError(
+            "there is no home folder to keep models in: set the environment variable ADAIN_CACHE "
+            "to a folder of yours, or name one"
+        ) from None
 
 
 def available_models() -> dict[str, Path]:
     """Names and files of the shipped and downloaded models, the default first."""
     files: dict[str, Path] = {}
-    for folder in (shipped_folder(), cache_folder()):
+    folders = [shipped_folder()]
+    with contextlib.suppress(WeightsError):  # without a home nothing was downloaded
+        folders.append(cache_folder())
+    for folder in folders:
         for path in sorted(folder.glob("*.safetensors")):
             files.setdefault(path.stem, path)
     return dict(sorted(files.items(), key=lambda item: item[0] != DEFAULT_MODEL))

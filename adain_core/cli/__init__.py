@@ -1,22 +1,25 @@
 """The command ``adain``: argument parsing and messages around the library's functions.
 
 Exit codes: 0 all good; 1 something failed (a file, the memory); 2 wrong usage or arguments;
-130 interrupted. Results and ``--json`` go to stdout, progress and errors to stderr.
+130 interrupted (143 by SIGTERM, 129 by SIGHUP). Results and ``--json`` go to stdout, progress and
+errors to stderr.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from ..errors import AdaINError
+from ..errors import AdaINError, reason
+from ..signals import interrupt_on_stop_signals
 from . import evaluate, export, sheet, style, stylize, train, video, weights
-from .common import HelpFormatter, print_error
+from .common import OUT_OF_MEMORY, HelpFormatter
+from .streams import open_streams, print_error
 
+_INTERRUPTED = 130  # by Ctrl-C, as shells count it
 _DESCRIPTION = """\
 Draw photos in the style of any artwork: arbitrary style transfer with Adaptive
 Instance Normalization (AdaIN; Huang & Belongie, ICCV 2017). One pass through a
@@ -37,6 +40,8 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
+    SIGTERM and SIGHUP (``docker stop``, a closed terminal) count as Ctrl-C: what is done is kept.
+
     Args:
         arguments: without the program's name; ``None`` for those of the process.
 
@@ -44,44 +49,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code. Wrong usage, ``--help`` and ``--version`` raise ``SystemExit``, as is
         argparse's way.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A name that the console's code page lacks must not fail what was done.
-            stream.reconfigure(errors="backslashreplace")
-    args = make_parser().parse_args(arguments)
+    open_streams()
+    with interrupt_on_stop_signals() as received:
+        out_of_memory = OUT_OF_MEMORY
+        try:
+            args = make_parser().parse_args(arguments)
+            out_of_memory = args.out_of_memory
+            code: int = _run(args)
+            # Not only at the interpreter's end, where a broken pipe is a traceback.
+            sys.stdout.flush()
+            return code
+        except KeyboardInterrupt as error:
+            print_error(str(error) or "interrupted")
+            return 128 + received[0] if received else _INTERRUPTED
+        except AdaINError as error:
+            print_error(error)
+            return 1
+        except (ValueError, OverflowError) as error:
+            # The library's way to refuse an argument.
+            print_error(error)
+            return 2
+        except BrokenPipeError:
+            # Whoever read the output has enough of it; Python flushes once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except OSError as error:
+            # Whatever the library does not explain better: a full disk, no permission.
+            name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+            print_error(f"{name}{reason(error)}")
+            return 1
+        except (RuntimeError, MemoryError) as error:
+            from ..devices import is_out_of_memory
+
+            if not is_out_of_memory(error):
+                raise
+            print_error(out_of_memory)
+            return 1
+
+
+def _run(args: argparse.Namespace) -> int:
     import PIL.Image  # --help and --version have returned without it
 
     # Twice that is refused: a phone's 200 million are no attack in a file that the user names.
     PIL.Image.MAX_IMAGE_PIXELS = 2**28
-    try:
-        code: int = args.run(args)
-        sys.stdout.flush()  # not only at the interpreter's end, where a broken pipe is a traceback
-        return code
-    except KeyboardInterrupt as error:
-        print_error(str(error) or "interrupted")
-        return 130
-    except AdaINError as error:
-        print_error(error)
-        return 1
-    except ValueError as error:
-        # The library's way to refuse an argument.
-        print_error(error)
-        return 2
-    except BrokenPipeError:
-        # Whoever read the output has enough of it; Python flushes once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        # Whatever the library does not explain better: a full disk, no permission.
-        print_error(error)
-        return 1
-    except (RuntimeError, MemoryError) as error:
-        from ..devices import is_out_of_memory
-
-        if not is_out_of_memory(error):
-            raise
-        print_error(args.out_of_memory)
-        return 1
+    code: int = args.run(args)
+    return code
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import indent
@@ -336,22 +334,3 @@ def check_safetensors_output(path: Path, overwrite: bool) -> None:
     if path.suffix != STYLE_SUFFIX:
         raise ValueError(f"cannot write {path}: expected a file name ending in {STYLE_SUFFIX}")
     check_output_file(path, overwrite)
-
-
-def print_error(message: object) -> None:
-    """One line on stderr, above a progress bar where there is one."""
-    from tqdm import tqdm
-
-    tqdm.write(f"adain: error: {' '.join(str(message).splitlines())}", file=sys.stderr)
-
-
-def print_note(message: str) -> None:
-    """Likewise, of what went through all the same."""
-    from tqdm import tqdm
-
-    tqdm.write(f"adain: note: {message}", file=sys.stderr)
-
-
-def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    print(json.dumps(value, indent=2))

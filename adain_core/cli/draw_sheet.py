@@ -33,10 +33,10 @@ from .common import (
     check_output_file,
     encode_source,
     load_model,
-    print_error,
     read_source,
     refuse_inputs,
 )
+from .streams import print_error, print_line
 
 _CELLS = (64, 4096)
 
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     save_image(args.output, join_rows(shown), overwrite=args.overwrite)
     seconds = time.perf_counter() - started
     count = len(photos) * len(sources)
-    print(f"{args.output} ({count} picture{'s' if count > 1 else ''}, {seconds:.1f} s)")
+    print_line(f"{args.output} ({count} picture{'s' if count > 1 else ''}, {seconds:.1f} s)")
     return 0 if len(photos) == len(contents) and len(sources) == len(styles) else 1
 
 

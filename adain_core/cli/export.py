@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from ..choices import DEFAULT_MODEL
-from .common import Subparsers, add_command, check_replaceable, print_error
+from .common import Subparsers, add_command, check_replaceable
+from .streams import print_error, print_line
 
 _DESCRIPTION = """\
 Write a model as two ONNX files, for runtimes without Python: encode.onnx (images to
@@ -69,5 +70,5 @@ def _run(args: argparse.Namespace) -> int:
     check_replaceable([args.output / name for name in FILES], args.overwrite)
     model = AdaINModel.from_pretrained(args.model, "cpu", "fp32")
     for path in export_onnx(model, args.output, DTYPES[args.dtype]):
-        print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+        print_line(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0

@@ -32,8 +32,8 @@ from .common import (
     STYLE_SUFFIX,
     check_output_file,
     check_replaceable,
-    print_note,
 )
+from .streams import print_line, print_note
 
 
 def run(args: argparse.Namespace) -> int:
@@ -92,7 +92,8 @@ def run(args: argparse.Namespace) -> int:
                 save_image(_grid_file(args.grid, name), grid, overwrite=args.overwrite)
     finally:
         if rows:
-            print(markdown_table(rows, names[0] if args.model else None))
+            for line in markdown_table(rows, names[0] if args.model else None).splitlines():
+                print_line(line)
         if args.csv and table:
             _write_csv(args.csv, table)
     return 0

@@ -13,8 +13,8 @@ from .common import (
     add_model_options,
     check_safetensors_output,
     load_model,
-    print_json,
 )
+from .streams import print_json, print_line
 
 if TYPE_CHECKING:
     from ..style import Style
@@ -190,7 +190,7 @@ def _save(style: Style, args: argparse.Namespace) -> int:
     if args.name is not None:
         style = replace(style, name=args.name)
     style.save(args.output)
-    print(f"{args.output} ({style.name or 'no name'}, {len(style.mean)} channels)")
+    print_line(f"{args.output} ({style.name or 'no name'}, {len(style.mean)} channels)")
     return 0
 
 
@@ -212,5 +212,5 @@ def _info(args: argparse.Namespace) -> int:
         return 0
     for key, value in facts.items():
         text = f"{value[0]:.4g} to {value[1]:.4g}" if isinstance(value, list) else value
-        print(f"{key:<15}{text}")
+        print_line(f"{key:<15}{text}")
     return 0

@@ -35,13 +35,12 @@ from .common import (
     check_style_options,
     encode_source,
     load_model,
-    print_error,
-    print_json,
     read_files,
     read_source,
     refuse_inputs,
     style_controls,
 )
+from .streams import print_error, print_json, print_line
 
 
 @dataclass(frozen=True)
@@ -102,13 +101,15 @@ def run(args: argparse.Namespace) -> int:
             print_json([asdict(result) for result in results])
         elif len(contents) > 1:
             seconds = time.perf_counter() - started
-            print(
+            print_line(
                 f"{len(written)} of {len(contents)} pictures written to {outputs[0].parent} "
                 f"in {seconds:.1f} s"
             )
         else:
             for result in written:
-                print(f"{result.output} ({result.width}x{result.height}, {result.seconds:.1f} s)")
+                print_line(
+                    f"{result.output} ({result.width}x{result.height}, {result.seconds:.1f} s)"
+                )
     return 0 if len(written) == len(contents) else 1
 
 

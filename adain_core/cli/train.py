@@ -8,6 +8,7 @@ from typing import Any, get_args
 from ..architecture import VGG19_WIDTHS, Architecture, Fusion, Normalization
 from ..training.config import DEFAULTS, Optimizer, Precision, Schedule, TrainingConfig
 from .common import Subparsers, add_command
+from .streams import print_line
 
 _DESCRIPTION = """\
 Train a model under the paper's losses, measured by the frozen, normalised VGG-19.
@@ -174,7 +175,7 @@ def _run(args: argparse.Namespace) -> int:
         options["widths"] = VGG19_WIDTHS
     trainer = Trainer(TrainingConfig(**options), resume=args.resume)
     if trainer.run():
-        print(trainer.model_file)
+        print_line(trainer.model_file)
         return 0
-    print(f"stopped at step {trainer.step}; the same command with --resume goes on")
+    print_line(f"stopped at step {trainer.step}; the same command with --resume goes on")
     return 130

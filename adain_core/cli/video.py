@@ -21,13 +21,11 @@ from .common import (
     check_style_options,
     encode_source,
     load_model,
-    print_error,
-    print_json,
-    print_note,
     read_files,
     read_source,
     style_controls,
 )
+from .streams import print_error, print_json, print_line, print_note
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -242,7 +240,7 @@ def _run(args: argparse.Namespace) -> int:
             {"input": args.input, "output": args.output, "seconds": seconds, **asdict(result)}
         )
     else:
-        print(
+        print_line(
             f"{args.output} ({result.width}x{result.height}, {result.frames} frames, "
             f"{seconds:.1f} s)"
         )

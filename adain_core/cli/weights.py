@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..choices import DEFAULT_MODEL
 from ..errors import WeightsError
-from .common import (
-    Subparsers,
-    add_command,
-    check_safetensors_output,
-    print_error,
-    print_json,
-)
+from ..text import printable
+from .common import Subparsers, add_command, check_safetensors_output
+from .streams import print_error, print_json, print_line
 
 if TYPE_CHECKING:
     from ..architecture import Architecture
     from ..weights import ModelInfo
+
+_LONGEST_CELL = 300  # characters of a table's cell
 
 _DESCRIPTION = """\
 A model is one .safetensors file: encoder, decoder, architecture, licence and
@@ -175,21 +173,22 @@ def _list(args: argparse.Namespace) -> int:
         print_json(entries)
         return 0
     if not entries:
-        print(f"no models here, neither shipped nor in {cache_folder()}")
+        print_line(f"no models here, neither shipped nor in {cache_folder()}")
     rows = [
-        (
+        [
             f"{'*' if entry['default'] else ' '} {entry['name']}",
             _megabytes(entry["bytes"]),
             "" if entry["error"] else f"{entry['parameters'] / 1e6:.2f} M parameters",
             entry["path"],
             entry["error"] or entry["license"],
-        )
+        ]
         for entry in entries
     ]
+    rows = [[printable(cell, _LONGEST_CELL) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print(line.rstrip())
+        print_line(line.rstrip())
     return 0
 
 
@@ -233,11 +232,11 @@ def _info(args: argparse.Namespace) -> int:
         return 0
     for key, value in facts.items():
         if isinstance(value, dict):
-            print(f"{key}:" if value else f"{key:<14}unstated")
+            print_line(f"{key}:" if value else f"{key:<14}unstated")
             for name, item in value.items():
-                print(f"  {name:<18}{item}")
+                print_line(f"  {name:<18}{item}")
         else:
-            print(f"{key:<14}{_megabytes(value) if key == 'bytes' else value}")
+            print_line(f"{key:<14}{_megabytes(value) if key == 'bytes' else value}")
     return 0
 
 
@@ -250,7 +249,7 @@ def _verify(args: argparse.Namespace) -> int:
             print_error(error)
             failed = True
         else:
-            print(f"{name}: ok")
+            print_line(f"{name}: ok")
     return 1 if failed else 0
 
 
@@ -275,7 +274,7 @@ def _convert(args: argparse.Namespace) -> int:
 
     check_safetensors_output(args.output, args.overwrite)
     info = convert_vgg19(args.vgg, args.decoder, args.output, DTYPES[args.dtype])
-    print(f"{args.output} ({_megabytes(args.output.stat().st_size)}, {_described(info)})")
+    print_line(f"{args.output} ({_megabytes(args.output.stat().st_size)}, {_described(info)})")
     return 0
 
 
@@ -284,7 +283,7 @@ def _download(args: argparse.Namespace) -> int:
 
     path = download_vgg19(args.to)
     model = NAME if args.to is None else path
-    print(f"{path} ({_megabytes(path.stat().st_size)}); use it with --model {model}")
+    print_line(f"{path} ({_megabytes(path.stat().st_size)}); use it with --model {model}")
     return 0
 
 

@@ -540,6 +540,14 @@ def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
     assert cache_folder() == tmp_path / "home" / ".cache" / "adain"
 
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(WeightsError, match=r"no home folder .*ADAIN_CACHE"):
+        cache_folder()
+    assert DEFAULT_MODEL in available_models()
+
 
 def test_shipped_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     package = tmp_path / "adain_core"
