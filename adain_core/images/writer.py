@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,31 @@ def write_image_file(
         raise
     except Exception as error:  # encoders raise more than OSError
         raise ImageFileError(f"cannot write {path}: {reason(error)}") from error
+
+
+def encode_image_file(
+    path: str | os.PathLike[str], image: ImageFile, *, quality: int = 95
+) -> bytes:
+    """Return what :func:`write_image_file` would write, for an archive or another store.
+
+    Args:
+        path: whose suffix names the format.
+        image: as for :func:`write_image_file`.
+        quality: as for :func:`write_image_file`.
+
+    Raises:
+        ValueError: an unknown suffix, or pixels that are out of shape or range.
+        ImageFileError: the format has no such picture.
+    """
+    file_format = check_output_suffix(path)
+    check_output_size(path, (image.pixels.shape[-2], image.pixels.shape[-1]))
+    picture = _to_pillow(image.pixels, alpha=file_format != "JPEG")
+    content = io.BytesIO()
+    try:
+        picture.save(content, format=file_format, **_options(file_format, image, quality))
+    except Exception as error:  # encoders raise more than OSError
+        raise ImageFileError(f"cannot write {path}: {reason(error)}") from error
+    return content.getvalue()
 
 
 def _options(file_format: str, image: ImageFile, quality: int) -> dict[str, Any]:
