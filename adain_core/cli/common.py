@@ -399,6 +399,8 @@ def style_controls(args: argparse.Namespace) -> dict[str, Any]:
         "region_statistics": args.region_statistics,
         "content_size": args.content_size,
         "style_size": args.style_size,
+        "stroke_size": args.stroke_size,
+        "photo_share": args.photo_share,
         "tile": args.tile,
     }
 
