@@ -156,10 +156,10 @@ def _stylize_file(
         # Writing takes memory, too: the photo's pixels are not needed any more.
         photo = replace(photo, pixels=picture)
         write_image_file(output, photo, overwrite=args.overwrite, quality=args.quality)
+    except ValueError as error:  # before AdaINError: a picture of NaN is both
+        return _Result(str(content), error=f"{content}: {error}")
     except AdaINError as error:
         return _Result(str(content), error=str(error))
-    except ValueError as error:
-        return _Result(str(content), error=f"{content}: {error}")
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

@@ -82,12 +82,12 @@ def write_image_file(
     try:
         if target.is_dir():
             raise ImageFileError(f"cannot write {path}: a folder has that name")
-        if target.exists() and not overwrite:
-            raise ImageFileError(
-                f"cannot write {path}: the file exists; pass overwrite=True to replace it"
-            )
-        with replace_atomically(target) as temporary:
+        with replace_atomically(target, overwrite) as temporary:
             picture.save(temporary, format=file_format, **options)
+    except FileExistsError:
+        raise ImageFileError(
+            f"cannot write {path}: the file exists; pass overwrite=True to replace it"
+        ) from None
     except FileNotFoundError:
         raise ImageFileError(f"cannot write {path}: there is no folder {target.parent}") from None
     except ImageFileError:
@@ -150,8 +150,7 @@ def _to_pillow(pixels: Tensor, *, alpha: bool) -> PIL.Image.Image:
     if not (pixels.is_floating_point() or pixels.dtype == torch.uint8):
         raise ValueError(f"expected float pixels in 0..1 or uint8 to write, got {pixels.dtype}")
     pixels = pixels.detach()
-    if pixels.is_floating_point():
-        check_finite(pixels)
+    check_finite(pixels)
     flatten = len(pixels) == 4 and not alpha
     height, width = pixels.shape[-2:]
     array = np.empty((height, width, 3 if flatten else len(pixels)), dtype=np.uint8)
