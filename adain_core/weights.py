@@ -110,7 +110,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[ModelInfo, Encoder, Decode
         name: tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
     }
-    _load_state(path, nn.ModuleDict({"encoder": encoder, "decoder": decoder}), state)
+    load_state(path, nn.ModuleDict({"encoder": encoder, "decoder": decoder}), state)
     return info, encoder, decoder
 
 
@@ -205,7 +205,7 @@ def _parse_info(path: Path, metadata: Mapping[str, str]) -> ModelInfo:
     )
 
 
-def _load_state(path: Path, networks: nn.Module, state: dict[str, Tensor]) -> None:
+def load_state(path: Path, networks: nn.Module, state: dict[str, Tensor]) -> None:
     """Make ``state`` the parameters of networks built on the meta device, after checking it."""
     expected = networks.state_dict()
     for name in sorted(expected.keys() | state.keys()):
