@@ -137,7 +137,8 @@ def add_parser(subparsers: Subparsers) -> None:
     _add(data, "--palette-exchange", text)
     _add(data, "--pool", "images of each kind encoded at a time; 0: one batch")
     _add(data, "--reuse", "passes over a pool, in new pairs")
-    _add(data, "--workers", "processes that read images of each kind")
+    text = "processes that read images of each kind"
+    _add(data, "--workers", text, shown="half of the cores, 2 to 8")
     _add(data, "--seed", "of everything random")
 
     run = parser.add_argument_group("the run")
@@ -147,15 +148,15 @@ def add_parser(subparsers: Subparsers) -> None:
     _add(run, "--sample-every", "steps between sample grids, and validations")
 
 
-def _add(group: Any, flag: str, text: str, name: str = "", **options: Any) -> None:
-    """An option of the name, default and type of a field of ``TrainingConfig``."""
+def _add(group: Any, flag: str, text: str, name: str = "", shown: str = "", **options: Any) -> None:
+    """Add an option of the name, default and type of a field of ``TrainingConfig``."""
     name = name or flag.removeprefix("--").replace("-", "_")
     default = DEFAULTS[name]
     if isinstance(default, bool):
         action = "store_false" if default else "store_true"
         group.add_argument(flag, dest=name, action=action, help=text)
         return
-    shown = "none" if default == "" else default
+    shown = shown or ("none" if default == "" else str(default))
     if isinstance(default, tuple):
         shown = " ".join(map(str, default))
         options |= {"type": int, "nargs": len(default)}
