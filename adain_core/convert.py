@@ -108,16 +108,14 @@ def convert_vgg19(
     decoder: str | os.PathLike[str],
     target: str | os.PathLike[str],
     dtype: torch.dtype | None = None,
-    overwrite: bool = True,
 ) -> ModelInfo:
     """Make a model file of pytorch-AdaIN's two files.
 
     Args:
         vgg: ``vgg_normalised.pth``.
         decoder: ``decoder.pth``.
-        target: where to (``.safetensors``).
+        target: where to (``.safetensors``); an existing file is replaced.
         dtype: of the stored tensors; ``None`` keeps float32.
-        overwrite: replace an existing file.
 
     Returns:
         The metadata that was stored.
@@ -126,7 +124,7 @@ def convert_vgg19(
         WeightsError: a file is missing, damaged or something else, or the target cannot be
             written.
     """
-    save_model(target, OFFICIAL_MODEL, read_vgg(vgg), read_decoder(decoder), dtype, overwrite)
+    save_model(target, OFFICIAL_MODEL, read_vgg(vgg), read_decoder(decoder), dtype)
     return OFFICIAL_MODEL
 
 

@@ -28,6 +28,20 @@ class WeightsError(AdaINError):
     """A weights or style file is missing, damaged or foreign; the message names the file."""
 
 
+class TrainingError(AdaINError):
+    """Training cannot start or go on.
+
+    Args:
+        message: what was expected, what came, what to do.
+        fields: settings of :class:`~adain_core.training.TrainingConfig` (or ``"resume"``) that the
+            message proposes to change; a front end adds its own words for them.
+    """
+
+    def __init__(self, message: str, *fields: str) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+
 class StyleMismatchError(AdaINError, ValueError):
     """A style or feature map is used with another model than the one that made it.
 
@@ -39,10 +53,6 @@ class StyleMismatchError(AdaINError, ValueError):
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
         self.field = field
-
-
-class NotFiniteError(AdaINError, ValueError):
-    """A picture has NaN or infinite values; the message says where they come from, if known."""
 
 
 class OptionError(ValueError):

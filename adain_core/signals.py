@@ -59,3 +59,23 @@ def interrupt_on_stop_signals() -> Iterator[list[int]]:
 
     with handle_stop_signals(interrupt):
         yield received
+
+
+@contextlib.contextmanager
+def flag_stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn the first request to stop into a flag, so that a step of the work is not cut in two.
+
+    A second Ctrl-C interrupts.
+
+    Yields:
+        A function that returns whether a stop was requested.
+    """
+    received: list[int] = []
+
+    def flag(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        if len(received) > 1 and number == signal.SIGINT:
+            raise KeyboardInterrupt
+
+    with handle_stop_signals(flag):
+        yield lambda: bool(received)

@@ -100,27 +100,22 @@ class Style:
         mean, std = ((share[:, None] * each).sum(dim=0) for each in (mean, std))
         return cls(mean, std, styles[0].fingerprint, " + ".join(names), tuple(previews.items()))
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
-        """Write a safetensors file of a few kB, atomically.
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a safetensors file of a few kB, atomically; an existing one is replaced.
 
         The preview is in it, where ComfyUI looks for one; ``dataclasses.replace(style,
         previews=())`` has none.
 
-        Args:
-            path: where to (``.safetensors``).
-            overwrite: replace an existing file.
-
         Raises:
             ValueError: statistics that :meth:`load` would not take.
-            WeightsError: the file cannot be written, or exists and is not to be replaced.
+            WeightsError: the file cannot be written.
         """
         if not _are_statistics(self.mean, self.std):
             raise ValueError(f"cannot save {self!r}: expected {_STATISTICS}")
         metadata = {"encoder": self.fingerprint, "name": self.name}
         if preview := self.preview:
             metadata[_PREVIEWS] = json.dumps([base64.b64encode(preview).decode()])
-        tensors = {"mean": self.mean, "std": self.std}
-        write_tensors(path, STYLE_KIND, tensors, metadata, overwrite)
+        write_tensors(path, STYLE_KIND, {"mean": self.mean, "std": self.std}, metadata)
 
     def is_saved_as(self, path: str | os.PathLike[str]) -> bool:
         """Whether a file holds this style, its name and its preview already.

@@ -51,21 +51,19 @@ def save_model(
     encoder: Encoder,
     decoder: Decoder,
     dtype: torch.dtype | None = None,
-    overwrite: bool = True,
 ) -> None:
     """Write a model file, atomically.
 
     Args:
-        path: where to (``.safetensors``).
+        path: where to (``.safetensors``); an existing file is replaced.
         info: its metadata.
         encoder: the encoder.
         decoder: the decoder.
         dtype: of the stored floating-point tensors; ``None`` keeps each as it is. float16 halves
             the file; pictures of the official weights differ at 75 to 78 dB.
-        overwrite: replace an existing file.
 
     Raises:
-        WeightsError: the file cannot be written, or exists and is not to be replaced.
+        WeightsError: the file cannot be written.
     """
     tensors = {}
     for prefix, network in (("encoder", encoder), ("decoder", decoder)):
@@ -78,7 +76,7 @@ def save_model(
         "source": info.source,
         "training": to_json(info.training),
     }
-    write_tensors(path, MODEL_KIND, tensors, metadata, overwrite)
+    write_tensors(path, MODEL_KIND, tensors, metadata)
 
 
 def load_info(path: str | os.PathLike[str]) -> ModelInfo:
@@ -110,7 +108,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[ModelInfo, Encoder, Decode
         name: tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
     }
-    load_state(path, nn.ModuleDict({"encoder": encoder, "decoder": decoder}), state)
+    _load_state(path, nn.ModuleDict({"encoder": encoder, "decoder": decoder}), state)
     return info, encoder, decoder
 
 
@@ -205,7 +203,7 @@ def _parse_info(path: Path, metadata: Mapping[str, str]) -> ModelInfo:
     )
 
 
-def load_state(path: Path, networks: nn.Module, state: dict[str, Tensor]) -> None:
+def _load_state(path: Path, networks: nn.Module, state: dict[str, Tensor]) -> None:
     """Make ``state`` the parameters of networks built on the meta device, after checking it."""
     expected = networks.state_dict()
     for name in sorted(expected.keys() | state.keys()):

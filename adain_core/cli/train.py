@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import Any, get_args
 
-from ..architecture import VGG19_WIDTHS, Architecture, Fusion, Normalization
-from ..training.config import DEFAULTS, Optimizer, Precision, Schedule, TrainingConfig
+from ..architecture import VGG19_WIDTHS, Architecture
+from ..errors import OptionError, TrainingError
+from ..training.command import option_of
+from ..training.config import CHOICES, DEFAULTS, TrainingConfig
 from .common import Subparsers, add_command
 from .streams import print_line
 
 _DESCRIPTION = """\
-Train a model under the paper's losses, measured by the frozen, normalised VGG-19.
+Train a model under the paper's losses, measured by the frozen, normalized VGG-19.
 
 At full width (the default) this is the paper's training: the encoder is the VGG itself and only
 the decoder learns. Beyond the paper, half of the crops are mirrored and artworks turned by quarter
@@ -59,6 +61,67 @@ go on after an interruption, or to more steps:
 """
 
 
+# Settings and their help by group; defaults, types and choices are those of TrainingConfig.
+_OPTIONS = {
+    "the model": {
+        "init": "model to start from, of any widths: narrower blocks are widened, "
+        "wider ones pruned",
+        "normalization": "layers after the decoder's convolutions; the paper's ablation, section "
+        "7.2",
+        "fusion": "how content and style meet; concat is the paper's ablation, section 7.2",
+    },
+    "steps": {
+        "steps": "optimizer steps in all",
+        "distill_steps": "steps before the first that match a pruned encoder's features with those "
+        "of --init",
+        "batch_size": "pairs a step, on each device",
+        "optimizer": "Adam, the paper's, or SOAP, which takes a slim model further in a step",
+        "learning_rate": "learning rate",
+        "schedule": "of the learning rate: the paper's lr/(1+5e-5 t), or cosine to 0 at --steps",
+        "warmup_steps": "steps of linear warm-up",
+        "clip_norm": "largest norm of the gradient; 0: any",
+        "ema": "decay of the shipped mean of the weights; 0: none",
+    },
+    "losses": {
+        "style_weight": "weight of the style loss; means over channels as in pytorch-AdaIN (the "
+        "Lua code sums)",
+        "content_weight": "weight of the content loss",
+        "identity_weight": "weight of the pixel loss of the content at its own statistics",
+        "imitation_weight": "weight of the differences to the full-width model's picture, in "
+        "pixels and features, and of what a picture repeats every 8 pixels",
+        "random_alpha": "train at random alphas instead of 1",
+    },
+    "data": {
+        "content_size": "smallest and largest shortest side of photographs before the crop, pixels",
+        "style_size": "smallest and largest shortest side of artworks before the crop, pixels",
+        "crop": "side of the random crop, pixels",
+        "augment": "mirror no crops and turn no artworks, as in the paper",
+        "recolor": "share of crops that get other colors and contrasts",
+        "palette_exchange": "share of the artworks that get the colors of another one",
+        "pool": "images of each kind encoded at a time; 0: one batch",
+        "reuse": "passes over a pool, in new pairs",
+        "workers": "processes that read images of each kind",
+        "seed": "of everything random",
+    },
+    "the run": {
+        "precision": "mixed precision",
+        "log_every": "steps between log entries",
+        "save_every": "steps between checkpoints, which replace each other",
+        "sample_every": "steps between sample grids, and validations",
+        "validation_content": "folder of photographs kept aside: how the run does on them is "
+        "logged and shown",
+        "validation_style": "folder of artworks kept aside",
+    },
+}
+_METAVARS = {
+    "init": "NAME|PATH",
+    "validation_content": "DIR",
+    "validation_style": "DIR",
+    "content_size": ("MIN", "MAX"),
+    "style_size": ("MIN", "MAX"),
+}
+
+
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = add_command(subparsers, "train", _run, "train a model", _DESCRIPTION, _EXAMPLES)
@@ -68,7 +131,8 @@ def add_parser(subparsers: Subparsers) -> None:
     need = parser.add_argument_group("what is needed")
     text = "folder of photographs, with its sub-folders"
     need.add_argument("--content", required=True, metavar="DIR", help=text)
-    need.add_argument("--style", required=True, metavar="DIR", help="folder of artworks, likewise")
+    text = "folder of artworks, with its sub-folders"
+    need.add_argument("--style", required=True, metavar="DIR", help=text)
     need.add_argument(
         "--encoder",
         required=True,
@@ -76,92 +140,38 @@ def add_parser(subparsers: Subparsers) -> None:
         help="the frozen VGG: vgg_normalised.pth, or a full-width model (adain-vgg19, or a "
         ".safetensors file), whose decoder is then the teacher of --imitation-weight",
     )
-    for kind, images in (("content", "photographs"), ("style", "artworks")):
-        text = f"folder of {images} kept aside: how the run does on them is logged and shown"
-        _add(need, f"--validation-{kind}", text, metavar="DIR")
     need.add_argument("-o", "--output", required=True, metavar="RUN_DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
 
-    model = parser.add_argument_group("the model")
-    text = "model to start from, of any widths: narrower blocks are widened, wider ones pruned"
-    _add(model, "--init", text, metavar="NAME|PATH")
-    widths = model.add_mutually_exclusive_group()
-    widths.add_argument(
-        "--width", type=float, metavar="FRACTION", help="of the paper's widths: 0.25"
-    )
-    widths.add_argument(
-        "--widths", type=int, nargs=4, metavar="N", help="channels of the four blocks"
-    )
-    text = "layers after the decoder's convolutions; the paper's ablation, section 7.2"
-    _add(model, "--normalization", text, choices=get_args(Normalization))
-    text = "how content and style meet; concat is the paper's ablation, section 7.2"
-    _add(model, "--fusion", text, choices=get_args(Fusion))
-
-    steps = parser.add_argument_group("steps")
-    _add(steps, "--steps", "optimizer steps in all")
-    text = "steps before the first that match a pruned encoder's features with those of --init"
-    _add(steps, "--distill-steps", text)
-    _add(steps, "--batch-size", "pairs a step, on each device")
-    text = "Adam, the paper's, or SOAP, which takes a slim model further in a step"
-    _add(steps, "--optimizer", text, choices=get_args(Optimizer))
-    _add(steps, "--lr", "learning rate", name="learning_rate")
-    text = "of the learning rate: the paper's lr/(1+5e-5 t), or cosine to 0 at --steps"
-    _add(steps, "--schedule", text, choices=get_args(Schedule))
-    _add(steps, "--warmup-steps", "steps of linear warm-up")
-    _add(steps, "--clip-norm", "largest norm of the gradient; 0: any")
-    _add(steps, "--ema", "decay of the shipped mean of the weights; 0: none")
-
-    losses = parser.add_argument_group("losses")
-    text = "weight of the style loss; means over channels as in pytorch-AdaIN (the Lua code sums)"
-    _add(losses, "--style-weight", text)
-    _add(losses, "--content-weight", "weight of the content loss")
-    text = "weight of the pixel loss of the content at its own statistics"
-    _add(losses, "--identity-weight", text)
-    _add(
-        losses,
-        "--imitation-weight",
-        "weight of the differences to the full-width model's picture, in pixels and features, and "
-        "of what a picture repeats every 8 pixels",
-    )
-    _add(losses, "--random-alpha", "train at random alphas instead of 1")
-
-    data = parser.add_argument_group("data")
-    for kind, images in (("content", "photographs"), ("style", "artworks")):
-        text = f"smallest and largest shortest side of {images} before the crop, pixels"
-        _add(data, f"--{kind}-size", text, metavar=("MIN", "MAX"))
-    _add(data, "--crop", "side of the random crop, pixels")
-    text = "mirror no crops and turn no artworks, as in the paper"
-    _add(data, "--no-augment", text, name="augment")
-    _add(data, "--recolor", "share of crops that get other colours and contrasts")
-    text = "share of the artworks that get the colours of another one"
-    _add(data, "--palette-exchange", text)
-    _add(data, "--pool", "images of each kind encoded at a time; 0: one batch")
-    _add(data, "--reuse", "passes over a pool, in new pairs")
-    text = "processes that read images of each kind"
-    _add(data, "--workers", text, shown="half of the cores, 2 to 8")
-    _add(data, "--seed", "of everything random")
-
-    run = parser.add_argument_group("the run")
-    _add(run, "--precision", "mixed precision", choices=get_args(Precision))
-    _add(run, "--log-every", "steps between log entries")
-    _add(run, "--save-every", "steps between checkpoints, which replace each other")
-    _add(run, "--sample-every", "steps between sample grids, and validations")
+    for title, options in _OPTIONS.items():
+        group = parser.add_argument_group(title)
+        for name, text in options.items():
+            _add_option(group, name, text)
+        if title == "the model":
+            widths = group.add_mutually_exclusive_group()
+            text = "of the paper's widths: 0.25"
+            widths.add_argument("--width", type=float, metavar="FRACTION", help=text)
+            text = "channels of the four blocks"
+            widths.add_argument("--widths", type=int, nargs=4, metavar="N", help=text)
 
 
-def _add(group: Any, flag: str, text: str, name: str = "", shown: str = "", **options: Any) -> None:
-    """Add an option of the name, default and type of a field of ``TrainingConfig``."""
-    name = name or flag.removeprefix("--").replace("-", "_")
-    default = DEFAULTS[name]
+def _add_option(group: Any, name: str, text: str) -> None:
+    """Add the option of a setting of ``TrainingConfig``."""
+    flag, default = option_of(name), DEFAULTS[name]
     if isinstance(default, bool):
         action = "store_false" if default else "store_true"
         group.add_argument(flag, dest=name, action=action, help=text)
         return
-    shown = shown or ("none" if default == "" else str(default))
+    options: dict[str, Any] = {"type": type(default)}
+    shown = "none" if default == "" else default
     if isinstance(default, tuple):
         shown = " ".join(map(str, default))
-        options |= {"type": int, "nargs": len(default)}
+        options = {"type": int, "nargs": len(default)}
+    if name in CHOICES:
+        options["choices"] = get_args(CHOICES[name])
+    if name in _METAVARS:
+        options["metavar"] = _METAVARS[name]
     text = f"{text} (default: {shown})"
-    options = {"type": type(default), **options}
     group.add_argument(flag, dest=name, default=default, help=text, **options)
 
 
@@ -174,8 +184,17 @@ def _run(args: argparse.Namespace) -> int:
         options["widths"] = Architecture.scaled(args.width).widths
     elif args.widths is None:
         options["widths"] = VGG19_WIDTHS
-    trainer = Trainer(TrainingConfig(**options), resume=args.resume)
-    if trainer.run():
+    try:
+        trainer = Trainer(TrainingConfig(**options), resume=args.resume)
+        finished = trainer.run()
+    except OptionError as error:
+        raise ValueError(f"{option_of(error.field)} {error.message}") from error
+    except TrainingError as error:
+        if not error.fields:
+            raise
+        flags = ", ".join(map(option_of, error.fields))
+        raise TrainingError(f"{error} ({flags})") from error
+    if finished:
         print_line(trainer.model_file)
         return 0
     print_line(f"stopped at step {trainer.step}; the same command with --resume goes on")

@@ -3,17 +3,18 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..errors import TrainingError
 from .config import TrainingConfig
 
 if TYPE_CHECKING:
-    from .student import TrainingError
+    from .callbacks import Callback
     from .trainer import Trainer
 
-__all__ = ["Trainer", "TrainingConfig", "TrainingError"]
+__all__ = ["Callback", "Trainer", "TrainingConfig", "TrainingError"]
 
 # Imported at the first use, as the public names of adain_core are: `adain --help` needs the
 # configuration alone.
-_HOMES = {"Trainer": "trainer", "TrainingError": "student"}
+_HOMES = {"Callback": "callbacks", "Trainer": "trainer"}
 
 
 def __getattr__(name: str) -> Any:

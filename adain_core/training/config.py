@@ -1,13 +1,16 @@
-"""What a training run is told; the defaults are the paper's (section 6) where it names them."""
+"""The settings of a training run; the defaults are the paper's (section 6) where it names them."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
+from itertools import chain
 from typing import Any, Literal, get_args
 
 from ..architecture import VGG19_WIDTHS, Architecture, Fusion, Normalization
+from ..errors import OptionError
 
 Optimizer = Literal["adam", "soap"]
 Schedule = Literal["paper", "cosine"]
@@ -19,13 +22,26 @@ PATHS = (
 )
 # A GPU waits for fewer; more take memory.
 WORKERS = max(2, min(8, (os.cpu_count() or 1) // 2))
+LOSS_WEIGHTS = ("style_weight", "content_weight", "identity_weight", "imitation_weight")
+# The smallest values of settings that are whole numbers.
+_SMALLEST = {
+    **dict.fromkeys(("steps", "batch_size", "reuse", "log_every", "save_every", "sample_every"), 1),
+    **dict.fromkeys(("distill_steps", "warmup_steps", "pool", "workers"), 0),
+}
+# Settings that have one of a few names. The architecture checks its own two.
+CHOICES = {
+    **{"normalization": Normalization, "fusion": Fusion},
+    **{"optimizer": Optimizer, "schedule": Schedule, "precision": Precision},
+}
+# A setting, what must hold of it, whether it does, and what came.
+Rule = tuple[str, str, bool, object]
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """A training run.
 
-    Args:
+    Attributes:
         content: folder of photographs.
         style: folder of artworks. Sub-folders of both are read, too.
         encoder: the frozen VGG, the loss network: ``vgg_normalised.pth``, or a full-width model's
@@ -34,7 +50,7 @@ class TrainingConfig:
         output: folder of the run: checkpoint, samples, logs, and at the end the model.
         validation_content: folder of photographs kept aside, that show how the run does on images
             that it does not learn from; empty: none.
-        validation_style: of artworks, likewise.
+        validation_style: folder of artworks kept aside.
         init: a model (file or name) to start from instead of random weights; empty: none. Blocks
             that are wider there are pruned (:mod:`~adain_core.training.pruning`), narrower ones
             widened; at the paper's widths one of these widths.
@@ -48,8 +64,8 @@ class TrainingConfig:
         batch_size: pairs a step, on each device.
         optimizer: ``"adam"``, the paper's, or ``"soap"`` (Vyas et al., ICLR 2025): Adam in the
             eigenbasis of each kernel's gradients. At the same rate it takes a trained slim model
-            further (its model card has the figures); it learns pairs by heart that come often:
-            ``adain-slim`` took a ``reuse`` of 2 at a ``pool`` of 256 and of 3 at 512.
+            further (its model card has the figures); it learns pairs by heart that come often, so
+            ``reuse`` should be small.
         learning_rate: of the optimizer, after the warm-up.
         schedule: ``"paper"``: lr / (1 + 5e-5 t); ``"cosine"``: to zero at ``steps``.
         warmup_steps: over which the learning rate rises linearly.
@@ -67,14 +83,14 @@ class TrainingConfig:
         content_size: shortest side in pixels that photographs are resized to before the crop,
             smallest and largest; drawn at random between them. Large ones have more flat areas,
             which small decoders find hardest.
-        style_size: of the artworks, likewise.
+        style_size: shortest side that artworks are resized to, in the same way.
         crop: side of the random square crop, pixels.
         augment: mirror half of the crops, and turn those of artworks by quarter turns; the paper
             does neither.
         recolor: share of the crops, photographs and artworks alike, that get another hue,
             saturation and contrast, some posterized or inverted; what is rare among artworks
             (pink and green, prints) is lost otherwise.
-        palette_exchange: share of the artworks that get the colours (their mean and standard
+        palette_exchange: share of the artworks that get the colors (their mean and standard
             deviation) of another one.
         pool: images of each kind that are encoded by the VGG at a time; 0: one batch.
         reuse: passes over a pool, in new random pairs, before the next one is read. 1 is the
@@ -82,15 +98,15 @@ class TrainingConfig:
         ema: decay of the exponential mean of the weights that is shipped; 0: none.
         clip_norm: largest norm of the gradient; 0: none.
         precision: mixed precision of the forward passes.
-        workers: processes that read images, of each kind and on each device; one reads about 80
-            artworks of 256 pixels in a second. By default half as many as there are cores, 2 to 8.
+        workers: processes that read images, of each kind and on each device. By default half as
+            many as there are cores, 2 to 8.
         seed: of everything random.
         log_every: steps between log entries.
         save_every: steps between checkpoints, each of which replaces the one before.
         sample_every: steps between sample grids, and between validations.
 
     Raises:
-        ValueError: a value out of range.
+        OptionError: a value out of range, or that does not go with another; names the setting.
     """
 
     content: str | os.PathLike[str]
@@ -143,80 +159,69 @@ class TrainingConfig:
 
     def _check(self) -> None:
         _ = self.architecture  # checks its own part
-        whole = {"steps": 1, "batch_size": 1, "reuse": 1}
-        whole |= {"distill_steps": 0, "warmup_steps": 0, "pool": 0, "workers": 0}
-        whole |= {"log_every": 1, "save_every": 1, "sample_every": 1}
-        weights = ("style_weight", "content_weight", "identity_weight", "imitation_weight")
-        sizes = (*self.content_size, *self.style_size)
-        checks: list[tuple[str, bool, object]] = []
-        for name, least in whole.items():
+        for field, rule, holds, got in chain(self._ranges(), self._relations()):
+            if not holds:
+                raise OptionError(field, f"{rule}, got {got}")
+
+    def _ranges(self) -> Iterator[Rule]:
+        """Yield the rules of single settings."""
+        for name, least in _SMALLEST.items():
             value = getattr(self, name)
             holds = isinstance(value, int) and value >= least
-            checks.append((f"{name} must be a whole number, {least} or more", holds, value))
-        for name in (*weights, "clip_norm"):
+            yield name, f"must be a whole number, {least} or more", holds, value
+        for name in (*LOSS_WEIGHTS, "clip_norm"):
             value = getattr(self, name)
-            holds = 0 <= value < math.inf
-            checks.append((f"{name} must be a finite number, 0 or more", holds, value))
+            yield name, "must be a finite number, 0 or more", 0 <= value < math.inf, value
         for name in ("recolor", "palette_exchange"):
             value = getattr(self, name)
-            checks.append((f"{name} must be from 0 to 1", 0 <= value <= 1, value))
-        for name, allowed in (
-            ("optimizer", Optimizer),
-            ("schedule", Schedule),
-            ("precision", Precision),
-        ):
-            value, names = getattr(self, name), ", ".join(get_args(allowed))
-            checks.append((f"{name} must be one of {names}", value in get_args(allowed), value))
-        checks += [
-            (
-                f"one of {', '.join(weights)} must be above 0, or nothing is learnt",
-                any(getattr(self, name) for name in weights),
-                "0 for all",
-            ),
-            (
-                "learning_rate must be a finite number above 0",
-                0 < self.learning_rate < math.inf,
-                self.learning_rate,
-            ),
-            ("ema must be at least 0 and below 1", 0 <= self.ema < 1, self.ema),
-            (
-                "random_alpha and imitation_weight exclude each other (the teacher draws at 1)",
-                not (self.random_alpha and self.imitation_weight),
-                self.imitation_weight,
-            ),
-            (
-                "distill_steps need init, a wider model to distil from",
-                bool(self.init) or not self.distill_steps,
-                f"{self.distill_steps} without it",
-            ),
-            (
-                "validation_content and validation_style belong together",
-                bool(self.validation_content) == bool(self.validation_style),
-                "one of them",
-            ),
-            (
-                "crop must be a multiple of 8, at least 16",
-                isinstance(self.crop, int) and self.crop >= 16 and self.crop % 8 == 0,
-                self.crop,
-            ),
-            (
-                "content_size and style_size must be the smallest and the largest side, whole "
-                f"numbers from crop ({self.crop}) on",
-                all(isinstance(size, int) for size in sizes)
-                and len(self.content_size) == len(self.style_size) == 2
-                and self.crop <= self.content_size[0] <= self.content_size[1]
-                and self.crop <= self.style_size[0] <= self.style_size[1],
-                sizes,
-            ),
-        ]
-        for sentence, holds, got in checks:
-            if not holds:
-                raise ValueError(f"training: {sentence}, got {got}")
-        if self.pool % self.batch_size:
-            raise ValueError(
-                f"training: pool must be a multiple of batch_size ({self.batch_size}), got "
-                f"{self.pool}"
-            )
+            yield name, "must be from 0 to 1", 0 <= value <= 1, value
+        for name, allowed in CHOICES.items():
+            value, names = getattr(self, name), get_args(allowed)
+            yield name, f"must be one of {', '.join(names)}", value in names, value
+        rate, ema, crop = self.learning_rate, self.ema, self.crop
+        yield "learning_rate", "must be a finite number above 0", 0 < rate < math.inf, rate
+        yield "ema", "must be at least 0 and below 1", 0 <= ema < 1, ema
+        holds = isinstance(crop, int) and crop >= 16 and crop % 8 == 0
+        yield "crop", "must be a multiple of 8, at least 16", holds, crop
+        for name in ("content_size", "style_size"):
+            size = getattr(self, name)
+            holds = len(size) == 2 and all(isinstance(side, int) for side in size)
+            rule = f"must be a smallest and a largest side, whole numbers from {crop}, the crop, on"
+            yield name, rule, holds and crop <= size[0] <= size[1], size
+
+    def _relations(self) -> Iterator[Rule]:
+        """Yield the rules of settings that go together."""
+        weights = [getattr(self, name) for name in LOSS_WEIGHTS]
+        yield (
+            "style_weight",
+            "or the weight of another loss must be above 0, or nothing is learned",
+            any(weights),
+            "0 for all",
+        )
+        yield (
+            "random_alpha",
+            "cannot go with imitation, whose teacher draws at alpha 1",
+            not (self.random_alpha and self.imitation_weight),
+            f"an imitation weight of {self.imitation_weight}",
+        )
+        yield (
+            "distill_steps",
+            "needs a wider model to start from",
+            bool(self.init) or not self.distill_steps,
+            f"{self.distill_steps} without one",
+        )
+        yield (
+            "validation_content",
+            "needs photographs and artworks kept aside",
+            bool(self.validation_content) == bool(self.validation_style),
+            "one of them",
+        )
+        yield (
+            "pool",
+            f"must be a multiple of the batch size ({self.batch_size})",
+            self.pool % self.batch_size == 0,
+            self.pool,
+        )
 
     @property
     def architecture(self) -> Architecture:
@@ -234,14 +239,14 @@ class TrainingConfig:
         return (self.pool or self.batch_size) * self.reuse // self.batch_size
 
     def learning_rate_at(self, step: int) -> float:
-        """The learning rate of a step (from 0): a function of the step alone, so it resumes."""
+        """Return the learning rate of a step (from 0), a function of the step alone."""
         rate = self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup_steps))
         if self.schedule == "paper":
             return rate / (1 + 5e-5 * step)
         return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return asdict(self)
 
 

@@ -23,7 +23,7 @@ from ..images import list_images, read_image_file
 
 
 def seeded(*numbers: int) -> torch.Generator:
-    """A generator that depends on nothing but ``numbers``."""
+    """Return a generator that depends on nothing but ``numbers``."""
     mixed = functools.reduce(lambda state, n: (state * 1_000_003 + n + 1) % (2**61 - 1), numbers, 7)
     return torch.Generator().manual_seed(mixed)
 
@@ -39,10 +39,10 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         folder: read with its sub-folders.
         size: smallest and largest shortest side before the crop, pixels.
         crop: side of the crop, pixels.
-        seed: of everything random: order, size, place, flip, colours, turn.
+        seed: of everything random: order, size, place, flip, colors, turn.
         recolor: probability that a crop's hue, saturation and contrast are changed; some of these
             are posterized or inverted.
-        palette_exchange: probability that a crop gets the colours of another image of the folder:
+        palette_exchange: probability that a crop gets the colors of another image of the folder:
             their mean and standard deviation.
         flip: mirror half of the crops.
         turn: turn crops by a random number of quarter turns.
@@ -69,10 +69,9 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         self.seed, self.palette_exchange, self.turn = seed, palette_exchange, turn
         transforms = _transforms()
         smallest, largest = size
-        # A JPEG of four times the largest size or more is decoded at a half, a quarter or an
-        # eighth: a camera's 20 megapixels take half a second and 360 MB for each crop.
+        # A JPEG of four times the largest size or more is decoded smaller.
         self.min_side = 2 * largest
-        # Towards the flat colours and hard edges of prints, which are rare among paintings.
+        # Towards the flat colors and hard edges of prints, which are rare among paintings.
         recoloring = transforms.Compose(
             [
                 transforms.ColorJitter(0.2, contrast=(0.6, 2.0), saturation=(0.5, 2.0), hue=0.5),
@@ -104,7 +103,7 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
             return crop.clamp(0, 1), broken
 
     def _read(self, number: int) -> tuple[Tensor, frozenset[int]]:
-        """The image at a place in the sequence, and the broken files on the way to it."""
+        """Return the image at a place in the sequence, and the broken files on the way to it."""
         broken: set[int] = set()
         lap, place = divmod(number, len(self.paths))
         # The next file in the pass's order stands in for a broken one.
@@ -139,7 +138,7 @@ class _From(Sampler[int]):
 def crop_batches(
     crops: Crops, batch_size: int, workers: int, start: int, stride: int = 1
 ) -> Iterator[tuple[Tensor, frozenset[int]]]:
-    """Endless batches ``(B, 3, crop, crop)`` from crop number ``start``, and the broken files.
+    """Yield batches ``(B, 3, crop, crop)`` from crop number ``start``, and the broken files.
 
     Raises:
         ImageFileError: no file can be read. (Raised in a worker it would be a traceback's text.)

@@ -24,8 +24,7 @@ class LossNetwork:
     """The frozen VGG up to relu4_1, and a full-width decoder where the file has one.
 
     Both compute in the run's precision without autocast, which would convert the weights anew in
-    every step and pad in float32 on a CPU: forward and backward take 41 instead of 62 ms (4 crops
-    of 128 pixels, bfloat16, 2 cores).
+    every step and pad in float32 on a CPU.
 
     Args:
         path: ``vgg_normalised.pth``, or a full-width model's file or name (``adain-vgg19``).
@@ -61,7 +60,7 @@ class LossNetwork:
         return next(self._teacher.parameters()).shape[1] == VGG19_WIDTHS[-1]
 
     def levels(self, images: Tensor) -> list[Tensor]:
-        """Features at relu1_1, relu2_1, relu3_1 and relu4_1, in the run's precision.
+        """Return features at relu1_1, relu2_1, relu3_1 and relu4_1, in the run's precision.
 
         Args:
             images: ``(B, 3, H, W)``, RGB in 0..1.
@@ -73,10 +72,13 @@ class LossNetwork:
             return self._vgg.levels(images.to(self._dtype))
 
     def draw(self, features: Tensor) -> Tensor:
-        """The teacher's pictures, ``(B, 3, 8h, 8w)``, RGB, not clamped, in the run's precision.
+        """Return the teacher's pictures.
 
         Args:
             features: relu4_1, ``(B, 512, h, w)``.
+
+        Returns:
+            RGB, ``(B, 3, 8h, 8w)``, not clamped, in the run's precision.
         """
         assert self._teacher is not None
         with no_autocast(self._device):
@@ -85,5 +87,5 @@ class LossNetwork:
 
 
 def channels_last(network: nn.Module) -> None:
-    """Put a network's kernels into channels_last: the VGG takes 0.83 of the time on 2 cores."""
+    """Put a network's kernels into channels_last, in which convolutions on a CPU are faster."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -13,8 +13,7 @@ from ..functional import EPSILON, Statistics
 
 # In the imitation: pixels differ by 0.02 where features differ by 1, and shall count alike.
 _PIXEL_WEIGHT = 100.0
-# Of means over 8x8 pixels: the VGG hardly sees halos around high contrast. A quarter of the
-# imitation (of a trained model); in 19,000 steps these differences of adain-slim fell by a quarter.
+# Of means over 8x8 pixels: the VGG hardly sees halos around high contrast.
 _HALO_WEIGHT, _HALO_CELL = 800.0, 8
 
 
@@ -25,8 +24,7 @@ def _at_least_float32(features: Tensor) -> torch.dtype:
 class _ChannelStatistics(torch.autograd.Function):
     """:func:`~adain_core.functional.channel_statistics` with its gradient written out.
 
-    Autograd's own way through the variance goes over each map a dozen times in float32: 150 of the
-    340 ms of the loss network's forward and backward (4 crops of 128 pixels, bfloat16, 2 cores).
+    Autograd's own way through the variance goes over each map a dozen times in float32.
     """
 
     @staticmethod
@@ -55,7 +53,7 @@ _statistics: Callable[[Tensor], Statistics] = _ChannelStatistics.apply
 class _MeanSquaredDifference(torch.autograd.Function):
     """Mean squared difference in the features' own dtype, summed in float32.
 
-    PyTorch's own needs both in float32 first: a step with imitation takes 250 instead of 180 ms.
+    PyTorch's own needs both in float32 first.
     """
 
     @staticmethod
@@ -76,15 +74,15 @@ _mean_squared_difference: Callable[[Tensor, Tensor], Tensor] = _MeanSquaredDiffe
 
 
 def level_statistics(levels: Sequence[Tensor]) -> list[Statistics]:
-    """Mean and std of each level, each ``(B, C_l)``; differentiable once.
+    """Return mean and std of each level, each ``(B, C_l)``; differentiable once.
 
-    float32, or float64 for float64 features, as everything here.
+    They are float32, or float64 for float64 features, as everything here.
     """
     return [_statistics(level) for level in levels]
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference of relu4_1 to the AdaIN target (equation 12, as a mean).
+    """Return the mean squared difference of relu4_1 to the AdaIN target (equation 12, as a mean).
 
     Args:
         features: relu4_1 of the output, ``(B, C, h, w)``.
@@ -100,7 +98,7 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
 
 
 def mean_squared_difference(features: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference in the features' own dtype, so that large maps are not copied.
+    """Return the mean squared difference, without copies of large maps in float32.
 
     Args:
         features: any shape.
@@ -115,7 +113,7 @@ def mean_squared_difference(features: Tensor, target: Tensor) -> Tensor:
 def imitation_loss(
     picture: Tensor, levels: Sequence[Tensor], teacher: Tensor, teacher_levels: Sequence[Tensor]
 ) -> Tensor:
-    """Differences to a teacher's picture: in pixels, in their means over 8x8, and in VGG levels.
+    """Return differences to a teacher's picture: pixels, their means over 8x8, and VGG levels.
 
     Args:
         picture: RGB ``(B, 3, H, W)``.
@@ -135,7 +133,7 @@ def imitation_loss(
 
 
 def style_loss(levels: Sequence[Tensor], targets: Sequence[Statistics]) -> Tensor:
-    """Mean squared differences of channel means and stds, summed over levels (equation 13).
+    """Return squared differences of channel means and stds, summed over levels (equation 13).
 
     Args:
         levels: relu1_1, 2_1, 3_1 and 4_1 of the output, each ``(B, C_l, h_l, w_l)``.
@@ -161,7 +159,7 @@ def style_loss(levels: Sequence[Tensor], targets: Sequence[Statistics]) -> Tenso
 
 
 def _mean_square(values: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference to a target of each sample, or to one of all."""
+    """Return the mean squared difference to a target of each sample, or to one of all."""
     if target.shape not in (values.shape, (1, *values.shape[1:])):
         raise ValueError(
             f"expected a target of shape {tuple(values.shape)}, or of one sample, got "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..errors import TrainingError
 from ..functional import Statistics, adaptive_instance_norm
 from .config import TrainingConfig
 from .data import Crops, crop_batches
@@ -19,12 +20,12 @@ from .losses import content_loss, level_statistics, style_loss
 class Pool:
     """``N`` contents and ``N`` styles, on the training device.
 
-    Args:
+    Attributes:
         content: crops ``(N, 3, S, S)``.
         style: crops ``(N, 3, S, S)``.
         content_features: the VGG's relu4_1, ``(N, 512, S/8, S/8)``.
         content_statistics: at relu1_1 … relu4_1, each ``(N, C_l)``.
-        style_statistics: likewise.
+        style_statistics: the styles', as ``content_statistics``.
         teacher: the teacher's picture of content i in style i, ``(N, 3, S, S)``; empty where none
             is imitated.
         teacher_levels: its relu1_1 … relu4_1, bfloat16 (4 MB a picture of 128x128).
@@ -39,27 +40,27 @@ class Pool:
     teacher_levels: list[Tensor]
 
     def pairs(self, contents: Tensor, styles: Tensor) -> Pool:
-        """Contents and styles at these places, as a pool of their own.
+        """Return contents and styles at these places as a pool of their own.
 
         Args:
             contents: ``(B,)``, from 0 to N - 1.
-            styles: likewise; the same where a teacher is imitated.
+            styles: ``(B,)``; the same as ``contents`` where a teacher is imitated.
         """
         return Pool(
-            content=_taken(self.content, contents),
-            style=_taken(self.style, styles),
-            content_features=_taken(self.content_features, contents),
+            content=_take(self.content, contents),
+            style=_take(self.style, styles),
+            content_features=_take(self.content_features, contents),
             content_statistics=[(m[contents], s[contents]) for m, s in self.content_statistics],
             style_statistics=[(m[styles], s[styles]) for m, s in self.style_statistics],
             # Empty, or of content i in style i.
-            teacher=_taken(self.teacher, contents) if self.teacher.numel() else self.teacher,
+            teacher=_take(self.teacher, contents) if self.teacher.numel() else self.teacher,
             teacher_levels=[
-                _taken(level, contents) if level.numel() else level for level in self.teacher_levels
+                _take(level, contents) if level.numel() else level for level in self.teacher_levels
             ],
         )
 
     def losses(self, alpha: Tensor, levels: list[Tensor]) -> dict[str, Tensor]:
-        """Content and style loss (equations 12 and 13) of pictures, whose VGG levels these are.
+        """Return content and style loss (equations 12 and 13) of pictures by their VGG levels.
 
         Args:
             alpha: of each pair, ``(N, 1)``.
@@ -101,6 +102,7 @@ class PoolReader:
 
     Raises:
         ImageFileError: a folder has no images.
+        TrainingError: a teacher is to be imitated, and the loss network has none.
     """
 
     def __init__(
@@ -111,6 +113,13 @@ class PoolReader:
         rank: int = 0,
         processes: int = 1,
     ) -> None:
+        if config.imitation_weight > 0 and not loss_network.has_teacher:
+            raise TrainingError(
+                "imitation needs a teacher: expected as encoder a full-width model of fusion "
+                f"'adain', got {config.encoder}; adain-vgg19 is one ('adain weights download "
+                "vgg19' fetches it)",
+                "encoder",
+            )
         self.config, self.loss_network, self.device = config, loss_network, device
         self.rank, self.processes = rank, processes
         content_seed, style_seed = 2 * config.seed, 2 * config.seed + 1
@@ -124,9 +133,7 @@ class PoolReader:
                 flip=config.augment,
             ),
             # More styles out of the same artworks: brushwork has no upright, and goes with other
-            # palettes, too. Without both adain-slim's style loss was 1.18 times the official
-            # model's on new artworks and 1.00 times on those of the training; with them, in a
-            # run from there on, 1.05 and 0.96.
+            # palettes, too.
             Crops(
                 config.style,
                 config.style_size,
@@ -141,7 +148,7 @@ class PoolReader:
         self.broken: set[str] = set()
 
     def read(self, first: int, stop: Callable[[], bool] = lambda: False) -> Iterator[Pool]:
-        """Pools from number ``first``; each is a function of its number alone.
+        """Yield pools from number ``first``; each is a function of its number alone.
 
         They end where ``stop``, asked between the batches of a pool, says so.
         """
@@ -163,11 +170,11 @@ class PoolReader:
                     self.broken |= {str(crops.paths[index]) for index in broken}
                     images.append(batch)
                 parts.append(self.encode(images[0], images[1]))
-            yield _joined(parts)
+            yield _join(parts)
 
     @torch.no_grad()
     def encode(self, content: Tensor, style: Tensor) -> Pool:
-        """A pool of a batch of crops."""
+        """Return the pool of a batch of crops."""
         content, style = (
             crops.to(self.device, non_blocking=True).contiguous(memory_format=torch.channels_last)
             for crops in (content, style)
@@ -193,12 +200,12 @@ class PoolReader:
         )
 
 
-def _taken(images: Tensor, places: Tensor) -> Tensor:
-    """``images[places]`` that stays in channels_last, which indexing does not."""
+def _take(images: Tensor, places: Tensor) -> Tensor:
+    """Return ``images[places]`` that stays in channels_last, which indexing does not."""
     return images.permute(0, 2, 3, 1)[places].permute(0, 3, 1, 2)
 
 
-def _joined(parts: list[Pool]) -> Pool:
+def _join(parts: list[Pool]) -> Pool:
     def statistics(name: str) -> list[Statistics]:
         levels = zip(*(getattr(part, name) for part in parts), strict=True)
         return [

@@ -5,9 +5,6 @@ some images to what the wide network makes of them, in its most important channe
 squared error (after He, Zhang & Sun, "Channel Pruning for Accelerating Very Deep Neural Networks",
 ICCV 2017). Its features are then channels of the VGG, so that AdaIN does to them what it does to
 the VGG's; features that learn freely find another space, where style is harder to transfer.
-
-Widths 16-32-80-256 of the official model, judged on 64 validation pairs at 256 pixels: target 4.0
-(official 1.8) without a step of training.
 """
 
 from __future__ import annotations
@@ -42,9 +39,9 @@ def prune(
 
     Args:
         wide: encoder and decoder, without normalization and with AdaIN fusion.
-        slim: likewise, narrower.
+        slim: encoder and decoder of fewer channels.
         contents: ``(N, 3, S, S)``, RGB in 0..1; 64 of 128x128 are enough.
-        styles: as many.
+        styles: the same shape.
         batches: images ``(B, 3, S, S)`` for the distillation.
         distill_steps: optimizer steps between encoder and decoder that match the slim encoder's
             features with the wide one's, one batch each.
@@ -55,7 +52,7 @@ def prune(
         chosen, scale = _prune(
             _layers(wide_encoder), encoder, images, images, reader=next(wide_decoder.children())
         )
-    _distill(wide_encoder, encoder, chosen, scale, batches, distill_steps)
+    distill(wide_encoder, encoder, chosen, scale, batches, distill_steps)
     with torch.no_grad():
         inputs = []
         for network in (wide_encoder, encoder):
@@ -71,7 +68,7 @@ _Layer = tuple[nn.Conv2d, Callable[[Tensor], Tensor]]
 
 
 def _layers(network: Encoder | Decoder) -> list[_Layer]:
-    """A network's convolutions in order, and what changes the resolution before them."""
+    """Return a network's convolutions in order, and what changes the resolution before them."""
     resample: Callable[[Tensor], Tensor]
     if isinstance(network, Encoder):
         resample = partial(F.max_pool2d, kernel_size=2, ceil_mode=True)
@@ -80,13 +77,13 @@ def _layers(network: Encoder | Decoder) -> list[_Layer]:
         resample = partial(F.interpolate, scale_factor=2.0, mode="nearest")
         starts = {"conv3_4", "conv2_2", "conv1_2"}
     return [
-        (layer, resample if name in starts else _as_it_is)
+        (layer, resample if name in starts else _keep)
         for name, layer in network.named_children()
         if isinstance(layer, nn.Conv2d)
     ]
 
 
-def _as_it_is(maps: Tensor) -> Tensor:
+def _keep(maps: Tensor) -> Tensor:
     return maps
 
 
@@ -157,7 +154,7 @@ def _solve(convolution: nn.Conv2d, maps: Tensor, outputs: Tensor, relu: bool) ->
     convolution.bias.copy_(solution[-1])  # type: ignore[union-attr]
 
 
-def _distill(
+def distill(
     wide: Encoder,
     slim: Encoder,
     chosen: Tensor,
@@ -165,7 +162,16 @@ def _distill(
     batches: Iterator[Tensor],
     steps: int,
 ) -> None:
-    """Train the slim encoder's features towards the wide one's, with Adam and cosine decay."""
+    """Train the slim encoder's features towards the wide one's, with Adam and cosine decay.
+
+    Args:
+        wide: the encoder to match.
+        slim: the encoder to train.
+        chosen: channels of the wide encoder's relu4_1 that the slim one's stand for, ``(C,)``.
+        scale: factors from the wide channels to the slim ones, ``(C,)``.
+        batches: images ``(B, 3, S, S)``, one batch for each step.
+        steps: how many.
+    """
     optimizer = torch.optim.Adam(slim.parameters(), lr=2e-3)
     for step in trange(steps, desc="distill", unit="step", disable=None if steps else True):
         warmup, decay = min(1.0, (step + 1) / 50), 0.5 * (1 + math.cos(math.pi * step / steps))

@@ -1,10 +1,9 @@
-"""What a run leaves for people: sample grids, loss curves, and the model card."""
+"""What a run leaves: the model, sample grids, loss curves, and the model card."""
 
 from __future__ import annotations
 
 import platform
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +11,28 @@ import torch
 from torch import Tensor
 
 from .. import __version__
-from ..architecture import Fusion
 from ..functional import channel_statistics, fuse
 from ..images import save_image
-from ..networks import Decoder, Encoder
 from ..sheets import join_rows
-from .config import DEFAULTS, PATHS, TrainingConfig
-from .validation import SIZE
-
-# Where the command line's option is not the setting's own name.
-_OPTIONS = {"learning_rate": "--lr", "augment": "--no-augment"}
+from ..weights import ModelInfo, save_model
+from .command import command_line
+from .config import PATHS, TrainingConfig
+from .student import Student
 
 
 @torch.no_grad()
-def sample_grid(
-    encoder: Encoder, decoder: Decoder, fusion: Fusion, contents: Tensor, styles: Tensor
-) -> Tensor:
-    """Every content in every style: styles along the top, contents down the left.
+def sample_grid(student: Student, contents: Tensor, styles: Tensor) -> Tensor:
+    """Draw every content in every style: styles along the top, contents down the left.
 
     Args:
-        encoder: the encoder.
-        decoder: the decoder.
-        fusion: how the model fuses content and style.
+        student: the networks.
         contents: ``(N, 3, S, S)``.
         styles: ``(M, 3, S, S)``.
 
     Returns:
         One picture ``(1, 3, H, W)`` in 0..1.
     """
+    encoder, decoder, fusion = student.encoder, student.decoder, student.config.fusion
     statistics = [channel_statistics(encoder(style)) for style in torch.split(styles, 1)]
     rows = [[torch.ones_like(styles[:1]), *torch.split(styles, 1)]]
     for content in torch.split(contents, 1):
@@ -72,16 +65,50 @@ def write_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
     figure.savefig(path, dpi=110)
 
 
-def training_summary(
-    config: TrainingConfig, counts: Mapping[str, int], **facts: Any
-) -> dict[str, Any]:
-    """What the model file says of its training; folders by name only, never by path.
+def write_results(
+    model_file: Path,
+    student: Student,
+    facts: Mapping[str, Any],
+    grid: Tensor,
+    history: Sequence[Mapping[str, float]],
+    broken: Collection[str],
+) -> None:
+    """Write the model of a run, and beside it its grid, its loss curves and its card.
+
+    Args:
+        model_file: the ``.safetensors`` file; its name is the model's.
+        student: the networks.
+        facts: as for :func:`training_summary`.
+        grid: sample pictures, ``(1, 3, H, W)`` in 0..1.
+        history: entries of the log.
+        broken: files that could not be read.
+    """
+    config, name = student.config, model_file.stem
+    summary = training_summary(config, facts)
+    info = ModelInfo(config.architecture, source="trained with 'adain train'", training=summary)
+    # A running variance of batch normalization may lie beyond float16.
+    dtype = torch.float32 if config.normalization == "batch" else torch.float16
+    save_model(model_file, info, student.encoder, student.decoder, dtype)
+    write_grid(model_file.with_name(f"{name}-grid.jpg"), grid)
+    write_curves(model_file.with_name(f"{name}-curves.png"), history)
+    networks = (student.encoder, student.decoder)
+    card = model_card(
+        name,
+        summary,
+        parameters=sum(p.numel() for network in networks for p in network.parameters()),
+        broken=sorted(Path(path).name for path in broken),
+    )
+    model_file.with_name(f"{name}.md").write_text(card, encoding="utf-8")
+
+
+def training_summary(config: TrainingConfig, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the model file says of its training; folders by name only, never by path.
 
     Args:
         config: of the run.
-        counts: images of each kind.
-        facts: what else :func:`model_card` reads: ``minutes``, ``device``, ``processes``, and the
-            losses ``before`` and ``after``.
+        facts: what else :func:`model_card` reads: ``images``, how many of each kind, ``minutes``,
+            ``device``, ``processes``, the losses ``before`` and ``after``, and the
+            ``validation_size`` in pixels.
     """
     settings = config.to_dict()
     for name in PATHS:
@@ -89,28 +116,16 @@ def training_summary(
     return {
         "command": command_line(settings),
         "settings": settings,
-        "images": dict(counts),
         "adain_core": __version__,
         "torch": torch.__version__,
         **facts,
     }
 
 
-def command_line(settings: Mapping[str, Any]) -> str:
-    """The command of a run: what in its settings differs from the defaults."""
-    words = ["adain", "train"]
-    for name, value in settings.items():
-        if value != DEFAULTS[name]:
-            words.append(_OPTIONS.get(name, f"--{name.replace('_', '-')}"))
-            if not isinstance(value, bool):
-                words += map(str, value if isinstance(value, tuple) else [value])
-    return shlex.join(words)
-
-
 def model_card(
     name: str, summary: Mapping[str, Any], parameters: int, broken: Sequence[str]
 ) -> str:
-    """The model card, Markdown; what only a person knows is left to be written.
+    """Return the model card, Markdown; what only a person knows is left to be written.
 
     Args:
         name: of the model.
@@ -125,7 +140,8 @@ def model_card(
     losses = "\n".join(f"| {k} | {first[k]} | {value:.3f} |" for k, value in after.items())
     aside = ""
     if settings["validation_content"]:
-        aside = f"; validation: on pairs of images kept aside, {SIZE} pixels"
+        size = summary["validation_size"]
+        aside = f"; validation: on pairs of images kept aside, {size} pixels"
     options = "\n".join(f"| {key} | `{value}` |" for key, value in settings.items())
     return f"""# {name}
 

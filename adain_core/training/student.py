@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..architecture import Architecture
-from ..errors import AdaINError
+from ..errors import TrainingError
 from ..functional import Statistics, channel_statistics, fuse
 from ..networks import Decoder, Encoder
 from ..weights import find_model, load_model
@@ -22,10 +22,6 @@ from .pruning import prune
 # To solve a pruned model's weights from: crops of each kind, their side at most, and the number of
 # the first, far from those of the training crops.
 PRUNING_IMAGES, PRUNING_SIDE, PRUNING_START = 64, 128, 10**13
-
-
-class TrainingError(AdaINError):
-    """Training cannot start or go on."""
 
 
 class Student(nn.Module):
@@ -43,12 +39,12 @@ class Student(nn.Module):
         self.decoder = Decoder(config.architecture)
         for network in (self.encoder, self.decoder):
             if network is not vgg:
-                _initialize(network)
+                initialize(network)
 
     def forward(
         self, content: Tensor, style: Tensor, alpha: Tensor, reconstruct: bool
     ) -> tuple[Tensor, Tensor]:
-        """One call for everything, since several devices exchange gradients round this call.
+        """Draw the pictures of a step; several devices exchange gradients around this call.
 
         Args:
             content: ``(B, 3, S, S)``.
@@ -90,7 +86,9 @@ class Student(nn.Module):
         if config.trains_decoder_only and given != wanted:
             raise TrainingError(
                 f"{path}: at the paper's widths the encoder is the frozen VGG, and a decoder of "
-                f"another model does not read it: expected {wanted}, got {given}; choose --widths"
+                f"another model does not read it: expected {wanted}, got {given}; choose other "
+                "widths",
+                "widths",
             )
         # Normalization and "concat" have more than channels to widen or prune.
         plain = given == Architecture(given.widths) and wanted == Architecture(wanted.widths)
@@ -119,8 +117,8 @@ class Student(nn.Module):
                 config.distill_steps,
             )
         if not config.trains_decoder_only:
-            _widen(self.encoder, encoder)
-        _widen(self.decoder, decoder)
+            widen(self.encoder, encoder)
+        widen(self.decoder, decoder)
 
     def _decode(self, features: Tensor, statistics: Statistics) -> Tensor:
         images: Tensor = self.decoder(fuse(features, *statistics, self.config.fusion))
@@ -128,14 +126,14 @@ class Student(nn.Module):
 
 
 def _batches(config: TrainingConfig, crops: Sequence[Crops]) -> Iterator[Tensor]:
-    """Contents and styles together, ``(2B, 3, S, S)``; reads nothing before the first is asked."""
+    """Yield contents and styles together, ``(2B, 3, S, S)``; the first is read when asked for."""
     loaders = (crop_batches(each, config.batch_size, config.workers, 0) for each in crops)
     for (content, _), (style, _) in zip(*loaders, strict=True):
         yield torch.cat([content, style])
 
 
-def _widen(network: nn.Module, narrower: nn.Module) -> None:
-    """Take the weights of a network as wide or narrower; nothing receives a new channel yet."""
+def widen(network: nn.Module, narrower: nn.Module) -> None:
+    """Take the weights of a network as wide or narrower; no layer reads a new channel yet."""
     given = narrower.state_dict()
     for name, value in network.state_dict().items():  # detached, of the network's storage
         source = given[name]
@@ -145,7 +143,7 @@ def _widen(network: nn.Module, narrower: nn.Module) -> None:
         value[tuple(slice(length) for length in source.shape)] = source
 
 
-def _initialize(network: nn.Module) -> None:
+def initialize(network: nn.Module) -> None:
     """He initialization: PyTorch's own lets the signal fade over 9 layers without normalization."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

@@ -6,7 +6,12 @@ import threading
 import pytest
 
 from adain_core import cli
-from adain_core.signals import STOP_SIGNALS, handle_stop_signals, interrupt_on_stop_signals
+from adain_core.signals import (
+    STOP_SIGNALS,
+    flag_stop_signals,
+    handle_stop_signals,
+    interrupt_on_stop_signals,
+)
 
 
 def handlers() -> list[object]:
@@ -78,3 +83,14 @@ def test_every_command_ends_as_after_ctrl_c(
     monkeypatch.setattr("adain_core.weights.available_models", stop)
     assert cli.main(["weights", "list"]) == 128 + number
     assert capsys.readouterr().err == "adain: error: interrupted\n"
+
+
+def test_a_flag_is_set_by_the_first_request_and_a_second_ctrl_c_interrupts() -> None:
+    before = handlers()
+    with pytest.raises(KeyboardInterrupt), flag_stop_signals() as requested:
+        assert not requested()
+        signal.raise_signal(signal.SIGTERM)
+        assert requested()
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+    assert handlers() == before

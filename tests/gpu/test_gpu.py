@@ -21,6 +21,8 @@ from adain_core.images import save_image
 from adain_core.networks import Decoder, Encoder
 from adain_core.padding import reflection_pad
 from adain_core.training import Trainer, TrainingConfig
+from adain_core.training.batches import choose_batch
+from adain_core.training.graphs import replay_graph
 from adain_core.weights import ModelInfo, save_model
 
 pytestmark = pytest.mark.skipif(
@@ -103,18 +105,20 @@ def config(folder: Path, tmp_path: Path) -> TrainingConfig:
 
 def test_a_graphs_gradients_are_those_of_its_function(config: TrainingConfig) -> None:
     trainer = Trainer(config, progress=False)
-    pool, alpha = next(trainer.reader.read(0)), trainer._alpha(2)
+    learner, pool = trainer.learner, next(trainer.reader.read(0))
+    replay = replay_graph(learner.compute_gradients)
     # The first call captures, the others replay: with new inputs, and with the first again.
-    for trainer.step in (0, 1, 0):
-        batch = trainer._batch(pool)
-        losses = trainer._gradients(batch, alpha)
-        gradients = [p.grad.clone() for p in trainer.student.parameters() if p.grad is not None]
-        kept = [p.grad for p in trainer.student.parameters()]
-        for name, value in trainer._backward(batch, alpha).items():
+    for step in (0, 1, 0):
+        batch = choose_batch(config, pool, step)
+        losses = replay(batch)
+        parameters = [p for p in learner.student.parameters() if p.grad is not None]
+        kept = [p.grad for p in parameters]
+        gradients = [gradient.clone() for gradient in kept]
+        for name, value in learner.compute_gradients(batch).items():
             torch.testing.assert_close(losses[name], value, rtol=1e-3, atol=1e-6)
-        for parameter, found in zip(trainer.student.parameters(), gradients, strict=True):
+        for parameter, found in zip(parameters, gradients, strict=True):
             torch.testing.assert_close(found, parameter.grad, rtol=2e-2, atol=1e-3)
-        for parameter, gradient in zip(trainer.student.parameters(), kept, strict=True):
+        for parameter, gradient in zip(parameters, kept, strict=True):
             parameter.grad = gradient  # which the graph writes to
 
 
@@ -123,7 +127,7 @@ def test_a_run(config: TrainingConfig, optimizer: str) -> None:
     config = dataclasses.replace(config, optimizer=optimizer)
     trainer = Trainer(config, progress=False)
     assert trainer.run()
-    totals = [entry["total"] for entry in trainer.history if "total" in entry]
+    totals = [entry["total"] for entry in trainer.log.history if "total" in entry]
     assert totals[-1] < 0.9 * totals[0]
     longer = dataclasses.replace(config, steps=35)
     assert Trainer(longer, resume=True, progress=False).run()

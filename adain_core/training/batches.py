@@ -1,0 +1,62 @@
+"""What a step learns from: pairs of a pool, each a function of the seed and the step alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .config import TrainingConfig
+from .data import seeded
+from .pools import Pool
+
+
+@dataclass
+class Batch:
+    """``B`` pairs of a content and a style.
+
+    Attributes:
+        pairs: the content and the style of each pair, at the same place.
+        alpha: of each pair, ``(B, 1)``.
+    """
+
+    pairs: Pool
+    alpha: Tensor
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All of it, always in the same order."""
+        return [*self.pairs.tensors, self.alpha]
+
+
+def choose_batch(config: TrainingConfig, pool: Pool, step: int, rank: int = 0) -> Batch:
+    """Choose a step's contents and styles: new random pairs in each lap over a pool.
+
+    Args:
+        config: of the run.
+        pool: that the step falls into.
+        step: from 0.
+        rank: number of this process.
+
+    Returns:
+        ``config.batch_size`` pairs.
+    """
+    size, device = len(pool.content), pool.content.device
+    pool_number, place = divmod(step, config.pool_steps)
+    lap, number = divmod(place, size // config.batch_size)
+    part = slice(number * config.batch_size, (number + 1) * config.batch_size)
+    contents, styles = (
+        torch.randperm(size, generator=seeded(config.seed, pool_number, lap, rank, kind))
+        for kind in (0, 1)
+    )
+    if config.imitation_weight > 0:
+        styles = contents  # the teacher's pictures are of content i in style i
+    alpha = torch.ones(config.batch_size, 1)
+    if config.random_alpha:
+        alpha = torch.rand(config.batch_size, 1, generator=seeded(config.seed, step, rank))
+    # Blocking copies to a GPU would wait for all work before them.
+    contents, styles, alpha = (
+        values.to(device, non_blocking=True) for values in (contents[part], styles[part], alpha)
+    )
+    return Batch(pool.pairs(contents, styles), alpha)

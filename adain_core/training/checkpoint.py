@@ -1,0 +1,86 @@
+"""Checkpoint files: one file that holds all that a resumed run needs."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import TrainingError
+from ..files import replace_atomically
+from .config import PATHS, TrainingConfig
+
+# Of the files' contents; a run goes on with the version of the program that has its number.
+FORMAT = 1
+# Settings that a resumed run may change without becoming another run.
+CHANGEABLE = {
+    *PATHS,
+    "distill_steps",  # over before the first step
+    "steps",
+    "learning_rate",
+    "clip_norm",
+    "workers",
+    "log_every",
+    "save_every",
+    "sample_every",
+}
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Any], config: TrainingConfig) -> None:
+    """Write a checkpoint atomically.
+
+    Args:
+        path: the file; one that is there is replaced.
+        state: tensors and plain values in dictionaries and lists.
+        config: of the run.
+
+    Raises:
+        OSError: the file cannot be written; an earlier one stays.
+    """
+    # By way of memory: torch's own writer reports a full disk as a RuntimeError.
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, "config": json.dumps(config.to_dict()), **state}, buffer)
+    with replace_atomically(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def load_checkpoint(path: Path, config: TrainingConfig, device: torch.device) -> dict[str, Any]:
+    """Read a checkpoint of a run.
+
+    Args:
+        path: the file.
+        config: of the run that goes on. It may differ from the checkpoint's in ``CHANGEABLE``.
+        device: of the tensors.
+
+    Returns:
+        The state that was saved.
+
+    Raises:
+        TrainingError: the file is missing, damaged, of another format, or of a run with other
+            settings.
+    """
+    if not path.exists():
+        raise TrainingError(f"{path}: no checkpoint to resume from", "resume")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        found, then = state.get("format"), json.loads(state["config"])
+    except Exception as error:  # torch.load raises many kinds for a bad file
+        raise TrainingError(f"{path}: damaged ({error}); start the run again") from None
+    if found != FORMAT:
+        raise TrainingError(
+            f"{path}: expected a checkpoint of format {FORMAT}, got {found}; go on with the "
+            "version of adain_core that wrote it, or start the run again"
+        )
+    now = json.loads(json.dumps(config.to_dict()))
+    differing = [name for name in now if name not in CHANGEABLE and then.get(name) != now[name]]
+    if differing:
+        raise TrainingError(
+            f"{path}: belongs to a run with other settings: "
+            + ", ".join(f"{name} {then.get(name)!r} (got {now[name]!r})" for name in differing),
+            *differing,
+        )
+    return state

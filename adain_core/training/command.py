@@ -1,0 +1,28 @@
+"""A run's settings as the command that starts it: ``adain train``."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from .config import DEFAULTS
+
+# Settings whose option has another name.
+_OPTIONS = {"learning_rate": "--lr", "augment": "--no-augment"}
+
+
+def option_of(name: str) -> str:
+    """Return the command line's option for a setting of ``TrainingConfig``."""
+    return _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+
+
+def command_line(settings: Mapping[str, Any]) -> str:
+    """Return the command of a run: what in its settings differs from the defaults."""
+    words = ["adain", "train"]
+    for name, value in settings.items():
+        if value != DEFAULTS[name]:
+            words.append(option_of(name))
+            if not isinstance(value, bool):
+                words += map(str, value if isinstance(value, tuple) else [value])
+    return shlex.join(words)

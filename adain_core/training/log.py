@@ -1,0 +1,138 @@
+"""The log of a run: the losses of its steps, entries of their means, warnings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean, variance
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import TrainingError
+
+# The loss of the last this many entries is compared with as many before them.
+_COMPARED = 10
+
+
+class TrainingLog:
+    """What a run has to tell.
+
+    Args:
+        reduce: means over the processes of a run: from ``(values, "mean")``, tensors in any
+            nesting of lists and dictionaries, to the same nesting.
+        announce: told each warning once.
+
+    Attributes:
+        history: entries: the step, and means of the losses (or scores) by name.
+        pending: the losses of each step since the last entry.
+        warnings: sentences.
+    """
+
+    def __init__(self, reduce: Callable[..., Any], announce: Callable[[str], None]) -> None:
+        self._reduce, self._announce = reduce, announce
+        self.history: list[dict[str, float]] = []
+        self.pending: list[dict[str, Tensor]] = []
+        self.warnings: list[str] = []
+        self._warned_of_losses = False
+
+    def add(self, losses: dict[str, Tensor]) -> None:
+        """Keep the losses of a step, scalars by name, ``"total"`` among them."""
+        self.pending.append(losses)
+
+    def check_losses(self, step: int) -> None:
+        """Refuse pending losses that are not finite.
+
+        Not at every step: a GPU, whose work this waits for, would stand still until the next step's
+        is launched.
+
+        Args:
+            step: how many steps are done.
+
+        Raises:
+            TrainingError: a loss is not finite; the message names its step.
+        """
+        for number, losses in enumerate(self.pending, step - len(self.pending)):
+            if not torch.isfinite(losses["total"]):
+                raise divergence(f"the loss is {losses['total'].item()}", number)
+
+    def enter(self, step: int) -> dict[str, float]:
+        """Enter the means of the pending losses, over steps and processes.
+
+        Args:
+            step: how many steps are done.
+
+        Returns:
+            The means by name.
+
+        Raises:
+            TrainingError: a loss is not finite.
+        """
+        self.check_losses(step)
+        names = self.pending[0]
+        steps = {name: torch.stack([losses[name] for losses in self.pending]) for name in names}
+        reduced = self._reduce(steps, "mean")
+        means = {name: values.mean().item() for name, values in reduced.items()}
+        self.pending = []
+        self.add_entry(step, means)
+        return means
+
+    def add_entry(self, step: int, values: Mapping[str, float]) -> None:
+        """Enter losses or scores by name."""
+        self.history.append({"step": step, **values})
+
+    def reduce_pending(self) -> list[dict[str, Tensor]]:
+        """Return the pending losses as means over the processes; all of them must call this."""
+        pending: list[dict[str, Tensor]] = self._reduce(self.pending, "mean")
+        return pending
+
+    def warn(self, sentence: str) -> None:
+        """Tell a warning, unless it was told already."""
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+            self._announce(sentence)
+
+    def warn_if_not_falling(self, step: int) -> None:
+        """Warn once where the loss rises."""
+        rise = find_rise([entry["total"] for entry in self.history if "total" in entry])
+        if rise is not None and not self._warned_of_losses:
+            self._warned_of_losses = True
+            before, now = rise
+            self.warn(
+                f"the loss is not falling: {before:.4g}, then {now:.4g} at step {step}; try a "
+                "lower learning rate"
+            )
+
+
+def find_rise(totals: Sequence[float]) -> tuple[float, float] | None:
+    """Compare the last ten entries of a loss with the ten before.
+
+    Args:
+        totals: the loss of each entry.
+
+    Returns:
+        The means of both where the later one is above the earlier by more than 2 % and by more than
+        chance (three standard errors); else, or of fewer entries, ``None``.
+    """
+    if len(totals) < 2 * _COMPARED:
+        return None
+    earlier, latest = totals[-2 * _COMPARED : -_COMPARED], totals[-_COMPARED:]
+    before, now = fmean(earlier), fmean(latest)
+    # A trained model's loss hardly falls, and differs from crop to crop.
+    chance = 3 * math.sqrt((variance(earlier) + variance(latest)) / _COMPARED)
+    return (before, now) if now > before + max(0.02 * before, chance) else None
+
+
+def divergence(finding: str, step: int) -> TrainingError:
+    """Return the error of a run whose losses, gradients or weights are not finite.
+
+    Args:
+        finding: what was found.
+        step: where, from 0.
+    """
+    return TrainingError(
+        f"{finding} at step {step}; go on from the last checkpoint, or start again, with a lower "
+        "learning rate, or with gradients clipped to a norm of 1",
+        *("resume", "learning_rate", "clip_norm"),
+    )

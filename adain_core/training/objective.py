@@ -1,0 +1,75 @@
+"""What a step minimizes: the student's pictures under the weighted losses, as one module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..checkerboard import checkerboard_loss
+from .batches import Batch
+from .config import TrainingConfig
+from .loss_network import LossNetwork
+from .losses import imitation_loss
+
+# Beside the imitation, whose weight it takes, too: a seventh of the two (of a trained model).
+CHECKERBOARD_WEIGHT = 30_000.0
+
+
+class Objective(nn.Module):
+    """The student and its losses.
+
+    Args:
+        config: weights of the losses.
+        student: :class:`~adain_core.training.student.Student`, or what shares it between devices.
+        loss_network: the judge.
+        autocast: context of the student's forward pass.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        student: nn.Module,
+        loss_network: LossNetwork,
+        autocast: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        super().__init__()
+        self.config, self.student, self.loss_network = config, student, loss_network
+        self._autocast = autocast
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the weighted losses of pairs by name, scalars, and their ``"total"``."""
+        config, pairs = self.config, batch.pairs
+        output, reconstruction = self._draw(self.student, batch, config.identity_weight > 0)
+        levels = self.loss_network.levels(output)
+        unweighted = pairs.losses(batch.alpha, levels)
+        losses = {
+            "content": config.content_weight * unweighted["content"],
+            "style": config.style_weight * unweighted["style"],
+        }
+        if config.identity_weight > 0:
+            identity = F.mse_loss(reconstruction.float(), pairs.content)
+            losses["identity"] = config.identity_weight * identity
+        if config.imitation_weight > 0:
+            imitation = imitation_loss(output, levels, pairs.teacher, pairs.teacher_levels)
+            losses["imitation"] = config.imitation_weight * imitation
+            checkerboard = CHECKERBOARD_WEIGHT * checkerboard_loss(output)
+            losses["checkerboard"] = config.imitation_weight * checkerboard
+        return {**losses, "total": torch.stack(list(losses.values())).sum()}
+
+    @torch.no_grad()
+    def measure(self, batch: Batch, student: nn.Module) -> dict[str, Tensor]:
+        """Return content and style loss, unweighted, of another student's pictures."""
+        output, _ = self._draw(student, batch, reconstruct=False)
+        return batch.pairs.losses(batch.alpha, self.loss_network.levels(output))
+
+    def _draw(self, student: nn.Module, batch: Batch, reconstruct: bool) -> tuple[Tensor, Tensor]:
+        with self._autocast():
+            pairs = batch.pairs
+            pictures: tuple[Tensor, Tensor] = student(
+                pairs.content, pairs.style, batch.alpha, reconstruct=reconstruct
+            )
+        return pictures

@@ -1,0 +1,142 @@
+"""Checkpoints: whose they are, what they refuse, what cannot be written."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from runs import After, spoil_weights
+
+from adain_core.training import Trainer, TrainingConfig, TrainingError
+from adain_core.weights import fingerprint, load_model
+
+
+@pytest.mark.parametrize(("log_every", "save_every", "found"), [(6, 4, 6), (4, 4, 8), (100, 2, 6)])
+def test_infinite_loss_is_found_with_its_step(
+    config: TrainingConfig, log_every: int, save_every: int, found: int
+) -> None:
+    """At the next entry or checkpoint."""
+    config = dataclasses.replace(config, log_every=log_every, save_every=save_every)
+    spoil = After(5, lambda: spoil_weights(trainer, float("nan")))
+    trainer = Trainer(config, progress=False, callbacks=[spoil])
+    with pytest.raises(TrainingError, match="loss is nan at step 5; go on from the last") as error:
+        trainer.run()
+    assert error.value.fields == ("resume", "learning_rate", "clip_norm")
+    assert trainer.step == found
+    assert torch.load(trainer.checkpoint, weights_only=True)["step"] == 4
+    # What the message proposes is possible.
+    slower = dataclasses.replace(config, learning_rate=1e-5, clip_norm=1.0)
+    again = Trainer(slower, resume=True, progress=False)
+    assert again.run()
+    assert again.learner.optimizer.param_groups[0]["lr"] < 1e-5
+
+
+def test_soaps_first_step_with_gradients_that_are_not_finite(config: TrainingConfig) -> None:
+    trainer = Trainer(dataclasses.replace(config, optimizer="soap"), progress=False)
+    spoil_weights(trainer, float("nan"))
+    with pytest.raises(TrainingError, match=r"not finite at step 0; .* with a lower learning rate"):
+        trainer.run()
+
+
+def test_infinite_weights_are_not_saved(config: TrainingConfig) -> None:
+    # As by an infinite gradient of a finite loss.
+    spoil = After(4, lambda: spoil_weights(trainer, float("inf")))
+    trainer = Trainer(dataclasses.replace(config, save_every=2), progress=False, callbacks=[spoil])
+    with pytest.raises(TrainingError, match="weights are not finite at step 4; go on from the"):
+        trainer.run()
+    state = torch.load(trainer.checkpoint, weights_only=True)
+    assert state["step"] == 2
+    assert all(value.isfinite().all() for value in state["student"].values())
+
+
+def test_a_checkpoint_that_cannot_be_written_is_a_warning(
+    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(dataclasses.replace(config, save_every=4), progress=False)
+    save = torch.save
+
+    def full(state: dict[str, int], file: object) -> None:
+        if state["step"] == 4:
+            raise OSError(28, "No space left on device")
+        save(state, file)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch, "save", full)
+    assert trainer.run()
+    assert "no checkpoint at step 4: [Errno 28] No space left on device" in trainer.log.warnings
+    assert torch.load(trainer.checkpoint, weights_only=True)["step"] == config.steps
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes")
+def test_a_full_disk_is_an_os_error(config: TrainingConfig) -> None:
+    import resource
+
+    trainer = Trainer(config, progress=False)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            trainer.save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not any(trainer.folder.iterdir())
+
+
+def test_another_number_of_devices_is_told(config: TrainingConfig) -> None:
+    trainer = Trainer(config, progress=False)
+    trainer.save()
+    state = torch.load(trainer.checkpoint, weights_only=True)
+    torch.save({**state, "processes": 4}, trainer.checkpoint)
+    [warning] = Trainer(config, resume=True, progress=False).log.warnings
+    assert warning.startswith("the run was on 4 devices and goes on with 1: ")
+
+
+def test_a_checkpoint_of_another_format(config: TrainingConfig) -> None:
+    trainer = Trainer(config, progress=False)
+    trainer.save()
+    state = torch.load(trainer.checkpoint, weights_only=True)
+    for other in ({**state, "format": 2}, {k: v for k, v in state.items() if k != "format"}):
+        torch.save(other, trainer.checkpoint)
+        with pytest.raises(TrainingError, match=r"expected a checkpoint of format 1, got (2|None)"):
+            Trainer(config, resume=True, progress=False)
+
+
+def test_a_run_is_not_started_over_another(config: TrainingConfig) -> None:
+    trainer = Trainer(config, progress=False)
+    trainer.save()
+    with pytest.raises(TrainingError, match="is there already: resume the run"):
+        Trainer(config, progress=False)
+    with pytest.raises(TrainingError, match=r"other settings: batch_size 2 \(got 4\)"):
+        Trainer(dataclasses.replace(config, batch_size=4), resume=True, progress=False)
+
+
+def test_a_run_goes_on_with_its_own_vgg(config: TrainingConfig, folders: Path) -> None:
+    trainer = Trainer(config, progress=False)
+    trainer.save()
+    state = torch.load(trainer.checkpoint, weights_only=True)
+    assert state["vgg"] == fingerprint(load_model(folders / "vgg.safetensors")[1].state_dict())
+    torch.save({**state, "vgg": "0123456789ab"}, trainer.checkpoint)
+    with pytest.raises(
+        TrainingError, match="another VGG: expected one of fingerprint 0123456789ab"
+    ):
+        Trainer(config, resume=True, progress=False)
+
+
+def test_a_run_is_refused_before_it_reads_anything(config: TrainingConfig) -> None:
+    Trainer(config, progress=False).save()
+    with pytest.raises(TrainingError, match="is there already: resume the run"):
+        Trainer(dataclasses.replace(config, encoder="none.safetensors"), progress=False)
+
+
+def test_resume_without_a_checkpoint(config: TrainingConfig) -> None:
+    with pytest.raises(TrainingError, match="no checkpoint to resume from"):
+        Trainer(config, resume=True, progress=False)
+
+
+def test_resume_from_a_damaged_checkpoint(config: TrainingConfig) -> None:
+    Path(config.output).mkdir()
+    (Path(config.output) / "checkpoint.pt").write_bytes(b"nonsense")
+    with pytest.raises(TrainingError, match="damaged"):
+        Trainer(config, resume=True, progress=False)

@@ -1,0 +1,115 @@
+"""The objective: what a step minimizes, of which pairs, by which judge."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from adain_core import WeightsError
+from adain_core.checkerboard import checkerboard_loss
+from adain_core.functional import adaptive_instance_norm, channel_statistics
+from adain_core.training import Trainer, TrainingConfig
+from adain_core.training.batches import choose_batch
+from adain_core.training.loss_network import LossNetwork
+
+Picture = Callable[..., Tensor]
+
+
+def test_optional_losses(config: TrainingConfig) -> None:
+    config = dataclasses.replace(
+        config,
+        steps=4,
+        identity_weight=1.0,
+        random_alpha=True,
+        clip_norm=0.5,
+    )
+    trainer = Trainer(config, progress=False)
+    trainer.run()
+    assert set(trainer.log.history[-1]) == {"step", "content", "style", "identity", "total"}
+    gradients = [p.grad for p in trainer.learner.student.parameters() if p.grad is not None]
+    norm = sum(gradient.square().sum() for gradient in gradients)
+    assert norm**0.5 <= 0.5 * (1 + 1e-4)
+
+
+def test_random_alphas_depend_on_the_step(config: TrainingConfig) -> None:
+    pool = next(Trainer(config, progress=False).reader.read(0))
+    assert choose_batch(config, pool, 1).alpha.tolist() == [[1], [1]]
+    random = dataclasses.replace(config, random_alpha=True)
+    alphas = [choose_batch(random, pool, step).alpha for step in (1, 1, 2)]
+    assert torch.equal(alphas[0], alphas[1]) and not torch.equal(alphas[0], alphas[2])
+
+
+def test_imitation_and_checkerboard(config: TrainingConfig) -> None:
+    config = dataclasses.replace(config, steps=3, imitation_weight=7.0, log_every=1)
+    trainer = Trainer(config, progress=False)
+    trainer.run()
+    names = {"step", "content", "style", "imitation", "checkerboard", "total"}
+    assert set(trainer.log.history[-1]) == names
+    pool = next(trainer.reader.read(0))
+    batch = choose_batch(config, pool, 0)
+    losses = trainer.learner.objective(batch)
+    pairs = batch.pairs
+    output, _ = trainer.learner.student(pairs.content, pairs.style, batch.alpha, False)
+    # The teacher's pictures are of fixed pairs.
+    place = [torch.equal(each, pairs.content[0]) for each in pool.content].index(True)
+    assert torch.equal(pairs.style[0], pool.style[place])
+    teacher = pairs.teacher
+    assert torch.equal(teacher[0], pool.teacher[place])
+    checkerboard = 7 * 30_000 * checkerboard_loss(output)
+    torch.testing.assert_close(losses["checkerboard"], checkerboard, rtol=1e-3, atol=0)
+    cells = (output - teacher).unflatten(2, (-1, 8)).unflatten(4, (-1, 8)).mean(dim=(3, 5))
+    expected = 100 * (output - teacher).square().mean() + 800 * cells.square().mean()
+    for level, wanted in zip(
+        *map(trainer.reader.loss_network.levels, (output, teacher)), strict=True
+    ):
+        expected += (level - wanted).square().mean()
+    # The teacher's features are kept in bfloat16.
+    torch.testing.assert_close(losses["imitation"], 7 * expected, rtol=1e-3, atol=0)
+
+
+def test_loss_network_is_frozen_and_computes_in_the_runs_precision(
+    folders: Path, picture: Picture
+) -> None:
+    cpu = torch.device("cpu")
+    exact, fast = (
+        LossNetwork(folders / "vgg.safetensors", precision, cpu) for precision in ("no", "bf16")
+    )
+    images = picture(16, 24).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        levels, wanted = fast.levels(images), exact.levels(images)
+        drawn, expected_picture = fast.draw(levels[-1]), exact.draw(levels[-1])
+    for value, expected in zip([*levels, drawn], [*wanted, expected_picture], strict=True):
+        assert (value.dtype, expected.dtype) == (torch.bfloat16, torch.float32)
+        error = (value.float() - expected).square().mean() / expected.square().mean()
+        assert error < 1e-4
+    # The gradient reaches the pictures and no weights; the encoder for a student stays exact.
+    drawn.sum().backward()
+    assert images.grad is not None and images.grad.abs().max() > 0
+    still = fast.levels(images.detach())
+    assert not any(level.requires_grad for level in (*still, fast.draw(still[-1])))
+    assert not any(p.requires_grad for p in fast.encoder.parameters())
+    assert all(p.dtype == torch.float32 for p in fast.encoder.parameters())
+
+
+def test_perceptual_target_is_the_papers(config: TrainingConfig) -> None:
+    """On the VGG's own AdaIN target the content loss is zero by definition of the target."""
+    trainer = Trainer(config, progress=False)
+    pool = next(trainer.reader.read(0))
+    target = adaptive_instance_norm(
+        pool.content_features,
+        *channel_statistics(trainer.reader.loss_network.levels(pool.style)[-1]),
+    )
+    levels = [*trainer.reader.loss_network.levels(pool.style)[:3], target]
+    losses = pool.losses(torch.ones(4, 1), levels)
+    assert losses["content"].item() == pytest.approx(0, abs=1e-8)
+    assert losses["style"] < 1e-3  # the eps under the root, for features of 2x2 pixels
+
+
+def test_slim_loss_network(config: TrainingConfig, tiny_path: Path) -> None:
+    with pytest.raises(WeightsError, match="must have the paper's widths"):
+        Trainer(dataclasses.replace(config, encoder=str(tiny_path)), progress=False)
