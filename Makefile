@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check pictures clean
+.PHONY: demo test check documents pictures clean
 
 # A real photo in a real painting's style, with the weights of this repository.
 demo: $(VENV)/library
@@ -19,6 +19,12 @@ check: $(VENV)/development
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/structure.py --warn
+
+# What documents, help pages and translations take from the code.
+documents: $(VENV)/development
+	$(BIN)/python tools/documents.py
+	$(BIN)/python tools/api.py
+	$(BIN)/python tools/node_texts.py
 
 # All pictures of the README, the help pages and the workflows, drawn anew, and the shipped styles:
 # after a change of the weights (ten minutes on two slow cores).

@@ -15,11 +15,23 @@ from .version import read_version
 if TYPE_CHECKING:
     from . import color
     from .architecture import Architecture
-    from .errors import AdaINError, ImageFileError, StyleMismatchError, WeightsError
+    from .errors import (
+        AdaINError,
+        ImageFileError,
+        OptionError,
+        StyleMismatchError,
+        VideoFileError,
+        WeightsError,
+    )
     from .images import ImageFile, load_image, read_image_file, save_image, write_image_file
     from .model import AdaINModel
+    from .networks import Decoder, Encoder
+    from .options import StylizeOptions
     from .style import Features, Style
+    from .stylizer import Stylizer
+    from .temporal import TemporalPool
     from .transfer import adain
+    from .weights import ModelInfo
 
 __version__ = read_version()
 
@@ -27,11 +39,19 @@ __all__ = [
     "AdaINError",
     "AdaINModel",
     "Architecture",
+    "Decoder",
+    "Encoder",
     "Features",
     "ImageFile",
     "ImageFileError",
+    "ModelInfo",
+    "OptionError",
     "Style",
     "StyleMismatchError",
+    "StylizeOptions",
+    "Stylizer",
+    "TemporalPool",
+    "VideoFileError",
     "WeightsError",
     "adain",
     "color",
@@ -45,11 +65,19 @@ __all__ = [
 # which takes longer than `adain --help` may.
 _HOMES = {
     "architecture": ("Architecture",),
-    "errors": ("AdaINError", "ImageFileError", "StyleMismatchError", "WeightsError"),
-    "transfer": ("adain",),
+    "errors": (
+        *("AdaINError", "ImageFileError", "OptionError", "StyleMismatchError", "VideoFileError"),
+        "WeightsError",
+    ),
     "images": ("ImageFile", "load_image", "read_image_file", "save_image", "write_image_file"),
     "model": ("AdaINModel",),
+    "networks": ("Decoder", "Encoder"),
+    "options": ("StylizeOptions",),
     "style": ("Features", "Style"),
+    "stylizer": ("Stylizer",),
+    "temporal": ("TemporalPool",),
+    "transfer": ("adain",),
+    "weights": ("ModelInfo",),
 }
 
 

@@ -24,6 +24,13 @@ TEMPORAL_MODES = {
     "ema": "an exponential mean over the last frames",
 }
 
+# How large strokes are beside the picture; 1 has a first pass of 384 pixels on the shortest side.
+STROKE_SIZES = {"fine": 0.5, "medium": 1.0, "coarse": 1.5}
+# The paper's single pass at the picture's own size, whose strokes have a size in pixels.
+SINGLE_PASS = "single"
+# How much of the photo each later pass keeps; the rest is the pass before.
+PHOTO_SHARE = 0.3
+
 
 def recolors_artwork(method: str | None) -> bool:
     """Return whether a color method changes the artwork before encoding, not the result after."""

@@ -108,14 +108,16 @@ def convert_vgg19(
     decoder: str | os.PathLike[str],
     target: str | os.PathLike[str],
     dtype: torch.dtype | None = None,
+    overwrite: bool = True,
 ) -> ModelInfo:
     """Make a model file of pytorch-AdaIN's two files.
 
     Args:
         vgg: ``vgg_normalised.pth``.
         decoder: ``decoder.pth``.
-        target: where to (``.safetensors``); an existing file is replaced.
+        target: where to (``.safetensors``).
         dtype: of the stored tensors; ``None`` keeps float32.
+        overwrite: replace an existing file.
 
     Returns:
         The metadata that was stored.
@@ -124,7 +126,7 @@ def convert_vgg19(
         WeightsError: a file is missing, damaged or something else, or the target cannot be
             written.
     """
-    save_model(target, OFFICIAL_MODEL, read_vgg(vgg), read_decoder(decoder), dtype)
+    save_model(target, OFFICIAL_MODEL, read_vgg(vgg), read_decoder(decoder), dtype, overwrite)
     return OFFICIAL_MODEL
 
 

@@ -105,6 +105,13 @@ def inference(device: torch.device) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def gradients(device: torch.device) -> Iterator[None]:
+    """Compute with gradients, also inside a caller's inference mode, in spite of autocast."""
+    with torch.inference_mode(False), torch.enable_grad(), no_autocast(device):
+        yield
+
+
 def memory_format(device: torch.device) -> torch.memory_format:
     """How feature maps lie fastest in memory."""
     return _MEMORY_FORMATS.get(device.type, torch.channels_last)

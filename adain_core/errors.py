@@ -55,6 +55,10 @@ class StyleMismatchError(AdaINError, ValueError):
         self.field = field
 
 
+class NotFiniteError(AdaINError, ValueError):
+    """A picture has NaN or infinite values; the message says where they come from, if known."""
+
+
 class OptionError(ValueError):
     """An option is out of range, or does not go with another one.
 

@@ -20,12 +20,13 @@ from torch import Tensor
 
 from .checkerboard import checkerboard_share
 from .color import luma
-from .errors import ImageFileError
+from .errors import ImageFileError, NotFiniteError
 from .functional import adaptive_instance_norm, channel_statistics
 from .images import list_images, load_image
 from .model import AdaINModel
 from .networks import Encoder
 from .pixels import resize_shortest_side
+from .style import Features
 from .transfer import adain
 
 
@@ -145,11 +146,19 @@ def judge_model(
     for content, image in enumerate(pairs.contents):
         features = model.encode(image)
         own = model.encode_style(image, size=0)
-        reconstruction = psnr(model.decode(adain(features, own)), image)
+        reconstruction = psnr(_draw(model, adain(features, own)), image)
         for style, encoded in enumerate(styles):
-            picture = model.decode(adain(features, encoded, alpha))
+            picture = _draw(model, adain(features, encoded, alpha))
             scores = pairs.judge(content, style, picture)
             yield content, style, picture, replace(scores, reconstruction=reconstruction)
+
+
+def _draw(model: AdaINModel, features: Features) -> Tensor:
+    """Return a picture, all NaN where the model draws such values: its scores show it."""
+    try:
+        return model.decode(features)
+    except NotFiniteError:
+        return torch.full((1, 3, *features.size), nan, device=model.device)
 
 
 def judge_pictures(folder: Path, pairs: Pairs) -> Iterator[tuple[int, int, Tensor, Scores]]:

@@ -99,20 +99,27 @@ class AdaINModel(nn.Module):
         loaded = cls(encoder, decoder, info, path.stem).eval().requires_grad_(False)
         return loaded.to(device=target, dtype=resolve_dtype(dtype, target))
 
-    def save(self, path: str | os.PathLike[str], dtype: str | torch.dtype | None = None) -> None:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        dtype: str | torch.dtype | None = None,
+        *,
+        overwrite: bool = True,
+    ) -> None:
         """Write a model file that :meth:`from_pretrained` reads, atomically.
 
         Args:
-            path: where to (``.safetensors``); an existing file is replaced.
+            path: where to (``.safetensors``).
             dtype: of the stored weights: ``"fp32"``, ``"bf16"`` or ``"fp16"``; ``None``: as they
                 are.
+            overwrite: replace an existing file.
 
         Raises:
             ValueError: an unknown dtype.
-            WeightsError: the file cannot be written.
+            WeightsError: the file cannot be written, or exists and is not to be replaced.
         """
         stored = None if dtype is None else resolve_dtype(dtype, torch.device("cpu"))
-        save_model(path, self.info, self.encoder, self.decoder, stored)
+        save_model(path, self.info, self.encoder, self.decoder, stored, overwrite)
 
     def __repr__(self) -> str:
         # Short: a host prints its nodes' inputs.
@@ -219,6 +226,7 @@ class AdaINModel(nn.Module):
 
         Raises:
             StyleMismatchError: features of another model's encoder.
+            NotFiniteError: the result has NaN or infinite values.
             MemoryError: not even the smallest tile fits.
         """
         require_same_encoder(self, features)

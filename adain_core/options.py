@@ -11,7 +11,13 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from .choices import COLOR_METHODS, recolors_artwork
+from .choices import (
+    COLOR_METHODS,
+    PHOTO_SHARE,
+    SINGLE_PASS,
+    STROKE_SIZES,
+    recolors_artwork,
+)
 from .errors import OptionError
 from .images import ImageLike
 from .masks import MaskLike, as_mask
@@ -19,10 +25,7 @@ from .style import Style, normalized_weights
 from .tiles import check_tile
 from .transfer import check_alpha
 
-# Named stroke sizes; 1 has a first pass of FIRST_PASS pixels on the shortest side.
-STROKE_SIZES = {"fine": 0.5, "medium": 1.0, "coarse": 1.5}
-# The paper's single pass at the picture's own size, whose strokes have a size in pixels.
-SINGLE_PASS = "single"
+# Shortest side of the first pass, pixels, at a stroke size of 1.
 FIRST_PASS = 384
 # Beyond these a first pass is smaller than a thumbnail, or larger than any picture.
 _STROKE_RANGE = (0.05, 4.0)
@@ -85,7 +88,7 @@ class StylizeOptions:
     content_size: int = 0
     style_size: int | None = None
     stroke_size: str | float = SINGLE_PASS
-    photo_share: float = 0.3
+    photo_share: float = PHOTO_SHARE
     tile: int | None = None
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .errors import NotFiniteError
 from .functional import Window
 
 # Beyond 0..1, of pictures and masks: resampling with a sharp filter makes that much of them; more
@@ -26,9 +27,14 @@ def as_float(pixels: Tensor) -> Tensor:
 
 
 def as_uint8(pixels: Tensor) -> Tensor:
-    """Floats, clamped to 0..1, rounded to uint8; uint8 as it is."""
+    """Return floats clamped to 0..1 and rounded to uint8; uint8 as it is.
+
+    Raises:
+        NotFiniteError: NaN or infinite values, which 8 bits would show as black or white.
+    """
     if pixels.dtype == torch.uint8:
         return pixels
+    check_finite(pixels)
     return pixels.float().clamp(0, 1).mul_(255).round_().byte()
 
 
@@ -86,12 +92,16 @@ def _check_range(image: Tensor) -> None:
 
 
 def check_finite(image: Tensor) -> None:
-    """Raise ``ValueError`` where an image has NaN or infinite values."""
+    """Raise ``NotFiniteError`` where an image ``(…, C, H, W)`` has NaN or infinite values."""
+    if image.dtype == torch.uint8:
+        return
     # NaN and infinity come through minimum and maximum; counting them is for the message alone.
     if all(math.isfinite(value.item()) for value in image.detach().aminmax()):
         return
     count = int((~image.isfinite()).any(dim=-3).sum())
-    raise ValueError(f"image has NaN or infinite values at {count} pixel{'s' if count > 1 else ''}")
+    raise NotFiniteError(
+        f"image has NaN or infinite values at {count} pixel{'s' if count > 1 else ''}"
+    )
 
 
 def resize_shortest_side(images: Tensor, size: int) -> Tensor:

@@ -5,16 +5,18 @@ safetensors holds nothing but named arrays and a text dictionary, so a file cann
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from .errors import WeightsError
+from .errors import WeightsError, reason
 from .files import replace_atomically
 
 FORMAT_VERSION = 1
@@ -25,31 +27,43 @@ def write_tensors(
     kind: str,
     tensors: Mapping[str, Tensor],
     metadata: Mapping[str, str],
+    overwrite: bool = True,
 ) -> None:
     """Write a safetensors file of this project, atomically.
 
     Args:
-        path: where to; an existing file is replaced.
+        path: where to.
         kind: what the file is, ``"adain-model"`` or ``"adain-style"``.
         tensors: the arrays.
         metadata: text entries beside ``format`` and ``format_version``.
+        overwrite: replace an existing file.
 
     Raises:
-        WeightsError: the file cannot be written.
+        WeightsError: the file cannot be written, or exists and is not to be replaced.
     """
     path = Path(path)
     entries = {"format": kind, "format_version": str(FORMAT_VERSION), **metadata}
+    entries = {name: _utf8(text) for name, text in entries.items()}
     # Copies: safetensors refuses tensors that share their memory, such as rows of one table.
     copies = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in tensors.items()
     }
     try:
-        with replace_atomically(path) as temporary:
+        with replace_atomically(path, overwrite) as temporary:
             # Not save_file: its files are readable by their owner only.
             temporary.write_bytes(save(copies, metadata=entries))
+    except FileExistsError:
+        raise WeightsError(
+            f"{path}: the file exists; choose another name or have it replaced"
+        ) from None
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path}: cannot be written: {error}") from None
+        raise WeightsError(f"{path}: cannot be written: {reason(error)}") from None
+
+
+def _utf8(text: str) -> str:
+    """Return text that UTF-8 can hold: a name made of a file's may have bytes that it cannot."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def read_metadata(path: str | os.PathLike[str], kind: str) -> dict[str, str]:
@@ -81,18 +95,35 @@ def read_tensors(
 
 
 def _read(path: Path, kind: str, with_tensors: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such file")
     try:
-        with safe_open(path, framework="pt") as file:
+        if not path.is_file():
+            raise WeightsError(f"{path}: no such file")
+        path.open("rb").close()  # why it cannot be opened is said in the system's words
+        with _utf8_path(path) as name, safe_open(name, framework="pt") as file:
             metadata = dict(file.metadata() or {})
             _check_kind(path, kind, metadata)
-            names = file.keys() if with_tensors else ()
+            keys = file.keys() if with_tensors else ()
             # Copies: on Windows a file that tensors are still a view of cannot be replaced.
-            return {name: file.get_tensor(name).clone() for name in names}, metadata
-    except (SafetensorError, OSError, ValueError) as error:
+            return {key: file.get_tensor(key).clone() for key in keys}, metadata
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {reason(error)}") from None
+    except (SafetensorError, ValueError) as error:
         hint = "; a .pth file goes through 'adain weights convert' first" if _is_pth(path) else ""
         raise WeightsError(f"{path}: damaged or not a safetensors file ({error}){hint}") from None
+
+
+@contextlib.contextmanager
+def _utf8_path(path: Path) -> Iterator[Path]:
+    """Yield a path that safetensors takes: for a name that is not UTF-8 a link to it."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        with TemporaryDirectory() as folder:
+            link = Path(folder) / "link"
+            link.symlink_to(path.resolve())
+            yield link
+    else:
+        yield path
 
 
 def _is_pth(path: Path) -> bool:

@@ -100,22 +100,27 @@ class Style:
         mean, std = ((share[:, None] * each).sum(dim=0) for each in (mean, std))
         return cls(mean, std, styles[0].fingerprint, " + ".join(names), tuple(previews.items()))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a safetensors file of a few kB, atomically; an existing one is replaced.
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+        """Write a safetensors file of a few kB, atomically.
 
         The preview is in it, where ComfyUI looks for one; ``dataclasses.replace(style,
         previews=())`` has none.
 
+        Args:
+            path: where to (``.safetensors``).
+            overwrite: replace an existing file.
+
         Raises:
             ValueError: statistics that :meth:`load` would not take.
-            WeightsError: the file cannot be written.
+            WeightsError: the file cannot be written, or exists and is not to be replaced.
         """
         if not _are_statistics(self.mean, self.std):
             raise ValueError(f"cannot save {self!r}: expected {_STATISTICS}")
         metadata = {"encoder": self.fingerprint, "name": self.name}
         if preview := self.preview:
             metadata[_PREVIEWS] = json.dumps([base64.b64encode(preview).decode()])
-        write_tensors(path, STYLE_KIND, {"mean": self.mean, "std": self.std}, metadata)
+        tensors = {"mean": self.mean, "std": self.std}
+        write_tensors(path, STYLE_KIND, tensors, metadata, overwrite)
 
     def is_saved_as(self, path: str | os.PathLike[str]) -> bool:
         """Whether a file holds this style, its name and its preview already.

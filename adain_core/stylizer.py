@@ -12,7 +12,8 @@ from torch import Tensor
 
 from .canvas import Canvas, Underpainting
 from .devices import inference
-from .errors import OptionError, StyleMismatchError
+from .errors import NotFiniteError, OptionError, StyleMismatchError
+from .faults import explain_not_finite
 from .functional import Statistics
 from .images import ImageLike, read_mask, to_pixels
 from .masks import MaskLike, feather_mask, resize_mask
@@ -94,6 +95,8 @@ class Stylizer:
 
         Raises:
             ValueError: no image of a known layout, NaN, or values that are not in 0..1.
+            NotFiniteError: the result has NaN or infinite values; the message says whether they
+                come from the model, a style or the precision.
             OptionError: alphas, weights or masks that are not as many as the pictures.
             ImageFileError: a file that cannot be read.
             MemoryError: not even the smallest tile fits.
@@ -112,7 +115,12 @@ class Stylizer:
                 shares=self._shares(styles, len(pictures)),
                 masks=self._ready_masks(masks, pictures),
             )
-            self._draw(drawing, output, progress)
+            try:
+                self._draw(drawing, output, progress)
+            except NotFiniteError:
+                used = [*drawing.styles, self._background]
+                known = [style for style in used if isinstance(style, Style)]
+                raise NotFiniteError(explain_not_finite(self.model, known)) from None
             return output
 
     def size(self, size: tuple[int, int]) -> tuple[int, int]:

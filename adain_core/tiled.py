@@ -21,7 +21,7 @@ from .functional import crop
 from .inference import Inference
 from .masks import region_weights
 from .networks import Decoder, Encoder
-from .pixels import as_uint8
+from .pixels import as_uint8, check_finite
 from .tiles import Network, Progress, Tile, Tiler, automatic_tile, check_tile
 from .transfer import Transfer
 
@@ -255,5 +255,8 @@ def empty_picture(shape: Sequence[int], dtype: torch.dtype, device: torch.device
 
 
 def _as_output(image: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return float pixels clamped to 0..1, or as uint8."""
-    return as_uint8(image) if dtype == torch.uint8 else image.clamp(0, 1)
+    """Return float pixels clamped to 0..1, or as uint8; ``NotFiniteError`` for NaN."""
+    if dtype == torch.uint8:
+        return as_uint8(image)
+    check_finite(image)
+    return image.clamp(0, 1)

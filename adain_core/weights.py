@@ -51,19 +51,21 @@ def save_model(
     encoder: Encoder,
     decoder: Decoder,
     dtype: torch.dtype | None = None,
+    overwrite: bool = True,
 ) -> None:
     """Write a model file, atomically.
 
     Args:
-        path: where to (``.safetensors``); an existing file is replaced.
+        path: where to (``.safetensors``).
         info: its metadata.
         encoder: the encoder.
         decoder: the decoder.
         dtype: of the stored floating-point tensors; ``None`` keeps each as it is. float16 halves
             the file; pictures of the official weights differ at 75 to 78 dB.
+        overwrite: replace an existing file.
 
     Raises:
-        WeightsError: the file cannot be written.
+        WeightsError: the file cannot be written, or exists and is not to be replaced.
     """
     tensors = {}
     for prefix, network in (("encoder", encoder), ("decoder", decoder)):
@@ -76,7 +78,7 @@ def save_model(
         "source": info.source,
         "training": to_json(info.training),
     }
-    write_tensors(path, MODEL_KIND, tensors, metadata)
+    write_tensors(path, MODEL_KIND, tensors, metadata, overwrite)
 
 
 def load_info(path: str | os.PathLike[str]) -> ModelInfo:
@@ -108,7 +110,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[ModelInfo, Encoder, Decode
         name: tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
     }
-    _load_state(path, nn.ModuleDict({"encoder": encoder, "decoder": decoder}), state)
+    load_state(path, nn.ModuleDict({"encoder": encoder, "decoder": decoder}), state)
     return info, encoder, decoder
 
 
@@ -203,7 +205,7 @@ def _parse_info(path: Path, metadata: Mapping[str, str]) -> ModelInfo:
     )
 
 
-def _load_state(path: Path, networks: nn.Module, state: dict[str, Tensor]) -> None:
+def load_state(path: Path, networks: nn.Module, state: dict[str, Tensor]) -> None:
     """Make ``state`` the parameters of networks built on the meta device, after checking it."""
     expected = networks.state_dict()
     for name in sorted(expected.keys() | state.keys()):

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from ..errors import AdaINError, reason
+from ..errors import AdaINError, OptionError, StyleMismatchError, reason
 from ..signals import interrupt_on_stop_signals
 from . import evaluate, export, sheet, style, stylize, train, video, weights
-from .common import OUT_OF_MEMORY, HelpFormatter
+from .common import OUT_OF_MEMORY, HelpFormatter, option_word
 from .streams import open_streams, print_error
 
 _INTERRUPTED = 130  # by Ctrl-C, as shells count it
@@ -92,7 +92,13 @@ def _run(args: argparse.Namespace) -> int:
 
     # Twice that is refused: a phone's 200 million are no attack in a file that the user names.
     PIL.Image.MAX_IMAGE_PIXELS = 2**28
-    code: int = args.run(args)
+    try:
+        code: int = args.run(args)
+    except OptionError as error:
+        raise ValueError(f"{option_word(error.field, args)} {error.message}") from None
+    except StyleMismatchError as error:
+        word = f"{option_word(error.field, args)}: " if error.field else ""
+        raise StyleMismatchError(f"{word}{error}") from None
     return code
 
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..choices import COLOR_METHODS, DEFAULT_MODEL, recolors_artwork
+from ..choices import (
+    COLOR_METHODS,
+    DEFAULT_MODEL,
+    PHOTO_SHARE,
+    SINGLE_PASS,
+    STROKE_SIZES,
+    listed,
+    recolors_artwork,
+)
 from ..errors import OptionError, StyleMismatchError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..model import AdaINModel
+    from ..options import StylizeOptions
     from ..style import Style
 
 # What argparse has no public names for.
@@ -22,6 +32,13 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Group: TypeAlias = "argparse._ArgumentGroup"
 
 STYLE_SUFFIX = ".safetensors"
+# Options that the library calls otherwise.
+_WORDS = {
+    "styles": "style",
+    "weights": "style_weights",
+    "masks": "mask",
+    "region_statistics": "global_statistics",
+}
 OUT_OF_MEMORY = "not enough memory; try a smaller --content-size or --style-size, or --device cpu"
 
 HelpFormatter = argparse.RawDescriptionHelpFormatter
@@ -91,7 +108,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 def add_style_options(
     parser: argparse.ArgumentParser, mask_help: str, style_required: bool = True
 ) -> None:
-    """Add the controls of ``AdaINModel.stylize``; :func:`check_style_options` checks them.
+    """Add all options of drawing, for :func:`read_request`.
 
     Args:
         parser: of the command.
@@ -133,7 +150,7 @@ def add_style_options(
         dest="region_statistics",
         action="store_false",
         help="normalize each region by the statistics of the whole photo instead of its own: "
-        "differences of light and colour between the regions stay",
+        "differences of light and color between the regions stay",
     )
 
     group = parser.add_argument_group("size")
@@ -148,14 +165,14 @@ def add_style_options(
 
 
 def add_look_options(group: Group) -> None:
-    """Add how much of the style there is, and the colours."""
+    """Add how much of the style there is, and the colors."""
     group.add_argument(
         "--alpha",
         type=float,
         default=1.0,
         metavar="A",
         help="content-style trade-off: 0 leaves the photo, 1 is the full style; 0.6 to 0.8 keeps "
-        "more of the photo recognisable (default: 1)",
+        "more of the photo recognizable (default: 1)",
     )
     group.add_argument(
         "--content-residual",
@@ -163,12 +180,13 @@ def add_look_options(group: Group) -> None:
         help="with an alpha below 1: give back the detail that the network loses, so that the "
         "result goes to the photo itself as alpha goes to 0",
     )
+    after = [name for name in COLOR_METHODS if not recolors_artwork(name)]
     group.add_argument(
         "--preserve-color",
         choices=list(COLOR_METHODS),
         metavar="METHOD",
-        help="keep the photo's colours. luminance: paint the brightness only; coral, histogram, "
-        "mean_std, cholesky: recolour the artwork before (needs image files as styles)",
+        help=f"keep the photo's colors. {listed(COLOR_METHODS)}. All but {' and '.join(after)} "
+        "recolor the artwork before, so they need image files as styles",
     )
 
 
@@ -189,6 +207,142 @@ def add_size_options(group: Group, content_size: int) -> None:
         help="the same for artworks; it sets the scale of strokes and texture: larger is coarser; "
         "0: as they are (default: 512, smaller ones as they are)",
     )
+    group.add_argument(
+        "--stroke-size",
+        type=_stroke_size,
+        default=SINGLE_PASS,
+        metavar="S",
+        help=f"how large strokes are beside the picture: {', '.join(STROKE_SIZES)}, or a number (1 "
+        "is medium, 2 twice as large). The photo is drawn small first, then over that up to its "
+        f"full size; {SINGLE_PASS}: the paper's single pass (default: {SINGLE_PASS})",
+    )
+    group.add_argument(
+        "--photo-share",
+        type=float,
+        default=PHOTO_SHARE,
+        metavar="P",
+        help="how much of the photo each pass after the first keeps, 0 to 1: more keeps small "
+        f"things such as faces (default: {PHOTO_SHARE})",
+    )
+
+
+def _stroke_size(text: str) -> str | float:
+    """Return a number where the text is one; ``StylizeOptions`` knows the names."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def read_request(args: argparse.Namespace) -> StylizeOptions:
+    """Return the request of :func:`add_style_options`, before any artwork is read."""
+    from ..images import read_mask
+
+    return make_request(
+        args,
+        styles=[open_style(path) for path in args.style],
+        weights=args.style_weights,
+        # Now, not for every picture anew.
+        masks=None if args.mask is None else [read_mask(path) for path in args.mask],
+        background=None if args.background is None else open_style(args.background),
+    )
+
+
+def make_request(args: argparse.Namespace, **others: Any) -> StylizeOptions:
+    """Return a request made of the options that have the names of its fields, and of others."""
+    from ..options import StylizeOptions
+
+    names = [field.name for field in fields(StylizeOptions)]
+    same = {name: getattr(args, name) for name in names if name in args}
+    return StylizeOptions(**{**same, **others})
+
+
+def open_style(path: str) -> Style | str:
+    """Return a style file's style, or the path of an image."""
+    from ..style import Style
+
+    return Style.load(path) if is_style_file(path) else path
+
+
+def is_style_file(path: str) -> bool:
+    """Return whether a path names a saved style, by its suffix."""
+    return Path(path).suffix == STYLE_SUFFIX
+
+
+def option_word(field: str, args: argparse.Namespace) -> str:
+    """Return what the command line calls an option of the library.
+
+    Args:
+        field: of an :class:`~adain_core.errors.OptionError`: ``"alpha"``, ``"styles[1]"``.
+        args: the arguments, for the file that is meant.
+
+    Returns:
+        ``"--alpha"``, ``"--style stars.jpg"``.
+    """
+    name, _, number = field.rstrip("]").partition("[")
+    word = _WORDS.get(name, name)
+    given = getattr(args, word, None)
+    if number and given is not None:
+        given = given[int(number)]
+    flag = f"--{word.replace('_', '-')}"
+    return f"{flag} {given}" if number or name == "background" else flag
+
+
+def load_model(args: argparse.Namespace) -> AdaINModel:
+    """Load the model that the options ask for."""
+    from ..model import AdaINModel
+
+    return AdaINModel.from_pretrained(args.model, args.device, args.dtype)
+
+
+def check_replaceable(paths: Sequence[Path], overwrite: bool) -> None:
+    """Raise ``ValueError`` where writing would hit a folder, or a file without ``--overwrite``."""
+    taken = [path for path in paths if path.exists() and not (overwrite and path.is_file())]
+    if not taken:
+        return
+    first = taken[0]
+    if first.is_dir():
+        raise ValueError(f"cannot write {first}: a folder has that name")
+    others = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
+    raise ValueError(f"{first} exists{others}; pass --overwrite to replace it")
+
+
+def check_output_file(path: Path, overwrite: bool) -> None:
+    """Raise ``ValueError`` unless a file can be written there; nothing is created."""
+    check_replaceable([path], overwrite)
+    if not path.parent.is_dir():
+        raise ValueError(f"cannot write {path}: there is no folder {path.parent}")
+
+
+def read_files(args: argparse.Namespace) -> list[str]:
+    """The files of :func:`add_style_options`."""
+    return [*args.style, *(args.mask or []), *([args.background] if args.background else [])]
+
+
+def refuse_inputs(outputs: Sequence[Path], read: Sequence[str | Path]) -> None:
+    """Raise ``ValueError`` where a result would replace what it is made of."""
+    inputs = {_identity(Path(path)) for path in read}
+    for output in outputs:
+        if output.exists() and _identity(output) in inputs:
+            raise ValueError(
+                f"cannot write {output}: it is a picture that is read; choose another name"
+            )
+
+
+def _identity(file: Path) -> object:
+    """Of a file under all its names: by links, or in other letters where a disk ignores case."""
+    try:
+        status = file.stat()
+    except OSError:  # reported when it is read
+        return file
+    return status.st_dev, status.st_ino
+
+
+def check_safetensors_output(path: Path, overwrite: bool) -> None:
+    """The same for a model or style file."""
+    if path.suffix != STYLE_SUFFIX:
+        raise ValueError(f"cannot write {path}: expected a file name ending in {STYLE_SUFFIX}")
+    check_output_file(path, overwrite)
 
 
 def check_style_options(args: argparse.Namespace) -> None:
@@ -245,13 +399,10 @@ def style_controls(args: argparse.Namespace) -> dict[str, Any]:
         "region_statistics": args.region_statistics,
         "content_size": args.content_size,
         "style_size": args.style_size,
+        "stroke_size": args.stroke_size,
+        "photo_share": args.photo_share,
         "tile": args.tile,
     }
-
-
-def is_style_file(path: str) -> bool:
-    """Whether a path names a saved style, by its suffix."""
-    return Path(path).suffix == STYLE_SUFFIX
 
 
 def read_source(path: str) -> Style | Tensor:
@@ -277,60 +428,3 @@ def encode_source(model: AdaINModel, path: str, source: Style | Tensor, size: in
     except StyleMismatchError as error:
         raise StyleMismatchError(f"{path}: {error}") from None
     return source
-
-
-def load_model(args: argparse.Namespace) -> AdaINModel:
-    """The model that the options ask for."""
-    from ..model import AdaINModel
-
-    return AdaINModel.from_pretrained(args.model, args.device, args.dtype)
-
-
-def check_replaceable(paths: Sequence[Path], overwrite: bool) -> None:
-    """Raise ``ValueError`` where writing would hit a folder, or a file without ``--overwrite``."""
-    taken = [path for path in paths if path.exists() and not (overwrite and path.is_file())]
-    if not taken:
-        return
-    first = taken[0]
-    if first.is_dir():
-        raise ValueError(f"cannot write {first}: a folder has that name")
-    others = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
-    raise ValueError(f"{first} exists{others}; pass --overwrite to replace it")
-
-
-def check_output_file(path: Path, overwrite: bool) -> None:
-    """Raise ``ValueError`` unless a file can be written there; nothing is created."""
-    check_replaceable([path], overwrite)
-    if not path.parent.is_dir():
-        raise ValueError(f"cannot write {path}: there is no folder {path.parent}")
-
-
-def read_files(args: argparse.Namespace) -> list[str]:
-    """The files of :func:`add_style_options`."""
-    return [*args.style, *(args.mask or []), *([args.background] if args.background else [])]
-
-
-def refuse_inputs(outputs: Sequence[Path], read: Sequence[str | Path]) -> None:
-    """Raise ``ValueError`` where a result would replace what it is made of."""
-    inputs = {_identity(Path(path)) for path in read}
-    for output in outputs:
-        if output.exists() and _identity(output) in inputs:
-            raise ValueError(
-                f"cannot write {output}: it is a picture that is read; choose another name"
-            )
-
-
-def _identity(file: Path) -> object:
-    """Of a file under all its names: by links, or in other letters where a disk ignores case."""
-    try:
-        status = file.stat()
-    except OSError:  # reported when it is read
-        return file
-    return status.st_dev, status.st_ino
-
-
-def check_safetensors_output(path: Path, overwrite: bool) -> None:
-    """The same for a model or style file."""
-    if path.suffix != STYLE_SUFFIX:
-        raise ValueError(f"cannot write {path}: expected a file name ending in {STYLE_SUFFIX}")
-    check_output_file(path, overwrite)

@@ -6,6 +6,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,8 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..choices import recolors_artwork
-from ..errors import AdaINError
+from ..errors import AdaINError, OptionError, StyleMismatchError
 from ..images import (
     check_output_size,
     check_output_suffix,
@@ -23,17 +23,18 @@ from ..images import (
     save_image,
 )
 from ..model import AdaINModel
+from ..options import StylizeOptions
 from ..pixels import as_uint8, resize_shortest_side
 from ..previews import read_preview
 from ..sheets import GAP, LABEL, Cell, choose_columns, contained, draw_cell, join_rows, thumbnail
 from ..style import Style
+from ..stylizer import Stylizer
 from .common import (
     STYLE_SUFFIX,
-    check_look_options,
     check_output_file,
-    encode_source,
     load_model,
-    read_source,
+    make_request,
+    open_style,
     refuse_inputs,
 )
 from .streams import print_error, print_line
@@ -44,20 +45,18 @@ T = TypeVar("T")
 
 
 class _Source(NamedTuple):
-    """A style (an artwork that is recoloured to each photo), and the artwork to show, if any.
-
-    Both artworks are ``(1, 3|4, H, W)``, the second one small.
-    """
+    """A style with what draws by it, and its artwork to show, ``(1, 3|4, H, W)``, if any."""
 
     name: str
-    style: Style | Tensor
+    stylizer: Stylizer
     artwork: Tensor | None
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw the sheet; return the exit code."""
     contents, styles = list_images(args.content), list_images(args.style, also=[STYLE_SUFFIX])
-    check_look_options(args, [str(path) for path in styles])
+    # With an unread artwork, to know what is wrong with the rest.
+    options = make_request(args, styles=str(styles[0]))
     if not _CELLS[0] <= args.cell <= _CELLS[1]:
         raise ValueError(f"--cell must lie in {_CELLS[0]}..{_CELLS[1]} pixels, got {args.cell}")
     if args.columns is not None and args.columns < 1:
@@ -69,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
     started = time.perf_counter()
     photos = list(_readable(contents, lambda path: (path.stem, _photo(path, args.content_size))))
-    sources = list(_readable(styles, lambda path: _source(model, path, args)))
+    sources = list(_readable(styles, lambda path: _source(model, options, path, args.cell)))
     if not photos or not sources:
         return 1  # each was reported
     sizes = [contained((photo.shape[2], photo.shape[3]), args.cell) for _, photo in photos]
@@ -85,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
             # In 8 bits: a large sheet takes a quarter of the memory.
             cells = [
                 as_uint8(draw_cell(cell, args.cell, width))
-                for cell in _cells(model, name, photo, sources, bar, args)
+                for cell in _cells(name, photo, sources, bar)
             ]
             cells += [torch.full_like(cells[0], 255)] * (-len(cells) % columns)
             shown += [cells[n : n + columns] for n in range(0, len(cells), columns)]
@@ -96,36 +95,23 @@ def run(args: argparse.Namespace) -> int:
     return 0 if len(photos) == len(contents) and len(sources) == len(styles) else 1
 
 
-def _cells(
-    model: AdaINModel,
-    name: str,
-    photo: Tensor,
-    sources: Sequence[_Source],
-    bar: tqdm[Any],
-    args: argparse.Namespace,
-) -> Iterator[Cell]:
-    """A photo, and what it becomes in each style."""
+def _cells(name: str, photo: Tensor, sources: Sequence[_Source], bar: tqdm[Any]) -> Iterator[Cell]:
+    """Yield a photo, and what it becomes in each style."""
     yield Cell(photo, name)
     for source in sources:
-        picture = model.stylize(
-            photo,
-            source.style,
-            alpha=args.alpha,
-            content_residual=args.content_residual,
-            preserve_color=args.preserve_color,
-            style_size=args.style_size,
-        )
-        yield Cell(picture, source.name, source.artwork)
+        yield Cell(source.stylizer(photo), source.name, source.artwork)
         bar.update()
 
 
 def _readable(paths: Sequence[Path], read: Callable[[Path], T]) -> Iterator[T]:
-    """What can be read; the rest is reported, and left out."""
+    """Yield what can be read; report the rest and leave it out."""
     for path in paths:
         try:
             yield read(path)
         except AdaINError as error:
             print_error(error)
+        except OptionError as error:  # a style file where the artwork is needed
+            raise ValueError(f"{path} {error.message}") from None
         except ValueError as error:  # an artwork that is transparent everywhere
             print_error(f"{path}: {error}")
 
@@ -135,13 +121,17 @@ def _photo(path: Path, size: int) -> Tensor:
     return resize_shortest_side(pixels, size) if size else pixels
 
 
-def _source(model: AdaINModel, path: Path, args: argparse.Namespace) -> _Source:
-    source = read_source(str(path))
-    if isinstance(source, Tensor):
-        # All of them stay in memory.
-        artwork: Tensor | None = thumbnail(source, min(args.cell, max(source.shape[2:])))
+def _source(model: AdaINModel, options: StylizeOptions, path: Path, cell: int) -> _Source:
+    opened = open_style(str(path))
+    if isinstance(opened, Style):
+        source: Style | Tensor = opened
+        artwork = read_preview(opened.preview)
     else:
-        artwork = read_preview(source.preview)
-    if not recolors_artwork(args.preserve_color):
-        source = encode_source(model, str(path), source, args.style_size)
-    return _Source(path.stem, source, artwork)
+        source = read_image_file(path, keep_uint8=True).pixels
+        # All of them stay in memory.
+        artwork = thumbnail(source, min(cell, max(source.shape[2:])))
+    try:
+        stylizer = Stylizer(model, replace(options, styles=source))
+    except StyleMismatchError as error:
+        raise StyleMismatchError(f"{path}: {error}") from None
+    return _Source(path.stem, stylizer, artwork)

@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
             ):
                 scores.append(score)
                 if args.grid:
-                    pictures.append(as_uint8(picture.cpu()))
+                    pictures.append(as_uint8(picture.cpu().nan_to_num()))
                 table.append((name, pairs.content_names[content], pairs.style_names[style], score))
             rows[name] = mean_scores(scores)
             if args.grid:
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
             for line in markdown_table(rows, names[0] if args.model else None).splitlines():
                 print_line(line)
         if args.csv and table:
-            _write_csv(args.csv, table)
+            _write_csv(args.csv, table, args.overwrite)
     return 0
 
 
@@ -124,9 +124,9 @@ def _grid(pairs: Pairs, pictures: list[Tensor]) -> Tensor:
     return join_rows(rows)
 
 
-def _write_csv(path: Path, table: list[tuple[str, str, str, Scores]]) -> None:
+def _write_csv(path: Path, table: list[tuple[str, str, str, Scores]], overwrite: bool) -> None:
     with (
-        replace_atomically(path) as temporary,
+        replace_atomically(path, overwrite) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file)

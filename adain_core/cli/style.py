@@ -189,7 +189,7 @@ def _mix(args: argparse.Namespace) -> int:
 def _save(style: Style, args: argparse.Namespace) -> int:
     if args.name is not None:
         style = replace(style, name=args.name)
-    style.save(args.output)
+    style.save(args.output, overwrite=args.overwrite)
     print_line(f"{args.output} ({style.name or 'no name'}, {len(style.mean)} channels)")
     return 0
 

@@ -6,16 +6,13 @@ import argparse
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..choices import recolors_artwork
 from ..devices import is_out_of_memory
 from ..errors import AdaINError, ImageFileError, reason
 from ..images import (
@@ -23,22 +20,17 @@ from ..images import (
     check_output_suffix,
     list_images,
     read_image_file,
-    read_mask,
     write_image_file,
 )
-from ..pixels import fitted
-from ..transfer import check_masks
+from ..stylizer import Stylizer
 from .common import (
     OUT_OF_MEMORY,
     check_output_file,
     check_replaceable,
-    check_style_options,
-    encode_source,
     load_model,
     read_files,
-    read_source,
+    read_request,
     refuse_inputs,
-    style_controls,
 )
 from .streams import print_error, print_json, print_line
 
@@ -57,30 +49,12 @@ class _Result:
 
 def run(args: argparse.Namespace) -> int:
     """Draw every photo; return the exit code."""
-    _check_arguments(args)
+    if not 1 <= args.quality <= 100:
+        raise ValueError(f"--quality must lie in 1..100, got {args.quality}")
+    options = read_request(args)
     contents = list_images(args.content)
     outputs = _plan_outputs(args, contents)
-
-    sources = [read_source(path) for path in args.style]
-    background = read_source(args.background) if args.background else None
-    masks = None
-    if args.mask:
-        masks = check_masks([read_mask(path) for path in args.mask], len(sources), 1)
-
-    model = load_model(args)
-    if not recolors_artwork(args.preserve_color):
-        # Once for all contents; recoloured artworks differ from content to content.
-        encode = partial(encode_source, model, size=args.style_size)
-        sources = [encode(*pair) for pair in zip(args.style, sources, strict=True)]
-        background = None if background is None else encode(args.background, background)
-    stylize = partial(
-        model.stylize,
-        styles=sources,
-        masks=masks,
-        background=background,
-        output_dtype=torch.uint8,
-        **style_controls(args),
-    )
+    stylizer = Stylizer(load_model(args), options)
 
     _make_folder(outputs[0].parent)
     started = time.perf_counter()
@@ -91,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         for content, output in tqdm(
             pairs, total=len(contents), unit="image", disable=None if len(contents) > 1 else True
         ):
-            result = _stylize_file(stylize, content, output, args, len(contents) == 1)
+            result = _stylize_file(stylizer, content, output, args, len(contents) == 1)
             if result.error:
                 print_error(result.error)
             results.append(result)
@@ -111,13 +85,6 @@ def run(args: argparse.Namespace) -> int:
                     f"{result.output} ({result.width}x{result.height}, {result.seconds:.1f} s)"
                 )
     return 0 if len(written) == len(contents) else 1
-
-
-def _check_arguments(args: argparse.Namespace) -> None:
-    """Raise ``ValueError`` for what can be known before any file is read."""
-    check_style_options(args)
-    if not 1 <= args.quality <= 100:
-        raise ValueError(f"--quality must lie in 1..100, got {args.quality}")
 
 
 def _plan_outputs(args: argparse.Namespace, contents: list[Path]) -> list[Path]:
@@ -172,7 +139,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _stylize_file(
-    stylize: Callable[..., Tensor],
+    stylizer: Stylizer,
     content: Path,
     output: Path,
     args: argparse.Namespace,
@@ -184,15 +151,15 @@ def _stylize_file(
         photo = read_image_file(content, keep_uint8=True)
         # Before the work.
         size = (photo.pixels.shape[2], photo.pixels.shape[3])
-        check_output_size(output, fitted(size, args.content_size))
-        picture = _draw(stylize, photo.pixels, show_tiles)
+        check_output_size(output, stylizer.size(size))
+        picture = _draw(stylizer, photo.pixels, show_tiles)
         # Writing takes memory, too: the photo's pixels are not needed any more.
         photo = replace(photo, pixels=picture)
         write_image_file(output, photo, overwrite=args.overwrite, quality=args.quality)
+    except ValueError as error:  # before AdaINError: a picture of NaN is both
+        return _Result(str(content), error=f"{content}: {error}")
     except AdaINError as error:
         return _Result(str(content), error=str(error))
-    except ValueError as error:
-        return _Result(str(content), error=f"{content}: {error}")
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -202,7 +169,7 @@ def _stylize_file(
     return _Result(str(content), str(output), width, height, seconds)
 
 
-def _draw(stylize: Callable[..., Tensor], pixels: Tensor, show_tiles: bool) -> Tensor:
+def _draw(stylizer: Stylizer, pixels: Tensor, show_tiles: bool) -> Tensor:
     # With a delay: for a picture of ordinary size there is nothing to show.
     with tqdm(
         desc="tiles", unit="tile", delay=1, leave=False, disable=None if show_tiles else True
@@ -212,4 +179,4 @@ def _draw(stylize: Callable[..., Tensor], pixels: Tensor, show_tiles: bool) -> T
             bar.total = total
             bar.update(done - bar.n)
 
-        return stylize(pixels, progress=progress)
+        return stylizer(pixels, progress=progress, output_dtype=torch.uint8)

@@ -122,6 +122,10 @@ _METAVARS = {
 }
 
 
+# Defaults that differ from machine to machine.
+_SHOWN = {"workers": "half of the cores, 2 to 8"}
+
+
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = add_command(subparsers, "train", _run, "train a model", _DESCRIPTION, _EXAMPLES)
@@ -163,7 +167,7 @@ def _add_option(group: Any, name: str, text: str) -> None:
         group.add_argument(flag, dest=name, action=action, help=text)
         return
     options: dict[str, Any] = {"type": type(default)}
-    shown = "none" if default == "" else default
+    shown = _SHOWN.get(name) or ("none" if default == "" else str(default))
     if isinstance(default, tuple):
         shown = " ".join(map(str, default))
         options = {"type": int, "nargs": len(default)}

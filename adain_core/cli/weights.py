@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..choices import DEFAULT_MODEL
-from ..errors import WeightsError
+from ..errors import NotFiniteError, WeightsError
 from ..text import printable
 from .common import Subparsers, add_command, check_safetensors_output
 from .streams import print_error, print_json, print_line
@@ -262,10 +262,10 @@ def _try_out(name: str) -> None:
 
     model = AdaINModel.from_pretrained(name, device="cpu", dtype="fp32")
     ramp = torch.linspace(0, 1, 48).expand(1, 3, 48, 48)
-    features = model.encode(ramp)
-    picture = model.stylize(ramp, ramp.mT)
-    if not (features.tensor.isfinite().all() and picture.isfinite().all()):
-        raise WeightsError(f"{find_model(name)}: the pictures it draws are not finite")
+    try:
+        model.stylize(ramp, ramp.mT)
+    except NotFiniteError:
+        raise WeightsError(f"{find_model(name)}: the pictures it draws are not finite") from None
 
 
 def _convert(args: argparse.Namespace) -> int:
@@ -273,7 +273,7 @@ def _convert(args: argparse.Namespace) -> int:
     from ..devices import DTYPES
 
     check_safetensors_output(args.output, args.overwrite)
-    info = convert_vgg19(args.vgg, args.decoder, args.output, DTYPES[args.dtype])
+    info = convert_vgg19(args.vgg, args.decoder, args.output, DTYPES[args.dtype], args.overwrite)
     print_line(f"{args.output} ({_megabytes(args.output.stat().st_size)}, {_described(info)})")
     return 0
 

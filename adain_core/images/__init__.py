@@ -9,7 +9,7 @@ from .folders import list_images
 from .formats import LARGEST_SIDES, check_output_size, check_output_suffix
 from .reader import ImageFile, load_image, read_image_file, read_mask
 from .tensors import ImageLike, to_pixels, to_tensor
-from .writer import save_image, write_image_file
+from .writer import encode_image_file, save_image, write_image_file
 
 __all__ = [
     "LARGEST_SIDES",
@@ -17,6 +17,7 @@ __all__ = [
     "ImageLike",
     "check_output_size",
     "check_output_suffix",
+    "encode_image_file",
     "list_images",
     "load_image",
     "read_image_file",

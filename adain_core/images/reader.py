@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import os
 import warnings
@@ -86,7 +87,11 @@ def read_mask(path: str | os.PathLike[str]) -> Tensor:
 
 
 def read_image_file(
-    path: str | os.PathLike[str], *, keep_uint8: bool = False, min_side: int | None = None
+    path: str | os.PathLike[str],
+    *,
+    keep_uint8: bool = False,
+    min_side: int | None = None,
+    data: bytes | None = None,
 ) -> ImageFile:
     """Read an image file of any of the usual formats, as RGB or RGBA, turned upright.
 
@@ -100,6 +105,8 @@ def read_image_file(
             bits become float32 in any case.
         min_side: pixels of the shorter side that suffice: a JPEG of twice as many or more is
             decoded at a half, a quarter or an eighth of its size, which takes less time and memory.
+        data: the file's content, where it does not lie on a disk under this path but, for example,
+            in an archive.
 
     Returns:
         The pixels, with the ICC profile and the EXIF block for :func:`write_image_file`.
@@ -111,12 +118,13 @@ def read_image_file(
     """
     file = Path(path)
     try:
-        if file.is_dir():
+        if data is None and file.is_dir():
             raise IsADirectoryError(0, "it is a folder, an image file is expected")
         # Pillow warns from half of its limit on; photographs of that size are ordinary.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            with PIL.Image.open(file, formats=input_formats()) as image:
+            source = file if data is None else io.BytesIO(data)
+            with PIL.Image.open(source, formats=input_formats()) as image:
                 whole = image.size
                 if min_side is not None:
                     image.draft(None, (min_side, min_side))

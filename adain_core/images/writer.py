@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -81,18 +82,43 @@ def write_image_file(
     try:
         if target.is_dir():
             raise ImageFileError(f"cannot write {path}: a folder has that name")
-        if target.exists() and not overwrite:
-            raise ImageFileError(
-                f"cannot write {path}: the file exists; pass overwrite=True to replace it"
-            )
-        with replace_atomically(target) as temporary:
+        with replace_atomically(target, overwrite) as temporary:
             picture.save(temporary, format=file_format, **options)
+    except FileExistsError:
+        raise ImageFileError(
+            f"cannot write {path}: the file exists; pass overwrite=True to replace it"
+        ) from None
     except FileNotFoundError:
         raise ImageFileError(f"cannot write {path}: there is no folder {target.parent}") from None
     except ImageFileError:
         raise
     except Exception as error:  # encoders raise more than OSError
         raise ImageFileError(f"cannot write {path}: {reason(error)}") from error
+
+
+def encode_image_file(
+    path: str | os.PathLike[str], image: ImageFile, *, quality: int = 95
+) -> bytes:
+    """Return what :func:`write_image_file` would write, for an archive or another store.
+
+    Args:
+        path: whose suffix names the format.
+        image: as for :func:`write_image_file`.
+        quality: as for :func:`write_image_file`.
+
+    Raises:
+        ValueError: an unknown suffix, or pixels that are out of shape or range.
+        ImageFileError: the format has no such picture.
+    """
+    file_format = check_output_suffix(path)
+    check_output_size(path, (image.pixels.shape[-2], image.pixels.shape[-1]))
+    picture = _to_pillow(image.pixels, alpha=file_format != "JPEG")
+    content = io.BytesIO()
+    try:
+        picture.save(content, format=file_format, **_options(file_format, image, quality))
+    except Exception as error:  # encoders raise more than OSError
+        raise ImageFileError(f"cannot write {path}: {reason(error)}") from error
+    return content.getvalue()
 
 
 def _options(file_format: str, image: ImageFile, quality: int) -> dict[str, Any]:
@@ -124,8 +150,7 @@ def _to_pillow(pixels: Tensor, *, alpha: bool) -> PIL.Image.Image:
     if not (pixels.is_floating_point() or pixels.dtype == torch.uint8):
         raise ValueError(f"expected float pixels in 0..1 or uint8 to write, got {pixels.dtype}")
     pixels = pixels.detach()
-    if pixels.is_floating_point():
-        check_finite(pixels)
+    check_finite(pixels)
     flatten = len(pixels) == 4 and not alpha
     height, width = pixels.shape[-2:]
     array = np.empty((height, width, 3 if flatten else len(pixels)), dtype=np.uint8)

@@ -1,172 +1,104 @@
-"""One network for one style, or for several, trained for these alone.
+"""Style transfer by one pass through a network that was trained for its styles.
 
-The residual network of Johnson, Alahi & Fei-Fei (ECCV 2016): c9s1-32, d64, d128, five residual
-blocks, u64, u32, c9s1-3. Ulyanov, Vedaldi & Lempitsky (CVPR 2017) showed that instance
-normalization in place of batch normalization makes such networks good; with one pair of
-scale and shift a style it draws several (:mod:`~adain_core.methods.conditional`).
+Johnson et al. 2016 and Ulyanov et al. 2016/2017: one style; Dumoulin et al. 2017: several, and what
+lies between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from .conditional import ConditionalInstanceNorm
+from ..color import visible_colors
+from ..devices import inference
+from ..errors import OptionError
+from ..images import ImageLike, to_pixels
+from ..options import StylizeOptions
+from ..pixels import as_float, resize_shortest_side
+from ..tiles import Progress
+from .network import TransferNetwork
+from .tasks import finish, refuse_options
 
-Normalization = Literal["instance", "batch"]
-
-# Each of the ten convolutions of the residual blocks, at a quarter of the size, eats one row and
-# column on each side: reflected before the first layer, no layer has to invent what lies beyond.
-_PADDING, _STRIDE = 40, 4
-MINIMUM_SIZE = _PADDING + _STRIDE
+SUPPORTED = ("weights", "preserve_color", "content_size")
 
 
-@dataclass(frozen=True)
-class NetworkArchitecture:
-    """What tells one such network from another's.
+class FeedForward:
+    """Draws pictures by one pass through a network, in styles that it has learnt.
 
-    Attributes:
-        width: channels of the first layer; 32 in the paper.
-        normalization: after every convolution but the last.
-        styles: how many the network draws.
+    Args:
+        network: the network.
+        names: of its styles, in their order.
+        options: the request. Its styles are names of the network's, or their numbers from 0.
 
     Raises:
-        ValueError: a value outside these choices.
+        OptionError: an option that such a network does not know, or a style that it has not.
     """
-
-    width: int = 32
-    normalization: Normalization = "instance"
-    styles: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("width", "styles"):
-            value = getattr(self, name)
-            if not (isinstance(value, int) and 1 <= value <= 4096):
-                raise ValueError(f"{name} must be a whole number from 1 to 4096, got {value!r}")
-        if self.normalization not in get_args(Normalization):
-            raise ValueError(
-                f"normalization must be one of {', '.join(get_args(Normalization))}, got "
-                f"{self.normalization!r}"
-            )
-        if self.normalization == "batch" and self.styles > 1:
-            raise ValueError(
-                f"batch normalization draws one style, got {self.styles}; use instance "
-                "normalization"
-            )
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> NetworkArchitecture:
-        """Return the inverse of :meth:`to_dict`.
-
-        Raises:
-            ValueError: a value is unknown, missing or out of range.
-        """
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise ValueError(f"not an architecture: {dict(values)!r} ({error})") from None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
-
-
-class TransferNetwork(nn.Module):
-    """Photo in, picture out, in a style that the network has learnt.
-
-    Shapes:
-        images ``(B, 3, H, W)``, RGB in 0..1, H and W at least 44, and shares ``(B, N)`` of the
-        styles -> ``(B, 3, H, W)`` in 0..1.
-    """
-
-    def __init__(self, architecture: NetworkArchitecture) -> None:
-        super().__init__()
-        self.architecture = architecture
-        width = architecture.width
-        a, b, c = width, 2 * width, 4 * width
-        self.down = nn.ModuleList(
-            [
-                _Layer(architecture, 3, a, kernel=9),
-                _Layer(architecture, a, b, stride=2),
-                _Layer(architecture, b, c, stride=2),
-            ]
-        )
-        self.residual = nn.ModuleList([_Residual(architecture, c) for _ in range(5)])
-        self.up = nn.ModuleList([_Layer(architecture, c, b), _Layer(architecture, b, a)])
-        self.last = _convolution(a, 3, kernel=9)
-
-    def forward(self, images: Tensor, shares: Tensor) -> Tensor:
-        """Return the pictures."""
-        height, width = images.shape[2:]
-        if min(height, width) < MINIMUM_SIZE:
-            raise ValueError(
-                f"expected pictures of at least {MINIMUM_SIZE} pixels a side, got "
-                f"{(height, width)}; enlarge them"
-            )
-        missing = (-width % _STRIDE, -height % _STRIDE)
-        features = F.pad(
-            images, (_PADDING, _PADDING + missing[0], _PADDING, _PADDING + missing[1]), "reflect"
-        )
-        for layer in self.down:
-            features = layer(features, shares)
-        for block in self.residual:
-            features = block(features, shares)
-        for layer in self.up:
-            # Nearest neighbors and a convolution: a transposed one draws checkerboards.
-            features = layer(F.interpolate(features, scale_factor=2.0, mode="nearest"), shares)
-        return torch.sigmoid(self.last(features))[..., :height, :width]
-
-
-class _Layer(nn.Module):
-    """Convolution, normalization, ReLU."""
 
     def __init__(
-        self,
-        architecture: NetworkArchitecture,
-        inputs: int,
-        outputs: int,
-        kernel: int = 3,
-        stride: int = 1,
+        self, network: TransferNetwork, names: Sequence[str], options: StylizeOptions
     ) -> None:
-        super().__init__()
-        self.convolution = _convolution(inputs, outputs, kernel, stride)
-        self.norm = _normalization(architecture, outputs)
+        refuse_options(options, "a trained network", SUPPORTED)
+        if options.recolors:
+            raise OptionError(
+                "preserve_color",
+                f"must be luminance for a trained network, which has no artwork to recolor, got "
+                f"{options.preserve_color}",
+            )
+        self.network, self.options = network.eval(), options
+        self._styles = [
+            _find_style(f"styles[{number}]", source, names)
+            for number, source in enumerate(options.sources)
+        ]
 
-    def forward(self, features: Tensor, shares: Tensor) -> Tensor:
-        return F.relu(self.norm(self.convolution(features), shares))
+    def __call__(self, content: ImageLike, *, progress: Progress | None = None) -> Tensor:
+        """Draw pictures.
+
+        Args:
+            content: the photos, ``(B, 3, H, W)`` or any other image, 44 pixels a side or more.
+            progress: told the pictures that are done and how many there are.
+
+        Returns:
+            ``(B, 3, H, W)`` in 0..1, with 4 channels where the content has.
+
+        Raises:
+            ValueError: no image, or one too small.
+            OptionError: weights that are not as many as the pictures.
+        """
+        weight = self.network.last.weight
+        pictures = as_float(to_pixels(content))
+        if self.options.content_size:
+            pictures = resize_shortest_side(pictures, self.options.content_size)
+        rows = self.options.shares
+        if len(rows) not in (1, len(pictures)):
+            raise OptionError(
+                "weights",
+                f"must have one row, or one for each of {len(pictures)} pictures, got {len(rows)}",
+            )
+        shares = torch.zeros(len(rows), self.network.architecture.styles)
+        shares.index_add_(1, torch.tensor(self._styles), rows.to(shares))
+        drawn = []
+        with inference(weight.device):
+            for number, share in enumerate(shares.expand(len(pictures), -1)):
+                picture = pictures[number : number + 1]
+                result = self.network(
+                    visible_colors(picture).to(weight), share[None].to(weight)
+                ).float()
+                drawn.append(finish(result, picture, self.options))
+                if progress is not None:
+                    progress(number + 1, len(pictures))
+        return torch.cat(drawn)
 
 
-class _Residual(nn.Module):
-    """Two unpadded convolutions beside the cropped input."""
-
-    def __init__(self, architecture: NetworkArchitecture, channels: int) -> None:
-        super().__init__()
-        self.first, self.second = (nn.Conv2d(channels, channels, 3) for _ in range(2))
-        self.norms = nn.ModuleList([_normalization(architecture, channels) for _ in range(2)])
-
-    def forward(self, features: Tensor, shares: Tensor) -> Tensor:
-        inner = F.relu(self.norms[0](self.first(features), shares))
-        change: Tensor = self.norms[1](self.second(inner), shares)
-        return features[..., 2:-2, 2:-2] + change
-
-
-class _BatchNorm(nn.BatchNorm2d):
-    """Batch normalization, which has no styles to choose from."""
-
-    def forward(self, features: Tensor, shares: Tensor) -> Tensor:  # type: ignore[override]
-        return super().forward(features)
-
-
-def _normalization(architecture: NetworkArchitecture, channels: int) -> nn.Module:
-    if architecture.normalization == "batch":
-        return _BatchNorm(channels)
-    return ConditionalInstanceNorm(channels, architecture.styles)
-
-
-def _convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, padding_mode="reflect")
+def _find_style(field: str, source: object, names: Sequence[str]) -> int:
+    """Return the number of a style that is given by name or number."""
+    text = str(source) if isinstance(source, str | int) else type(source).__name__
+    if text in names:
+        return list(names).index(text)
+    if text.isdecimal() and int(text) < len(names):
+        return int(text)
+    known = ", ".join(f"{number} {name}" for number, name in enumerate(names))
+    raise OptionError(
+        field, f"must be a style of the network, by name or number ({known}), got {text}"
+    )

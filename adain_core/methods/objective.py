@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..errors import OptionError
 from ..functional import channel_statistics
 from ..networks import Encoder
 from ..training.losses import content_loss, level_statistics
@@ -37,6 +40,9 @@ class LossWeights:
         style: weight of the style loss.
         levels: shares of relu1_1, relu2_1, relu3_1 and relu4_1 in the style loss.
         roughness: weight of the mean squared difference of neighboring pixels.
+
+    Raises:
+        OptionError: a value out of range.
     """
 
     style_loss: StyleLoss = "statistics"
@@ -44,6 +50,17 @@ class LossWeights:
     style: float = 10.0
     levels: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
     roughness: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.style_loss not in get_args(StyleLoss):
+            names = ", ".join(get_args(StyleLoss))
+            raise OptionError("style_loss", f"must be one of {names}, got {self.style_loss!r}")
+        for name in ("content", "style", "roughness"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise OptionError(
+                    f"{name}_weight",
+                    f"must be a finite number, 0 or more, got {getattr(self, name)}",
+                )
 
 
 @dataclass(frozen=True)
@@ -142,12 +159,10 @@ class Objective:
         weights = self.weights
         levels = levels_of(self.vgg, picture)
         content = content_loss(levels[-1], self.content)
-        differences = []
+        style = content.new_zeros(())
         for region in self.regions:
-            difference = style_difference(levels, region.targets, weights, region.mask)
             share = 1.0 if region.mask is None else region.mask.mean()
-            differences.append(share * difference)
-        style = torch.stack(differences).sum()
+            style = style + share * style_difference(levels, region.targets, weights, region.mask)
         total = weights.content * content + weights.style * style
         if weights.roughness:
             total = total + weights.roughness * roughness(picture)
@@ -163,3 +178,12 @@ def levels_of(vgg: Encoder, pictures: Tensor) -> list[Tensor]:
 def roughness(pictures: Tensor) -> Tensor:
     """Return the mean squared difference of neighboring pixels of ``(B, 3, H, W)``."""
     return pictures.diff(dim=2).square().mean() + pictures.diff(dim=3).square().mean()
+
+
+def freeze(vgg: Encoder) -> Encoder:
+    """Return the network without gradients of its own, usable for gradients of pictures."""
+    # A host may have loaded it in inference mode, whose tensors autograd refuses.
+    if any(weight.requires_grad or weight.is_inference() for weight in vgg.parameters()):
+        with torch.inference_mode(False):
+            vgg = deepcopy(vgg).requires_grad_(False)
+    return vgg

@@ -3,181 +3,152 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from ..architecture import MINIMUM_SIZE
-from .objective import Losses, LossWeights
+from ..devices import gradients
+from ..errors import OptionError
+from ..images import ImageLike
+from ..networks import Encoder
+from ..options import StylizeOptions
+from ..pixels import resize
+from ..tiles import Progress
+from .descent import DescentOptions, Watch, watch_stages
+from .objective import LossWeights, freeze
+from .targets import descend, make_objective
+from .tasks import Task, TaskReader, check_size, finish
 
-Optimizer = Literal["lbfgs", "adam"]
+Start = Literal["content", "noise"]
 
-# Steps over which the stopping rule looks back.
-_PATIENCE = 20
-# Of the running mean of Adam's pictures, which lies nearer to the minimum than the last one.
-_DECAY = 0.98
-
-
-class Step(NamedTuple):
-    """One evaluation of the losses on the way.
-
-    Attributes:
-        step: number of the step, 0 for the start.
-        steps: the last one's number, if there is no early stop.
-        size: height and width of the picture.
-        content: content loss, unweighted.
-        style: style loss, unweighted.
-        total: the weighted sum, which is lowered.
-    """
-
-    step: int
-    steps: int
-    size: tuple[int, int]
-    content: float
-    style: float
-    total: float
-
-
-# Told every step; what it raises ends the work at once.
-Watch = Callable[[Step], None]
+SUPPORTED = (
+    *("weights", "masks", "background", "alpha", "feather", "preserve_color"),
+    *("content_size", "style_size"),
+)
 
 
 @dataclass(frozen=True)
-class OptimizeOptions:
-    """How a picture is optimized.
+class OptimizeOptions(DescentOptions):
+    """How pictures are optimized.
 
     Attributes:
-        steps: evaluations of the losses at each size, 1 or more.
-        optimizer: ``"lbfgs"``, with a line search, or ``"adam"``.
+        steps: at each size.
         weights: of the losses.
+        start: what a picture starts from: the photo, or noise.
         smallest: longest side in pixels of the first picture; each next one is √2 times as large.
             0: the full size alone.
-        tolerance: end at a size where the last 20 steps lowered the total loss by less than this
-            share of it.
+        seed: of the noise.
 
     Raises:
-        ValueError: a value out of range.
+        OptionError: a value out of range.
     """
 
-    steps: int = 200
-    optimizer: Optimizer = "lbfgs"
     weights: LossWeights = field(default_factory=LossWeights)
+    start: Start = "content"
     smallest: int = 0
-    tolerance: float = 0.0
+    seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps must be 1 or more, got {self.steps}")
-        if self.optimizer not in get_args(Optimizer):
-            raise ValueError(
-                f"optimizer must be one of {', '.join(get_args(Optimizer))}, got {self.optimizer!r}"
+        super().__post_init__()
+        if self.start not in get_args(Start):
+            raise OptionError(
+                "start", f"must be one of {', '.join(get_args(Start))}, got {self.start!r}"
             )
         if self.smallest and self.smallest < MINIMUM_SIZE:
-            raise ValueError(
-                f"smallest must be 0 or {MINIMUM_SIZE} pixels or more, got {self.smallest}"
+            raise OptionError(
+                "smallest", f"must be 0, or {MINIMUM_SIZE} pixels or more, got {self.smallest}"
             )
-        if not 0 <= self.tolerance < 1:
-            raise ValueError(f"tolerance must be at least 0 and below 1, got {self.tolerance}")
 
 
-class _Finished(Exception):  # noqa: N818 - no error
-    """The last step is done."""
-
-
-class _Clamp(torch.autograd.Function):
-    """0..1; beyond it a gradient leads back, never farther away."""
-
-    @staticmethod
-    def forward(ctx: Any, picture: Tensor) -> Tensor:
-        clamped = picture.clamp(0, 1)
-        ctx.save_for_backward(picture - clamped)
-        return clamped
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        excess: Tensor = ctx.saved_tensors[0]
-        return gradient * (excess * gradient >= 0)
-
-
-def minimize(
-    objective: Callable[[Tensor], Losses],
-    start: Tensor,
-    options: OptimizeOptions,
-    watch: Watch | None = None,
-) -> Tensor:
-    """Return the picture of the lowest total loss that was met, the start among them.
+class Optimization:
+    """Draws pictures by lowering their content and style loss.
 
     Args:
-        objective: differentiable losses of a picture in 0..1.
-        start: the picture to start from, ``(1, 3, H, W)``.
-        options: how; all but ``smallest``.
-        watch: told every step.
+        vgg: the loss network, up to relu4_1.
+        options: the request.
+        how: the descent.
 
-    Returns:
-        ``(1, 3, H, W)`` in 0..1.
+    Raises:
+        OptionError: an option that optimization does not know, or a style without its artwork.
+        ImageFileError: a file that cannot be read.
+
+    Example:
+        >>> vgg, _ = read_loss_network("adain-vgg19")
+        >>> picture = Optimization(vgg, StylizeOptions("wave.jpg"))("photo.jpg")
     """
-    picture = start.detach().clamp(0, 1).clone().requires_grad_()
-    best = picture.detach().clone()
-    lows: list[float] = []
 
-    def evaluate() -> Tensor:
-        picture.grad = None
-        drawn: Tensor = _Clamp.apply(picture)  # type: ignore[no-untyped-call]
-        losses = objective(drawn)
-        losses.total.backward()  # type: ignore[no-untyped-call]
-        content, style, total = (loss.item() for loss in losses)
-        step, lowest = len(lows), lows[-1] if lows else math.inf
-        if total < lowest:
-            best.copy_(drawn.detach())
-        lows.append(min(total, lowest))
-        if watch is not None:
-            size = (picture.shape[2], picture.shape[3])
-            watch(Step(step, options.steps, size, content, style, total))
-        if step >= options.steps or _stands_still(lows, options.tolerance):
-            raise _Finished
-        return losses.total
+    def __init__(
+        self, vgg: Encoder, options: StylizeOptions, how: OptimizeOptions | None = None
+    ) -> None:
+        self.vgg, self.options, self.how = freeze(vgg), options, how or OptimizeOptions()
+        self._reader = TaskReader(options, "optimization", SUPPORTED)
 
-    with suppress(_Finished):
-        if options.optimizer == "lbfgs":
-            _descend_by_lbfgs(picture, evaluate, options.steps)
-        else:
-            _descend_by_adam(picture, evaluate, options.steps)
-    return best
+    def __call__(
+        self,
+        content: ImageLike,
+        *,
+        start: Tensor | None = None,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
+    ) -> Tensor:
+        """Draw pictures.
+
+        Args:
+            content: the photos, ``(B, 3, H, W)`` or any other image.
+            start: pictures to start from, ``(B, 3, H, W)``, such as AdaIN's; ``None``: as in the
+                options.
+            progress: told the steps that are done and how many there are at most; an exception
+                that it raises ends the work.
+            watch: told the losses of every step, likewise.
+
+        Returns:
+            ``(B, 3, H, W)`` in 0..1, with 4 channels where the content has.
+
+        Raises:
+            ValueError: no image, or one of another size as start.
+            OptionError: alphas, weights or masks that are not as many as the pictures.
+        """
+        device = next(self.vgg.parameters()).device
+        with gradients(device):
+            pictures = self._reader.pictures(content)
+            check_size("start", start, pictures)
+            scales = _scales(max(pictures.shape[2:]), self.how.smallest)
+            watches = watch_stages(progress, watch, len(pictures) * len(scales))
+            drawn = []
+            for number, task in enumerate(self._reader.tasks(pictures, device)):
+                own = slice(number, number + 1)
+                begin = None if start is None else start[own, :3].to(device).clone()
+                picture = self._draw(task, scales, begin, watches)
+                drawn.append(finish(picture, pictures[own], self.options))
+            return torch.cat(drawn)
+
+    def _draw(
+        self, task: Task, scales: Sequence[float], start: Tensor | None, watches: Iterator[Watch]
+    ) -> Tensor:
+        """Return the picture of a task, drawn at each scale over that of the scale before."""
+        picture = start
+        for scale in scales:
+            scaled = task.resized(scale)
+            photo = scaled.photo
+            if picture is None:
+                picture = photo if self.how.start == "content" else _noise(photo, self.how.seed)
+            picture = resize(picture, (photo.shape[2], photo.shape[3])).clamp(0, 1)
+            losses = make_objective(self.vgg, scaled, self.how.weights)
+            picture = descend(losses, picture, scaled, self.options, self.how, next(watches))
+        assert picture is not None
+        return picture
 
 
-def _stands_still(lows: Sequence[float], tolerance: float) -> bool:
-    if tolerance == 0 or len(lows) <= _PATIENCE:
-        return False
-    return lows[-1] > (1 - tolerance) * lows[-1 - _PATIENCE]
+def _scales(longest: int, smallest: int) -> list[float]:
+    """Return the scales of the sizes to draw at, each √2 times the one before, the last 1."""
+    count = int(2 * math.log2(longest / smallest)) if 0 < smallest < longest else 0
+    return [2 ** (-number / 2) for number in range(count, -1, -1)]
 
 
-def _descend_by_lbfgs(picture: Tensor, evaluate: Callable[[], Tensor], steps: int) -> None:
-    # The steps alone end it: its tolerances are absolute, and a mean's gradients tiny.
-    lbfgs = torch.optim.LBFGS(
-        [picture],
-        max_iter=steps + 1,
-        max_eval=steps + 1,
-        tolerance_grad=0.0,
-        tolerance_change=0.0,
-        history_size=20,
-        line_search_fn="strong_wolfe",
-    )
-    lbfgs.step(evaluate)  # type: ignore[no-untyped-call]
-
-
-def _descend_by_adam(picture: Tensor, evaluate: Callable[[], Tensor], steps: int) -> None:
-    # A β₁ as high as this leaves no gray haze of single pixels.
-    adam = torch.optim.Adam([picture], lr=0.02, betas=(0.99, 0.999))
-    mean = picture.detach().clone()
-    for step in range(steps):
-        adam.step(evaluate)
-        with torch.no_grad():
-            picture.clamp_(0, 1)
-            mean.lerp_(picture, 1 - min(_DECAY, (1 + step) / (10 + step)))
-    with torch.no_grad():
-        picture.copy_(mean)
-    evaluate()
+def _noise(photo: Tensor, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(photo.shape, generator=generator).to(photo)

@@ -5,101 +5,128 @@ Chen & Schmidt, "Fast Patch-based Style Transfer of Arbitrary Style", 2016 (arXi
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal, get_args
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ..functional import crop
+from ..devices import gradients, inference
+from ..errors import OptionError
+from ..images import ImageLike
+from ..model import AdaINModel
+from ..options import StylizeOptions
+from ..tiles import Progress
+from .descent import DescentOptions, Watch, minimize, watch_stages
+from .objective import Losses, freeze, levels_of, roughness
+from .patches import swap_patches
+from .tasks import Task, TaskReader, finish
 
-# Values of the similarities that exist at once, 64 MiB in float32.
-_CHUNK = 2**24
+Layer = Literal["relu4_1", "relu3_1"]
+
+SUPPORTED = ("alpha", "preserve_color", "content_size", "style_size")
+
+# Of the inversion of relu3_1; pixels that features do not tell apart become smooth.
+_ROUGHNESS = 1.0
 
 
-def swap_patches(content: Tensor, style: Tensor, patch: int = 3, chunk: int = _CHUNK) -> Tensor:
-    """Replace every patch of feature maps by the artwork's patch of highest cosine similarity.
+class StyleSwap:
+    """Draws pictures by style swap in a model's features.
 
-    Patches overlap at stride 1, and where they do the result is their mean.
+    At relu4_1 the model's decoder draws the result. At relu3_1, the paper's layer, there is no
+    decoder: a picture is optimized until it has the swapped features.
 
     Args:
-        content: the photo's features, ``(B, C, h, w)``.
-        style: the artwork's features, ``(1, C, h', w')``.
-        patch: side of the square patches.
-        chunk: similarities that are computed at once, which bounds the memory; the result is the
-            same for all.
-
-    Returns:
-        ``(B, C, h, w)``: means of patches of ``style``.
+        model: the model; its encoder's features are swapped.
+        options: the request; of one style.
+        layer: whose features.
+        patch: side of the patches, features.
+        inversion: the descent at relu3_1.
 
     Raises:
-        ValueError: the maps do not fit together, or are smaller than a patch.
+        OptionError: an option that style swap does not know, or a style without its artwork.
+        ValueError: a model whose decoder draws something else than features.
+        ImageFileError: a file that cannot be read.
     """
-    if (
-        content.ndim != 4
-        or style.ndim != 4
-        or len(style) != 1
-        or content.shape[1] != style.shape[1]
-    ):
-        raise ValueError(
-            "expected features (B, C, h, w) and (1, C, h', w') of the same network, got "
-            f"{tuple(content.shape)} and {tuple(style.shape)}"
-        )
-    smallest = min(*content.shape[2:], *style.shape[2:])
-    if not 1 <= patch <= smallest:
-        raise ValueError(
-            f"expected patches of 1 to {smallest} features, got {patch}; use larger pictures, or "
-            "smaller patches"
-        )
-    return torch.cat(
-        [_assemble(style, _nearest(each, style, patch, chunk), patch) for each in content[:, None]]
-    )
 
-
-def _nearest(content: Tensor, style: Tensor, patch: int, chunk: int) -> Tensor:
-    """Return the number of the most similar style patch at every place, ``(rows, columns)``."""
-    rows, columns = (side - patch + 1 for side in content.shape[2:])
-    style_rows, style_columns = (side - patch + 1 for side in style.shape[2:])
-    # Bands of content rows against bands of style rows, about as high as each other.
-    cells = max(1, chunk // (columns * style_columns))
-    band = min(rows, max(1, round(cells**0.5)))
-    style_band = max(1, cells // band)
-    best = content.new_full((rows, columns), -torch.inf)
-    nearest = torch.zeros(rows, columns, dtype=torch.long, device=content.device)
-    for first in range(0, style_rows, style_band):
-        kernels = _unit_patches(style[:, :, first : first + style_band + patch - 1], patch)
-        for top in range(0, rows, band):
-            # The photo's own patches need no length: it is the same for all that are compared.
-            similarity, index = F.conv2d(content[:, :, top : top + band + patch - 1], kernels).max(
-                dim=1
+    def __init__(
+        self,
+        model: AdaINModel,
+        options: StylizeOptions,
+        layer: Layer = "relu4_1",
+        patch: int = 3,
+        inversion: DescentOptions | None = None,
+    ) -> None:
+        if layer not in get_args(Layer):
+            raise OptionError(
+                "layer", f"must be one of {', '.join(get_args(Layer))}, got {layer!r}"
             )
-            part = slice(top, top + band)
-            better = similarity[0] > best[part]
-            best[part] = torch.where(better, similarity[0], best[part])
-            number = index[0] + first * style_columns
-            nearest[part] = torch.where(better, number, nearest[part])
-    return nearest
+        if len(options.sources) != 1:
+            raise OptionError("styles", f"must be one for style swap, got {len(options.sources)}")
+        if layer == "relu4_1" and model.info.architecture.fusion != "adain":
+            raise ValueError(
+                "style swap needs a decoder that draws features, got one of fusion "
+                f"{model.info.architecture.fusion!r}; take another model"
+            )
+        self.model, self.options, self.layer, self.patch = model, options, layer, patch
+        self.inversion = inversion or DescentOptions(steps=100)
+        self._reader = TaskReader(options, "style swap", SUPPORTED)
 
+    def __call__(
+        self, content: ImageLike, *, progress: Progress | None = None, watch: Watch | None = None
+    ) -> Tensor:
+        """Draw pictures.
 
-def _unit_patches(features: Tensor, patch: int) -> Tensor:
-    """Return all patches of ``(1, C, h, w)`` at length 1, row by row, ``(N, C, patch, patch)``."""
-    patches = features[0].unfold(1, patch, 1).unfold(2, patch, 1).permute(1, 2, 0, 3, 4)
-    kernels = patches.flatten(0, 1)
-    length: Tensor = torch.linalg.vector_norm(kernels, dim=(1, 2, 3), keepdim=True)
-    return kernels / length.clamp_min(torch.finfo(kernels.dtype).tiny)
+        Args:
+            content: the photos, ``(B, 3, H, W)`` or any other image.
+            progress: told what is done and how much there is; an exception that it raises ends the
+                work.
+            watch: told the losses of every step of the inversion, likewise.
 
+        Returns:
+            ``(B, 3, H, W)`` in 0..1, with 4 channels where the content has.
 
-def _assemble(style: Tensor, nearest: Tensor, patch: int) -> Tensor:
-    """Return the mean of the chosen patches, ``(1, C, h, w)``."""
-    rows, columns = nearest.shape
-    width = style.shape[3]
-    top, left = nearest // (width - patch + 1), nearest % (width - patch + 1)
-    features = style[0].flatten(1)
-    total = style.new_zeros(1, style.shape[1], rows + patch - 1, columns + patch - 1)
-    count = style.new_zeros(rows + patch - 1, columns + patch - 1)
-    # One place of the patch at a time: all patches at once would take patch² maps of memory.
-    for down in range(patch):
-        for right in range(patch):
-            place = (slice(down, down + rows), slice(right, right + columns))
-            chosen = ((top + down) * width + left + right).flatten()
-            crop(total, place).add_(features[:, chosen].view(1, -1, rows, columns))
-            crop(count, place).add_(1)
-    return total / count
+        Raises:
+            ValueError: no image, or one smaller than a patch.
+            OptionError: alphas that are not as many as the pictures.
+        """
+        pictures = self._reader.pictures(content)
+        watches = watch_stages(progress, watch, len(pictures))
+        drawn = []
+        for number, task in enumerate(self._reader.tasks(pictures, self.model.device)):
+            if self.layer == "relu4_1":
+                picture = self._decode(task)
+                if progress is not None:
+                    progress(number + 1, len(pictures))
+            else:
+                picture = self._invert(task, next(watches))
+            drawn.append(finish(picture, pictures[number : number + 1], self.options))
+        return torch.cat(drawn)
+
+    def _decode(self, task: Task) -> Tensor:
+        model = self.model
+        content, style = model.encode(task.photo), model.encode(task.artworks[0])
+        with inference(model.device):
+            swapped = self._swap(content.tensor, style.tensor, task.alpha)
+        return model.decode(replace(content, tensor=swapped))
+
+    def _invert(self, task: Task, watch: Watch) -> Tensor:
+        encoder, level = freeze(self.model.encoder), 2
+        with gradients(self.model.device):
+            with torch.no_grad():
+                content, style = (
+                    levels_of(encoder, image)[level] for image in (task.photo, task.artworks[0])
+                )
+                wanted = self._swap(content, style, task.alpha)
+                scale = wanted.square().mean().clamp_min(torch.finfo(wanted.dtype).tiny)
+
+            def losses(picture: Tensor) -> Losses:
+                features = levels_of(encoder, picture)[level]
+                difference = (features - wanted).square().mean() / scale
+                total = difference + _ROUGHNESS * roughness(picture)
+                return Losses(difference, torch.zeros_like(difference), total)
+
+            return minimize(losses, task.photo, self.inversion, watch)
+
+    def _swap(self, content: Tensor, style: Tensor, alpha: float) -> Tensor:
+        return torch.lerp(content, swap_patches(content, style, self.patch), alpha)

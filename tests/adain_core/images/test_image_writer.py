@@ -13,7 +13,9 @@ from PIL import ExifTags
 
 from adain_core.errors import ImageFileError
 from adain_core.images import (
+    ImageFile,
     check_output_suffix,
+    encode_image_file,
     load_image,
     read_image_file,
     save_image,
@@ -53,6 +55,29 @@ def test_write_lossy_formats_closely(tmp_path: Path, suffix: str) -> None:
         sizes.append(path.stat().st_size)
     assert (load_image(tmp_path / f"100{suffix}") - pixels).abs().mean() < 0.01
     assert sizes[1] < sizes[0]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+def test_encode_without_a_file(tmp_path: Path, suffix: str) -> None:
+    """What an archive holds is what a file would, and is read back alike."""
+    save(tmp_path / "camera.jpg", gradient(), exif=camera_exif(1), icc_profile=RGB_PROFILE)
+    image = read_image_file(tmp_path / "camera.jpg")
+    path = tmp_path / f"a{suffix}"
+    write_image_file(path, image, quality=80)
+    content = encode_image_file(f"other{suffix}", image, quality=80)
+    assert content == path.read_bytes()
+    read = read_image_file(f"archive.tar/a{suffix}", data=content)
+    assert torch.equal(read.pixels, load_image(path))
+    assert (read.icc_profile, read.exif) == (image.icc_profile, read_image_file(path).exif)
+
+
+def test_errors_without_a_file_name_it_all_the_same() -> None:
+    with pytest.raises(ImageFileError, match=r"cannot read a\.tar/b\.jpg: .* known format"):
+        read_image_file("a.tar/b.jpg", data=b"no image")
+    with pytest.raises(ImageFileError, match="WEBP has at most"):
+        encode_image_file("a.webp", ImageFile(torch.zeros(3, 1, 16_384)))
+    with pytest.raises(ValueError, match="expected a file name ending in"):
+        encode_image_file("a.gif", ImageFile(torch.zeros(3, 1, 1)))
 
 
 def test_write_rounds_and_clamps(tmp_path: Path) -> None:

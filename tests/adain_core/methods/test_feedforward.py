@@ -1,105 +1,109 @@
-"""One-style and N-style networks: sizes, normalization, mixing, new styles."""
+"""Trained networks as a method: styles by name and number, mixing, files."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from adain_core.methods.conditional import ConditionalInstanceNorm, add_styles, conditional_layers
-from adain_core.methods.feedforward import NetworkArchitecture, TransferNetwork
+from adain_core import WeightsError
+from adain_core.errors import OptionError
+from adain_core.methods.conditional import conditional_layers
+from adain_core.methods.feedforward import FeedForward
+from adain_core.methods.network import NetworkArchitecture, TransferNetwork
+from adain_core.methods.network_file import (
+    NetworkInfo,
+    is_network_file,
+    load_network,
+    save_network,
+)
+from adain_core.options import StylizeOptions
+
+Picture = Callable[..., Tensor]
+NAMES = ("wave", "stars", "7")
 
 
-def make_network(**values: object) -> TransferNetwork:
+@pytest.fixture(scope="module")
+def network() -> TransferNetwork:
+    """Of three styles that differ."""
     torch.manual_seed(0)
-    return TransferNetwork(NetworkArchitecture(width=3, **values)).eval()  # type: ignore[arg-type]
-
-
-def spread(network: TransferNetwork) -> TransferNetwork:
-    """Give every style its own pairs."""
+    network = TransferNetwork(NetworkArchitecture(width=3, styles=3)).eval().requires_grad_(False)
     for layer in conditional_layers(network):
         nn.init.uniform_(layer.scale, 0.5, 1.5)
         nn.init.uniform_(layer.shift, -0.5, 0.5)
     return network
 
 
-@torch.no_grad()
-def test_one_conditional_style_is_plain_instance_normalization() -> None:
-    plain, conditional = nn.InstanceNorm2d(4, affine=True), ConditionalInstanceNorm(4, 1)
-    nn.init.uniform_(plain.weight)
-    nn.init.uniform_(plain.bias)
-    conditional.scale[0], conditional.shift[0] = plain.weight, plain.bias
-    features = torch.randn(2, 4, 7, 5)
-    torch.testing.assert_close(
-        conditional(features, torch.ones(2, 1)), plain(features), rtol=1e-5, atol=1e-5
-    )
+@pytest.mark.parametrize(
+    ("style", "number"), [("wave", 0), ("stars", 1), ("7", 2), ("0", 0), (1, 1)]
+)
+def test_a_style_is_found_by_name_or_number(
+    network: TransferNetwork, picture: Picture, style: object, number: int
+) -> None:
+    photo = picture(48, 52)
+    drawn = FeedForward(network, NAMES, StylizeOptions(style))(photo)  # type: ignore[arg-type]
+    assert torch.equal(drawn, network(photo, torch.eye(3)[number : number + 1]))
 
 
-@torch.no_grad()
-def test_a_mix_of_styles_is_the_mix_of_their_pairs() -> None:
-    layer = ConditionalInstanceNorm(4, 2)
-    nn.init.uniform_(layer.scale)
-    nn.init.uniform_(layer.shift)
-    features = torch.randn(1, 4, 7, 5)
-    first, second = (layer(features, torch.eye(2)[n : n + 1]) for n in range(2))
-    mixed = layer(features, torch.tensor([[0.25, 0.75]]))
-    torch.testing.assert_close(mixed, 0.25 * first + 0.75 * second, rtol=1e-5, atol=1e-5)
+@pytest.mark.parametrize("style", ["3", "sea", -1])
+def test_a_style_that_it_has_not_is_refused(network: TransferNetwork, style: object) -> None:
+    with pytest.raises(OptionError, match=r"styles\[1\] must .*0 wave, 1 stars, 2 7.* got"):
+        FeedForward(network, NAMES, StylizeOptions(("wave", style)))  # type: ignore[arg-type]
 
 
-@torch.no_grad()
-def test_each_sample_has_its_own_style() -> None:
-    network = spread(make_network(styles=3))
-    images = torch.rand(3, 3, 44, 48)
-    together = network(images, torch.eye(3))
-    for number in range(3):
-        part = slice(number, number + 1)
-        alone = network(images[part], torch.eye(3)[part])
-        torch.testing.assert_close(together[part], alone, rtol=1e-5, atol=1e-5)
-    assert (network(images, torch.eye(3).roll(1, 0)) - together).abs().max() > 1e-3
+def test_weights_mix_styles(network: TransferNetwork, picture: Picture) -> None:
+    photos = picture(48, 52, 2)
+    options = StylizeOptions(("stars", "wave"), weights=[[1, 3], [1, 0]])
+    drawn = FeedForward(network, NAMES, options)(photos)
+    shares = torch.tensor([[0.75, 0.25, 0.0], [0.0, 1.0, 0.0]])
+    torch.testing.assert_close(drawn, network(photos, shares))
 
 
-@pytest.mark.parametrize("normalization", ["instance", "batch"])
-@pytest.mark.parametrize("size", [(44, 44), (45, 59), (50, 47)])
-@torch.no_grad()
-def test_pictures_have_the_size_of_their_photos(normalization: str, size: tuple[int, int]) -> None:
-    network = make_network(normalization=normalization)
-    pictures = network(torch.rand(2, 3, *size), torch.ones(2, 1))
-    assert pictures.shape == (2, 3, *size)
-    assert pictures.min() >= 0 and pictures.max() <= 1
-
-
-def test_small_photos_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"at least 44 pixels a side, got \(43, 64\)"):
-        make_network()(torch.rand(1, 3, 43, 64), torch.ones(1, 1))
-
-
-@torch.no_grad()
-def test_a_new_style_leaves_the_others_and_starts_at_their_mean() -> None:
-    network = spread(make_network(styles=2))
-    images = torch.rand(1, 3, 44, 44)
-    before = network(images, torch.tensor([[0.0, 1.0]]))
-    mean = network(images, torch.tensor([[0.5, 0.5]]))
-    add_styles(network)
-    assert torch.equal(network(images, torch.tensor([[0.0, 1.0, 0.0]])), before)
-    torch.testing.assert_close(network(images, torch.tensor([[0.0, 0.0, 1.0]])), mean)
+def test_the_photo_keeps_its_opacity(network: TransferNetwork, picture: Picture) -> None:
+    photo = torch.cat([picture(48, 52), torch.full((1, 1, 48, 52), 0.25)], dim=1)
+    drawn = FeedForward(network, NAMES, StylizeOptions("wave"))(photo)
+    assert torch.equal(drawn[:, 3:], photo[:, 3:])
 
 
 @pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"width": 0}, "width must .* got 0"),
-        ({"styles": 0}, "styles must .* got 0"),
-        ({"normalization": "layer"}, "normalization must be one of instance, batch"),
-        ({"normalization": "batch", "styles": 2}, "draws one style, got 2"),
-    ],
+    ("options", "field"),
+    [({"alpha": 0.5}, "alpha"), ({"preserve_color": "coral"}, "preserve_color")],
 )
-def test_bad_architectures_are_refused(values: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        NetworkArchitecture(**values)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=message):
-        NetworkArchitecture.from_dict(values)
+def test_what_it_cannot_do_is_refused(
+    network: TransferNetwork, options: dict[str, object], field: str
+) -> None:
+    with pytest.raises(OptionError) as error:
+        FeedForward(network, NAMES, StylizeOptions("wave", **options))  # type: ignore[arg-type]
+    assert error.value.field == field
 
 
-def test_an_architecture_survives_json() -> None:
-    architecture = NetworkArchitecture(width=8, styles=3)
-    assert NetworkArchitecture.from_dict(architecture.to_dict()) == architecture
+@pytest.mark.parametrize("normalization", ["instance", "batch"])
+def test_a_file_holds_all_of_it(tmp_path: Path, picture: Picture, normalization: str) -> None:
+    architecture = NetworkArchitecture(3, normalization)  # type: ignore[arg-type]
+    network = TransferNetwork(architecture)
+    network(picture(48, 52, 2), torch.ones(2, 1))  # running statistics
+    info = NetworkInfo(architecture, ("wave",), "MIT", "somebody", {"steps": 3})
+    save_network(tmp_path / "wave.safetensors", info, network)
+    assert is_network_file(tmp_path / "wave.safetensors")
+    loaded_info, loaded = load_network(tmp_path / "wave.safetensors")
+    assert loaded_info == info
+    photo = picture(48, 52)
+    assert torch.equal(loaded(photo, torch.ones(1, 1)), network.eval()(photo, torch.ones(1, 1)))
+
+
+def test_foreign_and_damaged_files_are_refused(
+    tmp_path: Path, tiny_path: Path, network: TransferNetwork
+) -> None:
+    assert not is_network_file(tiny_path)
+    with pytest.raises(WeightsError, match=r"'adain-style-network', got .*'adain-model'"):
+        load_network(tiny_path)
+    path = tmp_path / "network.safetensors"
+    save_network(path, NetworkInfo(network.architecture, ("wave",)), network)
+    with pytest.raises(WeightsError, match="names of 3 styles, got 1"):
+        load_network(path)
+    save_network(path, NetworkInfo(NetworkArchitecture(4, styles=3), NAMES), network)
+    with pytest.raises(WeightsError, match="should have shape"):
+        load_network(path)

@@ -1,191 +1,281 @@
-"""Optimization: losses against the formulas, losses that fall, results that are never worse."""
+"""Optimization and refinement: what they lower, what they start from, what they leave alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
-from adain_core import AdaINModel, Architecture
+from adain_core import AdaINModel, Style
+from adain_core.color import luma
+from adain_core.errors import OptionError
 from adain_core.functional import channel_statistics
-from adain_core.methods.objective import (
-    Losses,
-    LossWeights,
-    Objective,
-    Region,
-    describe_levels,
-    levels_of,
-    style_difference,
-)
-from adain_core.methods.optimize import OptimizeOptions, Step, minimize
+from adain_core.methods.descent import DescentOptions, Step
+from adain_core.methods.objective import LossWeights, describe_levels, levels_of, style_difference
+from adain_core.methods.optimize import Optimization, OptimizeOptions
+from adain_core.methods.refine import Refiner, refine
+from adain_core.methods.targets import make_objective
+from adain_core.methods.tasks import Task
 from adain_core.networks import Encoder
-from adain_core.training.losses import level_statistics, style_loss
+from adain_core.options import StylizeOptions
+from adain_core.stylizer import Stylizer
+from adain_core.transfer import adain
 
 Picture = Callable[..., Tensor]
-SLIM = Architecture(widths=(5, 6, 7, 8))
 
 
-@pytest.fixture(scope="module")
-def vgg(make_model: Callable[..., AdaINModel]) -> Encoder:
-    """A narrow stand-in for the VGG."""
-    return make_model(SLIM, 3).encoder
+def style_loss_of(vgg: Encoder, picture: Tensor, artwork: Tensor) -> float:
+    target = describe_levels(levels_of(vgg, artwork), "statistics")
+    return style_difference(levels_of(vgg, picture), target, LossWeights()).item()
 
 
-@pytest.fixture
-def objective(vgg: Encoder, picture: Picture) -> Objective:
-    return make_objective(vgg, picture, LossWeights())
+# --- optimization -----------------------------------------------------------------------------
 
 
-def make_objective(vgg: Encoder, picture: Picture, weights: LossWeights) -> Objective:
-    with torch.no_grad():
-        content = levels_of(vgg, picture(32, 40, seed=1))[-1]
-        targets = describe_levels(levels_of(vgg, picture(40, 32, seed=2)), weights.style_loss)
-    return Objective(vgg, content, [Region(targets)], weights)
+def test_it_beats_adain_in_style(vgg: Encoder, tiny: AdaINModel, picture: Picture) -> None:
+    photo, artwork = picture(32, 40, seed=1), picture(40, 32, seed=2)
+    options = StylizeOptions(artwork)
+    optimized = Optimization(vgg, options, OptimizeOptions(steps=60))(photo)
+    drawn = tiny.stylize(photo, artwork)
+    own, theirs = (style_loss_of(vgg, each, artwork) for each in (optimized, drawn))
+    assert own < 0.1 * theirs
 
 
-# --- losses -----------------------------------------------------------------------------------
-
-
-def test_the_style_loss_by_statistics_is_that_of_the_training(
-    vgg: Encoder, picture: Picture
-) -> None:
-    levels, target = (levels_of(vgg, picture(32, 40, 2, seed=seed)) for seed in (1, 2))
-    own = style_difference(levels, describe_levels(target, "statistics"), LossWeights())
-    torch.testing.assert_close(own, style_loss(levels, level_statistics(target)))
-
-
-def test_the_gram_loss_is_a_mean_of_products_over_positions() -> None:
-    level, other = torch.rand(2, 1, 3, 4, 5)
-    gram = torch.einsum("ahw,bhw->ab", level[0], level[0]) / 20
-    wanted = torch.einsum("ahw,bhw->ab", other[0], other[0]) / 20
-    weights = LossWeights("gram", levels=(2.0,))
-    loss = style_difference([level], describe_levels([other], "gram"), weights)
-    torch.testing.assert_close(loss, 2 * (gram - wanted).square().mean())
-
-
-@pytest.mark.parametrize("kind", ["statistics", "gram"])
-def test_a_mask_describes_its_part_alone(kind: str) -> None:
-    level = torch.rand(1, 3, 4, 8)
-    mask = torch.zeros(1, 1, 8, 16)
-    mask[..., 8:] = 1
-    (masked,) = describe_levels([level], kind, mask)  # type: ignore[arg-type]
-    (part,) = describe_levels([level[..., 4:]], kind)  # type: ignore[arg-type]
-    torch.testing.assert_close(masked, part)
-
-
-def test_a_region_counts_by_its_share(vgg: Encoder, picture: Picture) -> None:
-    whole = make_objective(vgg, picture, LossWeights())
-    targets = whole.regions[0].targets
-    mask = torch.full((1, 1, 32, 40), 0.25)
-    quarter = Objective(vgg, whole.content, [Region(targets, mask)], LossWeights())
-    image = picture(32, 40, seed=5)
-    torch.testing.assert_close(quarter(image).style, whole(image).style / 4)
-
-
-def test_the_total_is_weighted(vgg: Encoder, picture: Picture) -> None:
-    image = picture(32, 40, seed=5)
-    weights = LossWeights(content=2.0, style=3.0, roughness=5.0)
-    losses = make_objective(vgg, picture, weights)(image)
-    steps = image.diff(dim=2).square().mean() + image.diff(dim=3).square().mean()
-    torch.testing.assert_close(losses.total, 2 * losses.content + 3 * losses.style + 5 * steps)
-
-
-# --- descent ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_the_result_has_the_lowest_loss_of_all_steps(
-    objective: Objective, picture: Picture, optimizer: str
+@pytest.mark.parametrize("style_loss", ["statistics", "gram"])
+@pytest.mark.parametrize("start", ["content", "noise"])
+def test_its_loss_falls_from_any_start(
+    vgg: Encoder, picture: Picture, style_loss: str, start: str
 ) -> None:
     steps: list[Step] = []
-    options = OptimizeOptions(steps=30, optimizer=optimizer)  # type: ignore[arg-type]
-    start = picture(32, 40, seed=1)
-    result = minimize(objective, start, options, steps.append)
-    totals = [step.total for step in steps]
-    assert [step.step for step in steps] == list(range(31))
-    assert totals[0] == pytest.approx(objective(start).total.item(), rel=1e-6)
-    assert objective(result).total.item() == pytest.approx(min(totals), rel=1e-5)
-    assert min(totals) < 0.5 * totals[0]
-    assert result.min() >= 0 and result.max() <= 1
+    how = OptimizeOptions(
+        steps=40,
+        weights=LossWeights(style_loss),  # type: ignore[arg-type]
+        start=start,  # type: ignore[arg-type]
+    )
+    optimization = Optimization(vgg, StylizeOptions(picture(40, 32, seed=2)), how)
+    optimization(picture(32, 40, seed=1), watch=steps.append)
+    assert min(step.total for step in steps) < 0.2 * steps[0].total
 
 
-def test_it_ends_where_the_minimum_is_known(picture: Picture) -> None:
-    target = picture(16, 16, seed=1)
-
-    def distance(image: Tensor) -> Losses:
-        total = (image - target).square().mean()
-        return Losses(total, total, total)
-
-    result = minimize(distance, torch.full_like(target, 0.5), OptimizeOptions(steps=20))
-    torch.testing.assert_close(result, target, atol=1e-3, rtol=0)
-
-
-@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_pixels_come_back_from_the_border(picture: Picture, optimizer: str) -> None:
-    target = picture(16, 16, seed=1)
-
-    def distance(image: Tensor) -> Losses:
-        total = 100 * (image - target).square().mean()
-        return Losses(total, total, total)
-
-    start = (target > 0.5).float()
-    options = OptimizeOptions(steps=300, optimizer=optimizer)  # type: ignore[arg-type]
-    result = minimize(distance, start, options)
-    assert (result - target).abs().max() < 0.05
-
-
-@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_a_start_that_nothing_improves_is_the_result(picture: Picture, optimizer: str) -> None:
-    start = picture(16, 16, seed=1)
-
-    def distance(image: Tensor) -> Losses:
-        total = (image - start).abs().mean()
-        return Losses(total, total, total)
-
-    options = OptimizeOptions(steps=5, optimizer=optimizer)  # type: ignore[arg-type]
-    assert torch.equal(minimize(distance, start, options), start)
-
-
-def test_it_stops_where_little_is_gained(objective: Objective, picture: Picture) -> None:
+def test_it_starts_from_a_given_picture(vgg: Encoder, picture: Picture) -> None:
+    photo, artwork, start = picture(32, 40, seed=1), picture(40, 32, seed=2), picture(32, 40)
     steps: list[Step] = []
-    options = OptimizeOptions(steps=300, tolerance=0.2)
-    minimize(objective, picture(32, 40, seed=1), options, steps.append)
-    lows = torch.tensor([step.total for step in steps]).cummin(dim=0).values
-    assert 20 < len(lows) < 300
-    assert lows[-1] > 0.8 * lows[-21]
-    assert all(lows[n] <= 0.8 * lows[n - 20] for n in range(20, len(lows) - 1))
+    optimization = Optimization(vgg, StylizeOptions(artwork), OptimizeOptions(steps=1))
+    optimization(photo, start=start, watch=steps.append)
+    assert steps[0].style == pytest.approx(style_loss_of(vgg, start, artwork), rel=1e-4)
 
 
-def test_what_the_watcher_raises_ends_it_at_that_step(
-    objective: Objective, picture: Picture
-) -> None:
-    seen: list[int] = []
+def test_noise_is_that_of_the_seed(vgg: Encoder, picture: Picture) -> None:
+    def draw(seed: int) -> Tensor:
+        how = OptimizeOptions(steps=2, start="noise", seed=seed)
+        return Optimization(vgg, StylizeOptions(picture(40, 32, seed=2)), how)(picture(32, 40))
 
-    def watch(step: Step) -> None:
-        seen.append(step.step)
-        if step.step == 3:
-            raise KeyboardInterrupt
+    assert torch.equal(draw(1), draw(1))
+    assert not torch.equal(draw(1), draw(2))
 
-    start = picture(32, 40, seed=1)
-    before = start.clone()
-    with pytest.raises(KeyboardInterrupt):
-        minimize(objective, start, OptimizeOptions(steps=30), watch)
-    assert seen == [0, 1, 2, 3]
-    assert torch.equal(start, before)
+
+def test_sizes_grow_by_the_square_root_of_two(vgg: Encoder, picture: Picture) -> None:
+    steps: list[Step] = []
+    told: list[tuple[int, int]] = []
+    how = OptimizeOptions(steps=2, smallest=32)
+    optimization = Optimization(vgg, StylizeOptions(picture(40, 32, seed=2)), how)
+    result = optimization(
+        picture(48, 64), watch=steps.append, progress=lambda *done: told.append(done)
+    )
+    assert list(dict.fromkeys(step.size for step in steps)) == [(24, 32), (34, 45), (48, 64)]
+    assert result.shape == (1, 3, 48, 64)
+    assert told == [(n, 6) for n in (0, 1, 2, 2, 3, 4, 4, 5, 6)]
+
+
+def test_each_picture_has_its_own_alpha_and_weights(vgg: Encoder, picture: Picture) -> None:
+    photos = torch.cat([picture(32, 40, seed=seed) for seed in (1, 2)])
+    artworks = (picture(40, 32, seed=3), picture(36, 36, seed=4))
+    how = OptimizeOptions(steps=5)
+    together = Optimization(
+        vgg, StylizeOptions(artworks, weights=[[1, 0], [1, 3]], alpha=(1.0, 0.5)), how
+    )(photos)
+    for number, weights, alpha in ((0, [1, 0], 1.0), (1, [1, 3], 0.5)):
+        options = StylizeOptions(artworks, weights=weights, alpha=alpha)
+        alone = Optimization(vgg, options, how)(photos[number : number + 1])
+        torch.testing.assert_close(together[number : number + 1], alone)
+
+
+def test_alpha_0_wants_the_photo(vgg: Encoder, picture: Picture) -> None:
+    photo = picture(32, 40, seed=1)
+    options = StylizeOptions(picture(40, 32, seed=2), alpha=0.0)
+    result = Optimization(vgg, options, OptimizeOptions(steps=3))(photo)
+    torch.testing.assert_close(result, photo)
+
+
+def test_opacity_and_chrominance_come_from_the_photo(vgg: Encoder, picture: Picture) -> None:
+    photo = torch.cat([picture(32, 40, seed=1), torch.full((1, 1, 32, 40), 0.5)], dim=1)
+    options = StylizeOptions(picture(40, 32, seed=2), preserve_color="luminance")
+    result = Optimization(vgg, options, OptimizeOptions(steps=10))(photo)
+    assert torch.equal(result[:, 3:], photo[:, 3:])
+    inner = ((result[:, :3] > 0.01) & (result[:, :3] < 0.99)).all(dim=1, keepdim=True)
+    shift = result[:, :3] - photo[:, :3]
+    gray = luma(result[:, :3]) - luma(photo[:, :3])
+    torch.testing.assert_close(shift * inner, gray.expand_as(shift) * inner, atol=1e-5, rtol=0)
+    assert gray.abs().max() > 0.05
+
+
+def test_it_runs_in_inference_mode(vgg: Encoder, picture: Picture) -> None:
+    options = StylizeOptions(picture(40, 32, seed=2))
+    how = OptimizeOptions(steps=3)
+    wanted = Optimization(vgg, options, how)(picture(32, 40))
+    with torch.inference_mode():
+        loaded = deepcopy(vgg)
+        assert next(loaded.parameters()).is_inference()
+        assert torch.equal(Optimization(loaded, options, how)(picture(32, 40)), wanted)
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [("steps", 0), ("optimizer", "sgd"), ("smallest", 5), ("tolerance", 1.0)],
+    ("options", "field", "message"),
+    [
+        ({"stroke_size": "fine"}, "stroke_size", "nothing that optimization knows"),
+        ({"content_residual": True}, "content_residual", "nothing that optimization knows"),
+        ({"alpha": (0.5, 0.5)}, "alpha", "each of 1 pictures, got 2"),
+        ({"weights": [[1.0], [1.0]]}, "weights", "each of 1 pictures, got 2"),
+    ],
+)
+def test_what_it_cannot_do_is_refused(
+    vgg: Encoder, picture: Picture, options: dict[str, object], field: str, message: str
+) -> None:
+    with pytest.raises(OptionError, match=message) as error:
+        Optimization(vgg, StylizeOptions(picture(40, 32), **options))(picture(32, 40))  # type: ignore[arg-type]
+    assert error.value.field == field
+
+
+def test_a_style_without_its_artwork_is_refused(
+    vgg: Encoder, tiny: AdaINModel, picture: Picture
+) -> None:
+    style = tiny.encode_style(picture(40, 32))
+    with pytest.raises(OptionError, match=r"styles\[1\] holds no picture.*give the image"):
+        Optimization(vgg, StylizeOptions((picture(40, 32), style)))
+
+
+def test_a_start_of_another_size_is_refused(vgg: Encoder, picture: Picture) -> None:
+    optimization = Optimization(vgg, StylizeOptions(picture(40, 32)))
+    with pytest.raises(ValueError, match=r"start: expected .* \(1, 32, 40\), got \(1, 32, 32\)"):
+        optimization(picture(32, 40), start=picture(32, 32))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("steps", 0), ("start", "style"), ("smallest", 5), ("tolerance", -1.0)]
 )
 def test_bad_options_are_refused(field: str, value: object) -> None:
-    with pytest.raises(ValueError, match=f"{field} must .*got "):
+    with pytest.raises(OptionError, match=f"{field} must .*got ") as error:
         OptimizeOptions(**{field: value})  # type: ignore[arg-type]
+    assert error.value.field == field
 
 
-def test_statistics_are_those_of_the_paper() -> None:
-    level = torch.rand(2, 3, 4, 5)
-    (described,) = describe_levels([level], "statistics")
-    torch.testing.assert_close(described, torch.stack(channel_statistics(level), dim=1))
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [({"style_loss": "mean"}, "style_loss"), ({"style": -1.0}, "style_weight")],
+)
+def test_bad_weights_are_refused(values: dict[str, object], field: str) -> None:
+    with pytest.raises(OptionError, match=r"must be .*got ") as error:
+        LossWeights(**values)  # type: ignore[arg-type]
+    assert error.value.field == field
+
+
+# --- refinement -------------------------------------------------------------------------------
+
+
+@given(
+    seed=st.integers(0, 1000),
+    alpha=st.sampled_from([0.25, 1.0]),
+    optimizer=st.sampled_from(["lbfgs", "adam"]),
+    steps=st.integers(1, 6),
+)
+def test_it_never_ends_above_its_start(
+    vgg: Encoder,
+    tiny: AdaINModel,
+    picture: Picture,
+    seed: int,
+    alpha: float,
+    optimizer: str,
+    steps: int,
+) -> None:
+    photo, artwork = picture(16, 24, seed=seed), picture(24, 16, seed=seed + 1)
+    options = StylizeOptions(artwork, alpha=alpha)
+    start = Stylizer(tiny, options)(photo)
+    how = DescentOptions(steps, optimizer)  # type: ignore[arg-type]
+    result = Refiner(vgg, options, how)(start, photo)
+    task = Task(photo, [artwork], torch.ones(1, 1, 1, 1), alpha)
+    losses = make_objective(vgg, task, LossWeights(), region_statistics=True)
+    assert losses(result).total <= losses(start).total * (1 + 1e-6)
+
+
+def test_its_content_target_is_that_of_adain(vgg: Encoder, picture: Picture) -> None:
+    photo, artwork = picture(32, 40, seed=1), picture(40, 32, seed=2)
+    task = Task(photo, [artwork], torch.ones(1, 1, 1, 1), alpha=0.75)
+    objective = make_objective(vgg, task, LossWeights(), region_statistics=True)
+    content, style = (vgg(image) for image in (photo, artwork))
+    own, wanted = channel_statistics(content), channel_statistics(style)
+    mean, std = (torch.lerp(a, b, 0.75)[:, :, None, None] for a, b in zip(own, wanted, strict=True))
+    expected = (content - own[0][:, :, None, None]) / own[1][:, :, None, None] * std + mean
+    torch.testing.assert_close(objective.content, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_its_content_target_with_masks_is_that_of_adain(
+    make_model: Callable[..., AdaINModel], picture: Picture
+) -> None:
+    model = make_model()
+    photo, artworks = picture(32, 48, seed=1), [picture(40, 32, seed=s) for s in (2, 3)]
+    mask = torch.zeros(2, 1, 32, 48)
+    mask[0, ..., :24], mask[1, ..., 24:40] = 1, 1
+    objective = make_objective(model.encoder, Task(photo, artworks, mask), LossWeights(), True)
+    styles = [model.encode_style(artwork, size=0) for artwork in artworks]
+    wanted = adain(model.encode(photo), styles, masks=list(mask[:, 0]))
+    torch.testing.assert_close(objective.content, wanted.tensor, rtol=1e-4, atol=1e-4)
+
+
+def test_what_no_mask_covers_stays(vgg: Encoder, tiny: AdaINModel, picture: Picture) -> None:
+    photo = picture(32, 40, seed=1)
+    mask = torch.zeros(32, 40)
+    mask[:, 16:] = 1
+    options = StylizeOptions(picture(40, 32, seed=2), masks=[mask])
+    start = Stylizer(tiny, options)(photo)
+    result = refine(start, photo, options, vgg, steps=10)
+    assert torch.equal(result[..., :16], photo[..., :16])
+    assert (result[..., 16:] - start[..., 16:]).abs().max() > 0.01
+
+
+def test_a_raising_watcher_ends_it_and_leaves_the_picture(
+    vgg: Encoder, tiny: AdaINModel, picture: Picture
+) -> None:
+    photo, options = picture(32, 40, seed=1), StylizeOptions(picture(40, 32, seed=2))
+    start = Stylizer(tiny, options)(photo)
+    before, seen = start.clone(), []
+
+    def watch(step: Step) -> None:
+        seen.append(step.step)
+        if step.step == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        refine(start, photo, options, vgg, steps=10, watch=watch)
+    assert seen == [0, 1, 2]
+    assert torch.equal(start, before)
+
+
+def test_it_takes_pictures_in_8_bits(vgg: Encoder, tiny: AdaINModel, picture: Picture) -> None:
+    photo, options = picture(32, 40, seed=1), StylizeOptions(picture(40, 32, seed=2))
+    start = Stylizer(tiny, options)(photo, output_dtype=torch.uint8)
+    result = refine(start, photo, options, vgg, steps=3)
+    torch.testing.assert_close(result, refine(start / 255, photo, options, vgg, steps=3))
+
+
+def test_it_needs_steps_and_the_artwork(vgg: Encoder, tiny: AdaINModel, picture: Picture) -> None:
+    photo, artwork = picture(32, 40), picture(40, 32)
+    with pytest.raises(OptionError, match="steps must be 1 or more, got 0"):
+        refine(photo, photo, StylizeOptions(artwork), vgg, steps=0)
+    style: Style = tiny.encode_style(artwork)
+    with pytest.raises(OptionError, match=r"styles\[0\] holds no picture, and refining needs"):
+        refine(photo, photo, StylizeOptions(style), vgg)

@@ -1,70 +1,80 @@
-"""Style swap: against patches compared one by one, in chunks, of a picture with itself."""
+"""Style swap as a method: reconstruction, alpha, the two layers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
-import torch.nn.functional as F
+from torch import Tensor
 
-from adain_core.methods.swap import swap_patches
+from adain_core import AdaINModel, Architecture
+from adain_core.errors import OptionError
+from adain_core.methods.descent import DescentOptions, Step
+from adain_core.methods.patches import swap_patches
+from adain_core.methods.swap import StyleSwap
+from adain_core.options import StylizeOptions
 
-
-def test_every_patch_is_the_most_similar_one() -> None:
-    content, style = torch.randn(1, 4, 6, 7), torch.randn(1, 4, 5, 8)
-    patches = F.unfold(style, 3)[0]  # (4·9, 3·6)
-    chosen = [
-        patches[:, F.cosine_similarity(patches, patch[:, None], dim=0).argmax()]
-        for patch in F.unfold(content, 3)[0].T
-    ]
-    total = F.fold(torch.stack(chosen, dim=1), (6, 7), 3)
-    count = F.fold(F.unfold(torch.ones(1, 1, 6, 7), 3), (6, 7), 3)
-    torch.testing.assert_close(swap_patches(content, style), total / count)
+Picture = Callable[..., Tensor]
 
 
-def test_features_swapped_with_themselves_stay() -> None:
-    features = torch.randn(1, 6, 9, 7).relu()
-    torch.testing.assert_close(swap_patches(features, features), features)
-
-
-def test_the_length_of_a_patch_does_not_count() -> None:
-    features = torch.randn(1, 6, 9, 7)
-    torch.testing.assert_close(swap_patches(3 * features, features), features)
-
-
-@pytest.mark.parametrize("chunk", [1, 37, 500, 10_000])
-def test_the_chunk_does_not_matter(chunk: int) -> None:
-    content, style = torch.randn(2, 5, 11, 13), torch.randn(1, 5, 12, 9)
-    whole = swap_patches(content, style)
-    assert torch.equal(swap_patches(content, style, chunk=chunk), whole)
-
-
-def test_a_batch_is_swapped_picture_by_picture() -> None:
-    content, style = torch.randn(2, 5, 6, 6), torch.randn(1, 5, 7, 7)
-    both = swap_patches(content, style)
-    for number in range(2):
-        alone = swap_patches(content[number : number + 1], style)
-        assert torch.equal(both[number : number + 1], alone)
-
-
-def test_patches_of_one_feature() -> None:
-    content, style = torch.randn(1, 5, 4, 6), torch.randn(1, 5, 3, 3)
-    columns = style.flatten(2)[0]
-    nearest = (columns / columns.norm(dim=0)).T @ content.flatten(2)[0]
-    wanted = columns[:, nearest.argmax(dim=0)].view(1, 5, 4, 6)
-    assert torch.equal(swap_patches(content, style, patch=1), wanted)
-
-
-@pytest.mark.parametrize(
-    ("content", "style", "patch", "message"),
-    [
-        ((1, 3, 8, 8), (1, 4, 8, 8), 3, "of the same network"),
-        ((1, 3, 8, 8), (2, 3, 8, 8), 3, "of the same network"),
-        ((1, 3, 8, 2), (1, 3, 8, 8), 3, "1 to 2 features, got 3"),
-        ((1, 3, 8, 8), (1, 3, 8, 8), 0, "got 0"),
-    ],
-)
-def test_what_does_not_fit_is_refused(
-    content: tuple[int, ...], style: tuple[int, ...], patch: int, message: str
+def test_a_photo_swapped_with_itself_is_its_reconstruction(
+    tiny: AdaINModel, picture: Picture
 ) -> None:
-    with pytest.raises(ValueError, match=message):
-        swap_patches(torch.rand(content), torch.rand(style), patch)
+    photo = picture(48, 64, seed=1)
+    swapped = StyleSwap(tiny, StylizeOptions(photo))(photo)
+    torch.testing.assert_close(swapped, tiny.decode(tiny.encode(photo)), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("alpha", [0.25, 1.0])
+def test_it_decodes_swapped_features(tiny: AdaINModel, picture: Picture, alpha: float) -> None:
+    photo, artwork = picture(48, 64, seed=1), picture(56, 48, seed=2)
+    content, style = (tiny.encode(image).tensor for image in (photo, artwork))
+    features = torch.lerp(content, swap_patches(content, style), alpha)
+    wanted = tiny.decoder(features).clamp(0, 1)
+    drawn = StyleSwap(tiny, StylizeOptions(artwork, alpha=alpha))(photo)
+    torch.testing.assert_close(drawn, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_at_relu3_1_a_picture_gets_the_swapped_features(tiny: AdaINModel, picture: Picture) -> None:
+    photo, artwork = picture(32, 40, seed=1), picture(40, 32, seed=2)
+    steps: list[Step] = []
+    swap = StyleSwap(
+        tiny, StylizeOptions(artwork), layer="relu3_1", inversion=DescentOptions(steps=80)
+    )
+    drawn = swap(photo, watch=steps.append)
+    content, style = (tiny.encoder.levels(image)[2] for image in (photo, artwork))
+    wanted = swap_patches(content, style)
+    before, after = (
+        (tiny.encoder.levels(image)[2] - wanted).square().mean() for image in (photo, drawn)
+    )
+    assert after < 0.3 * before
+    assert steps[-1].content == pytest.approx((after / wanted.square().mean()).item(), rel=0.2)
+
+
+def test_a_batch_is_drawn_picture_by_picture(tiny: AdaINModel, picture: Picture) -> None:
+    photos, artwork = picture(48, 64, 2, seed=1), picture(56, 48, seed=2)
+    told: list[tuple[int, int]] = []
+    swap = StyleSwap(tiny, StylizeOptions(artwork))
+    both = swap(photos, progress=lambda *done: told.append(done))
+    assert told == [(1, 2), (2, 2)]
+    torch.testing.assert_close(both[1:], swap(photos[1:]))
+
+
+def test_what_it_cannot_do_is_refused(
+    tiny: AdaINModel, make_model: Callable[..., AdaINModel], picture: Picture
+) -> None:
+    artwork = picture(40, 32)
+    with pytest.raises(OptionError, match="styles must be one for style swap, got 2"):
+        StyleSwap(tiny, StylizeOptions((artwork, artwork)))
+    with pytest.raises(OptionError, match="masks is nothing that style swap knows"):
+        StyleSwap(tiny, StylizeOptions(artwork, masks=[torch.ones(4, 4)]))
+    with pytest.raises(OptionError, match=r"styles\[0\] holds no picture"):
+        StyleSwap(tiny, StylizeOptions(tiny.encode_style(artwork)))
+    with pytest.raises(OptionError, match="layer must be one of relu4_1, relu3_1, got 'relu5_1'"):
+        StyleSwap(tiny, StylizeOptions(artwork), layer="relu5_1")  # type: ignore[arg-type]
+    concat = make_model(Architecture(widths=(4, 6, 8, 10), fusion="concat"))
+    with pytest.raises(ValueError, match="got one of fusion 'concat'"):
+        StyleSwap(concat, StylizeOptions(artwork))
+    with pytest.raises(ValueError, match="patches of 1 to 2 features, got 3"):
+        StyleSwap(tiny, StylizeOptions(artwork))(picture(16, 40))

@@ -1,0 +1,189 @@
+"""Descent: a picture is changed until its losses are low."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor
+
+from ..errors import OptionError
+from ..tiles import Progress
+from .objective import Losses
+
+Optimizer = Literal["lbfgs", "adam"]
+
+# Steps over which the stopping rule looks back.
+_PATIENCE = 20
+# Of the running mean of Adam's pictures, which lies nearer to the minimum than the last one.
+_DECAY = 0.98
+
+
+class Step(NamedTuple):
+    """One evaluation of the losses on the way.
+
+    Attributes:
+        step: number of the step, 0 for the start.
+        steps: the last one's number, if there is no early stop.
+        size: height and width of the picture.
+        content: content loss, unweighted.
+        style: style loss, unweighted.
+        total: the weighted sum, which is lowered.
+    """
+
+    step: int
+    steps: int
+    size: tuple[int, int]
+    content: float
+    style: float
+    total: float
+
+
+# Told every step; what it raises ends the work at once.
+Watch = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class DescentOptions:
+    """How a descent goes, and when it ends.
+
+    Attributes:
+        steps: evaluations of the losses after that of the start, 1 or more.
+        optimizer: ``"lbfgs"``, with a line search, or ``"adam"``.
+        tolerance: end where the last 20 steps lowered the loss by less than this share of it.
+
+    Raises:
+        OptionError: a value out of range.
+    """
+
+    steps: int = 200
+    optimizer: Optimizer = "lbfgs"
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise OptionError("steps", f"must be 1 or more, got {self.steps}")
+        if self.optimizer not in get_args(Optimizer):
+            names = ", ".join(get_args(Optimizer))
+            raise OptionError("optimizer", f"must be one of {names}, got {self.optimizer!r}")
+        if not 0 <= self.tolerance < 1:
+            raise OptionError(
+                "tolerance", f"must be at least 0 and below 1, got {self.tolerance:g}"
+            )
+
+
+class _Finished(Exception):  # noqa: N818 - no error
+    """The last step is done."""
+
+
+class _Clamp(torch.autograd.Function):
+    """0..1; beyond it a gradient leads back, never farther away."""
+
+    @staticmethod
+    def forward(ctx: Any, picture: Tensor) -> Tensor:
+        clamped = picture.clamp(0, 1)
+        ctx.save_for_backward(picture - clamped)
+        return clamped
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        excess: Tensor = ctx.saved_tensors[0]
+        return gradient * (excess * gradient >= 0)
+
+
+def minimize(
+    objective: Callable[[Tensor], Losses],
+    start: Tensor,
+    options: DescentOptions,
+    watch: Watch | None = None,
+) -> Tensor:
+    """Return the picture of the lowest total loss that was met, the start among them.
+
+    Args:
+        objective: differentiable losses of a picture in 0..1.
+        start: the picture to start from, ``(1, 3, H, W)``.
+        options: how.
+        watch: told every step.
+
+    Returns:
+        ``(1, 3, H, W)`` in 0..1.
+    """
+    picture = start.detach().clamp(0, 1).clone().requires_grad_()
+    best = picture.detach().clone()
+    lows: list[float] = []
+
+    def evaluate() -> Tensor:
+        picture.grad = None
+        drawn: Tensor = _Clamp.apply(picture)  # type: ignore[no-untyped-call]
+        losses = objective(drawn)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        content, style, total = (loss.item() for loss in losses)
+        step, lowest = len(lows), lows[-1] if lows else math.inf
+        if total < lowest:
+            best.copy_(drawn.detach())
+        lows.append(min(total, lowest))
+        if watch is not None:
+            size = (picture.shape[2], picture.shape[3])
+            watch(Step(step, options.steps, size, content, style, total))
+        if step >= options.steps or _stands_still(lows, options.tolerance):
+            raise _Finished
+        return losses.total
+
+    with suppress(_Finished):
+        if options.optimizer == "lbfgs":
+            _descend_by_lbfgs(picture, evaluate, options.steps)
+        else:
+            _descend_by_adam(picture, evaluate, options.steps)
+    return best
+
+
+def _stands_still(lows: Sequence[float], tolerance: float) -> bool:
+    if tolerance == 0 or len(lows) <= _PATIENCE:
+        return False
+    return lows[-1] > (1 - tolerance) * lows[-1 - _PATIENCE]
+
+
+def _descend_by_lbfgs(picture: Tensor, evaluate: Callable[[], Tensor], steps: int) -> None:
+    # The steps alone end it: its tolerances are absolute, and a mean's gradients tiny.
+    lbfgs = torch.optim.LBFGS(
+        [picture],
+        max_iter=steps + 1,
+        max_eval=steps + 1,
+        tolerance_grad=0.0,
+        tolerance_change=0.0,
+        history_size=20,
+        line_search_fn="strong_wolfe",
+    )
+    lbfgs.step(evaluate)  # type: ignore[no-untyped-call]
+
+
+def _descend_by_adam(picture: Tensor, evaluate: Callable[[], Tensor], steps: int) -> None:
+    # A β₁ as high as this leaves no gray haze of single pixels.
+    adam = torch.optim.Adam([picture], lr=0.02, betas=(0.99, 0.999))
+    mean = picture.detach().clone()
+    for step in range(steps):
+        adam.step(evaluate)
+        with torch.no_grad():
+            picture.clamp_(0, 1)
+            mean.lerp_(picture, 1 - min(_DECAY, (1 + step) / (10 + step)))
+    with torch.no_grad():
+        picture.copy_(mean)
+    evaluate()
+
+
+def watch_stages(progress: Progress | None, watch: Watch | None, stages: int) -> Iterator[Watch]:
+    """Yield what is told the steps of each stage, numbered through all of them."""
+    for stage in range(stages):
+
+        def tell(step: Step, stage: int = stage) -> None:
+            step = step._replace(step=stage * step.steps + step.step, steps=stages * step.steps)
+            if watch is not None:
+                watch(step)
+            if progress is not None:
+                progress(step.step, step.steps)
+
+        yield tell

@@ -1,0 +1,196 @@
+"""Requests for methods that look at the artworks themselves: picture by picture, all made ready."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..color import luminance, visible_colors
+from ..errors import OptionError
+from ..images import ImageLike, read_mask, to_pixels
+from ..masks import feather_mask, region_weights, resize_mask
+from ..options import MaskSource, StylizeOptions
+from ..pixels import as_float, resize, resize_shortest_side
+from ..style import Style
+from ..style_encoder import recolor_style, resize_style
+from ..tiles import Progress
+from ..transfer import check_masks, picture_alphas
+
+
+class Method(Protocol):
+    """What draws pictures: a :class:`~adain_core.stylizer.Stylizer`, or another method."""
+
+    def __call__(self, content: ImageLike, *, progress: Progress | None = None) -> Tensor:
+        """Return pictures in 0..1, ``(B, 3, H, W)``, with 4 channels where the content has."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One picture to draw.
+
+    Attributes:
+        photo: ``(1, 3, H, W)`` in 0..1.
+        artworks: ``(1, 3, h, w)`` each; the background's is the last.
+        shares: of each artwork, ``(N, 1, 1, 1)``; with masks at each pixel, ``(N, 1, H, W)``.
+        alpha: content-style trade-off.
+    """
+
+    photo: Tensor
+    artworks: Sequence[Tensor]
+    shares: Tensor
+    alpha: float = 1.0
+
+    @property
+    def places_styles(self) -> bool:
+        """Whether each artwork has its own place, instead of a share of all."""
+        return self.shares.shape[2:] == self.photo.shape[2:]
+
+    def resized(self, scale: float) -> Task:
+        """Return the task for a picture of another size; artworks change with it."""
+        photo = _scaled(self.photo, scale)
+        shares = self.shares
+        if self.places_styles:
+            shares = resize(shares, (photo.shape[2], photo.shape[3]))
+        artworks = [_scaled(artwork, scale) for artwork in self.artworks]
+        return replace(self, photo=photo, artworks=artworks, shares=shares)
+
+
+class TaskReader:
+    """Reads a request: artworks once, then the pictures that it is for.
+
+    Args:
+        options: the request.
+        method: its name, for messages.
+        supported: the options that it knows beside ``styles``; all others must be at their
+            defaults.
+
+    Raises:
+        OptionError: an option that the method does not know, or a style without its artwork.
+        ImageFileError: a file that cannot be read.
+    """
+
+    def __init__(self, options: StylizeOptions, method: str, supported: Collection[str]) -> None:
+        refuse_options(options, method, supported)
+        self.options = options
+        named = {f"styles[{number}]": source for number, source in enumerate(options.sources)}
+        if options.background is not None:
+            named["background"] = options.background
+        self._artworks: list[Tensor] = []
+        for field, source in named.items():
+            if isinstance(source, Style):
+                raise OptionError(
+                    field, f"holds no picture, and {method} needs the artwork: give the image"
+                )
+            image = resize_style(to_pixels(source), options.style_size)
+            if len(image) > 1:
+                raise OptionError(field, f"must be one artwork for {method}, got {len(image)}")
+            self._artworks.append(image)
+        self._masks = None
+        if options.masks is not None:
+            self._masks = [_read(mask) for mask in options.masks]
+
+    def pictures(self, content: ImageLike) -> Tensor:
+        """Return the photos, ``(B, 3|4, H, W)``, float, at the size that they are drawn at."""
+        pictures = as_float(to_pixels(content))
+        size = self.options.content_size
+        return resize_shortest_side(pictures, size) if size else pictures
+
+    def tasks(self, pictures: Tensor, device: torch.device) -> Iterator[Task]:
+        """Yield the task of each picture.
+
+        Args:
+            pictures: of :meth:`pictures`.
+            device: of what is yielded.
+
+        Raises:
+            OptionError: alphas, weights or masks that are not as many as the pictures.
+        """
+        count = len(pictures)
+        alphas = picture_alphas(self.options.alpha, count).expand(count).tolist()
+        shares = self._shares(pictures)
+        for number, alpha in enumerate(alphas):
+            picture = pictures[number : number + 1]
+            yield Task(
+                # Copies: a caller's inference mode makes tensors that autograd refuses.
+                photo=visible_colors(picture).to(device).clone(),
+                artworks=[self._artwork(each, picture).to(device) for each in self._artworks],
+                shares=shares[:, number % shares.shape[1], None].to(device).clone(),
+                alpha=alpha,
+            )
+
+    def _artwork(self, artwork: Tensor, picture: Tensor) -> Tensor:
+        method = self.options.preserve_color
+        if self.options.recolors and method is not None:
+            artwork = recolor_style(artwork, picture, method)
+        return visible_colors(artwork)
+
+    def _shares(self, pictures: Tensor) -> Tensor:
+        """Return ``(N, B, H, W)`` with masks, else ``(N, B, 1, 1)``; B may be 1."""
+        count, size = len(pictures), (pictures.shape[2], pictures.shape[3])
+        if self._masks is None:
+            rows = self.options.shares
+            if len(rows) not in (1, count):
+                raise OptionError(
+                    "weights",
+                    f"must have one row, or one for each of {count} pictures, got {len(rows)}",
+                )
+            return rows.T[:, :, None, None]
+        masks = check_masks(self._masks, len(self._masks), count)
+        if self.options.feather:
+            masks = [feather_mask(resize_mask(m, size), self.options.feather) for m in masks]
+        shares = region_weights(masks, size)[:, :, 0]
+        if self.options.background is not None:
+            shares = torch.cat([shares, (1 - shares.sum(dim=0, keepdim=True)).clamp_min(0)])
+        return shares
+
+
+def refuse_options(options: StylizeOptions, method: str, supported: Collection[str]) -> None:
+    """Raise ``OptionError`` for an option that is set and that a method does not know."""
+    for field in fields(options):
+        default = (1.0,) if field.name == "alpha" else field.default
+        given = getattr(options, field.name)
+        if field.name not in ("styles", *supported) and given is not default and given != default:
+            raise OptionError(field.name, f"is nothing that {method} knows; leave it out")
+
+
+def finish(picture: Tensor, photo: Tensor, options: StylizeOptions) -> Tensor:
+    """Return a drawn picture with what it takes over from the photo.
+
+    Args:
+        picture: drawn, ``(1, 3, H, W)``.
+        photo: ``(1, 3|4, H, W)``; its opacity, and its chrominance where that is asked for.
+        options: the request.
+
+    Returns:
+        ``(1, 3|4, H, W)`` in 0..1.
+    """
+    if options.preserve_color == "luminance":
+        picture = luminance(picture, photo[:, :3].to(picture)).clamp(0, 1)
+    return torch.cat([picture, photo[:, 3:].to(picture)], dim=1)
+
+
+def _scaled(image: Tensor, scale: float) -> Tensor:
+    height, width = (max(1, round(side * scale)) for side in image.shape[2:])
+    return image if scale == 1 else resize(image, (height, width))
+
+
+def _read(mask: MaskSource) -> Tensor:
+    return read_mask(mask) if isinstance(mask, str | os.PathLike) else torch.as_tensor(mask)
+
+
+def check_size(name: str, image: Tensor | None, pictures: Tensor) -> None:
+    """Raise ``ValueError`` where an image is there and differs from the pictures in size."""
+    if image is None:
+        return
+    wanted = (len(pictures), *pictures.shape[2:])
+    found = (len(image), *image.shape[2:]) if image.ndim == 4 else tuple(image.shape)
+    if found != wanted:
+        raise ValueError(
+            f"{name}: expected as many pictures of the same size as the content has, (B, H, W) = "
+            f"{wanted}, got {found}"
+        )

@@ -1,0 +1,17 @@
+"""Draw frames from any source, here a photo that slides by, without flicker.
+
+python examples/draw_frames.py photo.jpg painting.jpg
+"""
+
+import sys
+
+from adain_core import AdaINModel, StylizeOptions, Stylizer, TemporalPool, load_image, save_image
+
+photo, painting = sys.argv[1:]
+pixels = load_image(photo)
+model = AdaINModel.from_pretrained()
+# The pool remembers the statistics of the last frames.
+stylizer = Stylizer(model, StylizeOptions(painting), TemporalPool("ema"))
+for number in range(4):
+    frame = pixels[:, :, :, number : pixels.shape[3] - 4 + number]
+    save_image(f"frame-{number}.png", stylizer(frame))

@@ -1,0 +1,15 @@
+"""Draw many photos in one style: the request is checked once and the artwork encoded once.
+
+python examples/many_photos.py painting.jpg photo-1.jpg photo-2.jpg
+"""
+
+import sys
+from pathlib import Path
+
+from adain_core import AdaINModel, StylizeOptions, Stylizer, save_image
+
+painting, *photos = sys.argv[1:]
+options = StylizeOptions(painting, alpha=0.9, stroke_size="medium")
+stylizer = Stylizer(AdaINModel.from_pretrained(), options)
+for photo in photos:
+    save_image(f"{Path(photo).stem}-drawn.png", stylizer(photo))
