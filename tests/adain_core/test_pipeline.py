@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from adain_core import AdaINModel, Architecture, adain
+from adain_core.choices import TEMPORAL_MODES
 from adain_core.pixels import as_uint8
 from adain_core.temporal import TemporalPool
 
@@ -102,13 +103,13 @@ def test_instance_normalization_is_not_tiled(
     assert steps == [(1, 2), (2, 2)]
 
 
-@pytest.mark.parametrize("mode", ["window", "ema"])
+@pytest.mark.parametrize("mode", TEMPORAL_MODES)
 def test_frames_together_equal_frames_one_by_one(
     tiny: AdaINModel, picture: Picture, draw: Callable[..., Tensor], mode: str
 ) -> None:
     frames = picture(75, 90, batch=5)
     for tile in (64, 128, WHOLE):  # one frame at a time, two, all
-        pool = TemporalPool(mode, 3)  # type: ignore[arg-type]
+        pool = TemporalPool(mode, 3)
         together = draw(tiny, frames, smoothing=pool, tile=tile)
         pool = TemporalPool(mode, 3)  # type: ignore[arg-type]
         single = [draw(tiny, frame, smoothing=pool, tile=tile) for frame in frames]

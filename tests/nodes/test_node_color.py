@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from adain_core.choices import COLOR_METHODS
 from adain_core.color import transfer_color
 
 MakeImage = Callable[..., Tensor]
-METHODS = ["coral", "histogram", "luminance", "mean_std", "cholesky"]
+METHODS = list(COLOR_METHODS)
 
 
 def run(pack: Any, image: Tensor, reference: Tensor, method: str, strength: float = 1.0) -> Tensor:
