@@ -16,7 +16,7 @@ from .errors import NotFiniteError, OptionError, StyleMismatchError
 from .faults import explain_not_finite
 from .functional import Statistics
 from .images import ImageLike, read_mask, to_pixels
-from .masks import MaskLike, feather_mask, resize_mask
+from .masks import MaskLike, as_mask, feather_mask, resize_mask
 from .options import MaskSource, Source, StylizeOptions, pass_sizes
 from .pixels import as_uint8, fitted, resize, resize_shortest_side
 from .style import Style, require_same_encoder
@@ -64,7 +64,7 @@ class Stylizer:
             self._background = None
             if options.background is not None:
                 self._background = self._prepare(options.background, "background")
-        self._softened: dict[int, tuple[Tensor, Tensor]] = {}
+        self._softened: dict[int, tuple[MaskSource, Tensor]] = {}
 
     def __call__(
         self,
@@ -165,19 +165,23 @@ class Stylizer:
         """Return the masks on the device, softened; ``(B, 1, H, W)`` or ``(1, 1, H, W)`` each."""
         if self.options.masks is None:
             return None
-        masks = [_read(mask) for mask in self.options.masks] if given is None else given
-        checked = check_masks(masks, len(self._styles), len(pictures))
         size = (pictures.shape[2], pictures.shape[3])
-        return [self._soften(n, mask, size).to(self.model.device) for n, mask in enumerate(checked)]
+        masks = self.options.masks if given is None else given
+        ready = [self._soften(n, mask, size) for n, mask in enumerate(masks)]
+        checked = check_masks(ready, len(self._styles), len(pictures))
+        return [mask.to(self.model.device) for mask in checked]
 
-    def _soften(self, number: int, mask: Tensor, size: tuple[int, int]) -> Tensor:
-        if not self.options.feather:
-            return mask
-        before, soft = self._softened.get(number, (None, mask))
+    def _soften(self, number: int, mask: MaskSource, size: tuple[int, int]) -> Tensor:
+        """Return a mask, with soft edges at the picture's size if that is asked for."""
+        feather = self.options.feather
+        before, soft = self._softened.get(number, (None, None))
         # A still mask of a video comes with every frame.
-        if before is None or tuple(soft.shape[2:]) != size or not _same(before, mask):
-            soft = feather_mask(resize_mask(mask, size), self.options.feather)
-            self._softened[number] = (mask, soft)
+        if before is mask and soft is not None and (not feather or soft.shape[2:] == size):
+            return soft
+        soft = as_mask(_read(mask), f"masks[{number}]")
+        if feather:
+            soft = feather_mask(resize_mask(soft, size), feather)
+        self._softened[number] = (mask, soft)
         return soft
 
     # -- drawing --------------------------------------------------------------------------------
@@ -331,10 +335,6 @@ def _groups(alphas: Tensor, longest: int) -> Iterator[tuple[slice, bool]]:
 
 def _equal_shares(count: int) -> Tensor:
     return torch.full((1, count), 1 / count, device="cpu")
-
-
-def _same(mask: Tensor, other: Tensor) -> bool:
-    return mask.data_ptr() == other.data_ptr() and mask.shape == other.shape
 
 
 def _read(mask: MaskSource) -> MaskLike:

@@ -154,24 +154,20 @@ class VideoProgress:
     """Likewise for the frames of a video, with a picture on the node every second."""
 
     def __init__(self) -> None:
-        self._preview: tuple[str, Image.Image, int] | None = None
         self._shown = 0.0
 
-    def watch(self, picture: Tensor) -> None:
-        """The frame that is finished next, ``(3, H, W)``, uint8."""
+    def frame(self, done: int, total: int | None, picture: Tensor) -> None:
+        """Show how many frames are finished; as the library's ``progress=``."""
+        if not HOSTED:
+            return
+        preview = None
         now = time.monotonic()
-        if HOSTED and now - self._shown >= 1:
+        if now - self._shown >= 1:
             self._shown = now
-            image = Image.fromarray(picture.movedim(0, -1).numpy())
-            self._preview = ("JPEG", image, _PREVIEW_SIZE)
-
-    def frame(self, done: int, total: int | None) -> None:
-        """Show that frames are finished; of how many may be unknown."""
-        if HOSTED:
-            # A new bar each time: the host looks for Cancel at a bar's first step for sure.
-            bar = HostProgressBar(total or 1)
-            bar.update_absolute(min(done, total) if total else 0, preview=self._preview)
-        self._preview = None
+            preview = ("JPEG", Image.fromarray(picture.movedim(0, -1).numpy()), _PREVIEW_SIZE)
+        # A new bar each time: the host looks for Cancel at a bar's first step for sure.
+        bar = HostProgressBar(total or 1)
+        bar.update_absolute(min(done, total) if total else 0, preview=preview)
 
 
 def interruption(error: BaseException) -> BaseException | None:

@@ -9,7 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from ..adain_core import Style
-from ..adain_core.temporal import Temporal
+from ..adain_core.options import StylizeOptions
+from ..adain_core.stylizer import Stylizer
+from ..adain_core.temporal import Temporal, TemporalPool
 from ..adain_core.tiles import check_tile
 from . import host
 from .images import common_count, lengths, picture_shares, take
@@ -133,42 +135,40 @@ class AdaINStylizeVideo:
 
         encoding = host.Progress(sources.pictures)
         styles, background = sources.ready(style_size, encoding)
-        course: dict[str, Any] = {"styles": styles, "alpha": alphas[0]}
-        if shares is not None:
-            course["weights"] = shares[0]
+        keyframes = None
         if count > 1:
-            course = {
-                "keyframes": [
-                    Keyframe(
-                        number,
-                        styles if shares is None else Style.mix(styles, shares[number]),
-                        take(alphas, number)[0],
-                    )
-                    for number in range(count)
-                ]
-            }
+            keyframes = [
+                Keyframe(
+                    number,
+                    styles if shares is None else Style.mix(styles, shares[number]),
+                    take(alphas, number)[0],
+                )
+                for number in range(count)
+            ]
+        options = StylizeOptions(
+            styles,
+            weights=None if keyframes or shares is None else shares[0],
+            masks=laid_out.masks or None,
+            background=background,
+            alpha=1.0 if keyframes else alphas[0],
+            feather=feather if laid_out.masks else 0,
+            region_statistics=region_statistics,
+            preserve_color=method,
+            content_residual=content_residual,
+            style_size=0,  # the sources have their size already
+            tile=tile or None,
+        )
         network = model.load(*host.video_size(video))
         made = host.temporary_file(".mp4")
         progress = host.VideoProgress()
         with host.video_file(video) as source:
             try:
                 result = stylize_video(
-                    network,
+                    Stylizer(network, options, TemporalPool(temporal, temporal_length)),
                     source,
                     made,
-                    preserve_color=method,
-                    style_size=0,  # the sources have their size already
-                    tile=tile or None,
-                    temporal=temporal,
-                    temporal_length=temporal_length,
-                    content_residual=content_residual,
-                    masks=laid_out.masks or None,
-                    background=background,
-                    feather=feather if laid_out.masks else 0,
-                    region_statistics=region_statistics,
+                    keyframes=keyframes,
                     progress=progress.frame,
-                    watch=progress.watch,
-                    **course,
                 )
             except BaseException as error:
                 cancelled = host.interruption(error)

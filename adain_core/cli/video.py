@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import re
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..choices import TEMPORAL_MODES, recolors_artwork
-from ..errors import ImageFileError
+from ..errors import OptionError
 from .common import (
+    Group,
     Subparsers,
     add_command,
     add_model_options,
     add_style_options,
-    check_style_options,
     encode_source,
     load_model,
-    read_files,
     read_source,
-    style_controls,
 )
 from .streams import print_error, print_json, print_line, print_note
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..options import Source, StylizeOptions
     from ..style import Style
+    from ..video import VideoResult
 
 _DESCRIPTION = """\
 Draw a video (IN) in the style of one or more artworks (--style), or in styles
@@ -63,7 +62,7 @@ adain video 'frames/%06d.png' --fps 24 --style painting.jpg --codec h265 --conte
 
 
 @dataclass(frozen=True)
-class _KeyframeOption:
+class _Moment:
     """``--keyframe``, taken apart."""
 
     at: float
@@ -105,8 +104,13 @@ def add_parser(subparsers: Subparsers) -> None:
         "mask covers stays as it is",
         style_required=False,
     )
-    time_ = parser.add_argument_group("time")
-    time_.add_argument(
+    _add_time_options(parser.add_argument_group("time"))
+    add_model_options(parser)
+    _add_file_options(parser.add_argument_group("files"))
+
+
+def _add_time_options(group: Group) -> None:
+    group.add_argument(
         "--temporal",
         choices=list(TEMPORAL_MODES),
         default="ema",
@@ -114,7 +118,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "window of frames, or each frame by itself (frame, which takes out flickering exposure); "
         "ema and window start anew at scene cuts (default: ema)",
     )
-    time_.add_argument(
+    group.add_argument(
         "--temporal-length",
         type=int,
         default=8,
@@ -122,7 +126,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="frames that ema or window remembers; more is calmer and follows changes of light "
         "more slowly (default: 8)",
     )
-    time_.add_argument(
+    group.add_argument(
         "--keyframe",
         action="append",
         metavar="WHEN=S,…",
@@ -130,7 +134,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "(5s=S); between keyframes styles and alpha change evenly. More styles follow after a "
         "comma, one for each --mask or with weights=3:1, and so does alpha=0.5 (default: --alpha)",
     )
-    time_.add_argument(
+    group.add_argument(
         "--start",
         type=_seconds,
         default=0.0,
@@ -138,19 +142,19 @@ def add_parser(subparsers: Subparsers) -> None:
         help="draw a part of IN alone, from T on: seconds (12.5) or minutes:seconds (1:12.5, "
         "0:01:12.5). Keyframes, masks and the numbers of pictures count as in the whole",
     )
-    time_.add_argument(
+    group.add_argument(
         "--end", type=_seconds, metavar="T", help="draw up to T, likewise (default: all)"
     )
-    add_model_options(parser)
 
-    files = parser.add_argument_group("files")
-    files.add_argument(
+
+def _add_file_options(group: Group) -> None:
+    group.add_argument(
         "--codec",
         metavar="C",
         help="h264, h265, vp9, prores, gif or png (default: by the suffix; h264 for .mp4, .mov, "
         ".mkv, vp9 for .webm)",
     )
-    files.add_argument(
+    group.add_argument(
         "--quality",
         type=int,
         metavar="Q",
@@ -158,81 +162,81 @@ def add_parser(subparsers: Subparsers) -> None:
         "and h265 (22), to 63 for vp9 (26); 0 of h264 is lossless, in a profile that many players "
         "refuse",
     )
-    files.add_argument(
+    group.add_argument(
         "--chroma",
         metavar="C",
         help="resolution of colour: 420 (half, plays everywhere) or 444 (full); prores: 422 or 444 "
         "(default: the lower one, but 444 where an odd width or height needs it)",
     )
-    files.add_argument(
+    group.add_argument(
         "--fps",
         type=_rate,
         metavar="RATE",
         help="frames a second of numbered pictures (IN), such as 24 or 24000/1001 (default: 25); a "
         "video has its own",
     )
-    files.add_argument("--overwrite", action="store_true", help="replace an existing file")
-    files.add_argument("--json", action="store_true", help="print what became of it as JSON")
+    group.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    group.add_argument("--json", action="store_true", help="print what became of it as JSON")
 
 
 def _run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     try:
-        from ..video import Keyframe, stylize_video
+        from ..video import Encoding, Keyframe, Part, stylize_video
         from ..video.files import refuse_inputs
     except ImportError as error:
         print_error(error)
         return 1
+    from ..stylizer import Stylizer
+    from ..temporal import TemporalPool
 
-    options = _keyframe_options(args)
-    check_style_options(args)
-    masks = [_read_mask(path) for path in args.mask] if args.mask else None
-    paths = [path for option in options for path in option.paths] or args.style
-    refuse_inputs([*paths, *read_files(args)], args.output)
-    sources = {path: read_source(path) for path in [*paths, args.background] if path}
+    moments = _moments(args)
+    part = Part(args.start, args.end, args.fps)
+    pool = TemporalPool(args.temporal, args.temporal_length)
+    _options(args, moments)  # what does not fit is told before a file is read
+    paths = [path for moment in moments for path in moment.paths] or [*args.style]
+    if args.background is not None:
+        paths.append(args.background)
+    refuse_inputs([*paths, *(args.mask or [])], args.output)
+    sources = {path: read_source(path) for path in paths}
     model = load_model(args)
-    keyframes, controls = None, style_controls(args)
-    if options:
-        controls["alpha"] = 1.0  # each keyframe has its own
+    keyframes = None
+    if moments:
         styles = {
             path: encode_source(model, path, source, args.style_size)
             for path, source in sources.items()
         }
+        sources = {**styles}
         keyframes = [
-            Keyframe(option.at, option.mixed(styles), option.alpha, option.seconds)
-            for option in options
+            Keyframe(moment.at, moment.mixed(styles), moment.alpha, moment.seconds)
+            for moment in moments
         ]
+    stylizer = Stylizer(model, _options(args, moments, sources), pool)
 
     started = time.perf_counter()
     # disable=None: no bar where stderr is not a terminal.
     with tqdm(unit="frame", disable=None) as bar:
 
-        def progress(done: int, total: int | None) -> None:
+        def progress(done: int, total: int | None, picture: Tensor) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
         result = stylize_video(
-            model,
+            stylizer,
             args.input,
             args.output,
-            None if keyframes else [sources[path] for path in args.style],
             keyframes=keyframes,
-            masks=masks,
-            background=sources.get(args.background),
-            temporal=args.temporal,
-            temporal_length=args.temporal_length,
-            codec=args.codec,
-            quality=args.quality,
-            chroma=args.chroma,
-            fps=args.fps,
-            start=args.start,
-            end=args.end,
+            part=part,
+            encoding=Encoding(args.codec, args.quality, args.chroma),
             overwrite=args.overwrite,
             progress=progress,
-            **controls,
         )
-    seconds = round(time.perf_counter() - started, 3)
+    _report(args, result, round(time.perf_counter() - started, 3))
+    return 0 if result.complete else 1
+
+
+def _report(args: argparse.Namespace, result: VideoResult, seconds: float) -> None:
     for note in result.notes:
         print_note(note)
     if args.json:
@@ -244,7 +248,40 @@ def _run(args: argparse.Namespace) -> int:
             f"{args.output} ({result.width}x{result.height}, {result.frames} frames, "
             f"{seconds:.1f} s)"
         )
-    return 0 if result.complete else 1
+
+
+def _options(
+    args: argparse.Namespace,
+    moments: Sequence[_Moment],
+    sources: Mapping[str, Source] | None = None,
+) -> StylizeOptions:
+    """Return how to draw.
+
+    Args:
+        args: of the command.
+        moments: of the keyframes; the options hold the first one's styles.
+        sources: what the files hold, by their names; ``None``: the names stand for them.
+    """
+    from ..options import StylizeOptions
+
+    paths = args.style
+    if moments:
+        paths = moments[0].paths[: 1 if moments[0].weights else None]  # a mix is one style
+    sources = sources or {path: path for path in [*paths, args.background]}
+    return StylizeOptions(
+        styles=[sources[path] for path in paths],
+        weights=args.style_weights,
+        masks=args.mask,
+        background=None if args.background is None else sources[args.background],
+        alpha=1.0 if moments else args.alpha,
+        feather=args.feather,
+        region_statistics=args.region_statistics,
+        preserve_color=args.preserve_color,
+        content_residual=args.content_residual,
+        content_size=args.content_size,
+        style_size=args.style_size,
+        tile=args.tile,
+    )
 
 
 def _rate(text: str) -> Fraction:
@@ -268,19 +305,8 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _read_mask(path: str) -> Tensor | str:
-    """An image's mask, or the name of a video."""
-    # Pillow reads the first picture of a GIF alone.
-    if "%" not in path and Path(path).suffix.lower() != ".gif":
-        with contextlib.suppress(ImageFileError):
-            from ..images import read_mask
-
-            return read_mask(path)
-    return path
-
-
-def _keyframe_options(args: argparse.Namespace) -> list[_KeyframeOption]:
-    """The keyframes in their order, the first one's styles in place of ``--style``."""
+def _moments(args: argparse.Namespace) -> list[_Moment]:
+    """Return the keyframes in their order."""
     if not args.keyframe:
         if args.style is None:
             raise ValueError("expected --style or --keyframe, got neither")
@@ -288,17 +314,15 @@ def _keyframe_options(args: argparse.Namespace) -> list[_KeyframeOption]:
     if args.style is not None or args.style_weights is not None:
         raise ValueError("give --style (and --style-weights) or --keyframe, not both")
     if recolors_artwork(args.preserve_color):
-        raise ValueError(
-            f"--preserve-color {args.preserve_color} recolours artworks, --keyframe mixes styles "
-            "without them: use --preserve-color luminance"
+        raise OptionError(
+            "preserve_color",
+            f"cannot be {args.preserve_color} with keyframes: it recolors artworks, keyframes mix "
+            "styles without them; choose luminance",
         )
-    options = [_parse_keyframe(text, args.alpha) for text in args.keyframe]
-    first = options[0]
-    args.style = first.paths if first.weights is None else first.paths[:1]  # a mix is one style
-    return options
+    return [_parse_moment(text, args.alpha) for text in args.keyframe]
 
 
-def _parse_keyframe(text: str, alpha: float) -> _KeyframeOption:
+def _parse_moment(text: str, alpha: float) -> _Moment:
     when, _, rest = text.partition("=")
     paths, weights = [], None
     try:
@@ -317,4 +341,4 @@ def _parse_keyframe(text: str, alpha: float) -> _KeyframeOption:
             "expected a keyframe such as 120=painting.jpg, 5s=painting.jpg,alpha=0.5 or "
             f"0=one.jpg,other.jpg,weights=3:1, got {text!r}"
         ) from None
-    return _KeyframeOption(at, when.endswith("s"), paths, weights, alpha)
+    return _Moment(at, when.endswith("s"), paths, weights, alpha)

@@ -11,6 +11,8 @@ from typing import Any
 
 import av
 
+from ..errors import OptionError
+
 # Matroska tells how long a stream is in a tag; mkvmerge adds a language to its name.
 _LENGTH_TAGS = ("DURATION", "DURATION-eng")
 _LENGTH = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
@@ -30,7 +32,7 @@ class Part:
             ``None``: 25. A video has times of its own.
 
     Raises:
-        ValueError: start below 0, end not after it, or fps not above 0.
+        OptionError: start below 0, end not after it, or fps not above 0.
     """
 
     start: float = 0.0
@@ -39,12 +41,12 @@ class Part:
 
     def __post_init__(self) -> None:
         if not (0 <= self.start < math.inf and (self.end is None or self.start < self.end)):
-            raise ValueError(
-                "expected start and end in seconds with 0 <= start < end, "
-                f"got {self.start} and {self.end}"
+            raise OptionError(
+                "start",
+                f"must be 0 or more seconds and before the end, got {self.start} and {self.end}",
             )
         if self.fps is not None and not 0 < self.fps < math.inf:
-            raise ValueError(f"fps must be above 0, such as 24 or 24000/1001, got {self.fps}")
+            raise OptionError("fps", f"must be above 0, such as 24 or 24000/1001, got {self.fps}")
 
 
 WHOLE = Part()

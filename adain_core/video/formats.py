@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import OptionError
 from .sequence import NUMBER
 
 
@@ -92,7 +93,7 @@ def choose_codec(path: Path, encoding: Encoding) -> str:
     name = encoding.codec or choices[0]
     if name not in choices:
         if name not in CODECS:
-            raise ValueError(f"codec must be one of {', '.join(CODECS)}, got {name!r}")
+            raise OptionError("codec", f"must be one of {', '.join(CODECS)}, got {name!r}")
         fitting = [suffix for suffix, names in SUFFIXES.items() if name in names]
         raise ValueError(
             f"cannot write {path}: {suffix} does not take {name}; name the output "
@@ -111,12 +112,11 @@ def _check_settings(name: str, encoding: Encoding) -> None:
     settings, quality, chroma = CODECS[name], encoding.quality, encoding.chroma
     if quality is not None:
         if settings.quality is None:
-            raise ValueError(f"{name} has no quality setting; leave it out")
+            raise OptionError("quality", f"is no setting of {name}, got {quality}; leave it out")
         if not 0 <= quality <= settings.worst:
-            raise ValueError(
-                f"quality of {name} must lie in 0 (best) to {settings.worst}, got {quality}"
+            raise OptionError(
+                "quality", f"of {name} must lie in 0 (best) to {settings.worst}, got {quality}"
             )
     if chroma is not None and chroma not in settings.chroma:
-        raise ValueError(
-            f"chroma of {name} must be {' or '.join(settings.chroma) or 'left out'}, got {chroma!r}"
-        )
+        choices = " or ".join(settings.chroma) or "left out"
+        raise OptionError("chroma", f"of {name} must be {choices}, got {chroma!r}")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ..color import luma
-from ..errors import VideoFileError
-from ..masks import MaskLike, as_mask, feather_mask, resize_mask
+from ..errors import ImageFileError, VideoFileError
+from ..images import read_mask
+from ..masks import as_mask
+from ..options import MaskSource
 from ..pixels import as_float
 from .reader import VideoReader
 
@@ -20,52 +24,44 @@ class MaskTrack:
     """A mask for each frame.
 
     Args:
-        mask: ``(H, W)`` for all frames, ``(B, H, W)`` for one each, or a video whose brightness
-            counts.
-        feather: softness of its edge, pixels of the picture.
+        mask: ``(H, W)`` for all frames, ``(B, H, W)`` for one each, an image file, or a video
+            whose brightness counts.
         files: closes the video.
+
+    Raises:
+        VideoFileError: a file that is neither an image nor a video.
     """
 
-    def __init__(
-        self, mask: MaskLike | str | os.PathLike[str], feather: int, files: contextlib.ExitStack
-    ) -> None:
+    def __init__(self, mask: MaskSource, files: contextlib.ExitStack) -> None:
         self._mask: Tensor | None = None
-        self._soft: Tensor | None = None
-        self._feather, self._read, self._used = feather, 0, 0
+        self._read, self._used = 0, 0
+        self._name = "a mask"
         if isinstance(mask, str | os.PathLike):
             self._name = f"the mask {os.fspath(mask)}"
-            frames = files.enter_context(VideoReader(mask))
-            self._masks = (luma(as_float(frame.pixels)) for frame in frames)
+            self._masks = _read(mask, files)
         else:
-            self._name = "a mask"
-            self._masks = (part for part in torch.split(as_mask(mask), 1))
+            self._masks = iter(torch.split(as_mask(mask), 1))
 
-    def at(self, number: int, size: tuple[int, int]) -> Tensor:
+    def at(self, number: int) -> Tensor:
         """Return the mask of a frame, which comes after the ones before.
 
         After the last mask that one holds.
 
         Args:
             number: of the frame.
-            size: height and width of its picture.
 
         Returns:
-            ``(1, 1, H, W)`` in 0..1, of any size.
+            ``(1, 1, H, W)`` in 0..1, of any size; the same tensor as long as it holds.
 
         Raises:
             VideoFileError: the mask has no frames.
         """
         for mask in itertools.islice(self._masks, number + 1 - self._used):
-            self._mask, self._soft, self._read = mask, None, self._read + 1
+            self._mask, self._read = mask, self._read + 1
         self._used = number + 1
         if self._mask is None:
             raise VideoFileError(f"cannot read {self._name}: it has no frames")
-        if not self._feather:
-            return self._mask
-        # A still one is softened once, which takes as long as drawing a frame.
-        if self._soft is None or tuple(self._soft.shape[2:]) != size:
-            self._soft = feather_mask(resize_mask(self._mask, size), self._feather)
-        return self._soft
+        return self._mask
 
     def notes(self, whole: bool) -> list[str]:
         """Return what is wrong with its length, after the last frame; one frame is a still mask.
@@ -85,3 +81,14 @@ class MaskTrack:
                 f"{self._name} has more frames than the video's {self._read}: the rest was not used"
             ]
         return []
+
+
+def _read(path: str | os.PathLike[str], files: contextlib.ExitStack) -> Iterator[Tensor]:
+    """Return the masks of an image file or of a video."""
+    name = Path(path)
+    # Pillow reads the first picture of a GIF alone.
+    if "%" not in name.name and name.suffix.lower() != ".gif":
+        with contextlib.suppress(ImageFileError):
+            return iter([as_mask(read_mask(path))])
+    frames = files.enter_context(VideoReader(path))
+    return (luma(as_float(frame.pixels)) for frame in frames)

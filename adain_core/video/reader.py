@@ -11,7 +11,7 @@ from typing import Any
 
 import av
 
-from ..errors import VideoFileError, reason
+from ..errors import OptionError, VideoFileError, reason
 from .clock import WHOLE, Clock, Part, PictureTimes, announced_end, file_start
 from .color import Color, PixelReader, read_color
 from .files import file_url
@@ -35,7 +35,7 @@ class VideoReader:
         part: of the video.
 
     Raises:
-        ValueError: frames per second for anything but numbered pictures.
+        OptionError: frames per second for anything but numbered pictures.
         VideoFileError: the file is missing, no video, or has no picture stream; a number is
             missing among the pictures.
 
@@ -263,9 +263,10 @@ def _open(path: str | os.PathLike[str], part: Part) -> Any:
     rate = {}
     if part.fps is not None:
         if NUMBER.search(name.name) is None:
-            raise ValueError(
-                f"fps is for numbered pictures, such as frames/%06d.png, got fps={part.fps} with "
-                f"{name}, which has times of its own; leave it out"
+            raise OptionError(
+                "fps",
+                f"is for numbered pictures, such as frames/%06d.png, got {part.fps} with {name}, "
+                "which has times of its own; leave it out",
             )
         rate = {"framerate": str(Fraction(part.fps).limit_denominator(1001))}
     try:

@@ -11,6 +11,7 @@ import torch
 from host_server import Client
 from test_host_api import HEIGHT, WIDTH, node, pixels, prompt, saved
 from torch import Tensor
+from videos import draw_video
 
 from adain_core import AdaINModel
 
@@ -78,19 +79,18 @@ def nearest(found: Tensor, expected: Tensor) -> list[int]:
 
 @pytest.fixture
 def expected(clip: Path, tmp_path: Path) -> Tensor:
-    from adain_core.video import stylize_video
-
+    """The drawn frames. What H.264 loses of them differs from time to time on a busy machine."""
     model = AdaINModel.from_pretrained(device="cpu", dtype="fp32")
     style = model.encode_style(pixels("style/mosaic.jpg", 80, 80), size=64)
-    stylize_video(model, clip, tmp_path / "expected.mp4", style, alpha=0.8, temporal="ema")
+    draw_video(model, clip, tmp_path / "expected.mp4", style, alpha=0.8, quality=0)
     return read(tmp_path / "expected.mp4")[0]
 
 
 def test_from_file_to_file(client: Client, clip: Path, expected: Tensor, tmp_path: Path) -> None:
     found, sound = result(client, graph(video=load(clip)), tmp_path)
-    assert found.shape == expected.shape
-    # What H.264 loses differs from time to time on a busy machine.
-    assert (found.float() - expected.float()).abs().mean() < 1
+    assert nearest(found, expected) == list(range(FRAMES))
+    # H.264 loses 5 levels of these small strokes; one frame differs from the next by 16.
+    assert (found.float() - expected.float()).abs().mean() < 7
     assert sound == read(clip)[1]
 
 

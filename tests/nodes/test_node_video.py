@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from videos import draw_video
 
 from adain_core import AdaINModel, Style
-from adain_core.video import Keyframe, VideoReader, stylize_video
+from adain_core.video import Keyframe, VideoReader
 
 MakeImage = Callable[..., Tensor]
 HEIGHT, WIDTH, FRAMES = 48, 64, 5
@@ -54,11 +55,11 @@ def library(tiny_path: Path) -> AdaINModel:
 
 @pytest.fixture
 def expected(library: AdaINModel, clip: Path, tmp_path: Path) -> Callable[..., Tensor]:
-    """``expected(...)``: the frames of the library's video, by stylize_video's arguments."""
+    """``expected(...)``: the frames of the library's video, by ``draw_video``'s arguments."""
 
-    def draw(*styles: Any, **options: Any) -> Tensor:
+    def draw(styles: Any, **options: Any) -> Tensor:
         path = tmp_path / "expected.mp4"
-        stylize_video(library, clip, path, *styles, overwrite=True, **options)
+        draw_video(library, clip, path, styles, overwrite=True, **options)
         return frames_of(path)
 
     return draw
@@ -165,7 +166,7 @@ def test_alphas_and_weights_of_frames(
     inputs |= {"weight_1": [1.0, 0.5, 0.0], "weight_2": [0.0, 0.5, 1.0], "alpha": [0.2, 0.6, 1.0]}
     found = drawn(**inputs)
     keyframes = [Keyframe(0, styles[0], 0.2), Keyframe(2, styles[1], 1.0)]
-    assert torch.equal(found, expected(keyframes=keyframes))
+    assert torch.equal(found, expected(styles[0], keyframes=keyframes))
 
 
 def left(count: int = 1) -> Tensor:
@@ -211,7 +212,7 @@ def test_masks_and_alphas_of_frames(
     inputs |= {"mask_1": left(2), "mask_2": 1 - left(), "alpha": [0.2, 1.0]}
     found = drawn(**inputs)
     keyframes = [Keyframe(0, styles, 0.2), Keyframe(1, styles, 1.0)]
-    assert torch.equal(found, expected(keyframes=keyframes, masks=[left(2), 1 - left()]))
+    assert torch.equal(found, expected(styles, keyframes=keyframes, masks=[left(2), 1 - left()]))
 
 
 @pytest.mark.parametrize(
@@ -358,7 +359,7 @@ def test_cancel_leaves_nothing(
 def test_other_errors_keep_what_is_drawn(
     video_host: Any, run: Callable[[Any], Any], clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: Any, done: int, total: int | None) -> None:
+    def fail(self: Any, done: int, total: int | None, picture: Tensor) -> None:
         if done == 3:
             raise RuntimeError("the memory is gone")
 

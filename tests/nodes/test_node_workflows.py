@@ -15,13 +15,14 @@ import torch
 from graph import CORE, NOTES, ROOT, WIDGET_TYPES, WORKFLOWS, Workflow, declared_inputs, is_widget
 from PIL import Image
 from torch import Tensor
+from videos import draw_video
 
 from adain_core import AdaINModel, Style, adain, devices
 from adain_core.color import transfer_color
 from adain_core.masks import feather_mask, resize_mask
 from adain_core.pixels import resize_shortest_side
 from adain_core.temporal import TemporalPool
-from adain_core.video import VideoReader, stylize_video
+from adain_core.video import VideoReader
 
 NAMES = [
     "1-quick-start",
@@ -350,7 +351,7 @@ def test_video(reduced: Reduced, tmp_path: Path) -> None:
     _, painting = reduced.samples()
     (create,), (save,) = reduced.workflow.find("CreateVideo"), reduced.workflow.find("SaveVideo")
     source = reduced.run.outputs[create.id][0]
-    stylize_video(reduced.model, source, tmp_path / "out.mp4", reduced.style(painting))
+    draw_video(reduced.model, source, tmp_path / "out.mp4", reduced.style(painting), quality=0)
     with (
         VideoReader(reduced.run.inputs[save.id]["video"]) as found,
         VideoReader(tmp_path / "out.mp4") as expected,
@@ -358,6 +359,6 @@ def test_video(reduced: Reduced, tmp_path: Path) -> None:
         pairs = list(zip(found, expected, strict=True))
     assert len(pairs) == FRAMES
     for one, other in pairs:
-        # What H.264 loses differs from time to time on a busy machine.
-        assert (one.pixels.float() - other.pixels.float()).abs().mean() < 1
+        # What H.264 loses of small strokes; it differs from time to time on a busy machine.
+        assert (one.pixels.float() - other.pixels.float()).abs().mean() < 5
         assert one.pixels.float().std() > 10

@@ -13,9 +13,10 @@ import av
 import numpy as np
 import PIL.Image
 from torch import Tensor
+from videos import draw_video
 
 from adain_core import AdaINModel, Style
-from adain_core.video import VideoReader, VideoResult, stylize_video
+from adain_core.video import VideoReader, VideoResult
 from adain_core.video.color import Color, to_yuv
 from adain_core.video.frame import Frame
 from adain_core.video.writer import open_writer
@@ -122,15 +123,14 @@ class Clips:
         width, height = clip.size
         return clip.write(self.folder, self.picture(height, width + 2 * len(clip.times), seed=1)[0])
 
-    def draw(self, source: Any, output: Any, *styles: Any, **options: Any) -> VideoResult:
-        """Draw a video in the folder's style, if no other styles or keyframes are given."""
-        if not styles and "keyframes" not in options:
-            styles = (self.style,)
-        return stylize_video(self.model, source, self.folder / output, *styles, **options)
+    def draw(self, source: Any, output: Any, styles: Any = None, **options: Any) -> VideoResult:
+        """Draw a video, in the folder's style if no other is given."""
+        styles = self.style if styles is None else styles
+        return draw_video(self.model, source, self.folder / output, styles, **options)
 
-    def drawn(self, frame: Tensor, *styles: Any, **options: Any) -> Tensor:
+    def drawn(self, frame: Tensor, styles: Any = None, **options: Any) -> Tensor:
         """Draw a picture likewise."""
-        return self.model.stylize(frame, *(styles or (self.style,)), **options)
+        return self.model.stylize(frame, self.style if styles is None else styles, **options)
 
 
 def copy(reader: VideoReader, path: Path) -> list[str]:

@@ -16,7 +16,8 @@ import torch
 from clips import Clips, frames_of, pixels_of
 from torch import Tensor
 
-from adain_core import AdaINModel, Style
+from adain_core import Style
+from adain_core.stylizer import Stylizer
 
 
 def test_command(
@@ -104,8 +105,8 @@ def test_no_moments(run: Callable[..., int], capsys: pytest.CaptureFixture[str],
         (["--style", "a.png", "--keyframe", "0=a.png"], "not both"),
         (["--keyframe", "soon=a.png"], "expected a keyframe such as"),
         (["--keyframe", "0="], "expected a keyframe such as"),
-        (["--keyframe", "0=a.png", "--preserve-color", "coral"], "use --preserve-color luminance"),
-        (["--style", "a.png", "--background", "b.png"], "--background needs --mask"),
+        (["--keyframe", "0=a.png", "--preserve-color", "coral"], "mix styles without them"),
+        (["--style", "a.png", "--background", "b.png"], "background needs masks"),
     ],
 )
 def test_command_refuses(
@@ -123,14 +124,14 @@ def test_command_tells_what_an_interruption_leaves(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    draw, calls = AdaINModel.stylize, iter([True] * 4)
+    draw, calls = Stylizer.__call__, iter([True] * 4)
 
     def interrupted(*args: Any, **options: Any) -> Tensor:
         if next(calls, None) is None:
             raise KeyboardInterrupt
         return draw(*args, **options)
 
-    monkeypatch.setattr(AdaINModel, "stylize", interrupted)
+    monkeypatch.setattr(Stylizer, "__call__", interrupted)
     out = tmp_path / "out.mp4"
     assert run(clips.make(), "-o", out, "--style", artworks[0]) == 130
     assert f"interrupted; {out} holds the first 4 frames" in capsys.readouterr().err

@@ -125,11 +125,15 @@ def test_subtitles_are_left_out(clips: Clips, tmp_path: Path) -> None:
         ("%d-%d.png", {}, "place of its number, once"),
         ("out.m4v", {"codec": "h265"}, "m4v does not take h265"),
         ("out.mp4", {"quality": 52}, "0 .best. to 51, got 52"),
-        ("out.gif", {"quality": 5}, "no quality setting"),
+        ("out.gif", {"quality": 5}, "quality is no setting of gif, got 5"),
         ("out.mov", {"codec": "prores", "chroma": "420"}, "chroma of prores must be 422 or 444"),
         ("out.mp4", {"temporal": "mean"}, "temporal must be"),
         ("out.mp4", {"weights": [1, 2]}, "weights must be 1"),
-        ("out.mp4", {"masks": [torch.ones(4, 4)] * 2}, "one mask for each style"),
+        (
+            "out.mp4",
+            {"masks": [torch.ones(4, 4)] * 2},
+            "one for each style, got 2 and 1",
+        ),
         ("out.mp4", {"feather": 2}, "feather needs masks, got 2 pixels and none"),
     ],
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 from clips import STEADY, Clips, frames_of, pixels_of
+from torch import Tensor
 
 from adain_core.cli import main
 from adain_core.errors import VideoFileError
@@ -24,7 +25,7 @@ class StopError(Exception):
 def test_an_interruption_leaves_what_is_drawn(
     clips: Clips, tmp_path: Path, name: str, error: type[BaseException]
 ) -> None:
-    def progress(done: int, total: int | None) -> None:
+    def progress(done: int, total: int | None, picture: Tensor) -> None:
         assert total == 10
         if done == 6:
             raise error
@@ -42,7 +43,7 @@ def test_an_interruption_leaves_what_is_drawn(
 def test_the_end_of_the_program_stays_what_it_is(
     clips: Clips, tmp_path: Path, error: type[BaseException]
 ) -> None:
-    def progress(done: int, total: int | None) -> None:
+    def progress(done: int, total: int | None, picture: Tensor) -> None:
         if done == 6:
             raise error
 

@@ -12,6 +12,7 @@ from clips import STEADY, Clips, frames_of, pixels_of
 from torch import Tensor
 
 from adain_core import images
+from adain_core.errors import OptionError
 from adain_core.masks import feather_mask, resize_mask
 from adain_core.video import Keyframe
 
@@ -32,19 +33,28 @@ def test_keyframes(clips: Clips, tmp_path: Path) -> None:
         torch.testing.assert_close(drawn[number], expected, rtol=0, atol=1 / 255)
 
 
-def test_styles_or_keyframes(clips: Clips) -> None:
-    with pytest.raises(ValueError, match=r"styles .* or keyframes, not both"):
-        clips.draw(clips.make(), "out.mp4", clips.style, keyframes=[])
+@pytest.mark.parametrize(
+    ("styles", "options", "message"),
+    [
+        (1, {"alpha": 0.5}, r"alpha belongs to each keyframe .*, got \(0\.5,\) for all"),
+        (2, {}, "keyframes of several styles need a mask for each"),
+        (2, {"masks": [torch.ones(2, 2)]}, "must have a style for each mask, got 2 and 1"),
+        (0, {}, "at least one keyframe, got none"),
+    ],
+)
+def test_keyframes_that_do_not_fit(
+    clips: Clips, styles: int, options: dict[str, Any], message: str
+) -> None:
+    keyframes = [Keyframe(0, [clips.style] * styles)] * bool(styles)
+    with pytest.raises(ValueError, match=message):
+        clips.draw(clips.make(times=STEADY[:2]), "out.mp4", keyframes=keyframes, **options)
+    assert not (clips.folder / "out.mp4").exists()
 
 
-def test_alpha_belongs_to_the_keyframes(clips: Clips, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"give each Keyframe its alpha, .* got alpha=0\.5"):
-        clips.draw(
-            clips.make(times=STEADY[:2]),
-            tmp_path / "out.mp4",
-            keyframes=[Keyframe(0, clips.style)],
-            alpha=0.5,
-        )
+def test_keyframes_recolor_no_artworks(clips: Clips) -> None:
+    options = {"keyframes": [Keyframe(0, clips.style)], "preserve_color": "coral"}
+    with pytest.raises(OptionError, match="preserve_color cannot be coral with keyframes"):
+        clips.draw(clips.make(), "out.mp4", clips.picture(32, 32), **options)
 
 
 def test_recolored_artworks_are_read_once(
@@ -108,7 +118,7 @@ def test_a_still_mask_is_softened_once(
         sizes.append(tuple(mask.shape))
         return feather_mask(mask, radius)
 
-    monkeypatch.setattr("adain_core.video.masks.feather_mask", soften)
+    monkeypatch.setattr("adain_core.stylizer.feather_mask", soften)
     left, pattern = torch.eye(6, 8), tmp_path / "%d.png"
     options = {"masks": [left], "feather": 2, "content_size": 24}
     clips.draw(clips.make(), pattern, temporal="frame", **options)
