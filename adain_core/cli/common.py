@@ -18,11 +18,8 @@ from ..choices import (
     listed,
     recolors_artwork,
 )
-from ..errors import OptionError, StyleMismatchError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ..model import AdaINModel
     from ..options import StylizeOptions
     from ..style import Style
@@ -37,6 +34,7 @@ _WORDS = {
     "styles": "style",
     "weights": "style_weights",
     "masks": "mask",
+    "keyframes": "keyframe",
     "region_statistics": "global_statistics",
 }
 OUT_OF_MEMORY = "not enough memory; try a smaller --content-size or --style-size, or --device cpu"
@@ -343,88 +341,3 @@ def check_safetensors_output(path: Path, overwrite: bool) -> None:
     if path.suffix != STYLE_SUFFIX:
         raise ValueError(f"cannot write {path}: expected a file name ending in {STYLE_SUFFIX}")
     check_output_file(path, overwrite)
-
-
-def check_style_options(args: argparse.Namespace) -> None:
-    """Raise ``ValueError`` for what can be known before any file is read."""
-    from ..style import normalized_weights
-    from ..tiles import check_tile
-
-    check_tile(args.tile)
-    if args.mask is None:
-        if args.background is not None:
-            raise ValueError("--background needs --mask; without masks the styles cover everything")
-        normalized_weights(args.style_weights, len(args.style))
-    else:
-        if args.style_weights is not None:
-            raise ValueError(
-                "give --style-weights (mix everywhere) or --mask (place each), not both"
-            )
-        if len(args.mask) != len(args.style):
-            raise ValueError(
-                f"expected one --mask for each --style, got {len(args.mask)} and {len(args.style)}"
-            )
-    if args.feather < 0:
-        raise OptionError("feather", f"must be 0 pixels or more, got {args.feather}")
-    if args.feather and args.mask is None:
-        raise OptionError("feather", f"needs masks, got {args.feather} pixels and none")
-    check_look_options(args, [*args.style, *([args.background] if args.background else [])])
-
-
-def check_look_options(args: argparse.Namespace, styles: Sequence[str]) -> None:
-    """The same for :func:`add_look_options` and :func:`add_size_options`, with these styles."""
-    from ..transfer import check_alpha
-
-    check_alpha(args.alpha)
-    for option in ("content_size", "style_size"):
-        if (getattr(args, option) or 0) < 0:
-            name = f"--{option.replace('_', '-')}"
-            raise ValueError(f"{name} must be 0 or more pixels, got {getattr(args, option)}")
-    for path in styles:
-        if recolors_artwork(args.preserve_color) and is_style_file(path):
-            raise ValueError(
-                f"--preserve-color {args.preserve_color} recolours the artwork, and the style file "
-                f"{path} holds no picture: give the image, or use --preserve-color luminance"
-            )
-
-
-def style_controls(args: argparse.Namespace) -> dict[str, Any]:
-    """What of :func:`add_style_options` goes to ``AdaINModel.stylize`` as it is."""
-    return {
-        "weights": args.style_weights,
-        "alpha": args.alpha,
-        "preserve_color": args.preserve_color,
-        "content_residual": args.content_residual,
-        "feather": args.feather,
-        "region_statistics": args.region_statistics,
-        "content_size": args.content_size,
-        "style_size": args.style_size,
-        "stroke_size": args.stroke_size,
-        "photo_share": args.photo_share,
-        "tile": args.tile,
-    }
-
-
-def read_source(path: str) -> Style | Tensor:
-    """A style file's style, or an image's pixels, as small as in the file."""
-    from ..images import read_image_file
-    from ..style import Style
-
-    if is_style_file(path):
-        return Style.load(path)
-    return read_image_file(path, keep_uint8=True).pixels
-
-
-def encode_source(model: AdaINModel, path: str, source: Style | Tensor, size: int | None) -> Style:
-    """The style of what :func:`read_source` has read; ``StyleMismatchError`` names the file."""
-    from torch import Tensor
-
-    from ..style import require_same_encoder
-
-    if isinstance(source, Tensor):
-        return model.encode_style(source, size=size)
-    try:
-        require_same_encoder(model, source)
-    except StyleMismatchError as error:
-        raise StyleMismatchError(f"{path}: {error}") from None
-    return source

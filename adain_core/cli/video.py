@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import argparse
 import re
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
-from ..choices import TEMPORAL_MODES, recolors_artwork
-from ..errors import OptionError
+from ..choices import TEMPORAL_MODES
 from .common import (
     Group,
     Subparsers,
     add_command,
     add_model_options,
     add_style_options,
-    encode_source,
-    load_model,
-    read_source,
 )
-from .streams import print_error, print_json, print_line, print_note
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ..options import Source, StylizeOptions
-    from ..style import Style
-    from ..video import VideoResult
+from .streams import print_error
 
 _DESCRIPTION = """\
 Draw a video (IN) in the style of one or more artworks (--style), or in styles
@@ -59,24 +44,6 @@ adain video clip.mp4 --style painting.jpg --start 1:30 --end 1:35 -o tried.mp4
 adain video 'frames/%06d.png' --fps 24 --style painting.jpg --codec h265 --content-size 720 \\
     -o painted.mp4
 """
-
-
-@dataclass(frozen=True)
-class _Moment:
-    """``--keyframe``, taken apart."""
-
-    at: float
-    seconds: bool
-    paths: list[str]
-    weights: list[float] | None
-    alpha: float
-
-    def mixed(self, styles: dict[str, Style]) -> Style | list[Style]:
-        """One style by the weights, or all for as many masks."""
-        from ..style import Style
-
-        own = [styles[path] for path in self.paths]
-        return own if self.weights is None else Style.mix(own, self.weights)
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -180,108 +147,12 @@ def _add_file_options(group: Group) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     try:
-        from ..video import Encoding, Keyframe, Part, stylize_video
-        from ..video.files import refuse_inputs
-    except ImportError as error:
+        from .draw_video import run
+    except ImportError as error:  # of PyAV
         print_error(error)
         return 1
-    from ..stylizer import Stylizer
-    from ..temporal import TemporalPool
-
-    moments = _moments(args)
-    part = Part(args.start, args.end, args.fps)
-    pool = TemporalPool(args.temporal, args.temporal_length)
-    _options(args, moments)  # what does not fit is told before a file is read
-    paths = [path for moment in moments for path in moment.paths] or [*args.style]
-    if args.background is not None:
-        paths.append(args.background)
-    refuse_inputs([*paths, *(args.mask or [])], args.output)
-    sources = {path: read_source(path) for path in paths}
-    model = load_model(args)
-    keyframes = None
-    if moments:
-        styles = {
-            path: encode_source(model, path, source, args.style_size)
-            for path, source in sources.items()
-        }
-        sources = {**styles}
-        keyframes = [
-            Keyframe(moment.at, moment.mixed(styles), moment.alpha, moment.seconds)
-            for moment in moments
-        ]
-    stylizer = Stylizer(model, _options(args, moments, sources), pool)
-
-    started = time.perf_counter()
-    # disable=None: no bar where stderr is not a terminal.
-    with tqdm(unit="frame", disable=None) as bar:
-
-        def progress(done: int, total: int | None, picture: Tensor) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        result = stylize_video(
-            stylizer,
-            args.input,
-            args.output,
-            keyframes=keyframes,
-            part=part,
-            encoding=Encoding(args.codec, args.quality, args.chroma),
-            overwrite=args.overwrite,
-            progress=progress,
-        )
-    _report(args, result, round(time.perf_counter() - started, 3))
-    return 0 if result.complete else 1
-
-
-def _report(args: argparse.Namespace, result: VideoResult, seconds: float) -> None:
-    for note in result.notes:
-        print_note(note)
-    if args.json:
-        print_json(
-            {"input": args.input, "output": args.output, "seconds": seconds, **asdict(result)}
-        )
-    else:
-        print_line(
-            f"{args.output} ({result.width}x{result.height}, {result.frames} frames, "
-            f"{seconds:.1f} s)"
-        )
-
-
-def _options(
-    args: argparse.Namespace,
-    moments: Sequence[_Moment],
-    sources: Mapping[str, Source] | None = None,
-) -> StylizeOptions:
-    """Return how to draw.
-
-    Args:
-        args: of the command.
-        moments: of the keyframes; the options hold the first one's styles.
-        sources: what the files hold, by their names; ``None``: the names stand for them.
-    """
-    from ..options import StylizeOptions
-
-    paths = args.style
-    if moments:
-        paths = moments[0].paths[: 1 if moments[0].weights else None]  # a mix is one style
-    sources = sources or {path: path for path in [*paths, args.background]}
-    return StylizeOptions(
-        styles=[sources[path] for path in paths],
-        weights=args.style_weights,
-        masks=args.mask,
-        background=None if args.background is None else sources[args.background],
-        alpha=1.0 if moments else args.alpha,
-        feather=args.feather,
-        region_statistics=args.region_statistics,
-        preserve_color=args.preserve_color,
-        content_residual=args.content_residual,
-        content_size=args.content_size,
-        style_size=args.style_size,
-        tile=args.tile,
-    )
+    return run(args)
 
 
 def _rate(text: str) -> Fraction:
@@ -303,42 +174,3 @@ def _seconds(text: str) -> float:
     for part in text.split(":"):
         seconds = 60 * seconds + float(part)
     return seconds
-
-
-def _moments(args: argparse.Namespace) -> list[_Moment]:
-    """Return the keyframes in their order."""
-    if not args.keyframe:
-        if args.style is None:
-            raise ValueError("expected --style or --keyframe, got neither")
-        return []
-    if args.style is not None or args.style_weights is not None:
-        raise ValueError("give --style (and --style-weights) or --keyframe, not both")
-    if recolors_artwork(args.preserve_color):
-        raise OptionError(
-            "preserve_color",
-            f"cannot be {args.preserve_color} with keyframes: it recolors artworks, keyframes mix "
-            "styles without them; choose luminance",
-        )
-    return [_parse_moment(text, args.alpha) for text in args.keyframe]
-
-
-def _parse_moment(text: str, alpha: float) -> _Moment:
-    when, _, rest = text.partition("=")
-    paths, weights = [], None
-    try:
-        at = float(when.removesuffix("s"))
-        for part in rest.split(","):
-            if part.startswith("alpha="):
-                alpha = float(part.removeprefix("alpha="))
-            elif part.startswith("weights="):
-                weights = [float(weight) for weight in part.removeprefix("weights=").split(":")]
-            else:
-                paths.append(part)
-        if not all(paths) or not paths:
-            raise ValueError
-    except ValueError:
-        raise ValueError(
-            "expected a keyframe such as 120=painting.jpg, 5s=painting.jpg,alpha=0.5 or "
-            f"0=one.jpg,other.jpg,weights=3:1, got {text!r}"
-        ) from None
-    return _Moment(at, when.endswith("s"), paths, weights, alpha)

@@ -92,12 +92,6 @@ def stylize_video(
         KeyboardInterrupt: likewise.
 
     Example:
-        >>> from adain_core import AdaINModel
-        >>> from adain_core.options import StylizeOptions
-        >>> from adain_core.stylizer import Stylizer
-        >>> from adain_core.temporal import TemporalPool
-        >>> from adain_core.video import Keyframe, stylize_video
-        >>> model = AdaINModel.from_pretrained()
         >>> stylizer = Stylizer(model, StylizeOptions("wave.jpg"), TemporalPool("ema"))
         >>> stylize_video(stylizer, "clip.mp4", "painted.mp4")
         >>> wave, stars = model.encode_style("wave.jpg"), model.encode_style("stars.jpg")
@@ -112,20 +106,7 @@ def stylize_video(
         reader = files.enter_context(VideoReader(source, part))
         writer = open_writer(output, reader, encoding, overwrite, _files(options))
         tracks = [MaskTrack(mask, files) for mask in options.masks or ()]
-
-        def draw(frame: Frame, masks: list[Tensor]) -> Tensor:
-            styles, alpha = None, None
-            if course is not None:
-                styles, alpha = course.at(frame.number, frame.seconds)
-            picture = stylizer(
-                frame.pixels,
-                alpha=alpha,
-                styles=styles,
-                masks=masks or None,
-                output_dtype=torch.uint8,
-            )
-            return picture[0].cpu()
-
+        draw = _Drawer(stylizer, course)
         try:
             _run(_steps(reader, tracks), draw, writer, reader.expected_frames, progress)
             if writer.size is None:
@@ -200,6 +181,26 @@ class _Step:
     sound: list[Packet]
 
 
+class _Drawer:
+    """Draws frames, with the styles and the alpha of their moment."""
+
+    def __init__(self, stylizer: Stylizer, course: Keyframes | None) -> None:
+        self._stylizer, self._course = stylizer, course
+
+    def __call__(self, frame: Frame, masks: list[Tensor]) -> Tensor:
+        styles, alpha = None, None
+        if self._course is not None:
+            styles, alpha = self._course.at(frame.number, frame.seconds)
+        picture = self._stylizer(
+            frame.pixels,
+            alpha=alpha,
+            styles=styles,
+            masks=masks or None,
+            output_dtype=torch.uint8,
+        )
+        return picture[0].cpu()
+
+
 def _steps(reader: VideoReader, tracks: Sequence[MaskTrack]) -> Iterator[_Step]:
     sound: list[Packet] = []
     for item in reader.read():
@@ -213,7 +214,7 @@ def _steps(reader: VideoReader, tracks: Sequence[MaskTrack]) -> Iterator[_Step]:
 
 def _run(
     steps: Iterable[_Step],
-    draw: Callable[[Frame, list[Tensor]], Tensor],
+    draw: _Drawer,
     writer: Writer,
     expected: int | None,
     progress: VideoProgress | None,

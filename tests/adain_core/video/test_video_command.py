@@ -106,7 +106,7 @@ def test_no_moments(run: Callable[..., int], capsys: pytest.CaptureFixture[str],
         (["--keyframe", "soon=a.png"], "expected a keyframe such as"),
         (["--keyframe", "0="], "expected a keyframe such as"),
         (["--keyframe", "0=a.png", "--preserve-color", "coral"], "mix styles without them"),
-        (["--style", "a.png", "--background", "b.png"], "background needs masks"),
+        (["--style", "a.png", "--background", "b.png"], "--background b.png needs masks"),
     ],
 )
 def test_command_refuses(
