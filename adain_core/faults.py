@@ -3,44 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 
-from .errors import NotFiniteError
+from .canvas import Canvas
+from .functional import channel_statistics
 from .style import Style
+from .tiled import TiledNetworks
 from .transfer import adain
 
-if TYPE_CHECKING:
-    from .model import AdaINModel
 
-
-def explain_not_finite(model: AdaINModel, styles: Sequence[Style]) -> str:
+def explain_not_finite(name: str, networks: TiledNetworks, styles: Sequence[Style]) -> str:
     """Return what makes a picture NaN, found by drawing a small one with the same.
 
     Args:
-        model: that drew the picture.
+        name: of the model that drew the picture.
+        networks: of the model.
         styles: that it was drawn in.
     """
     noise = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    features = model.encode(noise)
+    canvas = Canvas(noise)
+    tiler = networks.tiler(canvas.size, rounds=3 + len(styles))
+    features = networks.encode(canvas, tiler)
 
     def is_finite(style: Style) -> bool:
-        try:
-            model.decode(adain(features, style))
-        except NotFiniteError:
-            return False
-        return True
+        transferred = adain(features, style).tensor.to(networks.device, networks.dtype)
+        return bool(networks.run_decoder(transferred).isfinite().all())
 
-    half = model.dtype == torch.float16
-    if not is_finite(model.encode_style(noise, size=0)):
-        cause = f"the model {model.name!r}"
+    half = networks.dtype == torch.float16
+    mean, std = (value[0].cpu() for value in channel_statistics(features.tensor))
+    if not is_finite(Style(mean, std, networks.fingerprint)):
+        cause = f"the model {name!r}"
         advice = "use fp32 or bf16, or another model" if half else "its weights are too large"
     elif bad := [style for style in styles if not is_finite(style)]:
         largest = max(float(value.abs().max()) for value in (bad[0].mean, bad[0].std))
         cause = f"the style {bad[0].name or 'without a name'!r}, with statistics of {largest:.3g}"
         advice = "encode its artwork again" + (", or use fp32" if half else "")
     else:
-        cause = f"the precision {str(model.dtype).removeprefix('torch.')}"
+        cause = f"the precision {str(networks.dtype).removeprefix('torch.')}"
         advice = "use fp32" if half else "the picture's values are too far apart for it"
     return f"the picture has NaN or infinite values; they come from {cause}: {advice}"

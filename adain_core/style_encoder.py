@@ -35,20 +35,18 @@ class StyleEncoder:
     def recall(
         self,
         images: Tensor,
-        fingerprint: str,
         mask: Tensor | None = None,
         progress: Progress | None = None,
     ) -> Style:
         """Return the style of artworks as :meth:`encode` does, at once where they came lately."""
         return self._cache.get(
-            (self._networks.encoder.generation, images, mask),
-            lambda: self.encode(images, fingerprint, mask, progress),
+            (self._networks.generation, images, mask),
+            lambda: self.encode(images, mask, progress),
         )
 
     def encode(
         self,
         images: Tensor,
-        fingerprint: str,
         mask: Tensor | None = None,
         progress: Progress | None = None,
     ) -> Style:
@@ -56,7 +54,6 @@ class StyleEncoder:
 
         Args:
             images: ``(B, 3|4, H, W)``, float; transparent pixels do not count.
-            fingerprint: of the encoder.
             mask: which part counts, ``(B, 1, H, W)`` or ``(1, 1, H, W)``, 0..1.
             progress: told after each tile.
 
@@ -65,7 +62,7 @@ class StyleEncoder:
         """
         canvas = Canvas(images)
         tiler = self._networks.tiler(canvas.size, batch=len(images), progress=progress)
-        features = self._networks.encode(canvas, tiler)
+        features = self._networks.encode(canvas, tiler).tensor
         device = features.device
         weight = None
         if mask is not None:
@@ -89,7 +86,7 @@ class StyleEncoder:
                     else "the mask selects no pixel of the style image; give one that does"
                 )
         mean, std = (s.mean(dim=0).cpu() for s in channel_statistics(features, weight))
-        return Style(mean, std, fingerprint)
+        return Style(mean, std, self._networks.fingerprint)
 
 
 def resize_style(images: Tensor, size: int | None) -> Tensor:

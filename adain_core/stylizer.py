@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from .canvas import Canvas, Underpainting
 from .devices import inference
+from .drawing import Draftsman, Drawing, Prepared
 from .errors import NotFiniteError, OptionError, StyleMismatchError
 from .faults import explain_not_finite
-from .functional import Statistics
 from .images import ImageLike, read_mask, to_pixels
 from .masks import MaskLike, as_mask, feather_mask, resize_mask
-from .options import MaskSource, Source, StylizeOptions, pass_sizes
-from .pixels import as_uint8, fitted, resize, resize_shortest_side
+from .options import MaskSource, Source, StylizeOptions
+from .pixels import fitted, resize_shortest_side
 from .style import Style, require_same_encoder
-from .style_encoder import recolor_style, resize_style
+from .style_encoder import StyleEncoder, recolor_style, resize_style
 from .temporal import TemporalPool
-from .tiled import Finish, copy, decode, empty_picture
-from .tiles import Progress, Tiler, join_progress
-from .transfer import Alpha, check_masks, own_transfer, picture_alphas, plan_transfer
+from .tiled import TiledNetworks, empty_picture
+from .tiles import Progress
+from .transfer import Alpha, check_masks, picture_alphas
 
-if TYPE_CHECKING:
-    from .model import AdaINModel
 
-# What artworks become before there is a picture: styles, or images that are yet to be recolored.
-Prepared = Style | Tensor
+class StyleModel(Protocol):
+    """What a stylizer needs of an :class:`~adain_core.model.AdaINModel`."""
+
+    name: str
+    networks: TiledNetworks
+    style_encoder: StyleEncoder
 
 
 class Stylizer:
@@ -53,10 +53,10 @@ class Stylizer:
     """
 
     def __init__(
-        self, model: AdaINModel, options: StylizeOptions, pool: TemporalPool | None = None
+        self, model: StyleModel, options: StylizeOptions, pool: TemporalPool | None = None
     ) -> None:
         self.model, self.options, self.pool = model, options, pool
-        with inference(model.device):
+        with inference(model.networks.device):
             self._styles = [
                 self._prepare(source, f"styles[{number}]")
                 for number, source in enumerate(options.sources)
@@ -101,26 +101,32 @@ class Stylizer:
             ImageFileError: a file that cannot be read.
             MemoryError: not even the smallest tile fits.
         """
-        with inference(self.model.device):
+        with inference(self.model.networks.device):
             pictures = to_pixels(content)
             if self.options.content_size:
                 pictures = resize_shortest_side(pictures, self.options.content_size)
-            output = empty_picture(pictures.shape, output_dtype, self.model.device)
+            output = empty_picture(pictures.shape, output_dtype, self.model.networks.device)
             given = self.options.alpha if alpha is None else alpha
             alphas = picture_alphas(given, len(pictures)).expand(len(pictures))
-            drawing = _Drawing(
+            drawing = Drawing(
                 pictures=pictures,
                 alphas=alphas,
                 styles=self._given_styles(styles),
+                background=self._background,
                 shares=self._shares(styles, len(pictures)),
                 masks=self._ready_masks(masks, pictures),
             )
             try:
-                self._draw(drawing, output, progress)
+                draftsman = Draftsman(
+                    self.model.networks, self.options, self.pool, self._encode_recolored
+                )
+                draftsman.draw(drawing, output, progress)
             except NotFiniteError:
-                used = [*drawing.styles, self._background]
+                used = [*drawing.styles, drawing.background]
                 known = [style for style in used if isinstance(style, Style)]
-                raise NotFiniteError(explain_not_finite(self.model, known)) from None
+                raise NotFiniteError(
+                    explain_not_finite(self.model.name, self.model.networks, known)
+                ) from None
             return output
 
     def size(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -133,14 +139,19 @@ class Stylizer:
         """Return a style, or the resized image where its colors still depend on the content."""
         if isinstance(source, Style):
             try:
-                require_same_encoder(self.model, source)
+                require_same_encoder(self.model.networks, source)
             except StyleMismatchError as error:
                 raise StyleMismatchError(str(error), field) from None
             return source
         image = resize_style(to_pixels(source), self.options.style_size)
         if self.options.recolors:
-            return image.to(self.model.device)
-        return self.model.style_encoder.recall(image, self.model.fingerprint)
+            return image.to(self.model.networks.device)
+        return self.model.style_encoder.recall(image)
+
+    def _encode_recolored(self, artwork: Tensor, content: Tensor) -> Style:
+        assert self.options.preserve_color is not None
+        recolored = recolor_style(artwork, content, self.options.preserve_color)
+        return self.model.style_encoder.encode(recolored)
 
     def _given_styles(self, styles: Sequence[Style] | None) -> list[Prepared]:
         if styles is None:
@@ -167,9 +178,9 @@ class Stylizer:
             return None
         size = (pictures.shape[2], pictures.shape[3])
         masks = self.options.masks if given is None else given
-        ready = [self._soften(n, mask, size) for n, mask in enumerate(masks)]
+        ready = [self._soften(number, mask, size) for number, mask in enumerate(masks)]
         checked = check_masks(ready, len(self._styles), len(pictures))
-        return [mask.to(self.model.device) for mask in checked]
+        return [mask.to(self.model.networks.device) for mask in checked]
 
     def _soften(self, number: int, mask: MaskSource, size: tuple[int, int]) -> Tensor:
         """Return a mask, with soft edges at the picture's size if that is asked for."""
@@ -183,154 +194,6 @@ class Stylizer:
             soft = feather_mask(resize_mask(soft, size), feather)
         self._softened[number] = (mask, soft)
         return soft
-
-    # -- drawing --------------------------------------------------------------------------------
-
-    def _draw(self, drawing: _Drawing, output: Tensor, progress: Progress | None) -> None:
-        """Draw groups of pictures; those of alpha 0 are copied."""
-        networks, options = self.model.networks, self.options
-        height, width = output.shape[2:]
-        sizes = pass_sizes((height, width), options.stroke_size)
-        side = options.tile or networks.automatic_tile((height, width))
-        # Recolored styles belong to one picture each; otherwise small pictures that together are
-        # as large as a tile go together.
-        count = 1 if options.recolors else max(1, side**2 // (height * width))
-        groups = list(_groups(drawing.alphas, count))
-        drawn = [group for group, copied in groups if not copied]
-        tilers = [networks.tiler(size, side, rounds=2 * len(drawn)) for size in sizes if drawn]
-        copies = networks.tiler((height, width), side, rounds=len(groups) - len(drawn))
-        if progress is not None:
-            join_progress([*tilers, copies], progress)
-        for group, copied in groups:
-            if copied:
-                copy(drawing.pictures[group], output[group], copies)
-            else:
-                self._draw_passes(drawing.part(group), sizes, tilers, output[group])
-
-    def _draw_passes(
-        self,
-        drawing: _Drawing,
-        sizes: list[tuple[int, int]],
-        tilers: list[Tiler],
-        output: Tensor,
-    ) -> None:
-        """Draw a group coarse to fine, each pass over the one before."""
-        placed, background = self._targets(drawing)
-        canvas = Canvas(drawing.pictures)
-        under: Tensor | None = None
-        for number, (size, tiler) in enumerate(zip(sizes, tilers, strict=True)):
-            last = number == len(sizes) - 1
-            # In 8 bits, as the passes are: a large picture's take a quarter of the memory.
-            photo = drawing.pictures if last else as_uint8(resize(drawing.pictures, size))
-            canvas = Canvas(photo)
-            if under is not None:
-                canvas = Underpainting(photo, under, self.options.photo_share)
-            target = output
-            if not last:
-                target = empty_picture((len(photo), 3, *size), torch.uint8, self.model.device)
-            self._draw_pass(drawing, number, canvas, tiler, placed, background, target)
-            under = target
-
-    def _draw_pass(
-        self,
-        drawing: _Drawing,
-        number: int,
-        canvas: Canvas,
-        tiler: Tiler,
-        targets: list[Statistics],
-        background: Statistics | None,
-        output: Tensor,
-    ) -> None:
-        model, options = self.model, self.options
-        features = model.encode_canvas(canvas, tiler)
-        transfer = plan_transfer(
-            features,
-            targets,
-            drawing.alphas,
-            masks=drawing.masks,
-            background=background,
-            region_statistics=options.region_statistics,
-            smoothing=None if self.pool is None else self.pool.at(number),
-            smooth_styles=options.recolors,
-        )
-        own = None
-        if options.content_residual and (drawing.alphas < 1).any():
-            own = own_transfer(features)
-        finished = output.shape[2:] == drawing.pictures.shape[2:]
-        finish = Finish(
-            canvas,
-            Canvas(canvas.pictures),
-            own=own,
-            residual=(1 - drawing.alphas)[:, None, None, None].float(),
-            luminance=finished and options.preserve_color == "luminance",
-            masks=drawing.masks if drawing.masks is not None and background is None else (),
-        )
-        opacity = features.opacity if output.shape[1] == 4 else None
-        decode(model.tiled_decoder(features, tiler), transfer, output, finish, opacity)
-
-    def _targets(self, drawing: _Drawing) -> tuple[list[Statistics], Statistics | None]:
-        """Return the statistics of what is mixed or placed, and of the background."""
-        styles = [self._encode(style, drawing.pictures) for style in drawing.styles]
-        background = None
-        if self._background is not None:
-            style = self._encode(self._background, drawing.pictures)
-            background = (style.mean, style.std)
-        if drawing.shares is None:
-            return [(style.mean, style.std) for style in styles], background
-        shares = drawing.shares[:, :, None]
-        mean, std = (
-            (shares * torch.stack([getattr(style, name) for style in styles])).sum(dim=1)
-            for name in ("mean", "std")
-        )
-        return [(mean, std)], None
-
-    def _encode(self, style: Prepared, content: Tensor) -> Style:
-        if isinstance(style, Style):
-            return style
-        method = self.options.preserve_color
-        assert method is not None
-        recolored = recolor_style(style, content, method)
-        return self.model.style_encoder.encode(recolored, self.model.fingerprint)
-
-
-@dataclass(frozen=True)
-class _Drawing:
-    """Pictures to draw, and what belongs to each of them.
-
-    Attributes:
-        pictures: ``(B, 3|4, H, W)``, float or uint8.
-        alphas: ``(B,)``.
-        styles: all go to every picture.
-        shares: of each style in each picture, ``(B, N)``; ``None`` with masks.
-        masks: ``(B, 1, H, W)`` or ``(1, 1, H, W)`` each, or ``None``.
-    """
-
-    pictures: Tensor
-    alphas: Tensor
-    styles: list[Prepared]
-    shares: Tensor | None
-    masks: list[Tensor] | None
-
-    def part(self, group: slice) -> _Drawing:
-        """Return some of the pictures."""
-        masks = self.masks
-        if masks is not None:
-            masks = [mask[group] if len(mask) > 1 else mask for mask in masks]
-        shares = None if self.shares is None else self.shares[group]
-        return _Drawing(self.pictures[group], self.alphas[group], self.styles, shares, masks)
-
-
-def _groups(alphas: Tensor, longest: int) -> Iterator[tuple[slice, bool]]:
-    """Yield runs of pictures that are drawn together, and whether they are copied (alpha 0)."""
-    copied = (alphas == 0).tolist()
-    start = 0
-    while start < len(copied):
-        stop = start + 1
-        limit = len(copied) if copied[start] else longest
-        while stop < len(copied) and stop - start < limit and copied[stop] == copied[start]:
-            stop += 1
-        yield slice(start, stop), copied[start]
-        start = stop
 
 
 def _equal_shares(count: int) -> Tensor:

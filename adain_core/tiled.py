@@ -22,6 +22,7 @@ from .inference import Inference
 from .masks import region_weights
 from .networks import Decoder, Encoder
 from .pixels import as_uint8, check_finite
+from .style import Features
 from .tiles import Network, Progress, Tile, Tiler, automatic_tile, check_tile
 from .transfer import Transfer
 
@@ -35,13 +36,30 @@ class TiledNetworks:
         encoder: the encoder.
         decoder: the decoder.
         architecture: of both.
+        fingerprint: of the encoder's weights.
+
+    Attributes:
+        run_encoder: pictures to features, in the form that is fastest.
+        run_decoder: features to pictures, likewise.
     """
 
-    def __init__(self, encoder: Encoder, decoder: Decoder, architecture: Architecture) -> None:
+    def __init__(
+        self, encoder: Encoder, decoder: Decoder, architecture: Architecture, fingerprint: str
+    ) -> None:
+        self.architecture, self.fingerprint = architecture, fingerprint
+        self._encoder = Inference(encoder)
         # They follow the two wherever these are moved.
-        self.encoder, self.decoder = Inference(encoder), Inference(decoder)
-        self.architecture = architecture
+        self.run_encoder: Network = self._encoder
+        self.run_decoder: Network = Inference(decoder)
         self._weights = encoder
+
+    def __repr__(self) -> str:
+        return f"TiledNetworks(encoder {self.fingerprint}, {self.device}, {self.dtype})"
+
+    @property
+    def generation(self) -> int:
+        """A number that changes with the encoder's weights, their dtype and their device."""
+        return self._encoder.generation
 
     @property
     def device(self) -> torch.device:
@@ -84,8 +102,8 @@ class TiledNetworks:
         features = batch * widths[-1] * rows * columns * self.dtype.itemsize
         return automatic_tile(widths[0], self.dtype, self.device, batch=batch, reserved=features)
 
-    def encode(self, canvas: Canvas, tiler: Tiler) -> Tensor:
-        """Return relu4_1 of the pictures, ``(B, C, h, w)``.
+    def encode(self, canvas: Canvas, tiler: Tiler) -> Features:
+        """Return relu4_1 of the pictures.
 
         What is transparent has the mean color of the rest. It has no part in the statistics, but
         features see 30 pixels far: beside a flat subject (σ near 0) a hidden black would be
@@ -106,7 +124,7 @@ class TiledNetworks:
                 visible = read_window(opacity, outer.pixels, device) > 0
                 part = torch.where(visible, part, mean.to(device))
             part = (F.pad(part, missing, mode="replicate") if any(missing) else part).to(self.dtype)
-            part = crop(self.encoder(part), tile.within(outer).cells)
+            part = crop(self.run_encoder(part), tile.within(outer).cells)
             if features is None:
                 with torch.inference_mode(False):  # an ordinary tensor, for gradients from there on
                     features = part.new_empty((*part.shape[:2], *tiler.shape))
@@ -114,7 +132,15 @@ class TiledNetworks:
 
         tiler.run(work)
         assert features is not None
-        return features
+        return Features(
+            features, canvas.size, self.fingerprint, self.architecture.fusion, canvas.opacity
+        )
+
+    def decoder(self, features: Features, tiler: Tiler) -> TiledDecoder:
+        """Return the decoder over encoded pictures."""
+        return TiledDecoder(
+            self.run_decoder, features.tensor, tiler, features.size, self.device, self.dtype
+        )
 
 
 @dataclass(frozen=True)

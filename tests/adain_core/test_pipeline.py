@@ -256,8 +256,8 @@ def test_out_of_memory_in_the_middle(
     model, content, steps = make_model(), picture(300, 410), []
     expected = draw(model, content, tile=WHOLE)
     style = model.encode_style(picture(90, 80, seed=5))
-    failing = Failing(getattr(model.networks, network))
-    setattr(model.networks, network, failing)
+    failing = Failing(getattr(model.networks, f"run_{network}"))
+    setattr(model.networks, f"run_{network}", failing)
     result = model.stylize(content, style, tile=128, progress=lambda *s: steps.append(s))
     torch.testing.assert_close(result, expected, rtol=0, atol=1e-4)
     # 3 x 4 tiles; the six that are left when the seventh fails become four each.

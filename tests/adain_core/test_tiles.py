@@ -42,11 +42,11 @@ class Counting(nn.Module):
 
 
 def encode(model: AdaINModel, image: Tensor, tile: int, network: nn.Module | None = None) -> Tensor:
-    networks = TiledNetworks(model.encoder, model.decoder, model.info.architecture)
-    networks.encoder = network or Counting(model.encoder)
+    networks = TiledNetworks(model.encoder, model.decoder, model.info.architecture, "encoder-a")
+    networks.run_encoder = network or model.encoder
     canvas = Canvas(image)
     with torch.no_grad():
-        return networks.encode(canvas, networks.tiler(canvas.size, tile))
+        return networks.encode(canvas, networks.tiler(canvas.size, tile)).tensor
 
 
 def decoded(model: AdaINModel, features: Tensor, tile: int) -> Tensor:

@@ -1,0 +1,206 @@
+"""Drawing coarse to fine: pass after pass, group after group of pictures, tile after tile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .canvas import Canvas, Underpainting
+from .functional import Statistics
+from .options import StylizeOptions, pass_sizes
+from .pixels import as_uint8, resize
+from .style import Style
+from .temporal import TemporalPool
+from .tiled import Finish, TiledNetworks, copy, decode, empty_picture
+from .tiles import Progress, Tiler, join_progress
+from .transfer import own_transfer, plan_transfer
+
+# What artworks become before there is a picture: styles, or images that are yet to be recolored.
+Prepared = Style | Tensor
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Pictures to draw, and what belongs to each of them.
+
+    Attributes:
+        pictures: ``(B, 3|4, H, W)``, float or uint8.
+        alphas: ``(B,)``.
+        styles: all go to every picture.
+        background: style of what the masks leave free.
+        shares: of each style in each picture, ``(B, N)``; ``None`` with masks.
+        masks: ``(B, 1, H, W)`` or ``(1, 1, H, W)`` each, or ``None``.
+    """
+
+    pictures: Tensor
+    alphas: Tensor
+    styles: list[Prepared]
+    background: Prepared | None
+    shares: Tensor | None
+    masks: list[Tensor] | None
+
+    def part(self, group: slice) -> Drawing:
+        """Return some of the pictures."""
+        masks = self.masks
+        if masks is not None:
+            masks = [mask[group] if len(mask) > 1 else mask for mask in masks]
+        return replace(
+            self,
+            pictures=self.pictures[group],
+            alphas=self.alphas[group],
+            shares=None if self.shares is None else self.shares[group],
+            masks=masks,
+        )
+
+
+class Draftsman:
+    """Draws pictures with everything made ready.
+
+    Args:
+        networks: of the model.
+        options: how to draw.
+        pool: of the statistics of a video's frames.
+        recolor: gives the style of an artwork recolored to a content picture ``(1, C, H, W)``.
+    """
+
+    def __init__(
+        self,
+        networks: TiledNetworks,
+        options: StylizeOptions,
+        pool: TemporalPool | None,
+        recolor: Callable[[Tensor, Tensor], Style],
+    ) -> None:
+        self._networks, self._options, self._pool = networks, options, pool
+        self._recolor = recolor
+
+    def draw(self, drawing: Drawing, output: Tensor, progress: Progress | None) -> None:
+        """Draw groups of pictures; those of alpha 0 are copied.
+
+        Args:
+            drawing: what to draw.
+            output: filled, ``(B, 3|4, H, W)``, float32 or uint8.
+            progress: told after each tile of all passes.
+        """
+        networks, options = self._networks, self._options
+        height, width = output.shape[2:]
+        sizes = pass_sizes((height, width), options.stroke_size)
+        side = options.tile or networks.automatic_tile((height, width))
+        # Recolored styles belong to one picture each; otherwise small pictures that together are
+        # as large as a tile go together.
+        count = 1 if options.recolors else max(1, side**2 // (height * width))
+        groups = list(_groups(drawing.alphas, count))
+        drawn = [group for group, copied in groups if not copied]
+        tilers = [networks.tiler(size, side, rounds=2 * len(drawn)) for size in sizes if drawn]
+        copies = networks.tiler((height, width), side, rounds=len(groups) - len(drawn))
+        if progress is not None:
+            join_progress([*tilers, copies], progress)
+        for group, copied in groups:
+            if copied:
+                copy(drawing.pictures[group], output[group], copies)
+            else:
+                self._draw_passes(drawing.part(group), sizes, tilers, output[group])
+
+    def _draw_passes(
+        self, drawing: Drawing, sizes: list[tuple[int, int]], tilers: list[Tiler], output: Tensor
+    ) -> None:
+        """Draw a group, each pass over the one before."""
+        targets, background = self._targets(drawing)
+        under: Tensor | None = None
+        for number, (size, tiler) in enumerate(zip(sizes, tilers, strict=True)):
+            last = number == len(sizes) - 1
+            # In 8 bits, as the passes are: a large picture's take a quarter of the memory.
+            photo = drawing.pictures if last else as_uint8(resize(drawing.pictures, size))
+            target = output
+            if not last:
+                target = empty_picture((len(photo), 3, *size), torch.uint8, output.device)
+            one = _Pass(
+                number=number,
+                canvas=Canvas(photo)
+                if under is None
+                else Underpainting(photo, under, self._options.photo_share),
+                targets=targets,
+                background=background,
+                luminance=last and self._options.preserve_color == "luminance",
+            )
+            self._draw_pass(drawing, one, tiler, target)
+            under = target
+
+    def _draw_pass(self, drawing: Drawing, one: _Pass, tiler: Tiler, output: Tensor) -> None:
+        options, networks = self._options, self._networks
+        features = networks.encode(one.canvas, tiler)
+        transfer = plan_transfer(
+            features,
+            one.targets,
+            drawing.alphas,
+            masks=drawing.masks,
+            background=one.background,
+            region_statistics=options.region_statistics,
+            smoothing=None if self._pool is None else self._pool.at(one.number),
+            smooth_styles=options.recolors,
+        )
+        lost = options.content_residual and bool((drawing.alphas < 1).any())
+        finish = Finish(
+            one.canvas,
+            Canvas(one.canvas.pictures),
+            own=own_transfer(features) if lost else None,
+            residual=(1 - drawing.alphas)[:, None, None, None].float(),
+            luminance=one.luminance,
+            masks=drawing.masks if drawing.masks is not None and one.background is None else (),
+        )
+        opacity = features.opacity if output.shape[1] == 4 else None
+        decode(networks.decoder(features, tiler), transfer, output, finish, opacity)
+
+    def _targets(self, drawing: Drawing) -> tuple[list[Statistics], Statistics | None]:
+        """Return the statistics of what is mixed or placed, and of the background."""
+
+        def encode(style: Prepared) -> Style:
+            return style if isinstance(style, Style) else self._recolor(style, drawing.pictures)
+
+        styles = [encode(style) for style in drawing.styles]
+        background = None
+        if drawing.background is not None:
+            style = encode(drawing.background)
+            background = (style.mean, style.std)
+        if drawing.shares is None:
+            return [(style.mean, style.std) for style in styles], background
+        shares = drawing.shares[:, :, None]
+        mean, std = (
+            (shares * torch.stack([getattr(style, name) for style in styles])).sum(dim=1)
+            for name in ("mean", "std")
+        )
+        return [(mean, std)], None
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One pass over a group of pictures.
+
+    Attributes:
+        number: from 0.
+        canvas: what is drawn on.
+        targets: the styles' statistics, one, or one for each mask.
+        background: those of what the masks leave free.
+        luminance: take the photo's chrominance at the end.
+    """
+
+    number: int
+    canvas: Canvas
+    targets: list[Statistics]
+    background: Statistics | None
+    luminance: bool
+
+
+def _groups(alphas: Tensor, longest: int) -> Iterator[tuple[slice, bool]]:
+    """Yield runs of pictures that are drawn together, and whether they are copied (alpha 0)."""
+    copied = (alphas == 0).tolist()
+    start = 0
+    while start < len(copied):
+        stop = start + 1
+        limit = len(copied) if copied[start] else longest
+        while stop < len(copied) and stop - start < limit and copied[stop] == copied[start]:
+            stop += 1
+        yield slice(start, stop), copied[start]
+        start = stop
