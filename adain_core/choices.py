@@ -17,6 +17,19 @@ COLOR_METHODS = {
     "cholesky": "match the mean and the covariance",
 }
 
+# Systems that draw photos in a style; adain_core.methods has all but the first.
+METHODS = {
+    "adain": "one pass, any style (the default)",
+    "optimize": "Gatys et al. 2016: the picture itself is optimized, hundreds of times as slow",
+    "swap": "Chen & Schmidt 2016: the artwork's patches in place of the photo's",
+    "feedforward": "Johnson, Ulyanov, Dumoulin et al.: a network trained for its styles, --model",
+}
+# How an optimization measures style.
+STYLE_LOSSES = {
+    "statistics": "means and standard deviations of channels, as AdaIN is trained",
+    "gram": "Gram matrices, as Gatys et al.",
+}
+
 # Which frames of a video give the content's statistics; see adain_core.temporal.TemporalPool.
 TEMPORAL_MODES = {
     "frame": "each frame by itself",

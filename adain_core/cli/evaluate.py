@@ -28,6 +28,10 @@ adain evaluate --content photos/ --style paintings/ --loss-network adain-vgg19 \
 # another program's pictures, named <photo>__<painting>.png
 adain evaluate --content photos/ --style paintings/ --loss-network adain-vgg19 \\
     --model adain-vgg19 --pictures other-program/
+
+# beside the methods that the paper compares with
+adain evaluate --content photos/ --style paintings/ --loss-network adain-vgg19 --limit 3 \\
+    --model adain-vgg19 --method optimize swap
 """
 
 
@@ -43,7 +47,24 @@ def add_parser(subparsers: Subparsers) -> None:
         nargs="+",
         default=[],
         metavar="NAME|PATH",
-        help="models; the first is the reference",
+        help="models, and networks of 'adain train --method feedforward' that have learnt the "
+        "artworks; the first is the reference",
+    )
+    parser.add_argument(
+        "--method",
+        nargs="+",
+        default=[],
+        choices=("optimize", "swap"),
+        metavar="METHOD",
+        help="optimize, swap: other methods in the same table; swap in the features of the first "
+        "model, or of the default one",
+    )
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=200,
+        metavar="N",
+        help="of --method optimize, with the judge's own style loss (default: 200)",
     )
     parser.add_argument(
         "--pictures",

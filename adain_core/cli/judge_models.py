@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from collections.abc import Callable
 from dataclasses import astuple, fields
 from pathlib import Path
 
@@ -24,7 +25,15 @@ from ..evaluation import (
 )
 from ..files import replace_atomically
 from ..images import LARGEST_SIDES, list_images, save_image
+from ..methods.judge import judge_method, judge_network
+from ..methods.network import TransferNetwork
+from ..methods.network_file import NetworkInfo, is_network_file, load_network
+from ..methods.optimize import Optimization, OptimizeOptions
+from ..methods.swap import StyleSwap
+from ..methods.tasks import Method
 from ..model import AdaINModel
+from ..networks import Encoder
+from ..options import StylizeOptions
 from ..pixels import as_uint8
 from ..sheets import GAP, join_rows
 from ..transfer import check_alpha
@@ -59,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             f"--grid: a picture has at most {largest} pixels a side, got {side}; set --limit"
         )
-    models = [AdaINModel.from_pretrained(name, device, "fp32") for name in args.model]
+    make_methods = _methods(args, vgg, device)
+    models = [_load(name, device) for name in args.model]
     pairs = Pairs(contents, styles, args.size, vgg)
     if pairs.enlarged:
         images = len(contents) + len(styles)
@@ -68,7 +78,13 @@ def run(args: argparse.Namespace) -> int:
             "enlarged"
         )
     judged = [
-        *(judge_model(model, pairs, args.alpha) for model in models),
+        *(
+            judge_model(model, pairs, args.alpha)
+            if isinstance(model, AdaINModel)
+            else judge_network(*model, pairs)
+            for model in models
+        ),
+        *(judge_method(make, pairs) for make in make_methods),
         *(judge_pictures(folder, pairs) for folder in args.pictures),
         judge_contents(pairs),
     ]
@@ -99,9 +115,33 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _load(name: str, device: torch.device) -> AdaINModel | tuple[NetworkInfo, TransferNetwork]:
+    """Return a model, or a network that was trained for its styles, by its name or file."""
+    if is_network_file(name):
+        info, network = load_network(name)
+        return info, network.to(device)
+    return AdaINModel.from_pretrained(name, device, "fp32")
+
+
+def _methods(
+    args: argparse.Namespace, vgg: Encoder, device: torch.device
+) -> list[Callable[[StylizeOptions], Method]]:
+    """Return what makes each of the methods for an artwork."""
+    how = OptimizeOptions(steps=args.steps)
+    make: dict[str, Callable[[StylizeOptions], Method]] = {
+        "optimize": lambda options: Optimization(vgg, options, how)
+    }
+    if "swap" in args.method:
+        names = [name for name in args.model if not is_network_file(name)]
+        model = AdaINModel.from_pretrained(names[0] if names else None, device, "fp32")
+        make["swap"] = lambda options: StyleSwap(model, options)
+    return [make[method] for method in args.method]
+
+
 def _names(args: argparse.Namespace) -> list[str]:
     """Of the rows; what shares a name (two runs' model files) is told apart by its number."""
     given = [Path(model).name.removesuffix(STYLE_SUFFIX) for model in args.model]
+    given += args.method
     given += [folder.resolve().name for folder in args.pictures]
     names = [
         name if given.count(name) == 1 else f"{name} ({given[: place + 1].count(name)})"

@@ -11,6 +11,7 @@ from .common import (
     add_model_options,
     add_style_options,
 )
+from .methods import add_method_options
 
 _FORMATS = ("png", "jpg", "webp", "tif")
 
@@ -33,6 +34,13 @@ adain stylize photo.jpg --style wave.jpg stars.safetensors --style-weights 3 1 -
 
 # one style in the sky, another on the ground (white in the masks)
 adain stylize photo.jpg --style stars.jpg engraving.jpg --mask sky.png ground.png -o result.png
+
+# what AdaIN draws, improved by 50 steps of optimization
+adain stylize photo.jpg --style painting.jpg --refine 50 -o result.png
+
+# the photo optimized as by Gatys et al., from 128 pixels on
+adain stylize photo.jpg --style painting.jpg --method optimize --style-loss gram --smallest 128 \
+    --content-size 512 -o result.png
 """
 
 
@@ -58,6 +66,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "stretched over the photo. What no mask covers stays as it is",
     )
     add_model_options(parser)
+    add_method_options(parser)
 
     files = parser.add_argument_group("files")
     files.add_argument(

@@ -8,8 +8,8 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
@@ -22,17 +22,20 @@ from ..images import (
     read_image_file,
     write_image_file,
 )
-from ..stylizer import Stylizer
+from ..pixels import fitted
 from .common import (
     OUT_OF_MEMORY,
     check_output_file,
     check_replaceable,
-    load_model,
     read_files,
     read_request,
     refuse_inputs,
 )
+from .methods import make_drawing
 from .streams import print_error, print_json, print_line
+
+if TYPE_CHECKING:
+    from .methods import Drawing
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     options = read_request(args)
     contents = list_images(args.content)
     outputs = _plan_outputs(args, contents)
-    stylizer = Stylizer(load_model(args), options)
+    drawing = make_drawing(args, options)
 
     _make_folder(outputs[0].parent)
     started = time.perf_counter()
@@ -65,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         for content, output in tqdm(
             pairs, total=len(contents), unit="image", disable=None if len(contents) > 1 else True
         ):
-            result = _stylize_file(stylizer, content, output, args, len(contents) == 1)
+            result = _stylize_file(drawing, content, output, args, len(contents) == 1)
             if result.error:
                 print_error(result.error)
             results.append(result)
@@ -139,11 +142,11 @@ def _make_folder(folder: Path) -> None:
 
 
 def _stylize_file(
-    stylizer: Stylizer,
+    drawing: Drawing,
     content: Path,
     output: Path,
     args: argparse.Namespace,
-    show_tiles: bool,
+    show_progress: bool,
 ) -> _Result:
     """One picture from file to file; what goes wrong with it must not stop the others."""
     started = time.perf_counter()
@@ -151,8 +154,8 @@ def _stylize_file(
         photo = read_image_file(content, keep_uint8=True)
         # Before the work.
         size = (photo.pixels.shape[2], photo.pixels.shape[3])
-        check_output_size(output, stylizer.size(size))
-        picture = _draw(stylizer, photo.pixels, show_tiles)
+        check_output_size(output, fitted(size, args.content_size))
+        picture = _draw(drawing, photo.pixels, show_progress)
         # Writing takes memory, too: the photo's pixels are not needed any more.
         photo = replace(photo, pixels=picture)
         write_image_file(output, photo, overwrite=args.overwrite, quality=args.quality)
@@ -169,14 +172,14 @@ def _stylize_file(
     return _Result(str(content), str(output), width, height, seconds)
 
 
-def _draw(stylizer: Stylizer, pixels: Tensor, show_tiles: bool) -> Tensor:
+def _draw(drawing: Drawing, pixels: Tensor, show_progress: bool) -> Tensor:
     # With a delay: for a picture of ordinary size there is nothing to show.
     with tqdm(
-        desc="tiles", unit="tile", delay=1, leave=False, disable=None if show_tiles else True
+        desc="drawing", unit="part", delay=1, leave=False, disable=None if show_progress else True
     ) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        return stylizer(pixels, progress=progress, output_dtype=torch.uint8)
+        return drawing(pixels, progress)

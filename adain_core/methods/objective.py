@@ -58,7 +58,7 @@ class LossWeights:
         for name in ("content", "style", "roughness"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise OptionError(
-                    f"{name}_weight",
+                    f"{name}_loss_weight",
                     f"must be a finite number, 0 or more, got {getattr(self, name)}",
                 )
 

@@ -155,7 +155,7 @@ def refuse_options(options: StylizeOptions, method: str, supported: Collection[s
         default = (1.0,) if field.name == "alpha" else field.default
         given = getattr(options, field.name)
         if field.name not in ("styles", *supported) and given is not default and given != default:
-            raise OptionError(field.name, f"is nothing that {method} knows; leave it out")
+            raise OptionError(field.name, f"does not go with {method}; leave it out")
 
 
 def finish(picture: Tensor, photo: Tensor, options: StylizeOptions) -> Tensor:

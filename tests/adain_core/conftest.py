@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from adain_core import AdaINModel
+from adain_core import AdaINModel, Architecture
 
 
 def _let_torchvision_import() -> torch.library.Library | None:
@@ -43,6 +44,20 @@ _TORCHVISION_OPERATORS = _let_torchvision_import()
 def tiny(tiny_path: Path) -> AdaINModel:
     """The model of ``tiny_path``: float32, on the CPU. Do not change it."""
     return AdaINModel.from_pretrained(tiny_path, device="cpu", dtype="fp32")
+
+
+@pytest.fixture(scope="session")
+def full(make_model: Callable[..., AdaINModel]) -> AdaINModel:
+    """A model at the paper's widths, whose encoder stands in for the VGG. Do not change it."""
+    return make_model(Architecture())
+
+
+@pytest.fixture(scope="session")
+def full_path(tmp_path_factory: pytest.TempPathFactory, full: AdaINModel) -> Path:
+    """The file of ``full``."""
+    path = tmp_path_factory.mktemp("full") / "full.safetensors"
+    full.save(path)
+    return path
 
 
 @pytest.fixture(scope="session")

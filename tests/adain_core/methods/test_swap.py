@@ -67,7 +67,7 @@ def test_what_it_cannot_do_is_refused(
     artwork = picture(40, 32)
     with pytest.raises(OptionError, match="styles must be one for style swap, got 2"):
         StyleSwap(tiny, StylizeOptions((artwork, artwork)))
-    with pytest.raises(OptionError, match="masks is nothing that style swap knows"):
+    with pytest.raises(OptionError, match="masks does not go with style swap"):
         StyleSwap(tiny, StylizeOptions(artwork, masks=[torch.ones(4, 4)]))
     with pytest.raises(OptionError, match=r"styles\[0\] holds no picture"):
         StyleSwap(tiny, StylizeOptions(tiny.encode_style(artwork)))

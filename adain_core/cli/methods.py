@@ -1,0 +1,212 @@
+"""Options of the methods that AdaIN is compared with, and of refining what it draws."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..choices import METHODS, STYLE_LOSSES, listed
+from ..errors import OptionError
+from .common import load_model
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..networks import Encoder
+    from ..options import StylizeOptions
+    from ..tiles import Progress
+
+    # From a photo's pixels to a picture, float or uint8.
+    Drawing = Callable[[Tensor, Progress], Tensor]
+
+# Which methods know an option; at another it would be without effect.
+_KNOWN_BY = {
+    "refine": ("adain",),
+    "loss_network": ("adain", "optimize"),
+    "steps": ("optimize", "swap"),
+    "optimizer": ("adain", "optimize", "swap"),
+    "style_loss": ("optimize",),
+    "style_loss_weight": ("optimize",),
+    "start": ("optimize",),
+    "smallest": ("optimize",),
+    "seed": ("optimize",),
+    "layer": ("swap",),
+}
+
+
+def add_method_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that :func:`make_drawing` reads."""
+    group = parser.add_argument_group("method")
+    group.add_argument(
+        "--method",
+        choices=list(METHODS),
+        default="adain",
+        help=listed(METHODS) + ". The last one's --style are names or numbers of its styles",
+    )
+    group.add_argument(
+        "--refine",
+        type=int,
+        metavar="N",
+        help="improve what AdaIN draws by N steps of optimization, fewer where nothing is gained; "
+        "50 change a picture visibly. Each takes some twenty times as long as drawing",
+    )
+    group.add_argument(
+        "--loss-network",
+        metavar="NAME|PATH",
+        help="of --refine and --method optimize: adain-vgg19, another full-width model, or "
+        "vgg_normalised.pth (default: adain-vgg19)",
+    )
+    group.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="of an optimization, at each size (default: 200, of --method swap 100)",
+    )
+    group.add_argument(
+        "--optimizer",
+        choices=("lbfgs", "adam"),
+        help="of an optimization; lbfgs takes fewer steps (default: lbfgs)",
+    )
+    group.add_argument(
+        "--style-loss",
+        choices=list(STYLE_LOSSES),
+        help=f"of --method optimize. {listed(STYLE_LOSSES)} (default: statistics)",
+    )
+    group.add_argument(
+        "--style-loss-weight",
+        type=float,
+        metavar="W",
+        help="of --method optimize: against a content loss of weight 1 (default: 10)",
+    )
+    group.add_argument(
+        "--start",
+        choices=("content", "noise", "adain"),
+        help="what --method optimize starts from: the photo, noise, or what AdaIN draws with "
+        "--model (default: content)",
+    )
+    group.add_argument(
+        "--smallest",
+        type=int,
+        metavar="N",
+        help="--method optimize draws pictures of N pixels on the longest side first, then over "
+        "them at √2 times the size, up to the full one (default: the full one alone)",
+    )
+    group.add_argument("--seed", type=int, metavar="N", help="of --start noise (default: 0)")
+    group.add_argument(
+        "--layer",
+        choices=("relu4_1", "relu3_1"),
+        help="of --method swap: relu4_1, which the model's decoder draws, or relu3_1, finer and "
+        "slower, since a picture is optimized to it (default: relu4_1)",
+    )
+
+
+def make_drawing(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
+    """Return what draws photos by the method that is asked for.
+
+    Raises:
+        ValueError: an option that the method does not know.
+    """
+    for option, methods in _KNOWN_BY.items():
+        if getattr(args, option) is not None and args.method not in methods:
+            raise ValueError(
+                f"--{option.replace('_', '-')} goes with --method {' or '.join(methods)}, not with "
+                f"{args.method}; leave it out"
+            )
+    if args.method == "adain":
+        return _adain(args, options)
+    if args.method == "optimize":
+        return _optimization(args, options)
+    return _swap(args, options) if args.method == "swap" else _network(args, options)
+
+
+def _adain(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
+    import torch
+
+    from ..methods.descent import DescentOptions
+    from ..methods.refine import Refiner
+    from ..stylizer import Stylizer
+
+    if args.refine is None:
+        for option in ("loss_network", "optimizer"):
+            if getattr(args, option) is not None:
+                raise ValueError(f"--{option.replace('_', '-')} needs --refine or another --method")
+        stylizer = Stylizer(load_model(args), options)
+        return lambda pixels, progress: stylizer(
+            pixels, progress=progress, output_dtype=torch.uint8
+        )
+    if args.refine < 1:
+        raise OptionError("refine", f"must be 1 or more steps, got {args.refine}")
+    how = DescentOptions(args.refine, args.optimizer or "lbfgs", tolerance=1e-3)
+    refiner = Refiner(_load_loss_network(args), options, how)
+    stylizer = Stylizer(load_model(args), options)
+    return lambda pixels, progress: refiner(stylizer(pixels), pixels, progress=progress)
+
+
+def _optimization(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
+    from ..methods.objective import LossWeights
+    from ..methods.optimize import Optimization, OptimizeOptions
+    from ..stylizer import Stylizer
+
+    weights = LossWeights(**_given(style_loss=args.style_loss, style=args.style_loss_weight))
+    how = OptimizeOptions(
+        **_given(
+            steps=args.steps,
+            optimizer=args.optimizer,
+            start="content" if args.start == "adain" else args.start,
+            smallest=args.smallest,
+            seed=args.seed,
+        ),
+        weights=weights,
+    )
+    optimization = Optimization(_load_loss_network(args), options, how)
+    if args.start != "adain":
+        return lambda pixels, progress: optimization(pixels, progress=progress)
+    stylizer = Stylizer(load_model(args), options)
+    return lambda pixels, progress: optimization(pixels, start=stylizer(pixels), progress=progress)
+
+
+def _swap(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
+    from ..methods.descent import DescentOptions
+    from ..methods.swap import Layer, StyleSwap
+
+    layer: Layer = args.layer or "relu4_1"
+    if layer == "relu4_1" and (args.steps is not None or args.optimizer is not None):
+        raise ValueError("--steps and --optimizer of --method swap need --layer relu3_1")
+    inversion = DescentOptions(**_given(steps=args.steps or 100, optimizer=args.optimizer))
+    swap = StyleSwap(load_model(args), options, layer, inversion=inversion)
+    return lambda pixels, progress: swap(pixels, progress=progress)
+
+
+def _network(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
+    from ..devices import resolve_device, resolve_dtype
+    from ..methods.feedforward import FeedForward
+    from ..methods.network_file import load_network
+
+    if args.model is None:
+        raise ValueError(
+            "--method feedforward needs --model, the file of a network that 'adain train --method "
+            "feedforward' has written"
+        )
+    info, network = load_network(args.model)
+    device = resolve_device(args.device)
+    # Half precision only where it is asked for: such a network is small.
+    dtype = resolve_dtype("fp32" if args.dtype == "auto" else args.dtype, device)
+    method = FeedForward(network.to(device, dtype), info.styles, options)
+    return lambda pixels, progress: method(pixels, progress=progress)
+
+
+def _load_loss_network(args: argparse.Namespace) -> Encoder:
+    from ..convert import read_loss_network
+    from ..devices import resolve_device, resolve_dtype
+
+    device = resolve_device(args.device)
+    # Half precision only where it is asked for: the last steps are smaller than its rounding.
+    dtype = resolve_dtype("fp32" if args.dtype == "auto" else args.dtype, device)
+    vgg, _ = read_loss_network(args.loss_network or "adain-vgg19")
+    return vgg.requires_grad_(False).to(device, dtype)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """Return the values that are not ``None``."""
+    return {name: value for name, value in values.items() if value is not None}

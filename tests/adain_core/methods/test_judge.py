@@ -1,0 +1,103 @@
+"""The methods in the same table as the models."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from adain_core import AdaINModel, WeightsError
+from adain_core.cli import main
+from adain_core.evaluation import Pairs
+from adain_core.images import save_image
+from adain_core.methods.judge import judge_method, judge_network
+from adain_core.methods.network import NetworkArchitecture, TransferNetwork
+from adain_core.methods.network_file import NetworkInfo, save_network
+from adain_core.methods.optimize import Optimization, OptimizeOptions
+from adain_core.methods.swap import StyleSwap
+from adain_core.networks import Encoder
+from adain_core.options import StylizeOptions
+
+Picture = Callable[..., Tensor]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
+    """``photos`` and ``art`` with two pictures of 48 pixels each."""
+    root = tmp_path_factory.mktemp("judge")
+    for kind, names in (("photos", ("dog", "house")), ("art", ("stars", "wave"))):
+        (root / kind).mkdir()
+        for number, name in enumerate(names):
+            save_image(root / kind / f"{name}.png", picture(48, 48, seed=10 * len(kind) + number))
+    return root
+
+
+@pytest.fixture
+def pairs(folders: Path, vgg: Encoder) -> Pairs:
+    photos, artworks = (sorted((folders / kind).iterdir()) for kind in ("photos", "art"))
+    return Pairs(photos, artworks, 48, vgg)
+
+
+@pytest.fixture(scope="module")
+def network() -> tuple[NetworkInfo, TransferNetwork]:
+    torch.manual_seed(0)
+    network = TransferNetwork(NetworkArchitecture(width=3, styles=2)).eval().requires_grad_(False)
+    return NetworkInfo(network.architecture, ("wave", "stars")), network
+
+
+def test_a_methods_pictures_are_judged(pairs: Pairs, vgg: Encoder, tiny: AdaINModel) -> None:
+    how = OptimizeOptions(steps=20)
+    optimized = list(judge_method(lambda options: Optimization(vgg, options, how), pairs))
+    swapped = list(judge_method(lambda options: StyleSwap(tiny, options), pairs))
+    assert [row[:2] for row in optimized] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    for content, style, picture, scores in optimized:
+        assert scores == pairs.judge(content, style, picture)
+        untouched = pairs.judge(content, style, pairs.contents[content])
+        assert scores.style < 0.3 * untouched.style
+    wanted = StyleSwap(tiny, StylizeOptions(pairs.styles[1], style_size=0))(pairs.contents[0])
+    assert torch.equal(swapped[1][2], wanted)
+
+
+def test_a_network_draws_each_artwork_by_its_name(
+    pairs: Pairs, network: tuple[NetworkInfo, TransferNetwork]
+) -> None:
+    for content, style, picture, _ in judge_network(*network, pairs):
+        share = torch.eye(2)[1 - style : 2 - style]  # wave is the network's first, not the pairs'
+        assert torch.equal(picture, network[1](pairs.contents[content], share))
+
+
+def test_a_network_is_judged_on_its_own_artworks(
+    pairs: Pairs, network: tuple[NetworkInfo, TransferNetwork]
+) -> None:
+    info = NetworkInfo(network[0].architecture, ("wave", "sea"))
+    with pytest.raises(WeightsError, match="learnt the artwork stars, got one of wave, sea"):
+        judge_network(info, network[1], pairs)
+
+
+def test_evaluate_puts_all_into_one_table(
+    folders: Path,
+    tmp_path: Path,
+    tiny_path: Path,
+    full_path: Path,
+    network: tuple[NetworkInfo, TransferNetwork],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    save_network(tmp_path / "both.safetensors", *network)
+    words = ["--content", folders / "photos", "--style", folders / "art", "--size", 48]
+    words += ["--loss-network", full_path, "--model", tiny_path, tmp_path / "both.safetensors"]
+    words += ["--method", "swap", "optimize", "--steps", 2, "--csv", tmp_path / "scores.csv"]
+    assert main(["evaluate", *map(str, words)]) == 0
+    rows = [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines()[2:]]
+    names = ["tiny", "both", "swap", "optimize", "content, unprocessed"]
+    assert rows == [f"| {name}" for name in names]
+    with (tmp_path / "scores.csv").open() as file:
+        table = list(csv.DictReader(file))
+    style = {
+        name: sum(float(row["style"]) for row in table if row["model"] == name) for name in names
+    }
+    assert len(table) == 20
+    assert style["optimize"] < style["content, unprocessed"]
