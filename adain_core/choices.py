@@ -6,15 +6,18 @@ take them from here, too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 DEFAULT_MODEL = "adain-slim"
 
 # Ways to give one image the colors of another; adain_core.color.METHODS has their functions.
 COLOR_METHODS = {
     "coral": "match how the colors correlate, as the paper's authors do",
     "histogram": "match the histogram of each channel",
-    "luminance": "keep the brightness, take the colors pixel by pixel",
+    "luminance": "keep the brightness, take the colors pixel by pixel, after drawing",
     "mean_std": "match the mean and the contrast of each channel",
     "cholesky": "match the mean and the covariance",
+    "reinhard": "match the mean and the contrast in CIELAB, lightness apart from colors",
 }
 
 # Systems that draw photos in a style; adain_core.methods has all but the first.
@@ -32,7 +35,7 @@ STYLE_LOSSES = {
 
 # Which frames of a video give the content's statistics; see adain_core.temporal.TemporalPool.
 TEMPORAL_MODES = {
-    "frame": "each frame by itself",
+    "frame": "each frame by itself, as for unrelated pictures",
     "window": "the last frames together",
     "ema": "an exponential mean over the last frames",
 }
@@ -50,6 +53,6 @@ def recolors_artwork(method: str | None) -> bool:
     return method not in (None, "luminance")
 
 
-def listed(choices: dict[str, str]) -> str:
-    """Return the names with their meanings as one line: ``a: does this; b: does that``."""
-    return "; ".join(f"{name}: {meaning}" for name, meaning in choices.items())
+def describe(choices: Mapping[str, str]) -> str:
+    """Return one sentence for each name, such as ``ema: an exponential mean.``, in one line."""
+    return " ".join(f"{name}: {meaning}." for name, meaning in choices.items())

@@ -1,9 +1,8 @@
 """Colour transfer: give one image the colours of another.
 
-AdaIN paints with the style's colours. To keep the content's, either recolour the style image
-*before* encoding (``coral``, ``mean_std``, ``cholesky``, ``histogram``: image = style,
-reference = content) or put the content's chrominance back *after* decoding (``luminance``:
-image = stylized result, reference = content).
+AdaIN paints with the style's colors. To keep the content's, either recolor the style image *before*
+encoding (all methods but ``luminance``: image = style, reference = content) or put the content's
+chrominance back *after* decoding (``luminance``: image = stylized result, reference = content).
 
 Every method takes float images in 0..1 of shape (B, 3, H, W) or (3, H, W) and returns the image
 recoloured, *not* clamped to 0..1, in the image's dtype; a batch of one on either side is used for
@@ -23,6 +22,18 @@ _FLAT_STD = 1e-5
 _VARIANCE_EPS = 1e-6
 # Pixels per step when moments are summed in float64, so that no float64 copy of the image is made.
 _CHUNK = 2**20
+# Linear sRGB to XYZ (IEC 61966-2-1), each row divided by the white point's X, Y or Z; and back.
+_XYZ = [
+    [value / sum(row) for value in row]
+    for row in (
+        (0.4124564, 0.3575761, 0.1804375),
+        (0.2126729, 0.7151522, 0.0721750),
+        (0.0193339, 0.1191920, 0.9503041),
+    )
+]
+_RGB: list[list[float]] = torch.linalg.inv(torch.tensor(_XYZ, dtype=torch.float64)).tolist()
+# Below it CIELAB's cube root is a line.
+_LAB_KNEE = 6 / 29
 
 
 def transfer_color(image: Tensor, reference: Tensor, method: str, strength: float = 1.0) -> Tensor:
@@ -140,12 +151,25 @@ def luminance(image: Tensor, reference: Tensor) -> Tensor:
     return _restore(target + (luma(source) - luma(target)), image, reference)
 
 
+def reinhard(image: Tensor, reference: Tensor) -> Tensor:
+    """Match the mean and standard deviation of lightness and of both color axes in CIELAB.
+
+    Reinhard et al. 2001, "Color transfer between images", in CIELAB (D65) in place of their lαβ.
+    Lightness is matched apart from colors, so that strong colors do not darken the image. A gray
+    reference makes it gray. Arguments, result and errors as in ``coral``.
+    """
+    source, target = _prepare(image, reference)
+    matched = mean_std(_to_lab(source), _to_lab(target))
+    return _restore(_from_lab(matched), image, reference)
+
+
 METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "coral": coral,
     "histogram": histogram,
     "luminance": luminance,
     "mean_std": mean_std,
     "cholesky": cholesky,
+    "reinhard": reinhard,
 }
 
 
@@ -224,6 +248,42 @@ def _root(matrix: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(matrix)
     root: Tensor = vectors @ torch.diag_embed(values.clamp_min(0).sqrt()) @ vectors.mT
     return root
+
+
+# --- CIELAB -----------------------------------------------------------------------------------
+
+
+def _to_lab(image: Tensor) -> Tensor:
+    """Return L*, a*, b* over 100 of sRGB in 0..1, both ``(B, 3, H, W)``."""
+    linear = torch.where(
+        image <= 0.04045, image / 12.92, ((image.clamp_min(0) + 0.055) / 1.055) ** 2.4
+    )
+    xyz = _mix_around_gray(linear, _XYZ)
+    roots = torch.where(
+        xyz > _LAB_KNEE**3, xyz.clamp_min(0) ** (1 / 3), xyz / (3 * _LAB_KNEE**2) + 4 / 29
+    )
+    x, y, z = torch.split(roots, 1, dim=1)
+    return torch.cat([1.16 * y - 0.16, 5 * (x - y), 2 * (y - z)], dim=1)
+
+
+def _from_lab(lab: Tensor) -> Tensor:
+    """Undo :func:`_to_lab`; what sRGB cannot show lies outside 0..1."""
+    lightness, a, b = torch.split(lab, 1, dim=1)
+    y = (lightness + 0.16) / 1.16
+    roots = torch.cat([y + a / 5, y, y - b / 2], dim=1)
+    xyz = torch.where(roots > _LAB_KNEE, roots**3, 3 * _LAB_KNEE**2 * (roots - 4 / 29))
+    linear = _mix_around_gray(xyz, _RGB)
+    return torch.where(
+        linear <= 0.0031308, 12.92 * linear, 1.055 * linear.clamp_min(0) ** (1 / 2.4) - 0.055
+    )
+
+
+def _mix_around_gray(channels: Tensor, matrix: list[list[float]]) -> Tensor:
+    """Multiply by a matrix whose rows sum to 1, so that equal channels stay equal."""
+    first, middle, last = torch.split(channels, 1, dim=1)
+    return torch.cat(
+        [middle + row[0] * (first - middle) + row[2] * (last - middle) for row in matrix], dim=1
+    )
 
 
 # --- histograms -------------------------------------------------------------------------------

@@ -39,9 +39,8 @@ class TemporalPool:
     one video, whose frames it sees in order.
 
     Args:
-        mode: ``"frame"``: each frame's own; ``"window"``: those of the last ``length`` frames
-            taken together; ``"ema"``: an exponential mean with as much memory.
-        length: frames.
+        mode: one of ``adain_core.choices.TEMPORAL_MODES``, which says what each does.
+        length: how many frames are remembered.
 
     Raises:
         ValueError: an unknown mode, or a length below 1.

@@ -7,19 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..adain_core.choices import COLOR_METHODS
+from ..adain_core.choices import COLOR_METHODS, describe
 from ..adain_core.color import transfer_color, visible_colors
 from ..adain_core.pixels import resize
 from . import host
 from .images import common_count, from_image, take, to_image
 from .inputs import CATEGORY
-
-METHOD_TOOLTIP = (
-    "coral: match how the colors correlate, as the paper's authors do. histogram: match the "
-    "histogram of each channel. luminance: keep the brightness, take the colors pixel by pixel "
-    "(for results after decoding). mean_std: match mean and contrast of each channel. cholesky: "
-    "match mean and covariance."
-)
 
 
 class AdaINColorPreserve:
@@ -52,7 +45,10 @@ class AdaINColorPreserve:
                         "resized to the image's size first."
                     },
                 ),
-                "method": (list(COLOR_METHODS), {"default": "coral", "tooltip": METHOD_TOOLTIP}),
+                "method": (
+                    list(COLOR_METHODS),
+                    {"default": "coral", "tooltip": describe(COLOR_METHODS)},
+                ),
                 "strength": (
                     "FLOAT",
                     {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adain_core.choices import TEMPORAL_MODES
+from ..adain_core.choices import TEMPORAL_MODES, describe
 from ..adain_core.transfer import check_alpha
 
 CATEGORY = "AdaIN"
@@ -126,9 +126,7 @@ TEMPORAL = (
     {
         "default": "frame",
         "tooltip": "For the frames of a video, whose colors flicker when each is normalized by "
-        "itself. frame: each by itself (for batches of unrelated pictures). window: by the last "
-        "temporal_length frames together. ema: by an exponential mean over about as many. Both "
-        "start anew at scene cuts.",
+        f"itself. {describe(TEMPORAL_MODES)} All but frame start anew at scene cuts.",
     },
 )
 
@@ -139,8 +137,8 @@ TEMPORAL_LENGTH = (
         "min": 1,
         "max": 240,
         "step": 1,
-        "tooltip": "Frames that temporal window or ema remembers. More is calmer and follows "
-        "changes of light more slowly.",
+        "tooltip": "How many frames temporal remembers. More is calmer and follows changes of "
+        "light more slowly.",
     },
 )
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..adain_core import Style
-from ..adain_core.choices import COLOR_METHODS, recolors_artwork
+from ..adain_core.choices import COLOR_METHODS, describe, recolors_artwork
 from ..adain_core.pixels import resize_shortest_side
 from . import host
-from .color import METHOD_TOOLTIP
 from .encode import encode_style
 from .images import check_encoder, from_image
 from .regions import Layout
@@ -21,7 +20,7 @@ PRESERVE_COLOR = (
     {
         "default": "none",
         "tooltip": "Keep the content's colors. none: the style's colors. "
-        f"{METHOD_TOOLTIP} All but luminance recolor the artwork first, for every "
+        f"{describe(COLOR_METHODS)} All but luminance recolor the artwork first, for every "
         "picture anew, so they need an artwork, not an encoded style.",
     },
 )

@@ -15,7 +15,7 @@ from ..choices import (
     PHOTO_SHARE,
     SINGLE_PASS,
     STROKE_SIZES,
-    listed,
+    describe,
     recolors_artwork,
 )
 
@@ -183,7 +183,7 @@ def add_look_options(group: Group) -> None:
         "--preserve-color",
         choices=list(COLOR_METHODS),
         metavar="METHOD",
-        help=f"keep the photo's colors. {listed(COLOR_METHODS)}. All but {' and '.join(after)} "
+        help=f"keep the photo's colors. {describe(COLOR_METHODS)} All but {' and '.join(after)} "
         "recolor the artwork before, so they need image files as styles",
     )
 

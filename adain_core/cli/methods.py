@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..choices import METHODS, STYLE_LOSSES, listed
+from ..choices import METHODS, STYLE_LOSSES, describe
 from ..errors import OptionError
 from .common import load_model
 
@@ -42,7 +42,7 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=list(METHODS),
         default="adain",
-        help=listed(METHODS) + ". The last one's --style are names or numbers of its styles",
+        help=describe(METHODS) + " The last one's --style are names or numbers of its styles",
     )
     group.add_argument(
         "--refine",
@@ -71,7 +71,7 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--style-loss",
         choices=list(STYLE_LOSSES),
-        help=f"of --method optimize. {listed(STYLE_LOSSES)} (default: statistics)",
+        help=f"for --method optimize. {describe(STYLE_LOSSES)} (default: statistics)",
     )
     group.add_argument(
         "--style-loss-weight",

@@ -6,7 +6,7 @@ import argparse
 import re
 from fractions import Fraction
 
-from ..choices import TEMPORAL_MODES
+from ..choices import TEMPORAL_MODES, describe
 from .common import (
     Group,
     Subparsers,
@@ -81,16 +81,15 @@ def _add_time_options(group: Group) -> None:
         "--temporal",
         choices=list(TEMPORAL_MODES),
         default="ema",
-        help="against flicker: normalize by an exponential mean over frames (ema), by a sliding "
-        "window of frames, or each frame by itself (frame, which takes out flickering exposure); "
-        "ema and window start anew at scene cuts (default: ema)",
+        help="which frames normalize a frame, against flicker. "
+        f"{describe(TEMPORAL_MODES)} All but frame start anew at scene cuts (default: ema)",
     )
     group.add_argument(
         "--temporal-length",
         type=int,
         default=8,
         metavar="N",
-        help="frames that ema or window remembers; more is calmer and follows changes of light "
+        help="how many frames are remembered; more is calmer and follows changes of light "
         "more slowly (default: 8)",
     )
     group.add_argument(

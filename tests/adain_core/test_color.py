@@ -198,6 +198,55 @@ def test_flat_images_take_the_mean_and_flat_references_give_it(method) -> None:
     assert torch.allclose(method(varied, flat), flat, atol=5e-3)
 
 
+def numpy_lab(image: np.ndarray) -> np.ndarray:
+    """L*, a*, b* of sRGB ``(N, 3)`` in float64, by the norm's formulas (D65)."""
+    linear = np.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ np.array(
+        [
+            [0.4124564, 0.2126729, 0.0193339],
+            [0.3575761, 0.7151522, 0.1191920],
+            [0.1804375, 0.0721750, 0.9503041],
+        ]
+    )
+    x, y, z = (
+        np.where(c > 216 / 24389, np.cbrt(c), (24389 / 27 * c + 16) / 116)
+        for c in (xyz / (0.95047, 1.0, 1.08883)).T
+    )
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+
+
+def as_lab(image: Tensor) -> np.ndarray:
+    return numpy_lab(image[0].double().flatten(1).T.numpy())
+
+
+def test_the_reference_lab_is_known() -> None:
+    red = numpy_lab(np.array([[1.0, 0.0, 0.0]]))
+    np.testing.assert_allclose(red, [[53.24, 80.09, 67.20]], atol=0.01)
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=25, deadline=None)
+def test_reinhard_gives_the_references_statistics_in_lab(seed: int) -> None:
+    # Pale colors, so that nothing leaves sRGB.
+    image, reference = (0.4 + 0.2 * picture(seed + k, 9, 11) for k in range(2))
+    ours, wanted = as_lab(color.reinhard(image, reference)), as_lab(reference)
+    np.testing.assert_allclose(ours.mean(0), wanted.mean(0), atol=0.02)
+    np.testing.assert_allclose(ours.std(0), wanted.std(0), atol=0.02)
+    # An affine map of each channel: what lies between the pixels stays.
+    before = as_lab(image)
+    np.testing.assert_allclose(
+        (ours - ours.mean(0)) / ours.std(0), (before - before.mean(0)) / before.std(0), atol=0.02
+    )
+
+
+def test_reinhard_keeps_grays_gray() -> None:
+    gray = picture(40)[:, :1].expand(-1, 3, -1, -1)
+    of_color = color.reinhard(picture(41), gray)
+    torch.testing.assert_close(of_color[:, :1].expand_as(of_color), of_color, rtol=0, atol=1e-5)
+    tinted = as_lab(color.reinhard(gray, picture(42)))
+    np.testing.assert_allclose(tinted[:, 1:].std(0), 0, atol=0.02)  # one tint for all
+
+
 @pytest.mark.parametrize("method", METHOD_FUNCTIONS)
 def test_a_batch_is_its_samples(method) -> None:
     images, references = picture(24, batch=3), picture(25, batch=3)
