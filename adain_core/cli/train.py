@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from ..architecture import VGG19_WIDTHS, Architecture
 from ..errors import OptionError, TrainingError
@@ -11,6 +11,10 @@ from ..training.command import option_of
 from ..training.config import CHOICES, DEFAULTS, TrainingConfig
 from .common import Subparsers, add_command
 from .streams import print_line
+from .train_network import add_network_options, make_network_trainer
+
+if TYPE_CHECKING:
+    from ..training import Trainer
 
 _DESCRIPTION = """\
 Train a model under the paper's losses, measured by the frozen, normalized VGG-19.
@@ -54,6 +58,10 @@ imitation still, and style in proportion. Reading images, --workers, is the limi
   adain train (the same options, but) -o runs/slim3 --init runs/slim2/slim2.safetensors \\
     --batch-size 28 --crop 224 --content-size 224 640 --style-size 224 448 --pool 336 --reuse 3 \\
     --workers 7 --lr 6e-4 --style-weight 1 --imitation-weight 0.1 --steps 19000
+
+a network that draws one style, or several with a folder of artworks, and nothing else:
+  adain train --method feedforward --content photos --style wave.jpg --encoder adain-vgg19 \\
+    -o runs/wave
 
 go on after an interruption, or to more steps:
   adain train (the same options) --resume
@@ -146,6 +154,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     need.add_argument("-o", "--output", required=True, metavar="RUN_DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+    add_network_options(parser)
 
     for title, options in _OPTIONS.items():
         group = parser.add_argument_group(title)
@@ -164,7 +173,7 @@ def _add_option(group: Any, name: str, text: str) -> None:
     flag, default = option_of(name), DEFAULTS[name]
     if isinstance(default, bool):
         action = "store_false" if default else "store_true"
-        group.add_argument(flag, dest=name, action=action, help=text)
+        group.add_argument(flag, dest=name, action=action, default=argparse.SUPPRESS, help=text)
         return
     options: dict[str, Any] = {"type": type(default)}
     shown = _SHOWN.get(name) or ("none" if default == "" else str(default))
@@ -176,20 +185,14 @@ def _add_option(group: Any, name: str, text: str) -> None:
     if name in _METAVARS:
         options["metavar"] = _METAVARS[name]
     text = f"{text} (default: {shown})"
-    group.add_argument(flag, dest=name, default=default, help=text, **options)
+    # What is not given has the default of what is trained; a network's differ.
+    group.add_argument(flag, dest=name, default=argparse.SUPPRESS, help=text, **options)
 
 
 def _run(args: argparse.Namespace) -> int:
     """Train; 0 at the last step, 130 after an interruption."""
-    from ..training import Trainer
-
-    options = {name: value for name, value in vars(args).items() if name in DEFAULTS}
-    if args.width is not None:
-        options["widths"] = Architecture.scaled(args.width).widths
-    elif args.widths is None:
-        options["widths"] = VGG19_WIDTHS
     try:
-        trainer = Trainer(TrainingConfig(**options), resume=args.resume)
+        trainer = make_network_trainer(args) if args.method == "feedforward" else _trainer(args)
         finished = trainer.run()
     except OptionError as error:
         raise ValueError(f"{option_of(error.field)} {error.message}") from error
@@ -203,3 +206,18 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     print_line(f"stopped at step {trainer.step}; the same command with --resume goes on")
     return 130
+
+
+def _trainer(args: argparse.Namespace) -> Trainer:
+    from ..training import Trainer
+
+    if args.style_loss is not None:
+        raise ValueError(
+            "--style-loss goes with --method feedforward, not with adain; leave it out"
+        )
+    options = {name: value for name, value in vars(args).items() if name in DEFAULTS}
+    if args.width is not None:
+        options["widths"] = Architecture.scaled(args.width).widths
+    elif args.widths is None:
+        options["widths"] = VGG19_WIDTHS
+    return Trainer(TrainingConfig(**options), resume=args.resume)

@@ -6,8 +6,6 @@ the network is shared, so that styles mix as their pairs do, and a new one is tw
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 
@@ -37,23 +35,9 @@ class ConditionalInstanceNorm(nn.Module):
         # AdaIN whose style statistics are learnt instead of taken from an artwork.
         return adaptive_instance_norm(features, shares @ self.shift, shares @ self.scale)
 
-
-def add_styles(network: nn.Module, count: int = 1) -> None:
-    """Give every conditional layer rows for new styles, at the mean of those that it has.
-
-    Args:
-        network: is changed in place.
-        count: of new styles, 1 or more.
-    """
-    for layer in conditional_layers(network):
+    def add_styles(self, count: int) -> None:
+        """Append ``count`` styles, each at the mean of those that are there."""
         for name in ("scale", "shift"):
-            rows = getattr(layer, name).detach()
+            rows = getattr(self, name).detach()
             new = rows.mean(dim=0, keepdim=True).expand(count, -1)
-            setattr(layer, name, nn.Parameter(torch.cat([rows, new])))
-
-
-def conditional_layers(network: nn.Module) -> Iterator[ConditionalInstanceNorm]:
-    """Yield a network's conditional layers, in its order."""
-    for module in network.modules():
-        if isinstance(module, ConditionalInstanceNorm):
-            yield module
+            setattr(self, name, nn.Parameter(torch.cat([rows, new])))

@@ -9,7 +9,7 @@ scale and shift a style it draws several (:mod:`~adain_core.methods.conditional`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import torch
@@ -121,6 +121,21 @@ class TransferNetwork(nn.Module):
             # Nearest neighbors and a convolution: a transposed one draws checkerboards.
             features = layer(F.interpolate(features, scale_factor=2.0, mode="nearest"), shares)
         return torch.sigmoid(self.last(features))[..., :height, :width]
+
+    def add_styles(self, count: int) -> None:
+        """Append ``count`` styles, each at the mean of those that are there.
+
+        Raises:
+            ValueError: a network of batch normalization, which has one style.
+        """
+        architecture = self.architecture
+        self.architecture = replace(architecture, styles=architecture.styles + count)
+        for layer in self.conditional_layers():
+            layer.add_styles(count)
+
+    def conditional_layers(self) -> list[ConditionalInstanceNorm]:
+        """Return the layers that hold the styles, in their order."""
+        return [each for each in self.modules() if isinstance(each, ConditionalInstanceNorm)]
 
 
 class _Layer(nn.Module):

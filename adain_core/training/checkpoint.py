@@ -6,13 +6,13 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from ..errors import TrainingError
 from ..files import replace_atomically
-from .config import PATHS, TrainingConfig
+from .config import PATHS
 
 # Of the files' contents; a run goes on with the version of the program that has its number.
 FORMAT = 1
@@ -30,7 +30,14 @@ CHANGEABLE = {
 }
 
 
-def save_checkpoint(path: Path, state: Mapping[str, Any], config: TrainingConfig) -> None:
+class Settings(Protocol):
+    """The configuration of a run, such as :class:`~adain_core.training.TrainingConfig`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Any], config: Settings) -> None:
     """Write a checkpoint atomically.
 
     Args:
@@ -48,7 +55,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any], config: TrainingConfig
         temporary.write_bytes(buffer.getbuffer())
 
 
-def load_checkpoint(path: Path, config: TrainingConfig, device: torch.device) -> dict[str, Any]:
+def load_checkpoint(path: Path, config: Settings, device: torch.device) -> dict[str, Any]:
     """Read a checkpoint of a run.
 
     Args:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from adain_core import WeightsError
 from adain_core.errors import OptionError
-from adain_core.methods.conditional import conditional_layers
 from adain_core.methods.feedforward import FeedForward
 from adain_core.methods.network import NetworkArchitecture, TransferNetwork
 from adain_core.methods.network_file import (
@@ -31,7 +30,7 @@ def network() -> TransferNetwork:
     """Of three styles that differ."""
     torch.manual_seed(0)
     network = TransferNetwork(NetworkArchitecture(width=3, styles=3)).eval().requires_grad_(False)
-    for layer in conditional_layers(network):
+    for layer in network.conditional_layers():
         nn.init.uniform_(layer.scale, 0.5, 1.5)
         nn.init.uniform_(layer.shift, -0.5, 0.5)
     return network

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from adain_core.methods.conditional import ConditionalInstanceNorm, add_styles, conditional_layers
+from adain_core.methods.conditional import ConditionalInstanceNorm
 from adain_core.methods.network import NetworkArchitecture, TransferNetwork
 
 
@@ -17,7 +17,7 @@ def make_network(**values: object) -> TransferNetwork:
 
 def spread(network: TransferNetwork) -> TransferNetwork:
     """Give every style its own pairs."""
-    for layer in conditional_layers(network):
+    for layer in network.conditional_layers():
         nn.init.uniform_(layer.scale, 0.5, 1.5)
         nn.init.uniform_(layer.shift, -0.5, 0.5)
     return network
@@ -79,7 +79,8 @@ def test_a_new_style_leaves_the_others_and_starts_at_their_mean() -> None:
     images = torch.rand(1, 3, 44, 44)
     before = network(images, torch.tensor([[0.0, 1.0]]))
     mean = network(images, torch.tensor([[0.5, 0.5]]))
-    add_styles(network)
+    network.add_styles(1)
+    assert network.architecture.styles == 3
     assert torch.equal(network(images, torch.tensor([[0.0, 1.0, 0.0]])), before)
     torch.testing.assert_close(network(images, torch.tensor([[0.0, 0.0, 1.0]])), mean)
 

@@ -1,0 +1,67 @@
+"""``adain train --method feedforward``: a network that draws the styles it is trained for."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ..choices import STYLE_LOSSES, listed
+from ..training.command import option_of
+from ..training.config import DEFAULTS
+
+if TYPE_CHECKING:
+    from ..methods.network_trainer import NetworkTrainer
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add what tells a network's training from a model's."""
+    group = parser.add_argument_group("method")
+    group.add_argument(
+        "--method",
+        choices=("adain", "feedforward"),
+        default="adain",
+        help="adain: a model for any style; feedforward: a network (Johnson et al. 2016) for the "
+        "artworks of --style alone, an image or a folder, with instance or batch --normalization "
+        "(Ulyanov et al. 2017); several share it but for a scale and a shift of each channel "
+        "(Dumoulin et al. 2017). --init: a network that learns these of new artworks, and keeps "
+        "the rest. By default 40000 steps of 4 photographs, --lr 0.001 that falls to 0, "
+        "--content-size 256 512, --crop 256 (default: adain)",
+    )
+    group.add_argument(
+        "--style-loss",
+        choices=list(STYLE_LOSSES),
+        help=f"of --method feedforward. {listed(STYLE_LOSSES)} (default: statistics)",
+    )
+
+
+def make_network_trainer(args: argparse.Namespace) -> NetworkTrainer:
+    """Return the run that the options ask for.
+
+    Raises:
+        ValueError: an option of a model's training alone.
+        OptionError: a value out of range.
+    """
+    from ..methods.network import NetworkArchitecture
+    from ..methods.network_config import NETWORK_DEFAULTS, NetworkConfig
+    from ..methods.network_trainer import NetworkTrainer
+
+    given = {name: value for name, value in vars(args).items() if name in DEFAULTS}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given:
+        if name not in NETWORK_DEFAULTS:
+            raise ValueError(
+                f"{option_of(name)} goes with --method adain, not with feedforward; leave it out"
+            )
+    if "style_size" in given:
+        smallest, largest = given["style_size"]
+        if smallest != largest:
+            raise ValueError(
+                "--style-size must be one size twice for --method feedforward, got "
+                f"{smallest} {largest}"
+            )
+        given["style_size"] = smallest
+    if args.width is not None:
+        given["width"] = max(1, round(args.width * NetworkArchitecture().width))
+    if args.style_loss is not None:
+        given["style_loss"] = args.style_loss
+    return NetworkTrainer(NetworkConfig(**given), resume=args.resume)
