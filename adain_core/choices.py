@@ -30,7 +30,7 @@ METHODS = {
 # How an optimization measures style.
 STYLE_LOSSES = {
     "statistics": "means and standard deviations of channels, as AdaIN is trained",
-    "gram": "Gram matrices, as Gatys et al.",
+    "gram": "Gram matrices, as Gatys et al",
 }
 
 # Which frames of a video give the content's statistics; see adain_core.temporal.TemporalPool.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ..choices import STYLE_LOSSES, listed
+from ..choices import STYLE_LOSSES, describe
 from ..training.command import option_of
 from ..training.config import DEFAULTS
 
@@ -30,7 +30,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--style-loss",
         choices=list(STYLE_LOSSES),
-        help=f"of --method feedforward. {listed(STYLE_LOSSES)} (default: statistics)",
+        help=f"of --method feedforward. {describe(STYLE_LOSSES)} (default: statistics)",
     )
 
 
