@@ -8,15 +8,16 @@ from .color import AdaINColorPreserve
 from .decode import AdaINDecode
 from .encode import AdaINEncodeContent, AdaINEncodeStyle
 from .keyframes import AdaINAlphaKeyframes
-from .loading import MODEL_FOLDER, AdaINModelLoader
+from .library import MODEL_FOLDER, STYLE_FOLDER, STYLES
+from .loading import AdaINModelLoader
 from .masked import AdaINMasked
 from .samples import AdaINSampleImage
-from .styles import STYLE_FOLDER, AdaINLoadStyle, AdaINSaveStyle
+from .styles import AdaINLoadStyle, AdaINSaveStyle
 from .stylize import AdaINStylize
 from .video import AdaINStylizeVideo
 
 host.register_folder(MODEL_FOLDER)
-host.register_folder(STYLE_FOLDER)
+host.register_folder(STYLE_FOLDER, STYLES.shipped_folder)
 
 NODE_CLASS_MAPPINGS = {
     "AdaINModelLoader": AdaINModelLoader,

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..adain_core import Features, Style, adain
 from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
-from .images import (
-    check_encoder,
+from .batches import (
     common_count,
     join_features,
-    lengths,
-    picture_shares,
+    numbers,
+    parts,
+    repeat_features,
+    single,
     take,
-    take_features,
 )
-from .inputs import (
-    CATEGORY,
-    DECODED_ALPHA,
-    FEATURES,
-    TEMPORAL,
-    TEMPORAL_LENGTH,
-    WEIGHT,
-    picture_alphas,
-    picture_weights,
-)
+from .errors import check_encoder, named_errors
+from .inputs import CATEGORY, DECODED_ALPHA, FEATURES, TEMPORAL, TEMPORAL_LENGTH, WEIGHT, advanced
+from .request import NUMBERS
 
 
 class AdaINBlend:
@@ -50,11 +43,11 @@ class AdaINBlend:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         optional: dict[str, Any] = {}
-        for number in (2, 3, 4):
+        for number in NUMBERS[1:]:
             tooltip = "Another style to mix in."
             optional[f"style_{number}"] = ("ADAIN_STYLE", {"tooltip": tooltip})
             optional[f"weight_{number}"] = WEIGHT
-        optional |= {"temporal": TEMPORAL, "temporal_length": TEMPORAL_LENGTH}
+        optional |= {"temporal": advanced(TEMPORAL), "temporal_length": advanced(TEMPORAL_LENGTH)}
         return {
             "required": {
                 "features": FEATURES,
@@ -84,21 +77,38 @@ class AdaINBlend:
         temporal_length: int = 8,
     ) -> tuple[Features, Style]:
         """Run the node."""
-        connected = {
-            number: style
-            for number, style in enumerate((style_1, style_2, style_3, style_4), start=1)
-            if style is not None
+        given = {
+            1: (style_1, weight_1),
+            2: (style_2, weight_2),
+            3: (style_3, weight_3),
+            4: (style_4, weight_4),
         }
-        for number, style in connected.items():
+        connected = {n: each for n, each in given.items() if each[0] is not None}
+        for number, (style, _) in connected.items():
             check_encoder(features, style, f"style_{number}")
-        weights = picture_weights((weight_1, weight_2, weight_3, weight_4), connected)
-        alphas = picture_alphas(alpha)
-        count = common_count(lengths(features=features.tensor, alpha=alphas, **weights))
-        styles = list(connected.values())
-        mixes = [Style.mix(styles, shares) for shares in picture_shares(weights, count)]
+        styles = [style for style, _ in connected.values() if style is not None]
+        weights = {f"weight_{n}": numbers(w, f"weight_{n}") for n, (_, w) in connected.items()}
+        if len(styles) == 1:  # it has no share that it could differ in
+            weights = {}
+        alphas = numbers(alpha, "alpha")
+        with named_errors({"weights": " and ".join(weights)}):
+            # All at once, so that a late frame's bad weights do not cost the frames before.
+            mixes = [
+                Style.mix(styles, [take(each, single(n))[0] for each in weights.values()] or None)
+                for n in range(max(map(len, weights.values()), default=1))
+            ]
+        counts = {"features": len(features.tensor), "alpha": len(alphas)}
+        count = common_count({**counts, **{name: len(each) for name, each in weights.items()}})
+        progress = host.Progress(count)
         pool = TemporalPool(temporal, temporal_length)
-        blended = (
-            adain(take_features(features, number), mix, take(alphas, number)[0], smoothing=pool)
-            for number, mix in enumerate(mixes)
-        )
-        return (join_features(blended, host.Progress(count)), mixes[0])
+
+        def blended() -> Iterator[Features]:
+            # Pictures of one mix go together.
+            runs = parts(count, features.size) if len(mixes) == 1 else map(single, range(count))
+            for part in runs:
+                with progress.work(part.stop - part.start):
+                    mix, taken = take(mixes, part)[0], repeat_features(features, part)
+                    yield adain(taken, mix, take(alphas, part), smoothing=pool)
+
+        with named_errors():
+            return (join_features(blended()), mixes[0])

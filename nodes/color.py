@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -11,7 +12,8 @@ from ..adain_core.choices import COLOR_METHODS, describe
 from ..adain_core.color import transfer_color, visible_colors
 from ..adain_core.pixels import resize
 from . import host
-from .images import common_count, from_image, take, to_image
+from .batches import common_count, single, take
+from .images import from_image, to_image
 from .inputs import CATEGORY
 
 
@@ -47,7 +49,10 @@ class AdaINColorPreserve:
                 ),
                 "method": (
                     list(COLOR_METHODS),
-                    {"default": "coral", "tooltip": describe(COLOR_METHODS)},
+                    {
+                        "default": "coral",
+                        "tooltip": describe(COLOR_METHODS),
+                    },
                 ),
                 "strength": (
                     "FLOAT",
@@ -70,11 +75,15 @@ class AdaINColorPreserve:
         pictures = from_image(image, "image")
         references = from_image(color_reference, "color_reference")
         count = common_count({"image": len(pictures), "color_reference": len(references)})
-        recolored = (
-            _recolor(take(pictures, number), take(references, number), method, strength)
-            for number in range(count)
-        )
-        return (to_image(recolored, count, host.Progress(count)),)
+        progress = host.Progress(count)
+
+        def recolored() -> Iterator[Tensor]:
+            for part in map(single, range(count)):
+                with progress.work():
+                    picture, reference = take(pictures, part), take(references, part)
+                    yield _recolor(picture, reference, method, strength)
+
+        return (to_image(recolored(), count),)
 
 
 def _recolor(picture: Tensor, reference: Tensor, method: str, strength: float) -> Tensor:

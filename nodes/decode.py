@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
 
 from ..adain_core import Features
 from . import host
-from .images import check_encoder, take_features, to_image
+from .batches import parts, take_features
+from .errors import check_encoder
+from .images import to_image
 from .inputs import CATEGORY, FEATURES, MODEL
 
 
@@ -33,8 +36,10 @@ class AdaINDecode:
         network = model.load(*features.size)
         count = len(features.tensor)
         progress = host.Progress(count)
-        pictures = (
-            network.decode(take_features(features, number), progress=progress.tile)
-            for number in range(count)
-        )
-        return (to_image(pictures, count, progress),)
+
+        def decoded() -> Iterator[Tensor]:
+            for part in parts(count, features.size):
+                with progress.work(part.stop - part.start) as tiles:
+                    yield network.decode(take_features(features, part), progress=tiles)
+
+        return (to_image(decoded(), count),)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
 
 from ..adain_core import Features, Style
-from ..adain_core.pixels import resize_shortest_side
 from . import host
-from .images import common_count, from_image, from_mask, is_no_mask, join_features, take
-from .inputs import CATEGORY, MODEL, STYLE_SIZE, check_limits
+from .batches import common_count, join_features, parts, repeat
+from .images import from_image, from_mask
+from .inputs import CATEGORY, HIDDEN, MODEL, STYLE_SIZE, is_placeholder, read_style_size
 
 
 class AdaINEncodeContent:
@@ -42,10 +43,16 @@ class AdaINEncodeContent:
     def encode(self, model: host.ManagedModel, image: Tensor) -> tuple[Features]:
         """Run the node."""
         pictures = from_image(image, "image")
-        network = model.load(*pictures.shape[2:])
+        size = (pictures.shape[2], pictures.shape[3])
+        network = model.load(*size)
         progress = host.Progress(len(pictures))
-        encoded = (network.encode(picture[None], progress=progress.tile) for picture in pictures)
-        return (join_features(encoded, progress),)
+
+        def encoded() -> Iterator[Features]:
+            for part in parts(len(pictures), size):
+                with progress.work(part.stop - part.start) as tiles:
+                    yield network.encode(pictures[part], progress=tiles)
+
+        return (join_features(encoded()),)
 
 
 class AdaINEncodeStyle:
@@ -88,34 +95,27 @@ class AdaINEncodeStyle:
                     },
                 ),
             },
+            "hidden": HIDDEN,
         }
 
     def encode(
-        self, model: host.ManagedModel, image: Tensor, style_size: int, mask: Tensor | None = None
+        self,
+        model: host.ManagedModel,
+        image: Tensor,
+        style_size: int,
+        mask: Tensor | None = None,
+        graph: Any = None,
+        node_id: str | None = None,
     ) -> tuple[Style]:
         """Run the node."""
-        check_limits("style_size", style_size, STYLE_SIZE)
-        pictures = from_image(image, "image")
-        masks = None if is_no_mask(mask) else from_mask(mask, "mask")
-        counts = {"image": len(pictures)} | ({} if masks is None else {"mask": len(masks)})
-        progress = host.Progress(common_count(counts))
-        return (encode_style(model, pictures, style_size, progress, masks),)
-
-
-def encode_style(
-    model: host.ManagedModel,
-    pictures: Tensor,
-    size: int,
-    progress: host.Progress,
-    masks: Tensor | None = None,
-) -> Style:
-    """One style of all pictures ``(B, C, H, W)``, each resized to ``size``."""
-    styles = []
-    for number in range(max(len(pictures), 0 if masks is None else len(masks))):
-        picture = take(pictures, number)
-        picture = resize_shortest_side(picture, size) if size else picture
-        network = model.load(*picture.shape[2:])
-        part = None if masks is None else take(masks, number)
-        styles.append(network.encode_style(picture, mask=part, size=0, progress=progress.tile))
-        progress.picture()
-    return Style.mix(styles)
+        size = read_style_size(style_size)
+        pictures, counts = from_image(image, "image"), {"image": len(image)}
+        weights = None
+        if mask is not None and not is_placeholder(mask, host.source_type(graph, node_id, "mask")):
+            weights = from_mask(mask, "mask")
+            counts["mask"] = len(weights)
+        count = common_count(counts)
+        network = model.load(*pictures.shape[2:])
+        with host.Progress(count).work(count) as tiles:
+            pictures = repeat(pictures, slice(0, count))
+            return (network.encode_style(pictures, weights, size, progress=tiles),)

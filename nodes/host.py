@@ -9,7 +9,7 @@ import hashlib
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ else:
 
 # The only kind of file the pack reads: it cannot run code.
 EXTENSION = ".safetensors"
+# Nodes whose mask is all black where their picture has no transparency.
+IMAGE_LOADERS = ("LoadImage", "LoadImageOutput")
 # Of the progress bar for each picture, which are shown as percents.
 _STEPS = 100
 # Pixels of the longer side.
@@ -136,22 +138,27 @@ class Progress:
         self._done = 0
         self._bar = HostProgressBar(pictures * _STEPS) if HOSTED else None
 
-    def tile(self, done: int, total: int) -> None:
-        """Show how far the picture at hand is; as the library's ``progress=``."""
-        self._show(done / total)
+    @contextmanager
+    def work(self, pictures: int = 1) -> Iterator[Callable[[int, int], None]]:
+        """Show how far the work on some pictures is, and that they are finished.
 
-    def picture(self) -> None:
-        """Show that a picture is finished."""
-        self._done += 1
+        Args:
+            pictures: how many.
+
+        Yields:
+            What to give the library as ``progress``.
+        """
+        yield lambda done, total: self._show(pictures * done / total)
+        self._done += pictures
         self._show(0)
 
-    def _show(self, share: float) -> None:
+    def _show(self, ahead: float) -> None:
         if self._bar is not None:
-            self._bar.update_absolute(round((self._done + share) * _STEPS))
+            self._bar.update_absolute(round((self._done + ahead) * _STEPS))
 
 
 class VideoProgress:
-    """Likewise for the frames of a video, with a picture on the node every second."""
+    """The progress bar of a video's frames, with a picture on the node every second."""
 
     def __init__(self) -> None:
         self._shown = 0.0
@@ -170,11 +177,25 @@ class VideoProgress:
         bar.update_absolute(min(done, total) if total else 0, preview=preview)
 
 
+def source_type(graph: Any, node_id: str | None, name: str) -> str:
+    """Return the type of the node that an input comes from; empty where that is not known.
+
+    Args:
+        graph: the host's DYNPROMPT.
+        node_id: of the node that has the input.
+        name: of the input.
+    """
+    if graph is None or node_id is None:
+        return ""
+    link = graph.get_node(node_id)["inputs"].get(name)
+    return str(graph.get_node(link[0])["class_type"]) if isinstance(link, list) else ""
+
+
 def interruption(error: BaseException) -> BaseException | None:
-    """What Cancel raised, if an error is that or came from it; an Exception in older hosts only."""
+    """Return what Cancel raised, if an error is that or came from it."""
     if HOSTED:
         for each in (error, error.__cause__):
-            if isinstance(each, management.InterruptProcessingException):
+            if each is not None and isinstance(each, management.InterruptProcessingException):
                 return each
     return None
 
@@ -232,14 +253,20 @@ def temporary_file(suffix: str) -> Path:
     return folder / f"adain_{uuid.uuid4().hex}{suffix}"
 
 
-def register_folder(name: str) -> None:
+def register_folder(name: str, shipped: Path | None = None) -> None:
     """Make ``models/<name>`` a model folder of the host's, for safetensors files.
 
     Folders that the user's extra_model_paths.yaml gave to that name stay, and stay first.
+
+    Args:
+        name: of the folder.
+        shipped: the pack's own files, for the host to show their previews; last.
     """
     if not HOSTED:
         return
     folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / name))
+    if shipped is not None:
+        folder_paths.add_model_folder_path(name, str(shipped))
     paths, extensions = folder_paths.folder_names_and_paths[name]
     # A folder added without extensions, as this one and the yaml's are, lists every file.
     folder_paths.folder_names_and_paths[name] = (paths, {*extensions, EXTENSION})

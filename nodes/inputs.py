@@ -1,25 +1,49 @@
-"""Inputs that several nodes declare."""
+"""Inputs that several nodes declare, and what they have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
+from torch import Tensor
 
-from ..adain_core.choices import TEMPORAL_MODES, describe
-from ..adain_core.transfer import check_alpha
+from ..adain_core.choices import COLOR_METHODS, TEMPORAL_MODES, describe
+from ..adain_core.options import SINGLE_PASS, STROKE_SIZES, StylizeOptions
+from ..adain_core.tiles import SMALLEST_TILE
+from . import host
 
 CATEGORY = "AdaIN"
+# What the host tells a node besides its inputs.
+HIDDEN = {"graph": "DYNPROMPT", "node_id": "UNIQUE_ID"}
+# Type and options of an input.
+Declared = tuple[Any, dict[str, Any]]
 
-MODEL = ("ADAIN_MODEL", {"tooltip": "The model, from Load AdaIN Model."})
 
-FEATURES = (
+def advanced(declared: Declared) -> Declared:
+    """Return an input that the page shows on demand."""
+    return (declared[0], {**declared[1], "advanced": True})
+
+
+MODEL: Declared = ("ADAIN_MODEL", {"tooltip": "The model, from Load AdaIN Model."})
+OPTIONAL_MODEL: Declared = (
+    "ADAIN_MODEL",
+    {"tooltip": "The model, from Load AdaIN Model. Not connected: the one that the pack ships."},
+)
+
+FEATURES: Declared = (
     "ADAIN_FEATURES",
     {"tooltip": "The encoded picture, from AdaIN Encode Content or another AdaIN node."},
 )
 
-ALPHA = (
+# A saved or mixed style, or simply an artwork.
+STYLE: Declared = (
+    "IMAGE,ADAIN_STYLE",
+    {
+        "tooltip": "An artwork, or a style from AdaIN Encode Style, AdaIN Blend or Load AdaIN "
+        "Style. A batch of artworks is averaged."
+    },
+)
+
+ALPHA: Declared = (
     "FLOAT",
     {
         "default": 1.0,
@@ -27,12 +51,13 @@ ALPHA = (
         "max": 1.0,
         "step": 0.01,
         "display": "slider",
+        "display_name": "strength",
         "tooltip": "How much style: 0 keeps the content, 1 gives the full style. AdaIN Alpha "
         "Keyframes gives each frame its own.",
     },
 )
 # Where the content comes encoded, and so goes through the decoder in any case.
-DECODED_ALPHA = (
+DECODED_ALPHA: Declared = (
     ALPHA[0],
     {
         **ALPHA[1],
@@ -41,7 +66,7 @@ DECODED_ALPHA = (
     },
 )
 
-WEIGHT = (
+WEIGHT: Declared = (
     "FLOAT",
     {
         "default": 1.0,
@@ -54,16 +79,49 @@ WEIGHT = (
     },
 )
 
-STYLE_SIZE = (
+PRESERVE_COLOR: Declared = (
+    ["none", *COLOR_METHODS],
+    {
+        "default": "none",
+        "tooltip": "Keep the content's colors. none: the style's colors. "
+        f"{describe(COLOR_METHODS)} All but luminance recolor the artwork first, for every "
+        "picture anew, so they need an artwork, not an encoded style.",
+    },
+)
+
+STYLE_SIZE: Declared = (
     "INT",
     {
         "default": 512,
         "min": 0,
         "max": 4096,
         "step": 32,
-        "tooltip": "The style picture's shorter side is resized to this many pixels before "
-        "encoding, smaller ones are enlarged. Larger gives larger, smaller gives finer strokes. 0 "
-        "leaves the picture as it is.",
+        "tooltip": "The artwork's shorter side is resized to this many pixels before it is "
+        "encoded. Larger gives larger strokes, smaller gives finer ones. 512 leaves smaller "
+        "artworks as they are, any other number enlarges them; 0 leaves all as they are.",
+    },
+)
+
+STROKE_SIZE: Declared = (
+    [SINGLE_PASS, *STROKE_SIZES],
+    {
+        "default": StylizeOptions.stroke_size,
+        "tooltip": "How large strokes are beside the picture. single: it is drawn once, at its "
+        "own size, as in the paper; a large photo looks hardly drawn then. fine, medium and "
+        "coarse: it is drawn small first, then over that up to its own size.",
+    },
+)
+
+PHOTO_SHARE: Declared = (
+    "FLOAT",
+    {
+        "default": StylizeOptions.photo_share,
+        "min": 0.0,
+        "max": 1.0,
+        "step": 0.01,
+        "display": "slider",
+        "tooltip": "For a stroke_size other than single: how much of the photo each later pass "
+        "keeps. More keeps its details, less is more like a painting.",
     },
 )
 
@@ -72,8 +130,19 @@ CUT_OUT = (
     "The mask that Load Image gives for a cut-out (a picture with a transparent background) is "
     "white around the subject: Invert Mask makes it that of the subject."
 )
+# Where styles without masks mix.
+MASK: Declared = (
+    "MASK",
+    {
+        "tooltip": "Where the style of the same number goes: white gets it, black does not. Any "
+        "size; one mask, or one for each picture. Without masks the styles mix by their weights "
+        "everywhere; beside masked styles, one without a mask fills the rest of the picture. The "
+        "empty mask that Load Image gives for a picture without transparency counts as none. "
+        f"{CUT_OUT}"
+    },
+)
 
-FEATHER = (
+FEATHER: Declared = (
     "INT",
     {
         "default": 0,
@@ -86,7 +155,7 @@ FEATHER = (
     },
 )
 
-REGION_STATISTICS = (
+REGION_STATISTICS: Declared = (
     "BOOLEAN",
     {
         "default": True,
@@ -98,7 +167,7 @@ REGION_STATISTICS = (
     },
 )
 
-TILE = (
+TILE: Declared = (
     "INT",
     {
         "default": 0,
@@ -111,7 +180,7 @@ TILE = (
     },
 )
 
-CONTENT_RESIDUAL = (
+CONTENT_RESIDUAL: Declared = (
     "BOOLEAN",
     {
         "default": False,
@@ -121,7 +190,7 @@ CONTENT_RESIDUAL = (
     },
 )
 
-TEMPORAL = (
+TEMPORAL: Declared = (
     list(TEMPORAL_MODES),
     {
         "default": "frame",
@@ -130,7 +199,7 @@ TEMPORAL = (
     },
 )
 
-TEMPORAL_LENGTH = (
+TEMPORAL_LENGTH: Declared = (
     "INT",
     {
         "default": 8,
@@ -143,42 +212,34 @@ TEMPORAL_LENGTH = (
 )
 
 
-def picture_alphas(alpha: float | Sequence[float]) -> list[float]:
-    """Alphas of pictures, one for all or one for each: a widget's, or AdaIN Alpha Keyframes' list.
+def declared_inputs(node: Any) -> dict[str, Declared]:
+    """Return type and options of a node's inputs, in order."""
+    declared = node.INPUT_TYPES()
+    both = {**declared.get("required", {}), **declared.get("optional", {})}
+    return {name: (kind, options[0] if options else {}) for name, (kind, *options) in both.items()}
+
+
+def read_style_size(value: int) -> int | None:
+    """Return the library's style size; the default does not enlarge.
 
     Raises:
-        ValueError: one outside 0..1, or none.
+        ValueError: it is out of range.
     """
-    alphas = _numbers(alpha, "alpha")
-    for each in alphas:
-        check_alpha(each)
-    return alphas
+    check_limits("style_size", value, STYLE_SIZE)
+    return None if value == STYLE_SIZE[1]["default"] else value
 
 
-def picture_weights(
-    weights: Sequence[float | Sequence[float]], connected: Iterable[int]
-) -> dict[str, list[float]]:
-    """Likewise the weights of styles, by the names of their inputs.
+def is_placeholder(mask: Tensor | None, source: str) -> bool:
+    """Return whether a mask is what Load Image gives for a picture without transparency.
 
     Args:
-        weights: all, from ``weight_1`` on.
-        connected: the numbers of the styles that count.
-
-    Raises:
-        ValueError: an empty list.
+        mask: the input; ``None`` counts as well.
+        source: the type of the node that it comes from, as :func:`host.source_type` says it.
     """
-    names = {f"weight_{number}": weights[number - 1] for number in connected}
-    return {name: _numbers(weight, name) for name, weight in names.items()}
+    return mask is None or (source in host.IMAGE_LOADERS and not mask.any())
 
 
-def _numbers(value: float | Sequence[float], name: str) -> list[float]:
-    numbers: list[float] = np.ravel(np.asarray(value, dtype=float)).tolist()
-    if not numbers:
-        raise ValueError(f"{name}: expected one for each picture, got an empty list")
-    return numbers
-
-
-def check_limits(name: str, value: int, declared: tuple[str, dict[str, Any]]) -> None:
+def check_limits(name: str, value: int, declared: Declared) -> None:
     """Refuse a number that comes through a wire, which the host lets pass whatever its limits.
 
     Args:
@@ -192,3 +253,19 @@ def check_limits(name: str, value: int, declared: tuple[str, dict[str, Any]]) ->
     lowest, highest = declared[1]["min"], declared[1]["max"]
     if not lowest <= value <= highest:
         raise ValueError(f"{name} must lie in {lowest}..{highest}, got {value}")
+
+
+def check_weights(*weights: float | None) -> bool | str:
+    """Return what ``VALIDATE_INPUTS`` says of weights; those that come by a wire are ``None``."""
+    if any(weight is None or weight > 0 for weight in weights):
+        return True
+    names = ", ".join(f"weight_{number}" for number in range(1, len(weights) + 1))
+    return f"{names} are all 0: raise the weight of at least one style"
+
+
+def check_tile(tile: int | None, otherwise: bool | str = True) -> bool | str:
+    """Return what ``VALIDATE_INPUTS`` says of the size of tiles; by a wire it is ``None``."""
+    lowest, highest = SMALLEST_TILE, TILE[1]["max"]
+    if tile is None or tile == 0 or lowest <= tile <= highest:
+        return otherwise
+    return f"tile must be 0, or {lowest} to {highest} pixels, got {tile}"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from ..adain_core import Features, Style, adain
+from ..adain_core.masks import feather_mask, resize_mask
 from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
-from .images import check_encoder, common_count, join_features, take, take_features
+from .batches import common_count, join_features, numbers, parts, repeat_features, take
+from .errors import check_encoder, named_errors
 from .inputs import (
     CATEGORY,
     CUT_OUT,
@@ -20,11 +22,13 @@ from .inputs import (
     REGION_STATISTICS,
     TEMPORAL,
     TEMPORAL_LENGTH,
+    advanced,
     check_limits,
-    picture_alphas,
 )
-from .regions import connected_regions, mask_counts, picture_masks, require_region
+from .request import NUMBERS, connected_regions, require_region
 
+_STYLES = tuple(f"style_{number}" for number in NUMBERS)
+_MASKS = tuple(f"mask_{number}" for number in NUMBERS)
 _STYLE = ("ADAIN_STYLE", {"tooltip": "The style of the region that the mask of its number covers."})
 _MASK = (
     "MASK",
@@ -52,7 +56,7 @@ class AdaINMasked:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         optional: dict[str, Any] = {}
-        for number in (2, 3, 4):
+        for number in NUMBERS[1:]:
             optional[f"style_{number}"] = _STYLE
             optional[f"mask_{number}"] = _MASK
         optional["background"] = (
@@ -62,7 +66,7 @@ class AdaINMasked:
                 "but is drawn by the decoder, too."
             },
         )
-        optional |= {"temporal": TEMPORAL, "temporal_length": TEMPORAL_LENGTH}
+        optional |= {"temporal": advanced(TEMPORAL), "temporal_length": advanced(TEMPORAL_LENGTH)}
         return {
             "required": {
                 "features": FEATURES,
@@ -70,7 +74,7 @@ class AdaINMasked:
                 "mask_1": _MASK,
                 "alpha": DECODED_ALPHA,
                 "feather": FEATHER,
-                "region_statistics": REGION_STATISTICS,
+                "region_statistics": advanced(REGION_STATISTICS),
             },
             "optional": optional,
         }
@@ -95,38 +99,40 @@ class AdaINMasked:
     ) -> tuple[Features]:
         """Run the node."""
         check_limits("feather", feather, FEATHER)
-        regions = connected_regions(
-            (style_1, style_2, style_3, style_4), (mask_1, mask_2, mask_3, mask_4)
-        )
-        styles, masks = [], []
-        for region in regions:
-            if region.mask is None:
-                number = region.number
+        given = dict(zip(_STYLES, (style_1, style_2, style_3, style_4), strict=True))
+        placed = dict(zip(_MASKS, (mask_1, mask_2, mask_3, mask_4), strict=True))
+        styles, masks = {}, {}
+        for name, style, place, mask in connected_regions({**given, **placed}):
+            if mask is None:
                 raise ValueError(
-                    f"style_{number} has no mask: connect mask_{number}, or disconnect "
-                    f"style_{number}; a style for the rest of the picture goes into background"
+                    f"{name} has no mask: connect {place}, or disconnect {name}; a style for the "
+                    "rest of the picture goes into background"
                 )
-            check_encoder(features, region.style, f"style_{region.number}")
-            styles.append(region.style)
-            masks.append(region.mask)
+            check_encoder(features, style, name)
+            styles[name], masks[place] = style, mask
         if background is not None:
             check_encoder(features, background, "background")
         elif temporal == "frame":  # one frame of a video may show nothing of what a mask follows
             require_region(masks)
-        alphas = picture_alphas(alpha)
-        counts = {"features": len(features.tensor), "alpha": len(alphas), **mask_counts(regions)}
-        count = common_count(counts)
+        alphas = numbers(alpha, "alpha")
+        counts = {"features": len(features.tensor), "alpha": len(alphas)}
+        count = common_count({**counts, **{name: len(mask) for name, mask in masks.items()}})
+        progress = host.Progress(count)
         pool = TemporalPool(temporal, temporal_length)
-        stylized = (
-            adain(
-                take_features(features, number),
-                styles,
-                take(alphas, number)[0],
-                masks=placed,
-                background=background,
-                region_statistics=region_statistics,
-                smoothing=pool,
-            )
-            for number, placed in enumerate(picture_masks(masks, count, features.size, feather))
-        )
-        return (join_features(stylized, host.Progress(count)),)
+
+        def stylized() -> Iterator[Features]:
+            for part in parts(count, features.size):
+                with progress.work(part.stop - part.start):
+                    sized = [resize_mask(take(m, part), features.size) for m in masks.values()]
+                    yield adain(
+                        repeat_features(features, part),
+                        list(styles.values()),
+                        take(alphas, part),
+                        masks=[feather_mask(mask, feather) for mask in sized],
+                        background=background,
+                        region_statistics=region_statistics,
+                        smoothing=pool,
+                    )
+
+        with named_errors():
+            return (join_features(stylized()),)

@@ -83,9 +83,9 @@ class AdaINSampleImage:
             names = ", ".join([*samples, _VIDEO])
             raise ValueError(f"picture: there is no sample {picture!r}; the samples are {names}")
         if picture == _VIDEO:
-            image = to_image(_frames(), _VIDEO_FRAMES, host.Progress(_VIDEO_FRAMES))
+            image = to_image(_frames(), _VIDEO_FRAMES)
         else:
-            image = to_image([load_image(samples[picture])], 1, host.Progress(1))
+            image = to_image([load_image(samples[picture])], 1)
         subject = _FOLDER / "mask" / f"{Path(picture).stem}.png"
         if picture != _VIDEO and subject.is_file():
             mask = load_image(subject)[:, 0].to(image.device)

@@ -13,12 +13,10 @@ from ..adain_core import Style
 from ..adain_core.pixels import resize
 from ..adain_core.previews import read_preview
 from ..adain_core.sheets import GAP, labelled
-from ..adain_core.weights import shipped_folder
 from . import host
-from .images import refused_files
 from .inputs import CATEGORY
+from .library import STYLE_FOLDER, STYLES, load_style
 
-STYLE_FOLDER = "adain_styles"
 # Not allowed in file names, if not here then on another system.
 _FORBIDDEN = set('/\\:*?"<>|')
 _DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
@@ -108,7 +106,7 @@ class AdaINSaveStyle:
         named = replace(style, name=stem, previews=style.previews if preview else ())
         path = _file(stem)
         if path.exists() and not overwrite:
-            with refused_files("name", path):
+            with STYLES.reading(path, "name"):
                 if Style.load(path) != named:
                     raise ValueError(
                         f"name: another style is already saved as {path}; choose another name, or "
@@ -140,7 +138,7 @@ class AdaINLoadStyle:
         return {
             "required": {
                 "style": (
-                    _names(),
+                    STYLES.names(),
                     {
                         "tooltip": "The style's file: the pack's own first, then those in "
                         f"ComfyUI's models/{STYLE_FOLDER}; of two with one name yours is taken. "
@@ -152,20 +150,15 @@ class AdaINLoadStyle:
 
     @classmethod
     def VALIDATE_INPUTS(cls, style: str | None) -> bool | str:
-        # In place of the host's own check, which would say no more than "not in list".
-        return True if style is None or _find(style) else _not_found(style)
+        return STYLES.check(style)
 
     @classmethod
     def IS_CHANGED(cls, style: str | None) -> str:
-        return "" if style is None else host.file_hash(_find(style))
+        return "" if style is None else host.file_hash(STYLES.find(style))
 
     def load(self, style: str) -> dict[str, Any]:
         """Run the node."""
-        path = _find(style)
-        if path is None:
-            raise ValueError(_not_found(style))
-        with refused_files("style", path):
-            loaded = Style.load(path)
+        loaded = load_style(style)
         return {"ui": host.shown(read_preview(loaded.preview)), "result": (loaded,)}
 
 
@@ -194,27 +187,3 @@ def _stem(name: str) -> str | None:
 
 def _file(stem: str) -> Path:
     return host.folders(STYLE_FOLDER)[0] / f"{stem}{host.EXTENSION}"
-
-
-def _shipped_styles() -> dict[str, Path]:
-    """The pack's own styles by file name."""
-    files = sorted((shipped_folder() / "styles").glob(f"*{host.EXTENSION}"))
-    return {path.name: path for path in files}
-
-
-def _names() -> list[str]:
-    return list(dict.fromkeys([*_shipped_styles(), *host.list_files(STYLE_FOLDER)]))
-
-
-def _find(style: str) -> Path | None:
-    # The user's file first: whoever saves a style under a shipped one's name means that one.
-    return host.find_file(STYLE_FOLDER, style) or _shipped_styles().get(style)
-
-
-def _not_found(style: str) -> str:
-    places = " or ".join(str(folder) for folder in host.folders(STYLE_FOLDER))
-    known = ", ".join(_names()) or "none"
-    return (
-        f"There is no style {style!r}. Save one with Save AdaIN Style, or put the file into "
-        f"{places}, and press R to refresh; found here: {known}"
-    )

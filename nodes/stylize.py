@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor
 
-from ..adain_core import Style
-from ..adain_core.temporal import Temporal, TemporalPool
-from ..adain_core.tiles import check_tile
+from ..adain_core.stylizer import Stylizer
 from . import host
-from .images import common_count, from_image, lengths, picture_shares, take, to_image
+from .batches import common_count, parts, repeat
+from .images import from_image, to_image
 from .inputs import (
     ALPHA,
     CATEGORY,
     CONTENT_RESIDUAL,
     FEATHER,
-    MODEL,
+    HIDDEN,
+    MASK,
+    OPTIONAL_MODEL,
+    PHOTO_SHARE,
+    PRESERVE_COLOR,
     REGION_STATISTICS,
+    STROKE_SIZE,
+    STYLE,
     STYLE_SIZE,
     TEMPORAL,
     TEMPORAL_LENGTH,
     TILE,
     WEIGHT,
-    check_limits,
-    picture_alphas,
-    picture_weights,
+    advanced,
+    check_tile,
+    check_weights,
 )
-from .regions import MASK, Layout, layout, mask_counts, picture_masks, require_region
-from .sources import PRESERVE_COLOR, STYLE, Sources
+from .library import model_or_default
+from .request import NUMBERS, Request
 
 
 class AdaINStylize:
@@ -37,9 +42,9 @@ class AdaINStylize:
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Draws pictures in the style of any artwork, or in several. Connect a model, a content and "
-        "a style, and run. Batches may be the frames of a video; long clips are better drawn by "
-        "Style Transfer Video (AdaIN), which never holds them all in memory."
+        "Draws pictures in the style of any artwork, or in several. Connect a picture and a style, "
+        "and run. Batches may be the frames of a video; long clips are better drawn by Style "
+        "Transfer Video (AdaIN), which never holds them all in memory."
     )
     SEARCH_ALIASES = (
         "style transfer",
@@ -61,13 +66,12 @@ class AdaINStylize:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         # Saved workflows hold widget values by position: new ones go to the end.
-        sockets: dict[str, Any] = {"mask_1": MASK}
-        for number in (2, 3, 4):
+        sockets: dict[str, Any] = {"model": OPTIONAL_MODEL, "mask_1": MASK}
+        for number in NUMBERS[1:]:
             sockets[f"style_{number}"] = STYLE
             sockets[f"mask_{number}"] = MASK
         return {
             "required": {
-                "model": MODEL,
                 "content": (
                     "IMAGE",
                     {"tooltip": "The picture to stylize, or a batch: photos, video frames."},
@@ -78,86 +82,49 @@ class AdaINStylize:
             "optional": {
                 **sockets,
                 "preserve_color": PRESERVE_COLOR,
-                "style_size": STYLE_SIZE,
-                **{f"weight_{number}": WEIGHT for number in (1, 2, 3, 4)},
-                "feather": FEATHER,
-                "region_statistics": REGION_STATISTICS,
-                "tile": TILE,
-                "temporal": TEMPORAL,
-                "temporal_length": TEMPORAL_LENGTH,
-                "content_residual": CONTENT_RESIDUAL,
+                "style_size": advanced(STYLE_SIZE),
+                **{f"weight_{number}": advanced(WEIGHT) for number in NUMBERS},
+                "feather": advanced(FEATHER),
+                "region_statistics": advanced(REGION_STATISTICS),
+                "tile": advanced(TILE),
+                "temporal": advanced(TEMPORAL),
+                "temporal_length": advanced(TEMPORAL_LENGTH),
+                "content_residual": advanced(CONTENT_RESIDUAL),
+                "stroke_size": STROKE_SIZE,
+                "photo_share": advanced(PHOTO_SHARE),
             },
+            "hidden": HIDDEN,
         }
+
+    @classmethod
+    def VALIDATE_INPUTS(
+        cls,
+        tile: int | None = None,
+        weight_1: float | None = None,
+        weight_2: float | None = None,
+        weight_3: float | None = None,
+        weight_4: float | None = None,
+    ) -> bool | str:
+        return check_tile(tile, check_weights(weight_1, weight_2, weight_3, weight_4))
 
     def stylize(
-        self,
-        model: host.ManagedModel,
-        content: Tensor,
-        style_1: Tensor | Style,
-        alpha: float | Sequence[float],
-        mask_1: Tensor | None = None,
-        style_2: Tensor | Style | None = None,
-        mask_2: Tensor | None = None,
-        style_3: Tensor | Style | None = None,
-        mask_3: Tensor | None = None,
-        style_4: Tensor | Style | None = None,
-        mask_4: Tensor | None = None,
-        preserve_color: str = "none",
-        style_size: int = 512,
-        weight_1: float | Sequence[float] = 1.0,
-        weight_2: float | Sequence[float] = 1.0,
-        weight_3: float | Sequence[float] = 1.0,
-        weight_4: float | Sequence[float] = 1.0,
-        feather: int = 0,
-        region_statistics: bool = True,
-        tile: int = 0,
-        temporal: Temporal = "frame",
-        temporal_length: int = 8,
-        content_residual: bool = False,
+        self, content: Tensor, model: host.ManagedModel | None = None, **inputs: Any
     ) -> tuple[Tensor]:
         """Run the node."""
-        check_limits("style_size", style_size, STYLE_SIZE)
-        check_limits("feather", feather, FEATHER)
-        alphas = picture_alphas(alpha)
-        check_tile(tile or None)
-        method = None if preserve_color == "none" else preserve_color
         pictures = from_image(content, "content")
-        laid_out: Layout[Tensor | Style] = layout(
-            (style_1, style_2, style_3, style_4), (mask_1, mask_2, mask_3, mask_4)
-        )
-        weights = picture_weights((weight_1, weight_2, weight_3, weight_4), laid_out.mixed)
-        counts = lengths(content=pictures, alpha=alphas, **weights)
-        count = common_count({**counts, **mask_counts(laid_out.regions)})
-        shares = picture_shares(weights, count) if weights else None
-        options: dict[str, Any] = {
-            "content_residual": content_residual,
-            "preserve_color": method,
-            "tile": tile or None,
-            "smoothing": TemporalPool(temporal, temporal_length),
-        }
-        sources = Sources(model, laid_out, method)
-        progress = host.Progress(sources.pictures + count)
-        # One frame of a video may show nothing of what a mask follows.
-        if laid_out.masks and laid_out.background is None and temporal == "frame":
-            require_region(laid_out.masks)
-        styles, background = sources.ready(style_size, progress)
-        options |= {"background": background, "region_statistics": region_statistics}
-
+        request = Request.read(self, inputs)
+        count = common_count({"content": len(pictures), **request.changing, **request.mask_counts})
+        model = model_or_default(model)
+        request.check_model(model)
+        progress = host.Progress(request.artworks + count)
+        request = request.encode(model, progress)
         size = (pictures.shape[2], pictures.shape[3])
-        network = model.load(*size)
+        network, pool = model.load(*size), request.pool()
 
-        def stylized() -> Iterator[Tensor]:
-            for number, fitted in enumerate(picture_masks(laid_out.masks, count, size, feather)):
-                # The sources have their size already.
-                yield network.stylize(
-                    take(pictures, number),
-                    styles,
-                    alpha=take(alphas, number)[0],
-                    weights=None if shares is None else shares[number],
-                    masks=fitted or None,
-                    style_size=0,
-                    progress=progress.tile,
-                    **options,
-                )
+        def drawn() -> Iterator[Tensor]:
+            for part in parts(count, size):
+                stylizer = Stylizer(network, request.build(part), pool)
+                with progress.work(part.stop - part.start) as tiles:
+                    yield stylizer(repeat(pictures, part), progress=tiles)
 
-        return (to_image(stylized(), count, progress),)
+        return (to_image(drawn(), count),)

@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import Any
-
-from torch import Tensor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from ..adain_core import Style
-from ..adain_core.options import StylizeOptions
 from ..adain_core.stylizer import Stylizer
-from ..adain_core.temporal import Temporal, TemporalPool
-from ..adain_core.tiles import check_tile
 from . import host
-from .images import common_count, lengths, picture_shares, take
+from .batches import common_count, single, take
+from .errors import named_errors
 from .inputs import (
     ALPHA,
     CATEGORY,
     CONTENT_RESIDUAL,
     FEATHER,
-    MODEL,
+    HIDDEN,
+    MASK,
+    OPTIONAL_MODEL,
+    PHOTO_SHARE,
+    PRESERVE_COLOR,
     REGION_STATISTICS,
+    STROKE_SIZE,
+    STYLE,
     STYLE_SIZE,
     TEMPORAL,
     TEMPORAL_LENGTH,
     TILE,
     WEIGHT,
-    check_limits,
-    picture_alphas,
-    picture_weights,
+    advanced,
+    check_tile,
+    check_weights,
 )
-from .regions import MASK, Layout, layout, mask_counts, require_region
-from .sources import PRESERVE_COLOR, STYLE, Sources
+from .library import model_or_default
+from .request import NUMBERS, Request, require_region
+
+if TYPE_CHECKING:
+    from ..adain_core.video import Keyframe
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,11 +51,7 @@ class AdaINStylizeVideo:
         "and written one after the other, so that memory does not grow with the length; sound and "
         "times stay."
     )
-    SEARCH_ALIASES = (
-        "neural style video",
-        "video to painting",
-        "stylize clip",
-    )
+    SEARCH_ALIASES = ("neural style video", "video to painting", "stylize video", "stylize clip")
     RETURN_TYPES = ("VIDEO",)
     RETURN_NAMES = ("video",)
     OUTPUT_TOOLTIPS = ("The stylized video, H.264 in MP4, for Save Video.",)
@@ -61,114 +62,72 @@ class AdaINStylizeVideo:
         # Saved workflows hold widget values by position: new ones go to the end.
         return {
             "required": {
-                "model": MODEL,
                 "video": ("VIDEO", {"tooltip": "The video, from Load Video for example."}),
                 "style_1": STYLE,
                 "alpha": ALPHA,
             },
             "optional": {
-                **{f"style_{number}": STYLE for number in (2, 3, 4)},
+                "model": OPTIONAL_MODEL,
+                **{f"style_{number}": STYLE for number in NUMBERS[1:]},
                 "preserve_color": PRESERVE_COLOR,
-                "style_size": STYLE_SIZE,
-                **{f"weight_{number}": WEIGHT for number in (1, 2, 3, 4)},
-                "tile": TILE,
-                "temporal": (TEMPORAL[0], {**TEMPORAL[1], "default": "ema"}),
-                "temporal_length": TEMPORAL_LENGTH,
-                "content_residual": CONTENT_RESIDUAL,
-                **{f"mask_{number}": MASK for number in (1, 2, 3, 4)},
-                "feather": FEATHER,
-                "region_statistics": REGION_STATISTICS,
+                "style_size": advanced(STYLE_SIZE),
+                **{f"weight_{number}": advanced(WEIGHT) for number in NUMBERS},
+                "tile": advanced(TILE),
+                "temporal": advanced((TEMPORAL[0], {**TEMPORAL[1], "default": "ema"})),
+                "temporal_length": advanced(TEMPORAL_LENGTH),
+                "content_residual": advanced(CONTENT_RESIDUAL),
+                **{f"mask_{number}": MASK for number in NUMBERS},
+                "feather": advanced(FEATHER),
+                "region_statistics": advanced(REGION_STATISTICS),
+                "stroke_size": STROKE_SIZE,
+                "photo_share": advanced(PHOTO_SHARE),
             },
+            "hidden": HIDDEN,
         }
 
+    @classmethod
+    def VALIDATE_INPUTS(
+        cls,
+        tile: int | None = None,
+        weight_1: float | None = None,
+        weight_2: float | None = None,
+        weight_3: float | None = None,
+        weight_4: float | None = None,
+    ) -> bool | str:
+        return check_tile(tile, check_weights(weight_1, weight_2, weight_3, weight_4))
+
     def stylize(
-        self,
-        model: host.ManagedModel,
-        video: Any,
-        style_1: Tensor | Style,
-        alpha: float | Sequence[float],
-        style_2: Tensor | Style | None = None,
-        style_3: Tensor | Style | None = None,
-        style_4: Tensor | Style | None = None,
-        preserve_color: str = "none",
-        style_size: int = 512,
-        weight_1: float | Sequence[float] = 1.0,
-        weight_2: float | Sequence[float] = 1.0,
-        weight_3: float | Sequence[float] = 1.0,
-        weight_4: float | Sequence[float] = 1.0,
-        tile: int = 0,
-        temporal: Temporal = "ema",
-        temporal_length: int = 8,
-        content_residual: bool = False,
-        mask_1: Tensor | None = None,
-        mask_2: Tensor | None = None,
-        mask_3: Tensor | None = None,
-        mask_4: Tensor | None = None,
-        feather: int = 0,
-        region_statistics: bool = True,
+        self, video: Any, model: host.ManagedModel | None = None, **inputs: Any
     ) -> tuple[Any]:
         """Run the node."""
         # Here, since pictures need no PyAV.
-        from ..adain_core.video import Keyframe, stylize_video
+        from ..adain_core.video import stylize_video
 
-        check_limits("style_size", style_size, STYLE_SIZE)
-        check_limits("feather", feather, FEATHER)
-        check_tile(tile or None)
-        method = None if preserve_color == "none" else preserve_color
-        laid_out: Layout[Tensor | Style] = layout(
-            (style_1, style_2, style_3, style_4), (mask_1, mask_2, mask_3, mask_4)
-        )
-        sources = Sources(model, laid_out, method)
-        alphas = picture_alphas(alpha)
-        weights = picture_weights((weight_1, weight_2, weight_3, weight_4), laid_out.mixed)
-        changing = lengths(alpha=alphas, **weights)
-        count = common_count(changing)
-        common_count({**changing, **mask_counts(laid_out.regions)})
-        if laid_out.masks and laid_out.background is None:
-            require_region(laid_out.masks)
-        shares = picture_shares(weights, count) if weights else None
-        if count > 1 and sources.recolors:
+        request = Request.read(self, inputs)
+        count = common_count(request.changing)
+        common_count({**request.changing, **request.mask_counts})
+        if request.masks and not request.background:
+            require_region(request.masks)
+        if count > 1 and request.recolors:
             raise ValueError(
-                f"preserve_color {method} recolors the artworks for each frame, which does not go "
-                "with alphas or weights for each frame; choose luminance"
+                f"preserve_color {request.options['preserve_color']} recolors the artworks for "
+                "each frame, which does not go with alphas or weights for each frame; choose "
+                "luminance"
             )
-
-        encoding = host.Progress(sources.pictures)
-        styles, background = sources.ready(style_size, encoding)
-        keyframes = None
-        if count > 1:
-            keyframes = [
-                Keyframe(
-                    number,
-                    styles if shares is None else Style.mix(styles, shares[number]),
-                    take(alphas, number)[0],
-                )
-                for number in range(count)
-            ]
-        options = StylizeOptions(
-            styles,
-            weights=None if keyframes or shares is None else shares[0],
-            masks=laid_out.masks or None,
-            background=background,
-            alpha=1.0 if keyframes else alphas[0],
-            feather=feather if laid_out.masks else 0,
-            region_statistics=region_statistics,
-            preserve_color=method,
-            content_residual=content_residual,
-            style_size=0,  # the sources have their size already
-            tile=tile or None,
-        )
+        model = model_or_default(model)
+        request.check_model(model)
+        request = request.encode(model, host.Progress(request.artworks))
+        keyframes = _keyframes(request, count)
+        if keyframes is not None:
+            request = replace(request, alphas=[1.0], weights={})
         network = model.load(*host.video_size(video))
+        stylizer = Stylizer(network, request.build(), request.pool())
         made = host.temporary_file(".mp4")
         progress = host.VideoProgress()
-        with host.video_file(video) as source:
+        with named_errors(request.names), host.video_file(video) as source:
             try:
                 result = stylize_video(
-                    Stylizer(network, options, TemporalPool(temporal, temporal_length)),
-                    source,
-                    made,
-                    keyframes=keyframes,
-                    progress=progress.frame,
+                    stylizer, source, made, keyframes=keyframes, progress=progress.frame
                 )
             except BaseException as error:
                 cancelled = host.interruption(error)
@@ -179,3 +138,19 @@ class AdaINStylizeVideo:
         for note in result.notes:
             _LOG.warning("Style Transfer Video (AdaIN): %s", note)
         return (host.as_video(made),)
+
+
+def _keyframes(request: Request, count: int) -> list[Keyframe] | None:
+    """Return the styles and alphas of a video that changes, ``None`` for one that does not."""
+    from ..adain_core.video import Keyframe
+
+    if count == 1:
+        return None
+    keyframes = []
+    for number in range(count):
+        options = request.build(single(number))
+        styles = [source for source in options.sources if isinstance(source, Style)]
+        if options.masks is None:
+            styles = [Style.mix(styles, options.shares[0].tolist())]
+        keyframes.append(Keyframe(number, styles, take(request.alphas, single(number))[0]))
+    return keyframes

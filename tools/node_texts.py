@@ -218,6 +218,10 @@ def _values(kind: Any, options: Mapping[str, Any], catalog: Catalog) -> str:
     if "default" not in options:  # a socket, or a list of files
         return ""
     default = options["default"]
+    if catalog.language == "en" and "display_name" in options:
+        shown, options = options["display_name"], {**options}
+        del options["display_name"]
+        return f'shown as "{shown}"; {_values(kind, options, catalog)}'
     if isinstance(kind, list):
         choices = style.choice.join(f"`{value}`" for value in kind)
         separator = "; " if catalog.language == "en" else style.comma

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,29 @@ from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tools"))
+
+
+def ship_styles(folder: Path) -> None:
+    """Put the pack's own styles where the tests' shipped model is."""
+    if not (folder / "styles").exists():
+        shutil.copytree(ROOT / "weights" / "styles", folder / "styles")
+
+
+class Graph:
+    """The host's DYNPROMPT of a node ``own`` whose inputs come from nodes of these types."""
+
+    def __init__(self, **sources: str) -> None:
+        self._nodes = {name: {"class_type": source} for name, source in sources.items()}
+        self._nodes["own"] = {"inputs": {name: [name, 0] for name in sources}}
+
+    def get_node(self, node_id: str) -> dict[str, Any]:
+        return self._nodes[node_id]
+
+
+@pytest.fixture
+def from_nodes() -> Callable[..., dict[str, Any]]:
+    """``from_nodes(mask_1="LoadImage")``: what the host tells a node of its inputs' origins."""
+    return lambda **sources: {"graph": Graph(**sources), "node_id": "own"}
 
 
 class Pack:
@@ -59,8 +83,9 @@ def bare_pack() -> Iterator[Pack]:
 @pytest.fixture
 def pack(bare_pack: Pack, tiny_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pack:
     """The pack with the tiny model as its shipped one and empty folders for the user's files."""
-    loading = bare_pack.submodule("nodes.loading")
-    monkeypatch.setattr(loading, "shipped_folder", lambda: tiny_path.parent)
+    ship_styles(tiny_path.parent)
+    library = bare_pack.submodule("nodes.library")
+    monkeypatch.setattr(library, "shipped_folder", lambda: tiny_path.parent)
     monkeypatch.setenv("ADAIN_CACHE", str(tmp_path / "user"))
     return bare_pack
 
@@ -180,7 +205,8 @@ def host(tmp_path: Path, tiny_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         monkeypatch.setitem(sys.modules, module.__name__, module)
 
     fake.pack = Pack(str(tmp_path / "custom_nodes" / "adain").replace(".", "_x_"))
-    loading = fake.pack.submodule("nodes.loading")
-    monkeypatch.setattr(loading, "shipped_folder", lambda: tiny_path.parent)
+    ship_styles(tiny_path.parent)
+    library = fake.pack.submodule("nodes.library")
+    monkeypatch.setattr(library, "shipped_folder", lambda: tiny_path.parent)
     yield fake
     fake.pack.forget()

@@ -18,6 +18,7 @@ from adain_core.sheets import GAP, LABEL, labelled
 from adain_core.weights import save_model
 
 MakeImage = Callable[..., Tensor]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def loader(pack: Any) -> Any:
@@ -38,7 +39,7 @@ def test_shipped_models_come_first(pack: Any, tiny_path: Path, tmp_path: Path) -
         shutil.copy(tiny_path, path.with_suffix(".safetensors"))
     (own / "notes.txt").write_text("not a model")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pack.submodule("nodes.loading"), "shipped_folder", lambda: shipped)
+        patch.setattr(pack.submodule("nodes.library"), "shipped_folder", lambda: shipped)
         assert choices(pack) == [
             "adain-slim.safetensors",
             "aaa.safetensors",
@@ -110,6 +111,32 @@ def test_model_that_is_missing(pack: Any) -> None:
     assert loader(pack).VALIDATE_INPUTS("tiny.safetensors") is True
 
 
+def test_a_shipped_model_that_is_gone(pack: Any, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pack.submodule("nodes.library"), "shipped_folder", lambda: tmp_path)
+        text = loader(pack).VALIDATE_INPUTS("adain-slim.safetensors")
+        assert "It comes with the pack: install the pack again" in text
+        with pytest.raises(ValueError, match=r"no AdaIN model 'adain-slim\.safetensors'.* again"):
+            image = torch.zeros(1, 8, 8, 3)
+            pack.run("AdaINStylize", content=image, style_1=image, alpha=1.0)
+
+
+def test_a_damaged_file_is_told_apart_from_the_shipped_one(
+    pack: Any, tiny_path: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "user" / "adain" / "tiny.safetensors"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"not a model")
+    with pytest.raises(ValueError, match=r"it is yours, .*hides the pack's own of that name"):
+        pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="auto")
+    own.unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pack.submodule("nodes.library"), "shipped_folder", lambda: tmp_path)
+        (tmp_path / "adain-slim.safetensors").write_bytes(b"not a model")
+        with pytest.raises(ValueError, match="it is the pack's own: install the pack again"):
+            pack.run("AdaINModelLoader", model="adain-slim.safetensors", dtype="auto")
+
+
 def test_damaged_model_is_named(pack: Any, tmp_path: Path) -> None:
     path = tmp_path / "user" / "adain" / "mine.safetensors"
     path.parent.mkdir(parents=True)
@@ -127,8 +154,10 @@ def test_folders_keep_the_users(host: Any, tiny_path: Path, tmp_path: Path) -> N
         [str(tmp_path / "yaml"), str(tmp_path / "models" / "adain")],
         {".safetensors"},
     )
+    # The pack's own, last, for the page's model library to show.
+    shipped = str(ROOT / "weights" / "styles")
     assert table["adain_styles"] == (
-        [str(tmp_path / "models" / "adain_styles")],
+        [str(tmp_path / "models" / "adain_styles"), shipped],
         {".safetensors"},
     )
     for folder, name in (("yaml", "a"), ("models/adain", "b")):
@@ -198,12 +227,12 @@ def test_models_are_loaded_by_the_host(host: Any, image: MakeImage) -> None:
     pixels = 16 * 24
     required = pixels * 4 * (3 * 4 + 2 * 3) + pixels * (2 * 10 * 4 // 64)
     assert host.loads == [{"memory_required": required, "force_full_load": True}]
-    # After each picture's only tile, and after each picture.
-    steps = [(value, 300) for value in (100, 100, 200, 200, 300, 300)]
+    # After the pictures' only tile, and after the pictures.
+    steps = [(300, 300), (300, 300)]
     assert host.steps == steps
     host.pack.run("AdaINDecode", model=model, features=features)
     assert len(host.loads) == 2
-    assert host.steps[6:] == steps
+    assert host.steps[2:] == steps
 
 
 def test_memory_is_bounded_by_the_tile(host: Any) -> None:
@@ -256,9 +285,8 @@ def test_cancel(host: Any, image: MakeImage) -> None:
     host.cancelled = False
     host.steps.clear()
     host.pack.run("AdaINStylize", **inputs)
-    # The artwork encoded, finished; each picture encoded, decoded, finished.
-    pictures = [(n * 100 + step, 500) for n in range(1, 5) for step in (50, 100, 100)]
-    assert host.steps == [(100, 500), (100, 500), *pictures]
+    # The artwork encoded, finished; the pictures encoded, decoded, finished, all together.
+    assert host.steps == [(step, 500) for step in (100, 100, 300, 500, 500)]
 
 
 @pytest.mark.parametrize("tile", [64, 128])

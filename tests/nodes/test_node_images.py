@@ -115,7 +115,7 @@ def test_bad_images_name_their_input(pack: Any, model: Any, image: MakeImage) ->
 
 
 def test_counts(pack: Any) -> None:
-    common_count = pack.submodule("nodes.images").common_count
+    common_count = pack.submodule("nodes.batches").common_count
     assert common_count({"content": 5, "mask_1": 1}) == 5
     assert common_count({"content": 1, "mask_1": 1, "mask_2": 4}) == 4
     with pytest.raises(

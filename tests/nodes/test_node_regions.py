@@ -103,15 +103,18 @@ def test_a_mask_for_each_picture(
 def test_a_mask_for_all_is_made_ready_once(
     pack: Any, styles: list[Any], features: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    regions = pack.submodule("nodes.regions")
-    radii: list[int] = []
-    feather = regions.feather_mask
-    monkeypatch.setattr(
-        regions, "feather_mask", lambda mask, radius: radii.append(radius) or feather(mask, radius)
-    )
+    masked = pack.submodule("nodes.masked")
+    counts: list[tuple[int, int]] = []
+    feather = masked.feather_mask
+
+    def watched(mask: Tensor, radius: int) -> Tensor:
+        counts.append((len(mask), radius))
+        return feather(mask, radius)
+
+    monkeypatch.setattr(masked, "feather_mask", watched)
     inputs = {"features": features, "style_1": styles[0], "mask_1": left(), **OPTIONS}
     (result,) = pack.run("AdaINMasked", **{**inputs, "feather": 6})
-    assert len(result.tensor) == 2 and radii == [6]
+    assert len(result.tensor) == 2 and counts == [(1, 6)]
 
 
 def test_empty_masks(pack: Any, styles: list[Any], features: Any) -> None:
@@ -119,7 +122,7 @@ def test_empty_masks(pack: Any, styles: list[Any], features: Any) -> None:
     empty = torch.zeros(1, 64, 64)
     inputs = {"features": features, "style_1": styles[0], "mask_1": empty, **OPTIONS}
     with pytest.raises(
-        ValueError, match=r"mask_1 is black everywhere \(as Load Image gives .*Mask Ed"
+        ValueError, match=r"^mask_1 is black everywhere \(as Load Image gives .*Mask Ed"
     ):
         pack.run("AdaINMasked", **inputs)
     (result,) = pack.run("AdaINMasked", **inputs, background=styles[1])

@@ -84,13 +84,16 @@ def test_cut_outs(pack: Any, model: Any, image: MakeImage) -> None:
     assert (background.mean - expected.mean).abs().max() > 1e-2
 
 
-def test_load_images_empty_mask_is_no_mask(pack: Any, model: Any, image: MakeImage) -> None:
+def test_load_images_empty_mask_is_no_mask(
+    pack: Any, model: Any, image: MakeImage, from_nodes: Callable[..., dict[str, Any]]
+) -> None:
     art = image(32, 32)
-    assert_same_style(
-        encode(pack, model, art, mask=torch.zeros(1, 64, 64)), encode(pack, model, art)
-    )
-    with pytest.raises(ValueError, match=r"the mask selects no pixel of the style image"):
-        encode(pack, model, art, mask=torch.zeros(1, 32, 32))
+    for size in (32, 64):
+        mask = torch.zeros(1, size, size)
+        ours = encode(pack, model, art, mask=mask, **from_nodes(mask="LoadImage"))
+        assert_same_style(ours, encode(pack, model, art))
+        with pytest.raises(ValueError, match=r"the mask selects no pixel of the style image"):
+            encode(pack, model, art, mask=mask, **from_nodes(mask="SolidMask"))
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
@@ -124,8 +127,13 @@ def test_chained_blends(pack: Any, styles: list[Any], features: Any) -> None:
 
 
 def test_weights_that_are_all_zero(pack: Any, styles: list[Any], features: Any) -> None:
-    with pytest.raises(ValueError, match=r"weights are all 0"):
-        pack.run("AdaINBlend", features=features, style_1=styles[0], alpha=1.0, weight_1=0.0)
+    inputs = {"features": features, "style_1": styles[0], "alpha": 1.0, "weight_1": 0.0}
+    with pytest.raises(ValueError, match=r"^weight_1 and weight_3 are all 0: give at least one"):
+        pack.run("AdaINBlend", **inputs, style_3=styles[1], weight_3=0.0)
+    # A single style has no share.
+    blended, style = pack.run("AdaINBlend", **inputs)
+    assert_same_style(style, styles[0])
+    assert not torch.equal(blended.tensor, features.tensor)
 
 
 def test_style_of_another_model(

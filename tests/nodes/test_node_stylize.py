@@ -51,7 +51,7 @@ def test_one_style(
 def test_defaults(pack: Any, model: Any, content: Tensor, arts: list[Tensor]) -> None:
     """Optional inputs that the host leaves out."""
     (result,) = pack.run("AdaINStylize", model=model, content=content, style_1=arts[0], alpha=1.0)
-    torch.testing.assert_close(result, expect(model, content, arts[:1], style_size=512))
+    torch.testing.assert_close(result, expect(model, content, arts[:1], style_size=None))
 
 
 def test_mixed_styles(pack: Any, model: Any, content: Tensor, arts: list[Tensor]) -> None:
@@ -74,7 +74,8 @@ def test_colors(pack: Any, model: Any, content: Tensor, arts: list[Tensor], meth
 def test_colors_need_an_artwork(pack: Any, model: Any, content: Tensor, arts: list[Tensor]) -> None:
     (style,) = pack.run("AdaINEncodeStyle", model=model, image=arts[1], style_size=32)
     with pytest.raises(
-        ValueError, match=r"^style_1: preserve_color coral recolors .* choose luminance"
+        ValueError,
+        match=r"^style_1 holds no picture, and the color method coral .* choose lum",
     ):
         run(pack, model, content=content, style_1=style, preserve_color="coral")
     result = run(pack, model, content=content, style_1=style, preserve_color="luminance")
@@ -120,10 +121,22 @@ def test_a_mask_for_each_picture(
 
 
 def test_load_images_empty_mask_is_no_mask(
-    pack: Any, model: Any, content: Tensor, arts: list[Tensor]
+    pack: Any,
+    model: Any,
+    content: Tensor,
+    arts: list[Tensor],
+    from_nodes: Callable[..., dict[str, Any]],
 ) -> None:
-    result = run(pack, model, content=content, style_1=arts[0], mask_1=torch.zeros(1, 64, 64))
-    assert torch.equal(result, run(pack, model, content=content, style_1=arts[0]))
+    """Told apart by the node that it comes from: a black mask of any other node means nowhere."""
+    inputs = {"content": content, "style_1": arts[0]}
+    whole = run(pack, model, **inputs)
+    for size in ((64, 64), (30, 37)):  # without an alpha channel, and with an opaque one
+        inputs["mask_1"] = torch.zeros(1, *size)
+        ours = from_nodes(mask_1="LoadImage")
+        assert torch.equal(run(pack, model, **inputs, **ours), whole)
+        for theirs in (from_nodes(mask_1="SolidMask"), {}):
+            with pytest.raises(ValueError, match=r"^mask_1 is black everywhere"):
+                run(pack, model, **inputs, **theirs)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.01, 0.6, 1.0])
@@ -139,29 +152,78 @@ def test_content_residual(
         assert (run(pack, model, **inputs) - content).abs().mean() > 0.05
 
 
-def test_masks_that_serve_for_all_are_made_ready_once(
-    pack: Any, model: Any, image: MakeImage, arts: list[Tensor], monkeypatch: pytest.MonkeyPatch
+def test_masks_of_a_batch_are_those_of_its_pictures(
+    pack: Any, model: Any, image: MakeImage, arts: list[Tensor]
 ) -> None:
-    regions = pack.submodule("nodes.regions")
-    sizes: list[int] = []
-    feather = regions.feather_mask
-
-    def watched(mask: Tensor, radius: int) -> Tensor:
-        sizes.append(len(mask))
-        return feather(mask, radius)
-
-    monkeypatch.setattr(regions, "feather_mask", watched)
     frames, moving = image(30, 37, 3), torch.stack([left()[0].roll(n, 1) for n in range(3)])
     inputs = {"style_1": arts[0], "mask_1": left(), "style_2": arts[1], "feather": 4}
     still = run(pack, model, content=frames, **inputs)
-    assert sizes == [1]
     both = run(pack, model, content=frames, **inputs, mask_2=moving)
-    assert sizes == [1, 1, 1, 1, 1]
     for number, frame in enumerate(frames):
         inputs_of_one = {**inputs, "content": frame[None]}
         torch.testing.assert_close(still[number], run(pack, model, **inputs_of_one)[0])
         one = run(pack, model, **inputs_of_one, mask_2=moving[number])
         torch.testing.assert_close(both[number], one[0])
+
+
+def test_large_batches_are_handed_over_in_parts(
+    pack: Any,
+    model: Any,
+    image: MakeImage,
+    arts: list[Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each part with its own alphas, weights and masks, and one memory for all of them."""
+    frames = image(24, 32, 5)
+    masks = torch.stack([left()[0].roll(n, 1) for n in range(5)])
+    alphas = [0.2, 0.4, 0.6, 0.8, 1.0]
+    several = [
+        {"style_2": arts[1], "weight_1": alphas, "alpha": alphas},
+        {"style_2": arts[1], "mask_1": masks, "alpha": 0.7},
+        {"temporal": "ema", "temporal_length": 3},
+    ]
+    inputs = {"content": frames, "style_1": arts[0]}
+    whole = [run(pack, model, **inputs, **each) for each in several]
+    batches = pack.submodule("nodes.batches")
+    monkeypatch.setattr(batches, "PART_PIXELS", 2 * 24 * 32)
+    assert list(batches.parts(5, (24, 32))) == [slice(0, 2), slice(2, 4), slice(4, 5)]
+    for expected, each in zip(whole, several, strict=True):
+        torch.testing.assert_close(run(pack, model, **inputs, **each), expected)
+
+
+def test_without_a_model_the_shipped_one_draws(
+    pack: Any,
+    model: Any,
+    content: Tensor,
+    arts: list[Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pack.submodule("adain_core.devices"), "has_fast_bfloat16", lambda: False)
+    inputs = {"content": content, "style_1": arts[0], "alpha": 0.8}
+    (found,) = pack.run("AdaINStylize", **inputs)
+    (expected,) = pack.run("AdaINStylize", model=model, **inputs)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("stroke_size", ["single", "fine", "medium", "coarse"])
+def test_stroke_size(
+    pack: Any, model: Any, image: MakeImage, arts: list[Tensor], stroke_size: str
+) -> None:
+    content = image(40, 44)
+    options = {"stroke_size": stroke_size, "photo_share": 0.2}
+    found = run(pack, model, content=content, style_1=arts[0], **options)
+    torch.testing.assert_close(found, expect(model, content, arts[:1], **options))
+
+
+def test_small_artworks_are_enlarged_only_on_demand(
+    pack: Any, model: Any, content: Tensor, image: MakeImage
+) -> None:
+    art = image(24, 30, seed=9)
+    inputs = {"content": content, "style_1": art, "alpha": 1.0}
+    (default,) = pack.run("AdaINStylize", model=model, **inputs)
+    (kept,) = pack.run("AdaINStylize", model=model, **inputs, style_size=0)
+    (larger,) = pack.run("AdaINStylize", model=model, **inputs, style_size=64)
+    assert torch.equal(default, kept) and not torch.allclose(default, larger, atol=1e-3)
 
 
 def test_the_separate_nodes_give_the_same(
@@ -184,7 +246,7 @@ def test_style_is_encoded_once(
     encode = networks.encode
     monkeypatch.setattr(networks, "encode", lambda *args: calls.append("") or encode(*args))
     run(pack, model, content=image(16, 16, 5), style_1=arts[0], style_2=arts[1])
-    assert len(calls) == 5 + 2
+    assert len(calls) == 1 + 2  # small pictures go together
 
 
 @pytest.mark.parametrize(
@@ -192,7 +254,9 @@ def test_style_is_encoded_once(
     [
         ({"alpha": 1.5}, "^alpha must lie in"),
         ({"tile": 32}, "^tile must be 64"),
-        ({"weight_1": 0.0}, "^weights are all 0"),
+        ({"weight_1": 0.0, "weight_2": 0.0}, "^weight_1 and weight_2 are all 0: give at least"),
+        ({"stroke_size": "huge"}, "^stroke_size must be one of single, fine"),
+        ({"photo_share": 2.0}, r"^photo_share must lie in 0\.\.1, got 2"),
     ],
 )
 def test_nothing_is_encoded_before_the_inputs_are_checked(
@@ -203,7 +267,18 @@ def test_nothing_is_encoded_before_the_inputs_are_checked(
     change: dict[str, float],
     message: str,
 ) -> None:
-    monkeypatch.setattr(pack.submodule("nodes.sources"), "encode_style", None)
-    inputs = {"content": image(16, 16), "style_1": image(16, 16), "alpha": 1.0, **change}
+    monkeypatch.setattr(model.model, "encode_style", None)
+    inputs = {"content": image(16, 16), "style_1": image(16, 16), "style_2": image(16, 16)}
+    inputs |= {"alpha": 1.0, **change}
     with pytest.raises(ValueError, match=message):
         pack.run("AdaINStylize", model=model, **inputs)
+
+
+@pytest.mark.parametrize("node", ["AdaINStylize", "AdaINStylizeVideo"])
+def test_what_is_told_before_the_run(pack: Any, node: str) -> None:
+    check = pack.module.NODE_CLASS_MAPPINGS[node].VALIDATE_INPUTS
+    assert check() is True and check(tile=0, weight_1=0.0, weight_2=1.0) is True
+    assert check(tile=63) == "tile must be 0, or 64 to 8192 pixels, got 63"
+    weights = {f"weight_{number}": 0.0 for number in range(1, 5)}
+    assert "are all 0: raise the weight of at least one style" in str(check(**weights))
+    assert check(**{**weights, "weight_3": None}) is True  # by a wire

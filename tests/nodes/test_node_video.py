@@ -183,6 +183,7 @@ def test_masks(
     styles: list[Style],
     artworks: list[Tensor],
     expected: Callable[..., Tensor],
+    from_nodes: Callable[..., dict[str, Any]],
 ) -> None:
     """One for all frames or one for each; a style without one fills the rest."""
     one, two = encoded
@@ -194,7 +195,7 @@ def test_masks(
     assert torch.equal(found, expected(styles[1], background=styles[0], **options))
     # Weights and the empty mask of Load Image have no effect.
     inputs |= {"weight_1": 0.3, "mask_1": torch.zeros(1, 64, 64)}
-    assert torch.equal(found, drawn(**inputs, feather=4))
+    assert torch.equal(found, drawn(**inputs, **from_nodes(mask_1="LoadImage"), feather=4))
     # Recolored artworks.
     found = drawn(style_1=artworks[0], mask_1=left(), preserve_color="mean_std")
     recolored = {"preserve_color": "mean_std", "style_size": 32}
@@ -223,8 +224,14 @@ def test_masks_and_alphas_of_frames(
         ({"mask_1": left(3), "alpha": [0.0, 1.0]}, r"^mask_1 has 3 and alpha has 2"),
         ({"feather": 300}, r"^feather must lie in 0\.\.256, got 300"),
         ({"alpha": 1.5}, r"^alpha must lie in 0\.\.1, got 1\.5"),
-        ({"weight_1": 0.0}, r"^weights are all 0"),
-        ({"alpha": [0.0, 1.0], "weight_1": [1.0, 1.0, 1.0]}, r"^weight_1 has 3 and alpha has 2"),
+        (
+            {"style_2": torch.zeros(1, 8, 8, 3), "weight_1": 0.0, "weight_2": 0.0},
+            r"^weight_1 and weight_2 are all 0",
+        ),
+        (
+            {"style_2": torch.zeros(1, 8, 8, 3), "alpha": [0.0, 1.0], "weight_1": [1.0, 1.0, 1.0]},
+            r"^weight_1 has 3 and alpha has 2",
+        ),
         ({"style_size": 5000}, r"^style_size must lie in 0\.\.4096, got 5000"),
         ({"tile": 32}, r"tile"),
         ({"alpha": [0.0, 1.0], "preserve_color": "coral"}, r"^preserve_color coral recolors"),
@@ -241,7 +248,7 @@ def test_refused_before_any_work(
 
 def test_a_style_has_no_colors(pack: Any, model: Any, encoded: list[Any]) -> None:
     inputs = {"style_1": encoded[0], "alpha": 1.0, "preserve_color": "coral"}
-    with pytest.raises(ValueError, match=r"^style_1: preserve_color coral recolors the artwork"):
+    with pytest.raises(ValueError, match=r"^style_1 holds no picture, and the color method coral"):
         pack.run("AdaINStylizeVideo", model=model, video="no such file.mp4", **inputs)
 
 

@@ -1,0 +1,115 @@
+"""Batches: one for all pictures, or one for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..adain_core import Features, Style
+from . import host
+
+Batch = TypeVar("Batch", Tensor, list[float], list[Style])
+# Pixels that are handed over together: small pictures are drawn faster in groups, and 50 MB of
+# result at a time are little.
+PART_PIXELS = 2**22
+
+
+def common_count(counts: Mapping[str, int]) -> int:
+    """Return how many pictures come out of inputs that hold one for all or one for each.
+
+    Args:
+        counts: pictures (or masks, or alphas) of each input, by its name.
+
+    Raises:
+        ValueError: two inputs with more than one and not equally many, naming both.
+    """
+    name, count = max(counts.items(), key=lambda item: item[1])
+    for other, found in counts.items():
+        if found not in (1, count):
+            raise ValueError(
+                f"{name} has {count} and {other} has {found}: connect equally many, or "
+                "one that serves for all"
+            )
+    return count
+
+
+def parts(count: int, size: tuple[int, int]) -> Iterator[slice]:
+    """Yield runs of pictures that are handed over together.
+
+    Args:
+        count: of the pictures.
+        size: height and width of each.
+    """
+    step = max(1, PART_PIXELS // (size[0] * size[1]))
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
+
+
+def take(batch: Batch, part: slice) -> Batch:
+    """Return a part of a batch; the only entry serves for all."""
+    return batch[part] if len(batch) > 1 else batch
+
+
+def repeat(pictures: Tensor, part: slice) -> Tensor:
+    """Return a part of a batch of pictures, with the only picture as often as there are places."""
+    if len(pictures) > 1:
+        return pictures[part]
+    return pictures.expand(part.stop - part.start, *pictures.shape[1:])
+
+
+def numbers(value: Any, name: str) -> list[float]:
+    """Return a widget's number, or AdaIN Alpha Keyframes' one for each picture, as a list.
+
+    Args:
+        value: the input.
+        name: of the input.
+
+    Raises:
+        ValueError: an empty list.
+    """
+    values: list[float] = np.ravel(np.asarray(value, dtype=float)).tolist()
+    if not values:
+        raise ValueError(f"{name}: expected one for each picture, got an empty list")
+    return values
+
+
+def single(number: int) -> slice:
+    """Return the part that is one picture."""
+    return slice(number, number + 1)
+
+
+def take_features(features: Features, part: slice) -> Features:
+    """Return a part of encoded pictures; the only one serves for all."""
+    opacity = features.opacity
+    return replace(
+        features,
+        tensor=take(features.tensor, part),
+        opacity=None if opacity is None else take(opacity, part),
+    )
+
+
+def repeat_features(features: Features, part: slice) -> Features:
+    """Return a part of encoded pictures, with the only one as often as there are places."""
+    opacity = features.opacity
+    return replace(
+        features,
+        tensor=repeat(features.tensor, part),
+        opacity=None if opacity is None else repeat(opacity, part),
+    )
+
+
+def join_features(batches: Iterable[Features]) -> Features:
+    """Return encoded pictures as one batch on the host's device."""
+    device = host.output_device()
+    tensors: list[Tensor] = []
+    opacities: list[Tensor] = []
+    for batch in batches:
+        tensors.append(batch.tensor.to(device))
+        opacities += [] if batch.opacity is None else [batch.opacity.to(device)]
+    opacity = torch.cat(opacities) if opacities else None
+    return replace(batch, tensor=torch.cat(tensors), opacity=opacity)

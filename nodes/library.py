@@ -1,0 +1,158 @@
+"""Models and styles by name: the user's in ComfyUI's model folders, and the pack's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..adain_core import AdaINModel, Style, WeightsError
+from ..adain_core.choices import DEFAULT_MODEL
+from ..adain_core.weights import shipped_folder
+from . import host
+
+MODEL_FOLDER = "adain"
+STYLE_FOLDER = "adain_styles"
+
+
+class Library:
+    """The safetensors files of one kind.
+
+    Args:
+        folder: name of the host's model folder.
+        kind: what the files are, for messages.
+        shipped: the folder of the pack's own; it is asked for at every use.
+        first: stem of the shipped file that stands first.
+        advice: how to get one, for messages.
+    """
+
+    def __init__(
+        self, folder: str, kind: str, shipped: Callable[[], Path], first: str, advice: str
+    ) -> None:
+        self.folder, self._kind, self._advice = folder, kind, advice
+        self._shipped, self._first = shipped, first
+
+    @property
+    def shipped_folder(self) -> Path:
+        """Where the pack's own are."""
+        return self._shipped()
+
+    @property
+    def shipped(self) -> dict[str, Path]:
+        """The pack's own by file name."""
+        files = sorted(self.shipped_folder.glob(f"*{host.EXTENSION}"))
+        files.sort(key=lambda path: path.stem != self._first)
+        return {path.name: path for path in files}
+
+    def names(self) -> list[str]:
+        """Return all file names: the pack's own first."""
+        return list(dict.fromkeys([*self.shipped, *host.list_files(self.folder)]))
+
+    def find(self, name: str) -> Path | None:
+        """Return the file of a name; the user's, where the pack has one of that name, too."""
+        return host.find_file(self.folder, name) or self.shipped.get(name)
+
+    def require(self, name: str) -> Path:
+        """Return the file of a name.
+
+        Raises:
+            ValueError: there is none.
+        """
+        path = self.find(name)
+        if path is None:
+            raise ValueError(self.missing(name))
+        return path
+
+    def check(self, name: str | None) -> bool | str:
+        """Return what a node's ``VALIDATE_INPUTS`` says of a name; ``None`` comes by a wire.
+
+        In place of the host's own check, which would say no more than "not in list".
+        """
+        return True if name is None or self.find(name) else self.missing(name)
+
+    def missing(self, name: str) -> str:
+        """Return what is said of a name without a file."""
+        known = ", ".join(self.names()) or "none"
+        advice = self._advice.format(places=" or ".join(map(str, host.folders(self.folder))))
+        if Path(name).stem == self._first:
+            advice = "It comes with the pack: install the pack again, or choose another"
+        return f"There is no {self._kind} {name!r}. {advice}; found here: {known}"
+
+    @contextmanager
+    def reading(self, path: Path, name: str) -> Iterator[None]:
+        """Say which file is damaged, and what to do.
+
+        Args:
+            path: of the file.
+            name: of the input that chose it.
+
+        Raises:
+            ValueError: the file cannot be read.
+        """
+        try:
+            yield
+        except WeightsError as error:
+            # The page shows the first words of Python's own errors: the short name comes there.
+            words = str(error).replace(str(path), path.name)
+            raise ValueError(f"{name}: {words}; {self._way_out(path, name)}") from None
+
+    def _way_out(self, path: Path, name: str) -> str:
+        own = self.shipped.get(path.name)
+        if own == path:
+            return "it is the pack's own: install the pack again"
+        if own is not None:
+            return (
+                f"it is yours, {host.short_path(path)}, and hides the pack's own of that name: "
+                f"move it away, or choose another {name}"
+            )
+        return f"it is {host.short_path(path)}; choose another {name}"
+
+
+MODELS = Library(
+    MODEL_FOLDER,
+    "AdaIN model",
+    lambda: shipped_folder(),
+    DEFAULT_MODEL,
+    "Put the file into {places} and press R to refresh, or choose another",
+)
+STYLES = Library(
+    STYLE_FOLDER,
+    "style",
+    lambda: shipped_folder() / "styles",
+    "",
+    "Save one with Save AdaIN Style, or put the file into {places}, and press R to refresh",
+)
+
+
+def load_model(name: str, dtype: str = "auto") -> host.ManagedModel:
+    """Return a model for the host to manage.
+
+    Args:
+        name: of the file.
+        dtype: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
+
+    Raises:
+        ValueError: there is no such file, or it is damaged.
+    """
+    path = MODELS.require(name)
+    with MODELS.reading(path, "model"):
+        loaded = AdaINModel.from_pretrained(path, device="cpu", dtype="fp32")
+    return host.ManagedModel(loaded.to(host.choose_dtype(dtype)))
+
+
+def model_or_default(model: host.ManagedModel | None) -> host.ManagedModel:
+    """Return the connected model, or the pack's own."""
+    if model is not None:
+        return model
+    return load_model(next(iter(MODELS.shipped), f"{DEFAULT_MODEL}{host.EXTENSION}"))
+
+
+def load_style(name: str) -> Style:
+    """Return a saved style.
+
+    Raises:
+        ValueError: there is no such file, or it is damaged.
+    """
+    path = STYLES.require(name)
+    with STYLES.reading(path, "style"):
+        return Style.load(path)

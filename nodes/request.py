@@ -1,0 +1,253 @@
+"""What the two style transfer nodes are asked for, as the library's request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+
+from ..adain_core import Style
+from ..adain_core.options import StylizeOptions
+from ..adain_core.temporal import Temporal, TemporalPool
+from . import host
+from .batches import numbers, take
+from .errors import check_encoder, named_errors
+from .images import from_image, from_mask
+from .inputs import check_limits, declared_inputs, is_placeholder, read_style_size
+
+NUMBERS = (1, 2, 3, 4)
+# The options of the library that an input of the same name sets.
+_SAME = ("feather", "region_statistics", "content_residual", "stroke_size", "photo_share")
+
+Source = Tensor | Style
+
+
+@dataclass(frozen=True)
+class Request:
+    """The inputs of a style transfer node, checked before any work.
+
+    Attributes:
+        styles: those that mix or have masks, by the name of their input: artworks
+            ``(B, C, H, W)`` or encoded styles.
+        masks: where they go, by the name of their input: ``(B, 1, H, W)`` of any size; none where
+            the styles mix.
+        background: the style without a mask beside others that have one, with the name of its
+            input; it fills the rest.
+        weights: of styles that mix, by the name of their input, one for all pictures or one for
+            each.
+        alphas: likewise.
+        options: of the library, the same for all pictures.
+        temporal: how the statistics of frames are pooled.
+        temporal_length: frames.
+    """
+
+    styles: dict[str, Source]
+    masks: dict[str, Tensor]
+    background: dict[str, Source]
+    weights: dict[str, list[float]]
+    alphas: list[float]
+    options: dict[str, Any]
+    temporal: Temporal
+    temporal_length: int
+
+    @classmethod
+    def read(cls, node: Any, inputs: Mapping[str, Any]) -> Request:
+        """Return the request of a node.
+
+        Args:
+            node: the node; it declares what the inputs are without a value.
+            inputs: by their names.
+
+        Raises:
+            ValueError: by the name of the input that is wrong.
+        """
+        declared = declared_inputs(node)
+        defaults = {name: options.get("default") for name, (_, options) in declared.items()}
+        given: dict[str, Any] = {**defaults, **inputs}
+        check_limits("feather", given["feather"], declared["feather"])
+        styles, masks, background = _place(given)
+        # A single style has no share that it could differ in.
+        shares = [] if masks or len(styles) == 1 else [f"weight_{name[-1]}" for name in styles]
+        weights = {name: numbers(given[name], name) for name in shares}
+        method = given["preserve_color"]
+        options = {name: given[name] for name in _SAME}
+        options |= {
+            "preserve_color": None if method == "none" else method,
+            "style_size": read_style_size(given["style_size"]),
+            "tile": given["tile"] or None,
+            "feather": given["feather"] if masks else 0,
+        }
+        alphas = numbers(given["alpha"], "alpha")
+        request = cls(
+            styles,
+            masks,
+            background,
+            weights,
+            alphas,
+            options,
+            given["temporal"],
+            given["temporal_length"],
+        )
+        if masks and not background and given["temporal"] == "frame":
+            require_region(masks)  # one frame of a video may show nothing of what a mask follows
+        with named_errors(request.names):
+            request.build()
+            request.pool()
+        return request
+
+    @property
+    def changing(self) -> dict[str, int]:
+        """How many alphas and weights there are, by the names of their inputs."""
+        values = {"alpha": self.alphas, **self.weights}
+        return {name: len(each) for name, each in values.items()}
+
+    @property
+    def mask_counts(self) -> dict[str, int]:
+        """How many masks there are, by the names of their inputs."""
+        return {name: len(mask) for name, mask in self.masks.items()}
+
+    @property
+    def recolors(self) -> bool:
+        """Whether artworks are recolored to each picture."""
+        return self.build().recolors
+
+    @property
+    def artworks(self) -> int:
+        """How many artworks :meth:`encode` encodes."""
+        sources = (*self.styles.values(), *self.background.values())
+        artworks = [each for each in sources if isinstance(each, Tensor)]
+        return 0 if self.recolors else sum(map(len, artworks))
+
+    def pool(self) -> TemporalPool:
+        """Return a new pool of the statistics of frames."""
+        return TemporalPool(self.temporal, self.temporal_length)
+
+    def check_model(self, model: host.ManagedModel) -> None:
+        """Refuse styles of another model.
+
+        Raises:
+            ValueError: by the name of the input.
+        """
+        for name, source in {**self.styles, **self.background}.items():
+            if isinstance(source, Style):
+                check_encoder(model.model, source, name)
+
+    def encode(self, model: host.ManagedModel, progress: host.Progress) -> Request:
+        """Return the request with artworks encoded, but where they are recolored to each picture.
+
+        Args:
+            model: the model.
+            progress: told after each artwork.
+        """
+        if self.recolors:
+            return self
+
+        def encoded(source: Source) -> Source:
+            if isinstance(source, Style):
+                return source
+            network = model.load(*source.shape[2:])
+            with progress.work(len(source)) as tile:
+                return network.encode_style(source, size=self.options["style_size"], progress=tile)
+
+        with named_errors(self.names):
+            return replace(
+                self,
+                styles={name: encoded(source) for name, source in self.styles.items()},
+                background={name: encoded(source) for name, source in self.background.items()},
+            )
+
+    def build(self, part: slice | None = None) -> StylizeOptions:
+        """Return the library's request for some of the pictures; ``None``: for all."""
+        pictures = slice(None) if part is None else part
+        weights = None
+        if self.weights:
+            columns = [take(each, pictures) for each in self.weights.values()]
+            count = max(map(len, columns))
+            columns = [each if len(each) == count else each * count for each in columns]
+            weights = [list(row) for row in zip(*columns, strict=True)]
+        masks = [take(mask, pictures) for mask in self.masks.values()] or None
+        return StylizeOptions(
+            tuple(self.styles.values()),
+            weights=weights,
+            masks=masks,
+            background=next(iter(self.background.values()), None),
+            alpha=take(self.alphas, pictures),
+            **self.options,
+        )
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The inputs' names by the library's words for what they set."""
+        names = {f"styles[{number}]": name for number, name in enumerate(self.styles)}
+        names |= {f"masks[{number}]": name for number, name in enumerate(self.masks)}
+        names["background"] = " and ".join(self.background)
+        names["weights"] = " and ".join(self.weights)
+        return names
+
+
+def require_region(masks: Mapping[str, Tensor]) -> None:
+    """Refuse masks that select nothing, where there is no background either.
+
+    Several for one input may: what they follow can be out of the picture.
+
+    Args:
+        masks: ``(B, 1, H, W)`` each, by the name of its input.
+
+    Raises:
+        ValueError: all are single and black.
+    """
+    if not any(len(mask) > 1 or mask.any() for mask in masks.values()):
+        raise ValueError(
+            f"{next(iter(masks))} is black everywhere (as Load Image gives it for a picture "
+            "without transparency), so there is no region to stylize: paint one (right-click the "
+            "picture, Open in Mask Editor), or leave masks out for the whole picture"
+        )
+
+
+def connected_regions(
+    given: Mapping[str, Any],
+) -> Iterator[tuple[str, Any, str, Tensor | None]]:
+    """Yield the styles that are connected, and their masks: names of the inputs and values.
+
+    Args:
+        given: inputs by their names.
+
+    Raises:
+        ValueError: a mask without its style, or a bad mask, by the name of its input.
+    """
+    for number in NUMBERS:
+        name, place = f"style_{number}", f"mask_{number}"
+        style, mask = given.get(name), given.get(place)
+        if style is None and mask is not None:
+            raise ValueError(f"{place} has no style: connect {name}, or disconnect {place}")
+        if style is not None:
+            yield name, style, place, None if mask is None else from_mask(mask, place)
+
+
+def _place(
+    given: Mapping[str, Any],
+) -> tuple[dict[str, Source], dict[str, Tensor], dict[str, Source]]:
+    """Return styles, masks and background by the names of their inputs."""
+    places = {f"mask_{number}": given.get(f"mask_{number}") for number in NUMBERS}
+    for place, mask in places.items():
+        source = host.source_type(given.get("graph"), given.get("node_id"), place)
+        places[place] = None if is_placeholder(mask, source) else mask
+    given = {**given, **places}
+    styles: dict[str, Source] = {}
+    free: dict[str, Source] = {}
+    masks: dict[str, Tensor] = {}
+    for name, style, place, mask in connected_regions(given):
+        read = style if isinstance(style, Style) else from_image(style, name)
+        (free if mask is None else styles)[name] = read
+        if mask is not None:
+            masks[place] = mask
+    if not masks:
+        return free, {}, {}
+    if len(free) > 1:
+        raise ValueError(
+            f"{' and '.join(free)} have no masks, while others have: connect their masks; only one "
+            "style can fill the rest of the picture"
+        )
+    return styles, masks, free
