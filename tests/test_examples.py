@@ -14,7 +14,7 @@ from torch import Tensor
 from adain_core import load_image, save_image
 
 ROOT = Path(__file__).resolve().parents[1]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
 PAGES = [ROOT / "README.md", ROOT / "docs" / "python.md"]
 
 

@@ -79,8 +79,8 @@ class Things:
         def refuse(*args: Any) -> Any:
             raise MemoryError
 
-        self.patch.setattr(networks, "encoder", refuse)
-        self.patch.setattr(networks, "decoder", refuse)
+        self.patch.setattr(networks, "run_encoder", refuse)
+        self.patch.setattr(networks, "run_decoder", refuse)
 
 
 Recipe = Callable[[Things], dict[str, Any]]

@@ -1,6 +1,6 @@
 """Draw a photo in the style of an artwork.
 
-python examples/stylize_photo.py photo.jpg painting.jpg
+python docs/examples/stylize_photo.py photo.jpg painting.jpg
 """
 
 import sys

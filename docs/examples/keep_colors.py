@@ -1,6 +1,6 @@
 """Keep the colors of a photo, by every method.
 
-python examples/keep_colors.py photo.jpg painting.jpg
+python docs/examples/keep_colors.py photo.jpg painting.jpg
 """
 
 import sys

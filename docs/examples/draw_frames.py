@@ -1,6 +1,6 @@
 """Draw frames from any source, here a photo that slides by, without flicker.
 
-python examples/draw_frames.py photo.jpg painting.jpg
+python docs/examples/draw_frames.py photo.jpg painting.jpg
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Draw the upper half of a photo in one style and the lower half in another, with a soft edge.
 
-python examples/place_styles.py photo.jpg stars.jpg engraving.jpg
+python docs/examples/place_styles.py photo.jpg stars.jpg engraving.jpg
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Draw many photos in one style: the request is checked once and the artwork encoded once.
 
-python examples/many_photos.py painting.jpg photo-1.jpg photo-2.jpg
+python docs/examples/many_photos.py painting.jpg photo-1.jpg photo-2.jpg
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Mix two styles, keep the mix as a file of a few kB, and use it.
 
-python examples/mix_styles.py photo.jpg wave.jpg stars.jpg
+python docs/examples/mix_styles.py photo.jpg wave.jpg stars.jpg
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Encode a photo and two artworks once, then draw the way from one style to the other.
 
-python examples/encode_once.py photo.jpg wave.jpg stars.jpg
+python docs/examples/encode_once.py photo.jpg wave.jpg stars.jpg
 """
 
 import sys
