@@ -6,8 +6,14 @@ from typing import Any
 
 from torch import Tensor
 
-from ..adain_core.choices import COLOR_METHODS, TEMPORAL_MODES, describe
-from ..adain_core.options import SINGLE_PASS, STROKE_SIZES, StylizeOptions
+from ..adain_core.choices import (
+    COLOR_METHODS,
+    SINGLE_PASS,
+    STROKE_SIZES,
+    TEMPORAL_MODES,
+    describe,
+)
+from ..adain_core.options import StylizeOptions
 from ..adain_core.tiles import SMALLEST_TILE
 from . import host
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("adain_core", "nodes")
-FOLDERS = (*PACKAGES, "benchmarks", "examples", "tools", "tests")
+FOLDERS = (*PACKAGES, "benchmarks", "docs", "tools", "tests")
 PARAMETERS, FUNCTION_LINES, CLASS_LINES, MODULE_LINES, TEST_MODULE_LINES = 8, 70, 250, 400, 600
 # Python callers name its options one by one; the options themselves are one object.
 MANY_PARAMETERS = {"AdaINModel.stylize"}
