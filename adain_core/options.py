@@ -27,6 +27,8 @@ from .transfer import check_alpha
 
 # Shortest side of the first pass, pixels, at a stroke size of 1.
 FIRST_PASS = 384
+# Pixels of a shortest side; nobody enlarges to more, and beyond it numbers overflow.
+_LARGEST_SIZE = 65_536
 # Beyond these a first pass is smaller than a thumbnail, or larger than any picture.
 _STROKE_RANGE = (0.05, 4.0)
 
@@ -173,8 +175,8 @@ class StylizeOptions:
     def _check_sizes(self) -> None:
         for field in ("content_size", "style_size"):
             size = getattr(self, field)
-            if size is not None and size < 0:
-                raise OptionError(field, f"must be 0 or more pixels, got {size}")
+            if size is not None and not 0 <= size <= _LARGEST_SIZE:
+                raise OptionError(field, f"must lie in 0..{_LARGEST_SIZE} pixels, got {size}")
         check_tile(self.tile)
         if not 0 <= self.photo_share <= 1:
             raise OptionError("photo_share", f"must lie in 0..1, got {self.photo_share:g}")

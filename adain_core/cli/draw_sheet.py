@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     sizes = [contained((photo.shape[2], photo.shape[3]), args.cell) for _, photo in photos]
     width = max(width for _, width in sizes)
     columns = args.columns or choose_columns(len(photos), 1 + len(sources), sizes[0])
+    columns = min(columns, 1 + len(sources))
     rows = math.ceil((1 + len(sources)) / columns)
     height = sum(rows * (height + LABEL + GAP) for height, _ in sizes) - GAP
     check_output_size(args.output, (height, columns * (width + GAP) - GAP))
