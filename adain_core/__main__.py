@@ -9,7 +9,18 @@ if not __package__:
     # Given as a folder, as ComfyUI's portable Python needs it, which looks into no current folder.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from adain_core.cli import main
+
+def main() -> int:
+    """Run ``adain``, whose own ``main`` cannot answer a Ctrl-C that comes while it is imported."""
+    try:
+        from adain_core.cli import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        if sys.stderr is not None:
+            sys.stderr.write("adain: error: interrupted\n")
+        return 130
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -44,7 +44,8 @@ class Architecture:
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))  # JSON's are lists
         if len(self.widths) != len(CONVOLUTIONS) or not all(
-            isinstance(width, int) and 1 <= width <= 4096 for width in self.widths
+            type(width) is int and 1 <= width <= 4096  # no bool, which counts as a number
+            for width in self.widths
         ):
             raise ValueError(
                 f"widths must be {len(CONVOLUTIONS)} whole numbers from 1 to 4096, "

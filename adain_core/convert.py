@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from .architecture import VGG19_WIDTHS, Architecture
-from .errors import WeightsError
+from .dense import find_odd_kind
+from .errors import WeightsError, reason
 from .networks import Decoder, Encoder
 from .weights import ModelInfo, find_model, load_model, save_model
 
@@ -140,15 +141,26 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # torch.load raises many kinds (unpickling, zip, runtime, key errors) for a bad file.
-        reason = str(error).partition("\n")[0].partition(". ")[0]
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {reason(error)}") from None
+    except Exception:
+        # Of many kinds, and their texts advise to let the file run its code.
         raise WeightsError(
-            f"{path}: not a .pth file of plain tensors, or damaged ({reason})"
+            f"{path}: expected a .pth file of tensors alone, got a damaged file, one that holds "
+            "other Python objects (which could run code and are not loaded), or another format"
         ) from None
-    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise WeightsError(f"{path}: expected a state dict of tensors, got something else")
-    return state
+    if not isinstance(state, dict):
+        raise WeightsError(
+            f"{path}: expected a state dict of tensors, got an object of type "
+            f"{type(state).__name__}"
+        )
+    for key, value in state.items():
+        if not isinstance(value, Tensor):
+            raise WeightsError(
+                f"{path}: expected a state dict of tensors, got one with an object of type "
+                f"{type(value).__name__} at {key!r}; if its weights are in there, save that part"
+            )
+    return {str(key): tensor.detach() for key, tensor in state.items()}
 
 
 def _take(
@@ -158,6 +170,8 @@ def _take(
     taken = {}
     for part, shape in shapes.items():
         key = f"{index}.{part}"
+        if key in tensors:
+            _check_plain(path, key, tensors[key])
         found = tuple(tensors[key].shape) if key in tensors else "no such tensor"
         if found != shape:
             raise WeightsError(
@@ -168,6 +182,14 @@ def _take(
         if not taken[part].isfinite().all():
             raise WeightsError(f"{path}: tensor {key!r} has NaN or infinite values")
     return taken
+
+
+def _check_plain(path: Path, key: str, tensor: Tensor) -> None:
+    kind = find_odd_kind(tensor) or ("" if tensor.is_floating_point() else str(tensor.dtype))
+    if kind:
+        raise WeightsError(
+            f"{path}: tensor {key!r} should be dense and of floating-point numbers, got {kind}"
+        )
 
 
 def _rename(

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .architecture import STRIDE
+from .dense import find_odd_kind
 from .errors import OptionError
 from .functional import Window, crop
 from .pixels import OVERSHOOT, resize_window
@@ -31,7 +32,8 @@ def as_mask(mask: MaskLike, field: str = "mask") -> Tensor:
         field: its name in messages.
 
     Raises:
-        OptionError: another shape, no pixels, NaN, or values outside 0..1 by ``OVERSHOOT`` or more.
+        OptionError: another shape, no pixels, a sparse tensor or the like, NaN, or values outside
+            0..1 by ``OVERSHOOT`` or more.
         TypeError: neither a tensor nor an array.
     """
     if isinstance(mask, np.ndarray):
@@ -40,6 +42,8 @@ def as_mask(mask: MaskLike, field: str = "mask") -> Tensor:
         raise TypeError(
             f"{field} must be a torch tensor or a NumPy array, got {type(mask).__name__}"
         )
+    if kind := find_odd_kind(mask):
+        raise OptionError(field, f"must be a dense tensor that holds values, got a {kind} one")
     shape = tuple(mask.shape)
     if mask.ndim == 2:
         mask = mask[None, None]

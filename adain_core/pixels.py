@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .dense import require_plain
 from .errors import NotFiniteError
 from .functional import Window
 
@@ -40,6 +41,7 @@ def as_uint8(pixels: Tensor) -> Tensor:
 
 def checked(image: Tensor) -> Tensor:
     """A tensor image as ``(B, 3 | 4, H, W)``; ``ValueError`` for what is none."""
+    require_plain(image, "an image")
     shape = tuple(image.shape)
     if image.ndim not in (3, 4) or shape[-3] not in CHANNELS:
         moves = {3: "2, 0, 1", 4: "0, 3, 1, 2"}

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from .architecture import Fusion
+from .dense import require_plain
 from .errors import OptionError, StyleMismatchError, WeightsError
 from .previews import join_previews
 from .serialization import read_tensors, write_tensors
@@ -49,6 +50,13 @@ class Style:
     fingerprint: str
     name: str = ""
     previews: tuple[tuple[bytes, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            value = getattr(self, name)
+            require_plain(value, f"a style's {name}")
+            if not value.is_floating_point():
+                raise ValueError(f"expected a style's {name} as floats, got {value.dtype}")
 
     def __repr__(self) -> str:
         # Short: a host prints its nodes' inputs.

@@ -50,41 +50,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
         argparse's way.
     """
     open_streams()
+    out_of_memory = OUT_OF_MEMORY
     with interrupt_on_stop_signals() as received:
-        out_of_memory = OUT_OF_MEMORY
         try:
             args = make_parser().parse_args(arguments)
             out_of_memory = args.out_of_memory
-            code: int = _run(args)
+            code = _run(args)
             # Not only at the interpreter's end, where a broken pipe is a traceback.
             sys.stdout.flush()
             return code
         except KeyboardInterrupt as error:
             print_error(str(error) or "interrupted")
             return 128 + received[0] if received else _INTERRUPTED
-        except AdaINError as error:
-            print_error(error)
-            return 1
-        except (ValueError, OverflowError) as error:
-            # The library's way to refuse an argument.
-            print_error(error)
-            return 2
-        except BrokenPipeError:
-            # Whoever read the output has enough of it; Python flushes once more at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
-        except OSError as error:
-            # Whatever the library does not explain better: a full disk, no permission.
-            name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-            print_error(f"{name}{reason(error)}")
-            return 1
-        except (RuntimeError, MemoryError) as error:
-            from ..devices import is_out_of_memory
+        except Exception as error:
+            if not received:
+                return _report(error, out_of_memory)
+            # An import that is interrupted ends in errors of its own.
+            print_error(error if isinstance(error, AdaINError) else "interrupted")
+            return 128 + received[0]
 
-            if not is_out_of_memory(error):
-                raise
-            print_error(out_of_memory)
-            return 1
+
+def _report(error: Exception, out_of_memory: str) -> int:
+    """Say what failed and return the exit code; what nobody expected is raised again."""
+    if isinstance(error, ValueError | OverflowError) and not isinstance(error, AdaINError):
+        # The library's way to refuse an argument.
+        print_error(error)
+        return 2
+    if isinstance(error, BrokenPipeError):
+        # Whoever read the output has enough of it; Python flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    elif isinstance(error, OSError):
+        # Whatever the library does not explain better: a full disk, no permission.
+        name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        print_error(f"{name}{reason(error)}")
+    elif isinstance(error, AdaINError):
+        print_error(error)
+    else:
+        from ..devices import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise error
+        print_error(out_of_memory)
+    return 1
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -165,7 +165,7 @@ def test_code_in_a_file_does_not_run(reader: Reader, kind: str, tmp_path: Path) 
         path.write_bytes(pickle.dumps(state, protocol=2))
     else:
         torch.save(state, path, _use_new_zipfile_serialization=kind == "zip")
-    assert "not a .pth file of plain tensors, or damaged" in refused(reader, path)
+    assert "expected a .pth file of tensors alone, got a damaged file" in refused(reader, path)
     assert not target.exists()
     # The file does what it says when it is trusted.
     torch.load(path, weights_only=False) if kind != "pickle" else pickle.loads(path.read_bytes())
@@ -190,7 +190,7 @@ def test_torch7_file(reader: Reader, tmp_path: Path) -> None:
 def test_files_of_other_kinds(reader: Reader, content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     path.write_bytes(content)
-    assert "not a .pth file of plain tensors, or damaged" in refused(reader, path)
+    assert "expected a .pth file of tensors alone, got a damaged file" in refused(reader, path)
 
 
 def test_truncated_file(tmp_path: Path) -> None:
@@ -200,15 +200,9 @@ def test_truncated_file(tmp_path: Path) -> None:
         whole = path.read_bytes()
         for length in (1, 10, 100, 1000, len(whole) // 2, len(whole) - 1):
             path.write_bytes(whole[:length])
-            assert "not a .pth file of plain tensors, or damaged" in refused(read_decoder, path)
-
-
-@readers
-@pytest.mark.parametrize("state", [[torch.zeros(3)], torch.zeros(3), {"a": 1}, {"a": {}}, 7, None])
-def test_no_state_dict(reader: Reader, state: object, tmp_path: Path) -> None:
-    assert refused(reader, saved(tmp_path, state)).endswith(
-        "expected a state dict of tensors, got something else"
-    )
+            assert "expected a .pth file of tensors alone, got a damaged file" in refused(
+                read_decoder, path
+            )
 
 
 def without(state: State, key: str) -> State:
@@ -261,6 +255,64 @@ def test_values_that_are_not_finite(decoder: nn.Sequential, tmp_path: Path) -> N
         assert refused(read_decoder, saved(tmp_path, state)).endswith(
             "tensor '28.bias' has NaN or infinite values"
         )
+
+
+def odd_tensors(weight: Tensor) -> dict[str, Tensor]:
+    """A weight as tensors of kinds that hold no plain array of floating-point numbers."""
+    return {
+        "sparse": weight.to_sparse(),
+        "meta": weight.to("meta"),
+        "quantized": torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8),
+        "nested": torch.nested.nested_tensor(list(weight)),
+        "torch.complex64": weight.to(torch.complex64),
+        "torch.bool": weight > 0,
+        "torch.int64": weight.long(),
+    }
+
+
+@pytest.mark.parametrize("kind", odd_tensors(torch.zeros(1)))
+@pytest.mark.filterwarnings("ignore")  # torch's, of what it will give up one day
+def test_tensors_of_other_kinds(decoder: nn.Sequential, kind: str, tmp_path: Path) -> None:
+    state = decoder.state_dict()
+    state["28.weight"] = odd_tensors(state["28.weight"])[kind]
+    assert refused(read_decoder, saved(tmp_path, state)).endswith(
+        f"tensor '28.weight' should be dense and of floating-point numbers, got {kind}"
+    )
+
+
+def test_parameters_and_tensors_without_strides(decoder: nn.Sequential, tmp_path: Path) -> None:
+    """What shares its memory is copied; what wants a gradient loses it."""
+    state: State = dict(decoder.named_parameters())
+    state["28.bias"] = torch.tensor([0.25]).expand(3)
+    read = read_decoder(saved(tmp_path, state))
+    assert read.state_dict()["conv1_1.bias"].tolist() == [0.25] * 3
+    assert not any(value.requires_grad for value in read.state_dict().values())
+    # Small in the file, 4 TB in memory.
+    state["28.weight"] = torch.zeros(1).expand(10**6, 10**6)
+    assert "28.weight' should have shape" in refused(read_decoder, saved(tmp_path, state))
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        ([torch.zeros(1)], "expected a state dict of tensors, got an object of type list"),
+        (torch.zeros(1), "got an object of type Tensor"),
+        (None, "got an object of type NoneType"),
+        ({"state_dict": {"0.weight": torch.zeros(1)}}, "type dict at 'state_dict'; if its weights"),
+        ({"model": torch.zeros(1), "epoch": 3}, "an object of type int at 'epoch'"),
+        ({(1, 2): torch.zeros(1)}, "not in pytorch-AdaIN's layout"),
+        ({0: torch.zeros(1)}, "not in pytorch-AdaIN's layout"),
+        (nn.Linear(2, 2), "which could run code and are not loaded"),
+        ({"0.weight": pickle.PickleBuffer}, "which could run code and are not loaded"),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else type(value).__name__,
+)
+def test_checkpoints_of_something_else(content: Any, cause: str, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "a.pth")
+    for read in (read_vgg, read_decoder):
+        message = refused(read, tmp_path / "a.pth")
+        assert cause in message
+        assert "weights_only" not in message
 
 
 def test_loss_network_by_name(

@@ -182,6 +182,7 @@ def test_architecture_goes_through_plain_values(normalization: str, fusion: str)
         ({"widths": [1, 2, 3, 0]}, "widths must be"),
         ({"widths": [1, 2, 3, 4097]}, "widths must be"),
         ({"widths": [1, 2, 3, 4.0]}, "widths must be"),
+        ({"widths": [True, 2, 3, 4]}, "widths must be"),
         ({"widths": [1, 2, 3, "4"]}, "widths must be"),
         ({"widths": 64}, "not an architecture"),
         ({}, "not an architecture"),

@@ -244,7 +244,7 @@ def test_wrong_tensors(tensors: dict[str, Tensor], tmp_path: Path) -> None:
     assert "expected finite vectors 'mean' and 'std' of one length, std 0 or more" in refused(path)
 
     if len(tensors) == 2 and tensors["mean"].ndim:  # and no such file is written
-        with pytest.raises(ValueError, match=r"cannot save .*: expected finite"):
+        with pytest.raises(ValueError, match=r"(cannot save .*: expected finite|as floats)"):
             Style(**tensors, fingerprint="encoder-a").save(tmp_path / "new.safetensors")
         assert not (tmp_path / "new.safetensors").exists()
 

@@ -85,7 +85,7 @@ def test_a_style_of_another_encoder(
 ) -> None:
     style = save_style(tmp_path / "a.safetensors", encoder=encoder)
     photo = tmp_path / "a.png"
-    shutil.copyfile(Path(__file__).parents[2] / "samples/mask/kingfisher.png", photo)
+    shutil.copyfile(Path(__file__).parents[3] / "samples/mask/kingfisher.png", photo)
     options = ["--style", str(style), "--model", str(tiny_path), "--device", "cpu"]
     assert main(["stylize", str(photo), *options, "-o", str(tmp_path / "b.png")]) == 1
     error = capsys.readouterr().err
