@@ -20,6 +20,10 @@ class ImageFileError(AdaINError):
     """An image file cannot be read or written; the message names the file."""
 
 
+class DatasetError(AdaINError):
+    """A data set cannot be made, or not be gone on with, as asked."""
+
+
 class VideoFileError(AdaINError):
     """A video cannot be read or written; the message names the file and what is left of it."""
 

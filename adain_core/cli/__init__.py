@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import AdaINError, OptionError, StyleMismatchError, reason
 from ..signals import interrupt_on_stop_signals
-from . import evaluate, export, sheet, style, stylize, train, video, weights
+from . import dataset, evaluate, export, sheet, style, stylize, train, video, weights
 from .common import OUT_OF_MEMORY, HelpFormatter, option_word
 from .streams import open_streams, print_error
 
@@ -116,6 +116,6 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adain {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (stylize, sheet, video, style, weights, train, evaluate, export):
+    for command in (stylize, sheet, video, style, weights, dataset, train, evaluate, export):
         command.add_parser(commands)
     return parser

@@ -36,6 +36,8 @@ _WORDS = {
     "masks": "mask",
     "keyframes": "keyframe",
     "region_statistics": "global_statistics",
+    "suffix": "format",
+    "shard_size": "tar",
 }
 OUT_OF_MEMORY = "not enough memory; try a smaller --content-size or --style-size, or --device cpu"
 

@@ -34,6 +34,7 @@ COMMANDS = [
     "weights download",
     "train",
     "evaluate",
+    "dataset",
     "export",
     "video",
 ]

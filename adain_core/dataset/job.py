@@ -1,0 +1,148 @@
+"""What a data set is made of and how: all that a worker has to know, wherever it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import DatasetError, OptionError
+from ..files import replace_atomically
+from .plan import PlanOptions, Row
+from .trees import Tree
+
+STYLE_SUFFIX = ".safetensors"
+# What lies beside the results.
+RECORDS = "adain-"
+PLAN = f"{RECORDS}plan.jsonl"
+STYLES = f"{RECORDS}styles.safetensors"
+SETTINGS = f"{RECORDS}settings.json"
+FAILURES = f"{RECORDS}failed.jsonl"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A data set to make.
+
+    Attributes:
+        images: tree of folders or tar files to draw.
+        styles: tree of artworks and style files.
+        output: folder of results.
+        plan: how to draw up the plan.
+        model: a model's name or path; ``None`` for the default one.
+        device: as for ``AdaINModel.from_pretrained``; ``"auto"`` takes all GPUs.
+        dtype: likewise.
+        size: shortest side in pixels to resize images to; 0: as they are.
+        crop: side of the square to cut out of their middle then; 0: none.
+        style_size: shortest side in pixels to resize artworks to; ``None``: 512, but smaller ones
+            as they are.
+        quality: of JPEG and WebP, 1..100.
+        others: what to do with files that are no images: ``""`` nothing, ``"copy"`` or ``"link"``.
+        exclude: patterns of images that count as other files.
+        batch_size: images that a worker takes at once; the last bits of pictures depend on it.
+
+    Raises:
+        OptionError: an option out of range.
+    """
+
+    images: Path
+    styles: Path
+    output: Path
+    plan: PlanOptions = field(default_factory=PlanOptions)
+    model: str | os.PathLike[str] | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    size: int = 0
+    crop: int = 0
+    style_size: int | None = None
+    quality: int = 95
+    others: str = ""
+    exclude: Sequence[str] = ()
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        for name in ("size", "crop", "style_size"):
+            if (getattr(self, name) or 0) < 0:
+                raise OptionError(name, f"must be 0 or more pixels, got {getattr(self, name)}")
+        if self.size and self.crop > self.size:
+            raise OptionError("crop", f"must be at most the size, {self.size}, got {self.crop}")
+        if not 1 <= self.quality <= 100:
+            raise OptionError("quality", f"must lie in 1..100, got {self.quality}")
+        if self.others not in ("", "copy", "link"):
+            raise OptionError("others", f"must be copy or link, got {self.others!r}")
+        if self.batch_size < 1:
+            raise OptionError("batch_size", f"must be 1 or more images, got {self.batch_size}")
+        images, output = self.images.resolve(), self.output.resolve()
+        if output == images or images in output.parents or output in images.parents:
+            raise OptionError("output", f"must lie outside the images, {self.images}")
+
+    def open_images(self) -> Tree:
+        """Return the tree of images."""
+        return Tree(self.images, self.exclude)
+
+    def open_styles(self) -> Tree:
+        """Return the tree of artworks."""
+        return Tree(self.styles, also=[STYLE_SUFFIX])
+
+    def settings(self, fingerprint: str) -> dict[str, object]:
+        """Return what all pictures of a data set have in common, but for the plan.
+
+        Args:
+            fingerprint: of the model's weights.
+        """
+        names = ("dtype", "size", "crop", "style_size", "quality", "others", "batch_size")
+        return {"model": fingerprint, **{name: getattr(self, name) for name in names}}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A row without a result.
+
+    Attributes:
+        row: which.
+        reason: why.
+    """
+
+    row: Row
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of some rows.
+
+    Attributes:
+        done: how many there were, whatever became of them.
+        drawn: how many results were written now.
+        failures: those that have none.
+    """
+
+    done: int
+    drawn: int = 0
+    failures: tuple[Failure, ...] = ()
+
+
+def check_settings(path: Path, settings: dict[str, object]) -> None:
+    """Write a data set's settings, or compare them with those that it was begun with.
+
+    Raises:
+        DatasetError: they differ, or the file cannot be read.
+        OSError: it cannot be written.
+    """
+    if not path.exists():
+        with replace_atomically(path) as temporary:
+            temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        return
+    try:
+        begun = json.loads(path.read_text(encoding="utf-8"))
+        differing = [name for name in settings if begun[name] != settings[name]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"cannot read {path}: {error}") from None
+    if differing:
+        name = differing[0]
+        raise DatasetError(
+            f"the data set in {path.parent} was begun with {name.replace('_', ' ')} "
+            f"{begun[name]!r}, got {settings[name]!r}; take the same, or another folder"
+        )

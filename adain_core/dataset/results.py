@@ -1,0 +1,242 @@
+"""Where results go: files below a folder, or archives in it; each whole or not there at all."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import DatasetError, reason
+from .archives import ArchiveWriter, split_archive, whole_samples
+from .plan import Part, Row
+from .trees import split_suffix
+
+# Below the folder of results while a run is under way: what is not whole yet.
+WORK = ".adain"
+# Folders whose names stay in memory: the results of one follow each other in a plan.
+_FOLDERS = 64
+
+# A picture's file on its way: on the disk without its name, or in memory.
+Staged = Path | bytes
+# Suffix of a file that goes with a result, and its content, or the file to link to.
+Companion = tuple[str, bytes | Path]
+
+
+class Results:
+    """The folder of results.
+
+    Args:
+        folder: made if need be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.work = folder, folder / WORK
+        self._names = functools.lru_cache(_FOLDERS)(self._list)
+
+    def has(self, row: Row) -> bool:
+        """Return whether a row's file was there when its folder was looked at first."""
+        folder, _, name = row.output.rpartition("/")
+        return name in self._names(folder)
+
+    def open(self, part: Part, rows: Sequence[Row]) -> Sink:
+        """Return where the results of a part go."""
+        if not part.archive:
+            return FileSink(self)
+        return ArchiveSink(self, part.archive, [row.output for row in rows])
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file under its relative name; it appears whole.
+
+        Raises:
+            DatasetError: it cannot be written.
+        """
+        self.place(self.stage(content), name)
+
+    def stage(self, content: bytes) -> Path:
+        """Write a file without a name yet, down to the disk: a power cut must not empty it later.
+
+        Raises:
+            DatasetError: it cannot be written.
+        """
+        try:
+            temporary = self._temporary()
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise DatasetError(f"cannot write to {self.folder}: {reason(error)}") from None
+        return temporary
+
+    def place(self, staged: Path, name: str) -> None:
+        """Give a staged file its relative name.
+
+        Raises:
+            DatasetError: it cannot have it.
+        """
+        target = self.folder / name
+        try:
+            try:
+                staged.replace(target)
+            except FileNotFoundError:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                staged.replace(target)
+        except OSError as error:
+            raise DatasetError(f"cannot write {target}: {reason(error)}") from None
+
+    def link(self, name: str, target: Path) -> None:
+        """Make a symbolic link under a relative name.
+
+        Raises:
+            DatasetError: it cannot be made.
+        """
+        try:
+            temporary = self._temporary()
+            temporary.symlink_to(target.resolve())
+        except OSError as error:
+            raise DatasetError(f"cannot link {self.folder / name}: {reason(error)}") from None
+        self.place(temporary, name)
+
+    def _temporary(self) -> Path:
+        """Return an unused name on the disk of the results."""
+        folder = self.work / "new"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / uuid.uuid4().hex
+
+    def remove_leftovers(self) -> None:
+        """Remove what an interrupted run left half written, but archives, which go on."""
+        shutil.rmtree(self.work / "new", ignore_errors=True)
+
+    def remove_work(self) -> None:
+        """Remove all that is only there while a run is under way."""
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def _list(self, folder: str) -> frozenset[str]:
+        try:
+            with os.scandir(self.folder / folder) as entries:
+                return frozenset(entry.name for entry in entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return frozenset()
+
+
+class Sink(Protocol):
+    """Where the results of one part go."""
+
+    def has(self, row: Row) -> bool:
+        """Return whether a row's result is there, whole."""
+        ...
+
+    def stage(self, content: bytes) -> Staged:
+        """Make the content of a picture's file ready to be added, from any thread."""
+        ...
+
+    def add(self, row: Row, staged: Staged, companions: Sequence[Companion]) -> None:
+        """Write a result after its companions: where it is, they are.
+
+        Args:
+            row: whose result it is.
+            staged: from :meth:`stage`.
+            companions: suffix of each, and its content, or the file to link to.
+
+        Raises:
+            DatasetError: it cannot be written.
+        """
+        ...
+
+    def finish(self) -> None:
+        """End the part: all that there is of it is written."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it, finished or not."""
+        ...
+
+
+class FileSink:
+    """Files of their own."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+
+    def has(self, row: Row) -> bool:
+        """Return whether a row's file exists."""
+        return (self._results.folder / row.output).exists()
+
+    def stage(self, content: bytes) -> Path:
+        """Write a file that has no name yet."""
+        return self._results.stage(content)
+
+    def add(self, row: Row, staged: Staged, companions: Sequence[Companion]) -> None:
+        """Name a file, after its companions."""
+        assert isinstance(staged, Path)
+        stem = split_suffix(row.output)[0]
+        for suffix, companion in companions:
+            if isinstance(companion, Path):
+                self._results.link(stem + suffix, companion)
+            else:
+                self._results.write(stem + suffix, companion)
+        self._results.place(staged, row.output)
+
+    def finish(self) -> None:
+        """Do nothing: each file is whole."""
+
+    def close(self) -> None:
+        """Do nothing: no file is open."""
+
+
+class ArchiveSink:
+    """Samples of an archive.
+
+    Args:
+        results: where it lies.
+        archive: its name.
+        outputs: all results that go into it.
+    """
+
+    def __init__(self, results: Results, archive: str, outputs: Sequence[str]) -> None:
+        self._last_names = {split_archive(output)[1] for output in outputs}
+        self._path = results.folder / archive
+        self._unfinished = results.work / "archives" / archive.replace("/", "%")
+        self._writer: ArchiveWriter | None = None
+        if self._path.exists() and not self._unfinished.exists():
+            self._names = whole_samples(self._path, self._last_names)[0]
+        else:
+            self._names = self._open().names
+
+    def _open(self) -> ArchiveWriter:
+        self._unfinished.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = ArchiveWriter(self._path, self._unfinished, self._last_names)
+        return self._writer
+
+    def has(self, row: Row) -> bool:
+        """Return whether a row's sample is in the archive."""
+        return split_archive(row.output)[1] in self._names
+
+    def stage(self, content: bytes) -> bytes:
+        """Return the content: it goes into the archive in its turn."""
+        return content
+
+    def add(self, row: Row, staged: Staged, companions: Sequence[Companion]) -> None:
+        """Append a sample."""
+        assert isinstance(staged, bytes)
+        name = split_archive(row.output)[1]
+        stem = split_suffix(name)[0]
+        files = [(stem + suffix, data) for suffix, data in companions if isinstance(data, bytes)]
+        try:
+            (self._writer or self._open()).add([*files, (name, staged)])
+        except OSError as error:
+            raise DatasetError(f"cannot write {self._path}: {reason(error)}") from None
+
+    def finish(self) -> None:
+        """Give the archive its name."""
+        if self._writer is not None:
+            self._writer.finish()
+
+    def close(self) -> None:
+        """Leave an unfinished archive, to be taken up again."""
+        if self._writer is not None:
+            self._writer.close()

@@ -1,0 +1,302 @@
+"""A data set from beginning to end: plan, other files, styles, pictures, summary."""
+
+from __future__ import annotations
+
+import filecmp
+import itertools
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ..errors import DatasetError
+from ..files import replace_atomically
+from ..weights import find_model, fingerprint, load_model
+from .archives import split_archive
+from .job import FAILURES, PLAN, RECORDS, SETTINGS, STYLE_SUFFIX, STYLES, Job, check_settings
+from .local import LocalRunner, Runner, Task
+from .plan import Part, make_rows, read_parts, write_plan
+from .results import Results
+from .style_table import StyleTable, merge_tables
+from .trees import Folder, image_stem
+
+# Artworks that a worker encodes at once, and that are repeated after a kill at most.
+_ARTWORKS = 16
+
+# Told what is being done, how much of it is done, and how much there is in all.
+Watch = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several equal shares of a data set.
+
+    Attributes:
+        number: from 1.
+        count: of all shares.
+
+    Raises:
+        ValueError: a number that is not among them.
+    """
+
+    number: int = 1
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise ValueError(
+                f"expected a share from 1/{self.count} to {self.count}/{self.count}, "
+                f"got {self.number}/{self.count}"
+            )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of a data set, or of a share of it.
+
+    Attributes:
+        rows: of the plan.
+        drawn: results written by this run.
+        before: results that were there already.
+        failed: rows without a result.
+        seconds: that the pictures took.
+    """
+
+    rows: int
+    drawn: int
+    before: int
+    failed: int
+    seconds: float
+
+
+def stylize_dataset(
+    job: Job,
+    *,
+    plan: Path | None = None,
+    shard: Shard = Shard(),
+    runner: Callable[[Job, Path], Runner] = LocalRunner,
+    watch: Watch = lambda what, done, total: None,
+) -> Summary:
+    """Make a data set, or go on with one that was interrupted.
+
+    Args:
+        job: what to make.
+        plan: a plan to follow; ``None``: the one beside the results, which is drawn up if need be.
+        shard: the share of it to make.
+        runner: makes what has the work done, from the job and the plan's file.
+        watch: told of the progress.
+
+    Returns:
+        The summary. Failures are listed beside the results.
+
+    Raises:
+        ValueError: a bad plan, or options that do not fit.
+        AdaINError: a tree or the model cannot be read, or results cannot be written.
+    """
+    results = Results(job.output)
+    path = prepare_plan(job, plan)
+    if shard.count == 1:
+        results.remove_leftovers()
+    if shard.number == 1 and job.others:
+        _copy_others(job, results)
+    share = _find_share(path, job.batch_size, shard, results)
+    started = time.perf_counter()
+    drawn = failed = 0
+    if share.parts:
+        workers = runner(job, path)
+        try:
+            _encode_styles(results, share.artworks, shard, workers, watch)
+            started = time.perf_counter()
+            drawn, failed = _draw(results, share, shard, workers, watch)
+        finally:
+            workers.close()
+    else:
+        _failures_file(results, shard).unlink(missing_ok=True)
+    _finish(results, shard)
+    seconds = time.perf_counter() - started
+    return Summary(share.rows, drawn, share.rows - drawn - failed, failed, seconds)
+
+
+def prepare_plan(job: Job, given: Path | None = None) -> Path:
+    """Lay the plan and the settings beside the results; what is there already is compared.
+
+    Args:
+        job: the data set.
+        given: a plan to follow; ``None``: one is drawn up, unless it is there.
+
+    Returns:
+        The plan's file.
+
+    Raises:
+        ValueError: as :func:`~adain_core.dataset.plan.make_rows`.
+        AdaINError: a tree or the model cannot be read, or the data set was begun with another plan
+            or other settings.
+        OSError: the files cannot be written.
+    """
+    path = job.output / PLAN
+    job.output.mkdir(parents=True, exist_ok=True)
+    _, encoder, decoder = load_model(find_model(job.model))
+    settings = job.settings(fingerprint({**encoder.state_dict(), **decoder.state_dict()}))
+    if given is None:
+        settings |= asdict(job.plan) | {"alpha": list(job.plan.alpha)}
+    check_settings(job.output / SETTINGS, settings)
+    if given is not None:
+        if not path.exists():
+            with replace_atomically(path) as temporary:
+                shutil.copyfile(given, temporary)
+        elif not filecmp.cmp(given, path, shallow=False):
+            raise DatasetError(
+                f"the data set in {job.output} was begun with another plan, {path}; give that, or "
+                "take another folder"
+            )
+    elif not path.exists():
+        artworks = [
+            folder.join(file) for folder in job.open_styles().folders() for file in folder.images
+        ]
+        rows = make_rows(job.open_images(), artworks, job.plan)
+        first = next(rows, None)
+        if first is None:
+            raise DatasetError(f"found no images in {job.images}")
+        write_plan(path, itertools.chain([first], rows))
+    return path
+
+
+@dataclass
+class _Share:
+    """What of a plan is to be done.
+
+    Attributes:
+        rows: how many there are in all.
+        present: how many of them are in parts that are whole.
+        parts: those that are not, or that a worker has to look into.
+        artworks: of their rows.
+    """
+
+    rows: int = 0
+    present: int = 0
+    parts: list[Part] = field(default_factory=list)
+    artworks: set[str] = field(default_factory=set)
+
+
+def _find_share(path: Path, batch_size: int, shard: Shard, results: Results) -> _Share:
+    share = _Share()
+    for number, (part, rows) in enumerate(read_parts(path, batch_size)):
+        if number % shard.count != shard.number - 1:
+            continue
+        share.rows += len(rows)
+        missing = rows if part.archive else [row for row in rows if not results.has(row)]
+        if missing:
+            share.parts.append(part)
+            share.artworks.update(row.artwork for row in missing)
+        else:
+            share.present += len(rows)
+    return share
+
+
+def _copy_others(job: Job, results: Results) -> None:
+    """Copy or link the files that belong to no image; the others come with their image."""
+    images = job.open_images()
+    for folder in images.folders():
+        if split_archive(f"{folder.name}/")[0]:
+            continue
+        for name in _lone_files(folder):
+            # The records of a data set that was made of this one are its own.
+            if name.startswith(RECORDS) or (results.folder / name).exists():
+                continue
+            if job.others == "link":
+                results.link(name, images.root / name)
+            else:
+                results.write(name, images.read(name))
+
+
+def _lone_files(folder: Folder) -> Iterator[str]:
+    stems = {image_stem(folder.join(image)) for image in folder.images}
+    for name in map(folder.join, folder.others):
+        dots = [place for place, letter in enumerate(name) if letter == "."]
+        if not any(name[:dot] in stems for dot in dots):
+            yield name
+
+
+def _encode_styles(
+    results: Results, artworks: set[str], shard: Shard, workers: Runner, watch: Watch
+) -> None:
+    """Complete the table of styles."""
+    table = results.folder / STYLES
+    known = set(StyleTable(table).names()) if table.exists() else set()
+    made = _MadeTables(results.work / "styles")
+    missing = sorted(artworks - known)
+    done = 0
+    if missing:
+        for report in workers.run(_artwork_tasks(missing, made, shard)):
+            done += report.done
+            watch("artworks", done, len(missing))
+    if missing or not table.exists():
+        made.look()
+        merge_tables(table, [*([table] if table.exists() else []), *made.paths])
+
+
+class _MadeTables:
+    """Tables that workers, also of other shares, have made and that are not merged yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.paths: list[Path] = []
+        self.names: set[str] = set()
+
+    def look(self) -> None:
+        """Look for new ones."""
+        for path in sorted(set(self._folder.glob(f"*{STYLE_SUFFIX}")) - set(self.paths)):
+            table = StyleTable(path)
+            self.names.update(table.names(), table.failures)
+            self.paths.append(path)
+
+
+def _artwork_tasks(missing: list[str], made: _MadeTables, shard: Shard) -> Iterator[Task]:
+    """Yield artworks that nobody has encoded yet; each share begins at another place."""
+    first = len(missing) * (shard.number - 1) // shard.count
+    turned = missing[first:] + missing[:first]
+    for start in range(0, len(turned), _ARTWORKS):
+        made.look()
+        task = tuple(a for a in turned[start : start + _ARTWORKS] if a not in made.names)
+        if task:
+            yield task
+
+
+def _draw(
+    results: Results, share: _Share, shard: Shard, workers: Runner, watch: Watch
+) -> tuple[int, int]:
+    """Draw what is missing; return how many results were written and how many failed."""
+    done, drawn, failed = share.present, 0, 0
+    listed = _failures_file(results, shard)
+    watch("pictures", done, share.rows)
+    with listed.open("w", encoding="utf-8", newline="\n") as file:
+        for report in workers.run(share.parts):
+            done, drawn = done + report.done, drawn + report.drawn
+            failed += len(report.failures)
+            for failure in report.failures:
+                line = asdict(failure.row) | {"reason": failure.reason}
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.flush()
+            watch("pictures", done, share.rows)
+    if not failed:
+        listed.unlink()
+    return drawn, failed
+
+
+def _failures_file(results: Results, shard: Shard) -> Path:
+    path = results.folder / FAILURES
+    if shard.count == 1:
+        return path
+    return path.with_stem(f"{path.stem}-{shard.number}-of-{shard.count}")
+
+
+def _finish(results: Results, shard: Shard) -> None:
+    """Remove the work folder, unless other shares may still need it."""
+    marks = [results.work / f"done-{n}-of-{shard.count}" for n in range(1, shard.count + 1)]
+    results.work.mkdir(exist_ok=True)
+    marks[shard.number - 1].touch()
+    if all(mark.exists() for mark in marks):
+        results.remove_work()

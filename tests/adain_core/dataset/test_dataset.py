@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from data_set import IMAGES, DataSet, read_lines
+
+from adain_core import AdaINModel, Style, load_image
+from adain_core.dataset import PlanOptions, Shard
+from adain_core.errors import DatasetError, OptionError
+
+NAMES = set(IMAGES)
+
+
+def test_each_result_is_its_image_in_its_artwork(data: DataSet, tiny: AdaINModel) -> None:
+    summary = data.draw(data.job(plan=PlanOptions(alpha=(0.3, 1), suffix=".png")))
+    assert (summary.rows, summary.drawn, summary.before, summary.failed) == (6, 6, 0, 0)
+    plan = data.plan()
+    assert {row["image"] for row in plan} == NAMES
+    for row in plan:
+        content = data.image(row["image"])
+        expected = tiny.stylize(content, data.artwork(row["artwork"]), alpha=row["alpha"])
+        drawn = load_image(data / "out" / row["output"])
+        assert drawn.shape == content.shape
+        torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
+
+
+def test_the_same_tree_comes_out_and_nothing_else(data: DataSet) -> None:
+    data.draw(data.job())
+    assert set(data.files()) == NAMES
+    records = {path.name for path in (data / "out").iterdir() if path.name not in ("cats", "dogs")}
+    assert records == {
+        *("adain-plan.jsonl", "adain-settings.json", "adain-styles.safetensors", "top.webp")
+    }
+
+
+def test_the_same_bits_by_any_number_of_workers_and_shares(data: DataSet) -> None:
+    job = data.job(plan=PlanOptions(per_image=3, alpha=(0.5, 1)))
+    data.draw(job)
+    expected = data.files()
+    assert len(expected) == 18
+    for workers in (2, 4):
+        data.draw(replace(job, output=data / f"{workers}"), workers)
+        assert data.files(f"{workers}") == expected
+    for number in (3, 1, 2):
+        before = data.files("shares") if number != 3 else {}
+        summary = data.draw(replace(job, output=data / "shares"), shard=Shard(number, 3))
+        assert summary.rows == len(data.files("shares")) - len(before) == 6
+    assert data.files("shares") == expected
+    assert not (data / "shares" / ".adain").exists()
+
+
+def test_size_and_crop(data: DataSet, tiny: AdaINModel) -> None:
+    (data / "images/top.webp").unlink()
+    data.draw(data.job(size=18, crop=16, style_size=32))
+    for name in data.files():
+        assert load_image(data / "out" / name).shape == (1, 3, 16, 16)
+    row = next(row for row in data.plan() if row["image"] == "cats/1.png")
+    style = tiny.encode_style(data.artwork(row["artwork"]), size=32)
+    content = torch.nn.functional.interpolate(
+        data.image(row["image"]), (18, 24), mode="bilinear", antialias=True
+    )[:, :, 1:17, 4:20]
+    expected = tiny.stylize(content, style)
+    drawn = load_image(data / "out/cats/1.png")
+    torch.testing.assert_close(drawn, expected, rtol=0, atol=1 / 255)
+
+
+def test_what_cannot_be_read_is_listed_and_the_rest_is_drawn(data: DataSet) -> None:
+    data.write("images/cats/2.png", b"no image")
+    data.write("art/broken.png", b"no image either")
+    summary = data.draw(data.job(plan=PlanOptions(seed=4), crop=9))
+    failures = {row["image"]: row["reason"] for row in read_lines(data / "out/adain-failed.jsonl")}
+    assert summary.failed == len(failures)
+    assert "cats/2.png: it is not an image of a known format" in failures["cats/2.png"]
+    assert failures["top.webp"] == "top.webp: expected at least 9 pixels a side to crop, got 1x1"
+    by_artwork = {row["image"] for row in data.plan() if row["artwork"] == "broken.png"}
+    assert by_artwork
+    for image in by_artwork - {"cats/2.png"}:
+        assert "art/broken.png: it is not an image" in failures[image]
+    assert set(data.files()) == NAMES - set(failures)
+    assert set(failures) == by_artwork | {"cats/2.png", "top.webp"}
+
+
+def test_what_was_mended_is_drawn_by_the_next_run(data: DataSet) -> None:
+    good = (data / "images/cats/2.png").read_bytes()
+    art = (data / "art/a.png").read_bytes()
+    data.write("images/cats/2.png", b"no image")
+    data.write("art/a.png", b"no image")
+    first = data.draw(data.job())
+    assert first.failed > 0
+    data.write("images/cats/2.png", good)
+    data.write("art/a.png", art)
+    second = data.draw(data.job())
+    assert (second.drawn, second.before, second.failed) == (first.failed, first.drawn, 0)
+    assert set(data.files()) == NAMES
+    assert not (data / "out/adain-failed.jsonl").exists()
+    data.draw(data.job("other"))
+    assert data.files() == data.files("other")
+
+
+def test_a_run_goes_on_with_what_is_missing(data: DataSet) -> None:
+    data.draw(data.job())
+    expected = data.files()
+    kept = data / "out/cats/1.png"
+    before = kept.stat().st_mtime_ns
+    (data / "out/cats/2.png").unlink()
+    (data / "out/dogs/1.png").unlink()
+    data.write("out/.adain/new/leftover", b"half a picture")
+    (data / "art").rename(data / "elsewhere")  # styles are in the table
+    (data / "art").mkdir()
+    summary = data.draw(data.job())
+    assert (summary.rows, summary.drawn, summary.before) == (6, 2, 4)
+    assert data.files() == expected
+    assert kept.stat().st_mtime_ns == before
+    assert data.draw(data.job()).drawn == 0
+
+
+def test_an_edited_plan_is_followed(data: DataSet, tiny: AdaINModel) -> None:
+    data.draw(data.job())
+    rows = data.plan()
+    line = (
+        '{"image": "cats/1.png", "artwork": "b.png", "alpha": 0.25, "seed": 7, "output": "x/y.png"}'
+    )
+    (data / "edited.jsonl").write_text(line)
+    summary = data.draw(data.job("edited"), plan=data / "edited.jsonl")
+    assert summary.rows == summary.drawn == 1
+    expected = tiny.stylize(data.image("cats/1.png"), data.artwork("b.png"), alpha=0.25)
+    drawn = load_image(data / "edited/x/y.png")
+    torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
+    assert data.plan("edited") != rows
+    with pytest.raises(DatasetError, match="was begun with another plan"):
+        data.draw(data.job("out"), plan=data / "edited.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": 16}, "was begun with size 0, got 16"),
+        ({"batch_size": 3}, "was begun with batch size 2, got 3"),
+        ({"style_size": 64}, "was begun with style size None, got 64"),
+        ({"plan": PlanOptions(seed=3)}, "was begun with seed 0, got 3"),
+        ({"plan": PlanOptions(alpha=(0.5, 1))}, "was begun with alpha"),
+    ],
+)
+def test_a_data_set_is_not_gone_on_with_otherwise(
+    data: DataSet, change: dict[str, object], message: str
+) -> None:
+    data.draw(data.job())
+    with pytest.raises(DatasetError, match=message):
+        data.draw(data.job(**change))
+    assert data.draw(data.job()).drawn == 0
+
+
+def test_another_model_is_refused(data: DataSet, tmp_path: Path, make_model: object) -> None:
+    data.draw(data.job())
+    make_model(seed=8).save(tmp_path / "other.safetensors")
+    with pytest.raises(DatasetError, match="was begun with model"):
+        data.draw(data.job(model=tmp_path / "other.safetensors"))
+
+
+def test_saved_styles_beside_artworks(data: DataSet, tiny: AdaINModel, make_model: object) -> None:
+    for name in ("a.png", "b.png", "more/c.png"):
+        (data / "art" / name).unlink()
+    style = tiny.encode_style(data.image("cats/3.jpg"), size=16)
+    style.save(data / "art/saved.safetensors")
+    data.draw(data.job())
+    expected = tiny.stylize(data.image("cats/1.png"), style)
+    drawn = load_image(data / "out/cats/1.png")
+    torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
+
+    foreign = make_model(seed=8).encode_style(data.image("cats/3.jpg"))
+    assert isinstance(foreign, Style)
+    foreign.save(data / "art/saved.safetensors")
+    assert data.draw(data.job("foreign")).failed == 6
+    reason = read_lines(data / "foreign/adain-failed.jsonl")[0]["reason"]
+    assert "art/saved.safetensors: " in reason
+    assert "different encoders" in reason
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"size": -1}, "size"),
+        ({"size": 16, "crop": 17}, "crop"),
+        ({"quality": 0}, "quality"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"others": "move"}, "others"),
+        ({"output": "images/out"}, "output"),
+        ({"output": "images"}, "output"),
+        ({"output": "."}, "output"),
+    ],
+)
+def test_bad_options(data: DataSet, options: dict[str, object], field: str) -> None:
+    if "output" in options:
+        options = {"output": data / str(options["output"])}
+    with pytest.raises(OptionError) as caught:
+        data.job(**options)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(("number", "count"), [(0, 2), (3, 2), (1, 0)])
+def test_bad_shares(number: int, count: int) -> None:
+    with pytest.raises(ValueError, match="expected a share from 1/"):
+        Shard(number, count)
+
+
+def test_a_tree_without_images(data: DataSet) -> None:
+    (data / "empty").mkdir()
+    with pytest.raises(DatasetError, match="found no images in"):
+        data.draw(data.job(images=data / "empty"))
+    with pytest.raises(ValueError, match="at least 1 artworks"):
+        data.draw(data.job("out2", styles=data / "empty"))
+
+
+def test_a_result_that_cannot_be_written_ends_the_run(data: DataSet) -> None:
+    """That is no fault of an image: it is not listed, and the next run goes on."""
+    data.write("out/cats", b"a file where a folder belongs")
+    with pytest.raises(DatasetError, match=r"cannot write .*out/cats/\d\.png: Not a directory"):
+        data.draw(data.job())
+    (data / "out/cats").unlink()
+    summary = data.draw(data.job())
+    assert summary.failed == 0
+    assert set(data.files()) == NAMES
+
+
+def test_progress(data: DataSet) -> None:
+    calls: list[tuple[str, int, int]] = []
+    data.draw(data.job(), watch=lambda *call: calls.append(call))
+    artworks = len({row["artwork"] for row in data.plan()})
+    assert calls[0] == ("artworks", artworks, artworks)
+    assert calls[1] == ("pictures", 0, 6)
+    assert [done for _, done, _ in calls[2:]] == [2, 4, 6]

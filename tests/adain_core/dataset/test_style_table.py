@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from adain_core import Style, WeightsError
+from adain_core.dataset.style_table import TABLE_KIND, StyleTable, merge_tables, write_table
+from adain_core.errors import ImageFileError
+
+
+def style(value: float) -> Style:
+    return Style(torch.full((3,), float(value)), torch.full((3,), 2.0 * value), "cafe")
+
+
+def test_tables_hold_styles_and_failures(tmp_path: Path) -> None:
+    path = tmp_path / "table.safetensors"
+    write_table(path, {"a.jpg": style(1), "b/ü.jpg": style(2)}, {"c.jpg": "no image"}, "cafe")
+    table = StyleTable(path)
+    assert list(table.names()) == ["a.jpg", "b/ü.jpg"]
+    assert table.style("b/ü.jpg") == style(2)
+    assert table.fingerprint == "cafe"
+    with pytest.raises(ImageFileError, match=r"^no image$"):
+        table.style("c.jpg")
+    with pytest.raises(ImageFileError, match=r"^d\.jpg has no style$"):
+        table.style("d.jpg")
+
+
+def test_a_table_of_several(tmp_path: Path) -> None:
+    """One that failed first and was read later has a style; a style is never lost."""
+    tables = [tmp_path / f"{number}.safetensors" for number in range(4)]
+    write_table(tables[0], {"b": style(2)}, {"a": "no image", "z": "no file"}, "cafe")
+    write_table(tables[1], {"a": style(1)}, {"b": "gone"}, "cafe")
+    write_table(tables[2], {}, {}, "cafe")
+    write_table(tables[3], {"c": style(3), "a": style(4)}, {}, "cafe")
+    merge_tables(tables[0], tables)
+    table = StyleTable(tables[0])
+    assert list(table.names()) == ["a", "b", "c"]
+    assert [table.style(name) for name in "abc"] == [style(4), style(2), style(3)]
+    assert table.failures == {"z": "no file"}
+
+
+def test_a_table_of_none(tmp_path: Path) -> None:
+    path = tmp_path / "table.safetensors"
+    write_table(path, {}, {"a": "no image"}, "cafe")
+    merge_tables(path, [path, path])
+    assert list(StyleTable(path).names()) == []
+    assert StyleTable(path).failures == {"a": "no image"}
+
+
+def test_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "table.safetensors"
+    with pytest.raises(WeightsError, match="no such file"):
+        StyleTable(path)
+    save_file({"mean": torch.zeros(3)}, path, {"format": "adain-style", "format_version": "1"})
+    with pytest.raises(WeightsError, match="expected a file of format 'adain-style-table'"):
+        StyleTable(path)
+    metadata = {"format": TABLE_KIND, "format_version": "1", "names": json.dumps(["a"])}
+    save_file({"mean": torch.zeros(1, 3)}, path, metadata)
+    with pytest.raises(WeightsError, match="its metadata cannot be read"):
+        StyleTable(path)
