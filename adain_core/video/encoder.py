@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,11 @@ from torch import Tensor
 from . import gif
 from .color import to_yuv
 from .formats import CODECS, Encoding
-from .mp4 import end_movie, is_movie
+from .mp4 import DecodingTimes, is_movie
 from .reader import VideoReader
 
+# From one keyframe to the next at most: for players to jump to, and what a crash may cost.
+_KEYFRAME_SECONDS = 2
 # A semicolon or dot skips numbers, so that 30000/1001 frames a second keep up with the clock.
 _TIMECODE = re.compile(r"\d\d:\d\d:\d\d([:;.])\d\d+")
 
@@ -49,7 +50,7 @@ class PictureEncoder:
     ) -> None:
         self.frames, self.size = 0, size
         self._container, self._is_movie = container, is_movie(path)
-        self._clock = picture_clock(encoding, reader)
+        self._clock = gif.CLOCK if encoding.codec == "gif" else reader.time_base
         self._color = reader.color
         if encoding.codec == "prores":  # it knows the limited range alone
             self._color = replace(reader.color, full=False)
@@ -57,12 +58,10 @@ class PictureEncoder:
         self._stream = self._add_stream(encoding, reader)
         if reader.timecode is not None and not self._add_timecode(encoding, reader):
             notes.append(f"{path}: the timecode {reader.timecode} is left out")
-        # By time: encoders reorder frames and forget how long the last one lasts.
+        # By time: encoders reorder frames and forget how long they last.
         self._durations: dict[int, int] = {}
-        self._last: int | None = None
         self._end = 0
-        # How long before its time the first picture is decoded; None until it is encoded.
-        self._delay: int | None = None
+        self._times = DecodingTimes(reader.step) if is_movie(path) else None
 
     def show(self, pixels: Tensor, time: int, duration: int = 0) -> None:
         """Encode a picture.
@@ -78,13 +77,10 @@ class PictureEncoder:
         if self._palette is None:
             picture = to_yuv(picture, self._stream.pix_fmt, self._color)
         picture.pts, picture.time_base = time, self._clock
-        if self._last in self._durations:  # a picture lasts until the next
-            self._durations[self._last] = time - self._last
         self._durations[time] = duration
         if self._palette is not None:
             picture = self._palette.apply(picture)
         self._encode(picture)
-        self._last = time
         self.frames += 1
 
     def finish(self) -> None:
@@ -94,14 +90,14 @@ class PictureEncoder:
     def _encode(self, picture: av.VideoFrame | None) -> None:
         packets = self._stream.encode(picture)
         for packet in packets:
+            packet.dts = min(packet.dts, packet.pts)  # x265's is random for one or two pictures
             duration = self._durations.pop(packet.pts, 0)
             if duration:
                 packet.duration = duration
             self._end = max(self._end, packet.pts + packet.duration)
-            if self._delay is None:
-                self._delay = packet.pts - packet.dts
-        if picture is None and packets and self._is_movie and self._delay is not None:
-            end_movie(packets, self._end, self._delay)
+        if self._times is not None:
+            last = picture is None
+            packets = self._times.finish(packets, self._end) if last else self._times.add(packets)
         for packet in packets:
             self._container.mux(packet)
 
@@ -112,6 +108,7 @@ class PictureEncoder:
         stream.width, stream.height = self.size
         context = stream.codec_context
         context.time_base = self._clock
+        context.gop_size = max(1, round(_KEYFRAME_SECONDS * reader.rate))
         if reader.aspect:
             context.sample_aspect_ratio = reader.aspect
         if encoding.chroma is None:
@@ -138,11 +135,6 @@ class PictureEncoder:
             return False
         self._stream.metadata["timecode"] = reader.timecode
         return True
-
-
-def picture_clock(encoding: Encoding, reader: VideoReader) -> Fraction:
-    """Return the unit of the stream's times, seconds."""
-    return gif.CLOCK if encoding.codec == "gif" else reader.time_base
 
 
 def fit_size(

@@ -20,8 +20,7 @@ class Frame:
         number: from 0, also where the frames before the part that is read are left out.
         pts: its time from the start of the part that is read, by default of the video, its first
             picture or sound, in units of the reader's ``time_base``.
-        duration: likewise; 0 if unknown. MP4 with reordered pictures does not tell it, but the
-            time to the next packet; it ends with the video at the latest.
+        duration: likewise, up to the next picture or to the end; 0 if that is unknown.
         seconds: its time from the video's first frame.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ import av.filter
 from torch import Tensor
 
 CLOCK = Fraction(1, 100)
+_GRAPHIC_CONTROL = b"!\xf9\x04"
 _SHORTEST = 2  # browsers show a frame of one hundredth of a second for ten
 
 
@@ -21,12 +23,24 @@ class FrameDropper:
     """
 
     def __init__(self) -> None:
-        self._dropped = 0
+        self._dropped, self._end = 0, 0
         self._last: int | None = None
         self._early: Tensor | None = None
 
-    def add(self, pixels: Tensor, time: int) -> Iterator[tuple[Tensor, int]]:
-        """Yield the frames to show now, with their times in ticks of ``CLOCK``."""
+    @property
+    def last_delay(self) -> int:
+        """How long the last frame is shown, in ticks of ``CLOCK``."""
+        return max(_SHORTEST, self._end - (self._last or 0))
+
+    def add(self, pixels: Tensor, time: int, end: int) -> Iterator[tuple[Tensor, int]]:
+        """Yield the frames to show now, with their times.
+
+        Args:
+            pixels: of a frame.
+            time: of the frame, in ticks of ``CLOCK``.
+            end: of the frame, likewise.
+        """
+        self._end = end
         if self._early is not None and self._last is not None:
             if time >= self._last + 2 * _SHORTEST:
                 yield from self.flush()
@@ -79,3 +93,32 @@ class Palette:
         """Return a frame with a palette."""
         self._graph.vpush(picture)
         return self._graph.vpull()
+
+
+def write_last_delay(path: Path, delay: int) -> None:
+    """Write into a finished file how long its last frame is shown.
+
+    FFmpeg gives it the time of the frame before.
+
+    Args:
+        path: the file.
+        delay: ticks of ``CLOCK``.
+    """
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
+        place = content.rfind(_GRAPHIC_CONTROL)
+        while place >= 0 and not _is_last_frame(content, place):
+            place = content.rfind(_GRAPHIC_CONTROL, 0, place)  # that were pixels
+        if place >= 0:
+            content[place + 4 : place + 6] = min(delay, 0xFFFF).to_bytes(2, "little")
+
+
+def _is_last_frame(content: mmap.mmap, place: int) -> bool:
+    """Return whether one frame and the file's end follow a place."""
+    place += 8  # the block that holds the delay
+    if content[place : place + 1] != b",":
+        return False
+    flags = content[place + 9]
+    place += 10 + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0) + 1  # palette, code size
+    while place < len(content) and content[place]:
+        place += content[place] + 1
+    return content[place:] == b"\0;"

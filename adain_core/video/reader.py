@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -122,7 +123,8 @@ class VideoReader:
     def read(self) -> Iterator[Frame | Packet]:
         """Yield the frames and the packets of sound in the order of the file."""
         times = PictureTimes(self._clock)
-        end, damaged, read = self._end(), 0, 0
+        last: Frame | None = None  # waits for the next one, up to which it lasts
+        damaged, read = 0, 0
         for item in self._decoded():
             if isinstance(item, av.Packet):
                 yield item
@@ -136,15 +138,17 @@ class VideoReader:
                     self.color, self.aspect = read_color(picture), self._aspect(picture)
                 if self._clock.is_before(pts):
                     continue
+                if last is not None:
+                    yield replace(last, duration=min(pts, self._clock.length or pts) - last.pts)
+                last = None
                 if self._clock.is_after(pts):
                     self._over = True
                     break
+                pixels, duration = self._pixels.read(picture), picture.duration or 0
+                last = Frame(pixels, times.count - 1, pts, duration, times.seconds)
                 read += 1
-                duration = picture.duration or 0
-                if end is not None and end > pts:
-                    duration = min(duration, end - pts)
-                pixels = self._pixels.read(picture)
-                yield Frame(pixels, times.count - 1, pts, duration, times.seconds)
+        if last is not None:
+            yield replace(last, duration=self._last_duration(last))
         if times.count and not read:
             raise self._nothing_read(times)
         if damaged:
@@ -221,6 +225,16 @@ class VideoReader:
             self._clock.length,
         ]
         return min((end for end in ends if end is not None), default=None)
+
+    def _last_duration(self, last: Frame) -> int:
+        end = self._end()
+        if end is None or end <= last.pts:
+            return last.duration
+        rest = end - last.pts
+        # MP4 with reordered pictures tells the time to the next packet, not to the next picture.
+        if self._stream.duration is not None and self._clock.seconds(rest) < _MISSING_SECONDS:
+            return rest
+        return min(last.duration, rest)
 
     def _check_length(self, end: float, cut_off: bool) -> None:
         announced = self._announced_end([self._stream, *self.sound_streams])

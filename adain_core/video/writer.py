@@ -16,7 +16,7 @@ from torch import Tensor
 from ..errors import VideoFileError, reason
 from ..pixels import as_uint8, resize
 from . import gif
-from .encoder import PictureEncoder, fit_size, picture_clock
+from .encoder import PictureEncoder, fit_size
 from .files import file_url, partial_file, refuse_inputs, same_file
 from .formats import DEFAULT, Encoding, choose_codec
 from .frame import Frame, Packet
@@ -233,9 +233,11 @@ class _VideoWriter:
         if self._dropper is None:
             pictures.show(pixels, frame.pts, frame.duration or self._reader.step)
             return
-        clock = picture_clock(self._encoding, self._reader)
-        time = round(frame.pts * self._reader.time_base / clock)
-        for shown, moment in self._dropper.add(pixels, time):
+        ticks = self._reader.time_base / gif.CLOCK
+        end = frame.pts + (frame.duration or self._reader.step)
+        for shown, moment in self._dropper.add(
+            pixels, round(frame.pts * ticks), round(end * ticks)
+        ):
             pictures.show(shown, moment)
 
     def _finish(self) -> None:
@@ -245,6 +247,8 @@ class _VideoWriter:
             for shown, moment in self._dropper.flush():
                 self._output.pictures.show(shown, moment)
         self._output.finish()
+        if self._dropper is not None:
+            gif.write_last_delay(self._partial, self._dropper.last_delay)
 
     def _at_first_size(self, pixels: Tensor, frame: Frame) -> Tensor:
         """``(3, H, W)``, uint8; numbered pictures and a browser's recordings change their size."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from videos import draw_video
 
 from adain_core import AdaINModel, Style
-from adain_core.video import VideoReader, VideoResult
+from adain_core.video import Encoding, VideoReader, VideoResult
 from adain_core.video.color import Color, to_yuv
 from adain_core.video.frame import Frame
 from adain_core.video.writer import open_writer
@@ -133,9 +133,9 @@ class Clips:
         return self.model.stylize(frame, self.style if styles is None else styles, **options)
 
 
-def copy(reader: VideoReader, path: Path) -> list[str]:
+def copy(reader: VideoReader, path: Path, codec: str | None = None) -> list[str]:
     """Write what is read as it is; return the notes."""
-    writer = open_writer(path, reader)
+    writer = open_writer(path, reader, Encoding(codec))
     for item in reader.read():
         if isinstance(item, Frame):
             writer.write(item.pixels[0], item)
