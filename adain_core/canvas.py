@@ -50,23 +50,28 @@ class Canvas:
 
 
 class Underpainting(Canvas):
-    """A smaller drawn picture, enlarged, with some of the photo: the canvas of a later pass.
+    """The photo, moved toward a smaller drawn picture: the canvas of a later pass.
+
+    The photo's detail, which the smaller pass could not see, stays whole. What that pass changed is
+    added, as one changes a Laplacian pyramid at its coarse levels only.
 
     Args:
         photo: as for :class:`Canvas`; its size is the canvas's.
         drawn: the pass before, ``(B, 3, h, w)``, uint8.
+        reduced: the photo that it was drawn of, ``(B, 3|4, h, w)``, uint8.
         photo_share: of the photo in the mix, 0..1.
     """
 
-    def __init__(self, photo: Tensor, drawn: Tensor, photo_share: float) -> None:
+    def __init__(self, photo: Tensor, drawn: Tensor, reduced: Tensor, photo_share: float) -> None:
         super().__init__(photo)
-        self.drawn, self.photo_share = drawn, photo_share
+        self.drawn, self.reduced, self.photo_share = drawn, reduced, photo_share
 
     def colors(self, window: Window, device: torch.device) -> Tensor:
         """Return the mix in a window, ``(B, 3, h, w)`` float32, less where the picture ends."""
         photo = super().colors(window, device)
-        enlarged = resize_window(as_float(self.drawn.to(device)), self.size, window)
-        return torch.lerp(enlarged, photo, self.photo_share)
+        change = as_float(self.drawn.to(device)) - as_float(self.reduced[:, :3].to(device))
+        enlarged = resize_window(change, self.size, window)
+        return (photo + (1 - self.photo_share) * enlarged).clamp(0, 1)
 
 
 def read_window(pictures: Tensor, window: Window, device: torch.device) -> Tensor:

@@ -44,6 +44,7 @@ TEMPORAL_MODES = {
 STROKE_SIZES = {"fine": 0.5, "medium": 1.0, "coarse": 1.5}
 # The paper's single pass at the picture's own size, whose strokes have a size in pixels.
 SINGLE_PASS = "single"
+DEFAULT_STROKE_SIZE = "medium"
 # How much of the photo each later pass keeps; the rest is the pass before.
 PHOTO_SHARE = 0.3
 

@@ -108,7 +108,7 @@ class Draftsman:
     ) -> None:
         """Draw a group, each pass over the one before."""
         targets, background = self._targets(drawing)
-        under: Tensor | None = None
+        below: tuple[Tensor, Tensor] | None = None
         for number, (size, tiler) in enumerate(zip(sizes, tilers, strict=True)):
             last = number == len(sizes) - 1
             # In 8 bits, as the passes are: a large picture's take a quarter of the memory.
@@ -119,14 +119,14 @@ class Draftsman:
             one = _Pass(
                 number=number,
                 canvas=Canvas(photo)
-                if under is None
-                else Underpainting(photo, under, self._options.photo_share),
+                if below is None
+                else Underpainting(photo, *below, self._options.photo_share),
                 targets=targets,
                 background=background,
                 luminance=last and self._options.preserve_color == "luminance",
             )
             self._draw_pass(drawing, one, tiler, target)
-            under = target
+            below = target, photo
 
     def _draw_pass(self, drawing: Drawing, one: _Pass, tiler: Tiler, output: Tensor) -> None:
         options, networks = self._options, self._networks

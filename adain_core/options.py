@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .choices import (
     COLOR_METHODS,
+    DEFAULT_STROKE_SIZE,
     PHOTO_SHARE,
     SINGLE_PASS,
     STROKE_SIZES,
@@ -89,7 +90,7 @@ class StylizeOptions:
     content_residual: bool = False
     content_size: int = 0
     style_size: int | None = None
-    stroke_size: str | float = SINGLE_PASS
+    stroke_size: str | float = DEFAULT_STROKE_SIZE
     photo_share: float = PHOTO_SHARE
     tile: int | None = None
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..choices import (
     COLOR_METHODS,
     DEFAULT_MODEL,
+    DEFAULT_STROKE_SIZE,
     PHOTO_SHARE,
     SINGLE_PASS,
     STROKE_SIZES,
@@ -210,11 +211,11 @@ def add_size_options(group: Group, content_size: int) -> None:
     group.add_argument(
         "--stroke-size",
         type=_stroke_size,
-        default=SINGLE_PASS,
+        default=DEFAULT_STROKE_SIZE,
         metavar="S",
         help=f"how large strokes are beside the picture: {', '.join(STROKE_SIZES)}, or a number (1 "
         "is medium, 2 twice as large). The photo is drawn small first, then over that up to its "
-        f"full size; {SINGLE_PASS}: the paper's single pass (default: {SINGLE_PASS})",
+        f"full size; {SINGLE_PASS}: the paper's single pass (default: {DEFAULT_STROKE_SIZE})",
     )
     group.add_argument(
         "--photo-share",

@@ -1,0 +1,168 @@
+"""Coarse to fine: each pass draws the photo, moved toward the smaller pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from adain_core import AdaINModel, StylizeOptions, Stylizer, TemporalPool
+from adain_core.canvas import Canvas, Underpainting
+from adain_core.pixels import as_float, as_uint8, resize
+
+Picture = Callable[..., Tensor]
+STROKES = 4.0  # a first pass of 96 pixels
+EVERYWHERE = (slice(None), slice(None))
+CPU = torch.device("cpu")
+
+
+def draw(model: AdaINModel, content: Tensor, styles: Any, **options: Any) -> Tensor:
+    return model.stylize(content, styles, **{"stroke_size": STROKES, **options})
+
+
+def test_a_later_canvas_is_the_photo_changed_as_the_pass_before(picture: Picture) -> None:
+    photo, share = picture(60, 80), 0.3
+    reduced = as_uint8(resize(photo, (30, 40)))
+    drawn = as_uint8(picture(30, 40, seed=1))
+    canvas = Underpainting(photo, drawn, reduced, share)
+    change = resize(as_float(drawn) - as_float(reduced), (60, 80))
+    expected = (photo + 0.7 * change).clamp(0, 1)
+    torch.testing.assert_close(canvas.colors(EVERYWHERE, CPU), expected, rtol=0, atol=1e-5)
+    window = (slice(8, 24), slice(40, 80))
+    torch.testing.assert_close(canvas.colors(window, CPU), expected[..., 8:24, 40:80])
+
+
+def test_two_passes_by_hand(tiny: AdaINModel, picture: Picture) -> None:
+    photo, style = picture(130, 150), tiny.encode_style(picture(40, 40, seed=1))
+    size = (96, 111)
+    reduced = as_uint8(resize(photo, size))
+    drawn = tiny.stylize(reduced, style, stroke_size="single", output_dtype=torch.uint8)
+    canvas = Underpainting(photo, drawn, reduced, 0.3).colors(EVERYWHERE, CPU)
+    expected = tiny.stylize(canvas, style, stroke_size="single")
+    torch.testing.assert_close(draw(tiny, photo, style), expected, rtol=0, atol=1e-5)
+    assert (expected - tiny.stylize(photo, style, stroke_size="single")).abs().mean() > 0.01
+
+
+def test_small_pictures_have_one_pass(tiny: AdaINModel, picture: Picture) -> None:
+    photo, style = picture(96, 150), tiny.encode_style(picture(40, 40, seed=1))
+    assert torch.equal(draw(tiny, photo, style), tiny.stylize(photo, style, stroke_size="single"))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"alpha": 0.5, "content_residual": True}, {"preserve_color": "coral"}], ids=str
+)
+def test_a_canvas_that_is_all_photo_is_the_single_pass(
+    tiny: AdaINModel, picture: Picture, options: dict[str, Any]
+) -> None:
+    photo, art = picture(130, 150), picture(40, 40, seed=1)
+    single = tiny.stylize(photo, art, stroke_size="single", **options)
+    torch.testing.assert_close(
+        draw(tiny, photo, art, photo_share=1, **options), single, rtol=0, atol=1e-6
+    )
+
+
+def test_alpha_0_is_the_photo(tiny: AdaINModel, picture: Picture) -> None:
+    photo, art = picture(130, 150), picture(40, 40, seed=1)
+    assert torch.equal(draw(tiny, photo, art, alpha=0), photo)
+    # And near 0 with the residual nearly so; the smaller pass is kept in 8 bits.
+    near = draw(tiny, photo, art, alpha=0.001, content_residual=True)
+    assert (near - photo).abs().mean() < 0.01
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"weights": [1, 3]},
+    {"alpha": 0.6, "content_residual": True},
+    {"preserve_color": "luminance"},
+    {"masks": True},
+    {"masks": True, "background": True, "feather": 5, "region_statistics": False},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_tiles_and_eight_bits_change_nothing(
+    tiny: AdaINModel, picture: Picture, options: dict[str, Any]
+) -> None:
+    photo, arts = picture(203, 231), [picture(40, 40, seed=seed) for seed in (1, 2)]
+    options = dict(options)
+    if options.get("masks"):
+        left = (torch.arange(231) < 100).float().expand(203, 231)
+        options["masks"] = [left, 0.5 * (1 - left)]
+    if options.get("background"):
+        options["background"] = picture(40, 40, seed=3)
+    whole = draw(tiny, photo, arts, tile=4096, **options)
+    # Rounding of the smaller pass to 8 bits can fall to either side.
+    difference = (draw(tiny, photo, arts, tile=64, **options) - whole).abs()
+    assert difference.mean() < 1e-3 and difference.max() < 0.05
+    eight = draw(tiny, photo, arts, tile=4096, output_dtype=torch.uint8, **options)
+    assert torch.equal(eight, as_uint8(whole))
+    assert torch.equal(draw(tiny, photo, arts, tile=4096, **options), whole)
+
+
+def test_what_no_mask_covers_stays(tiny: AdaINModel, picture: Picture) -> None:
+    photo = picture(130, 150)
+    left = (torch.arange(150) < 70).float().expand(130, 150)
+    drawn = draw(tiny, photo, [picture(40, 40, seed=1)], masks=[left])
+    assert torch.equal(drawn[..., 70:], photo[..., 70:])
+    assert (drawn - photo)[..., :70].abs().mean() > 0.05
+
+
+def test_luminance_keeps_the_photos_chrominance(tiny: AdaINModel, picture: Picture) -> None:
+    photo = 0.5 + 0.2 * (picture(130, 150) - 0.5)
+    drawn = draw(tiny, photo, picture(40, 40, seed=1), preserve_color="luminance")
+    kept = ((drawn > 0.001) & (drawn < 0.999)).all(dim=1, keepdim=True)
+
+    def chrominance(image: Tensor) -> Tensor:
+        return (image - image.mean(dim=1, keepdim=True))[kept.expand_as(image)]
+
+    # Luma is no mean of channels, but what is added to all three leaves the differences.
+    torch.testing.assert_close(chrominance(drawn), chrominance(photo), rtol=0, atol=1e-4)
+
+
+def test_transparency_is_carried(tiny: AdaINModel, picture: Picture) -> None:
+    photo = picture(130, 150, channels=4)
+    drawn = draw(tiny, photo, picture(40, 40, seed=1))
+    assert torch.equal(drawn[:, 3:], photo[:, 3:])
+
+
+def test_a_batch_is_its_pictures(tiny: AdaINModel, picture: Picture) -> None:
+    photos, style = picture(130, 150, batch=3), tiny.encode_style(picture(40, 40, seed=1))
+    together = draw(tiny, photos, style, alpha=[1.0, 0.0, 0.5])
+    for number, alpha in enumerate((1.0, 0.0, 0.5)):
+        one = draw(tiny, photos[number : number + 1], style, alpha=alpha)
+        # The smaller pass is rounded to 8 bits.
+        difference = (together[number] - one[0]).abs()
+        assert difference.mean() < 1e-3 and difference.max() < 0.05
+
+
+def test_progress_counts_the_tiles_of_all_passes(tiny: AdaINModel, picture: Picture) -> None:
+    steps: list[tuple[int, int]] = []
+    photo, style = picture(300, 200), tiny.encode_style(picture(40, 40, seed=1))
+    draw(tiny, photo, style, tile=64, progress=lambda *step: steps.append(step))
+    # 144x96 has 18x12 cells: 3x2 tiles; 208x139, 26x18: 4x3; 300x200, 38x25: 5x4; twice each.
+    total = 2 * (3 * 2 + 4 * 3 + 5 * 4)
+    assert steps == [(done, total) for done in range(1, total + 1)]
+
+
+def test_each_pass_pools_its_own_statistics(tiny: AdaINModel, picture: Picture) -> None:
+    style = tiny.encode_style(picture(40, 40, seed=1))
+    options = StylizeOptions(style, stroke_size=STROKES)
+    photo = picture(130, 150)
+    still = Stylizer(tiny, options, TemporalPool("ema"))
+    frames = [still(photo) for _ in range(3)]
+    single = Stylizer(tiny, options)(photo)
+    for frame in frames:
+        difference = (frame - single).abs()
+        assert difference.mean() < 1e-3 and difference.max() < 0.05
+
+
+def test_a_canvas_reads_what_is_there(picture: Picture) -> None:
+    photo = picture(20, 30, channels=4)
+    canvas = Canvas(as_uint8(photo))
+    assert canvas.size == (20, 30)
+    assert canvas.opacity is not None and canvas.opacity.dtype == torch.uint8
+    part = canvas.colors((slice(16, 24), slice(24, 32)), CPU)
+    torch.testing.assert_close(part, photo[:, :3, 16:, 24:], rtol=0, atol=0.5 / 255 + 1e-6)

@@ -1,0 +1,137 @@
+"""The engine: made ready once, called often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from adain_core import (
+    AdaINModel,
+    OptionError,
+    StyleMismatchError,
+    StylizeOptions,
+    Stylizer,
+    TemporalPool,
+    save_image,
+)
+
+Picture = Callable[..., Tensor]
+
+
+@pytest.fixture
+def arts(picture: Picture) -> list[Tensor]:
+    return [picture(30, 40, seed=seed) for seed in (11, 12)]
+
+
+def test_artworks_are_encoded_when_it_is_made(
+    tiny: AdaINModel, picture: Picture, arts: list[Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[tuple[int, int]] = []
+    encode = tiny.networks.encode
+
+    def count(canvas: object, tiler: object) -> object:
+        encoded.append(canvas.size)  # type: ignore[attr-defined]
+        return encode(canvas, tiler)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tiny.networks, "encode", count)
+    arts = [art.flip(3) for art in arts]  # which no other test has encoded
+    stylizer = Stylizer(tiny, StylizeOptions(arts))
+    assert encoded == [(30, 40)] * 2
+    for _ in range(3):
+        stylizer(picture(16, 16))
+    assert encoded[2:] == [(16, 16)] * 3
+
+
+def test_it_draws_what_stylize_draws(
+    tiny: AdaINModel, picture: Picture, arts: list[Tensor]
+) -> None:
+    options = {"weights": [1, 2], "alpha": 0.7, "preserve_color": "coral"}
+    stylizer = Stylizer(tiny, StylizeOptions(arts, **options))  # type: ignore[arg-type]
+    for seed in range(2):
+        content = picture(20, 24, seed=seed)
+        assert torch.equal(stylizer(content), tiny.stylize(content, arts, **options))
+
+
+def test_alpha_and_weights_of_each_picture(
+    tiny: AdaINModel, picture: Picture, arts: list[Tensor]
+) -> None:
+    content = picture(20, 24, batch=3)
+    alphas, weights = [0.2, 1.0, 0.6], [[1.0, 0.0], [1.0, 1.0], [0.0, 3.0]]
+    together = tiny.stylize(content, arts, alpha=alphas, weights=weights)
+    for number in range(3):
+        one = tiny.stylize(
+            content[number : number + 1], arts, alpha=alphas[number], weights=weights[number]
+        )
+        torch.testing.assert_close(together[number : number + 1], one, rtol=1e-4, atol=1e-5)
+
+
+def test_counts_that_do_not_fit(tiny: AdaINModel, picture: Picture, arts: list[Tensor]) -> None:
+    content = picture(20, 24, batch=3)
+    for field, options in (
+        ("alpha", {"alpha": [0.5, 1.0]}),
+        ("weights", {"weights": [[1.0, 1.0], [1.0, 2.0]]}),
+        ("masks[0]", {"masks": [torch.ones(2, 20, 24), torch.ones(20, 24)]}),
+    ):
+        with pytest.raises(OptionError) as caught:
+            tiny.stylize(content, arts, **options)  # type: ignore[arg-type]
+        assert caught.value.field == field
+
+
+def test_a_call_may_have_its_own_alpha_styles_and_masks(
+    tiny: AdaINModel, picture: Picture, arts: list[Tensor]
+) -> None:
+    content, style = picture(20, 24), tiny.encode_style(arts[1])
+    stylizer = Stylizer(tiny, StylizeOptions(arts[0]))
+    assert torch.equal(stylizer(content, alpha=0.4), tiny.stylize(content, arts[0], alpha=0.4))
+    assert torch.equal(stylizer(content, styles=[style]), tiny.stylize(content, arts[1]))
+    assert torch.equal(stylizer(content), tiny.stylize(content, arts[0]))
+    left = torch.ones(20, 24)
+    left[:, 12:] = 0
+    masked = Stylizer(tiny, StylizeOptions(arts[0], masks=[left], feather=3))
+    right = tiny.stylize(content, [arts[0]], masks=[1 - left], feather=3)
+    assert torch.equal(masked(content, masks=[1 - left]), right)
+
+
+def test_a_style_of_another_model_is_named(
+    tiny: AdaINModel, make_model: Callable[..., AdaINModel], picture: Picture, arts: list[Tensor]
+) -> None:
+    foreign = make_model(seed=9).encode_style(picture(20, 20))
+    with pytest.raises(StyleMismatchError) as caught:
+        Stylizer(tiny, StylizeOptions((arts[0], foreign)))
+    assert caught.value.field == "styles[1]"
+    with pytest.raises(StyleMismatchError) as caught:
+        Stylizer(tiny, StylizeOptions(arts[0], masks=[torch.ones(4, 4)], background=foreign))
+    assert caught.value.field == "background"
+
+
+def test_masks_may_be_files(
+    tiny: AdaINModel, picture: Picture, arts: list[Tensor], tmp_path: Path
+) -> None:
+    mask = torch.zeros(1, 3, 20, 24)
+    mask[..., :12] = 1
+    save_image(tmp_path / "mask.png", mask)
+    content = picture(20, 24)
+    drawn = Stylizer(tiny, StylizeOptions(arts[0], masks=[tmp_path / "mask.png"]))(content)
+    assert torch.equal(drawn, tiny.stylize(content, [arts[0]], masks=[mask[0, 0]]))
+
+
+def test_frames_share_their_statistics(
+    tiny: AdaINModel, picture: Picture, arts: list[Tensor]
+) -> None:
+    frames = [picture(20, 24), 0.9 * picture(20, 24)]
+    stylizer = Stylizer(tiny, StylizeOptions(arts[0]), TemporalPool("ema", 4))
+    drawn = [stylizer(frame) for frame in frames]
+    pool = TemporalPool("ema", 4)
+    expected = [tiny.stylize(frame, arts[0], smoothing=pool) for frame in frames]
+    for one, other in zip(drawn, expected, strict=True):
+        assert torch.equal(one, other)
+    assert not torch.equal(drawn[1], tiny.stylize(frames[1], arts[0]))
+
+
+def test_the_size_of_a_result(tiny: AdaINModel, arts: list[Tensor]) -> None:
+    assert Stylizer(tiny, StylizeOptions(arts[0], content_size=20)).size((40, 60)) == (20, 30)
+    assert Stylizer(tiny, StylizeOptions(arts[0])).size((40, 60)) == (40, 60)
