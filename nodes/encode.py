@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..adain_core import Features, Style
+from ..adain_core.canvas import Underpainting
 from . import host
 from .batches import common_count, join_features, parts, repeat
 from .images import from_image, from_mask
-from .inputs import CATEGORY, HIDDEN, MODEL, STYLE_SIZE, is_placeholder, read_style_size
+from .inputs import (
+    CATEGORY,
+    HIDDEN,
+    MODEL,
+    PHOTO_SHARE,
+    STYLE_SIZE,
+    is_placeholder,
+    read_style_size,
+)
 
 
 class AdaINEncodeContent:
@@ -37,22 +47,60 @@ class AdaINEncodeContent:
                     "IMAGE",
                     {"tooltip": "The picture, or a batch: photos, video frames. Any size."},
                 ),
-            }
+            },
+            "optional": {
+                "underpainting": (
+                    "IMAGE",
+                    {
+                        "tooltip": "The same picture as it was drawn before, at a smaller size: "
+                        "enlarged and mixed with the photo it is encoded in the photo's place, so "
+                        "that its large strokes stay."
+                    },
+                ),
+                "photo_share": (
+                    PHOTO_SHARE[0],
+                    {
+                        **PHOTO_SHARE[1],
+                        "tooltip": "How much of the photo is mixed into an underpainting. More "
+                        "keeps its details, less is more like a painting.",
+                    },
+                ),
+            },
         }
 
-    def encode(self, model: host.ManagedModel, image: Tensor) -> tuple[Features]:
+    def encode(
+        self,
+        model: host.ManagedModel,
+        image: Tensor,
+        underpainting: Tensor | None = None,
+        photo_share: float = PHOTO_SHARE[1]["default"],
+    ) -> tuple[Features]:
         """Run the node."""
-        pictures = from_image(image, "image")
-        size = (pictures.shape[2], pictures.shape[3])
+        pictures, counts = from_image(image, "image"), {"image": len(image)}
+        drawn = None
+        if underpainting is not None:
+            drawn = from_image(underpainting, "underpainting")
+            counts["underpainting"] = len(drawn)
+        count, size = common_count(counts), (pictures.shape[2], pictures.shape[3])
         network = model.load(*size)
-        progress = host.Progress(len(pictures))
+        progress = host.Progress(count)
 
         def encoded() -> Iterator[Features]:
-            for part in parts(len(pictures), size):
+            for part in parts(count, size):
+                photo = repeat(pictures, part)
+                if drawn is not None:
+                    photo = _painted_over(photo, repeat(drawn, part), photo_share)
                 with progress.work(part.stop - part.start) as tiles:
-                    yield network.encode(pictures[part], progress=tiles)
+                    yield network.encode(photo, progress=tiles)
 
         return (join_features(encoded()),)
+
+
+def _painted_over(photo: Tensor, drawn: Tensor, share: float) -> Tensor:
+    """Return a photo ``(B, C, H, W)`` with an underpainting in place of its colors."""
+    whole = (slice(None), slice(None))
+    canvas = Underpainting(photo.expand(-1, max(3, photo.shape[1]), -1, -1), drawn[:, :3], share)
+    return torch.cat([canvas.colors(whole, photo.device), photo[:, 3:]], dim=1)
 
 
 class AdaINEncodeStyle:

@@ -124,8 +124,8 @@ class AdaINLoadStyle:
     CATEGORY = CATEGORY
     DESCRIPTION = (
         "Loads one of the styles that come with the pack, or one that Save AdaIN Style wrote to "
-        f"ComfyUI's models/{STYLE_FOLDER} folder, and shows its artwork. It fits only the model "
-        "that encoded it; the pack's styles fit its own model, adain-slim."
+        f"ComfyUI's models/{STYLE_FOLDER} folder, chosen by their artworks. A style fits only the "
+        "model that encoded it; the pack's fit its own model, adain-slim."
     )
     SEARCH_ALIASES = ("load style", "import style", "style library")
     RETURN_TYPES = ("ADAIN_STYLE",)
@@ -156,10 +156,9 @@ class AdaINLoadStyle:
     def IS_CHANGED(cls, style: str | None) -> str:
         return "" if style is None else host.file_hash(STYLES.find(style))
 
-    def load(self, style: str) -> dict[str, Any]:
+    def load(self, style: str) -> tuple[Style]:
         """Run the node."""
-        loaded = load_style(style)
-        return {"ui": host.shown(read_preview(loaded.preview)), "result": (loaded,)}
+        return (load_style(style),)
 
 
 def _card(style: Style, path: Path) -> Tensor:

@@ -190,27 +190,28 @@ def test_one_style_turns_into_another(
     assert_pictures(found, torch.cat([library.stylize(content, mix, alpha=0.8) for mix in mixes]))
 
 
-def test_a_saved_style_shows_its_artwork(client: Client, style: Tensor) -> None:
-    """On the node that loads it, and in the page's model library."""
+def test_a_saved_style_has_its_artwork_in_the_model_library(client: Client, style: Tensor) -> None:
+    """Beside the pack's own, for the gallery of Load AdaIN Style."""
     encode = node("AdaINEncodeStyle", model=["model", 0], image=["style", 0], style_size=0)
     kept = node("AdaINSaveStyle", style=["encoded", 0], name="shown", overwrite=True)
-    assert client.run(prompt(encoded=encode, kept=kept)).status == "success"
-    features = node("AdaINEncodeContent", model=["model", 0], image=["content", 0])
-    load = node("AdaINLoadStyle", style="shown.safetensors")
-    blend = node("AdaINBlend", features=["features", 0], alpha=1, style_1=["load", 0], weight_1=1)
-    decoded = node("AdaINDecode", model=["model", 0], features=["blend", 0])
-    nodes = {"features": features, "load": load, "blend": blend, "decoded": decoded}
-    run = client.run(prompt(**nodes, out=saved("decoded")))
+    run = client.run(prompt(encoded=encode, kept=kept))
     assert run.status == "success", run.message
-    (file,) = run.files("load")
-    (picture,) = client.server.pictures(file)
-    preview = client.server.get("/experiment/models/preview/adain_styles/0/shown.safetensors")
+    (card,) = client.server.pictures(run.files("kept")[0])
+    assert card.shape[1] == 384  # artwork, name and place
+    files = client.server.json("/experiment/models/adain_styles")
+    places = {file["name"]: file["pathIndex"] for file in files}
+    assert {"shown.safetensors", "mosaic.safetensors"} <= set(places)
+    pictures = {}
+    for name in ("shown", "mosaic"):
+        address = f"/experiment/models/preview/adain_styles/{places[f'{name}.safetensors']}"
+        data = client.server.get(f"{address}/{name}.safetensors")
+        pictures[name] = np.array(PIL.Image.open(io.BytesIO(data)))
     small = resize(style, (128, 128))[0].movedim(0, -1).numpy() * 255
-    for shown in (picture, np.array(PIL.Image.open(io.BytesIO(preview)))):
-        assert shown.shape == (128, 128, 3)
-        # JPEG leaves little of a mosaic's colours but their means.
-        means = (shown - small).reshape(16, 8, 16, 8, 3).mean(axis=(1, 3))
-        assert np.abs(means).mean() < 4
+    assert pictures["shown"].shape == (128, 128, 3)
+    # JPEG leaves little of a mosaic's colors but their means.
+    means = (pictures["shown"] - small).reshape(16, 8, 16, 8, 3).mean(axis=(1, 3))
+    assert np.abs(means).mean() < 4
+    assert max(pictures["mosaic"].shape) == 128
 
 
 def test_masks_give_the_librarys_picture(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,29 @@ def test_found_under_the_first_word_typed(page: Page, classes: dict[str, Any], w
     found = page.search(word)
     assert next(node for node in found if node in classes) == "AdaINStylize"
     assert found.index("AdaINStylize") < FIRST_WORDS[word]
+
+
+@pytest.mark.parametrize("vue", [False, True], ids=["litegraph", "nodes-2"])
+def test_a_style_is_chosen_by_its_picture(page: Page, vue: bool) -> None:
+    with page.vue_nodes() if vue else nullcontext(True) as there:
+        if not there:
+            pytest.skip("this page has no Nodes 2.0")
+        page.add("AdaINLoadStyle")
+        buttons = page.page.locator(".adain-styles button")
+        buttons.first.wait_for()
+        shipped = sorted(path.name for path in (ROOT / "weights" / "styles").iterdir())
+        shown = buttons.evaluate_all("all => all.map(button => button.dataset.style)")
+        assert shown[: len(shipped)] == shipped
+        page.page.wait_for_function(
+            "() => [...document.querySelectorAll('.adain-styles img')].every(i => i.naturalWidth)"
+        )
+        buttons.nth(4).dispatch_event("click")
+        page.shot(f"gallery-{'nodes-2' if vue else 'litegraph'}")
+        assert buttons.nth(4).get_attribute("aria-pressed") == "true"
+        (node,) = page.prompt().values()
+        assert node["inputs"] == {"style": shipped[4]}
+        saved = page.page.evaluate("() => window.app.graph.serialize().nodes[0].widgets_values")
+        assert saved == [shipped[4]]
 
 
 def test_an_error_reaches_the_page(page: Page) -> None:

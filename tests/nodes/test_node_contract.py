@@ -26,7 +26,7 @@ WIDGETS = {
         *("tile", "temporal", "temporal_length", "content_residual", "feather"),
         *("region_statistics", "stroke_size", "photo_share"),
     ],
-    "AdaINEncodeContent": [],
+    "AdaINEncodeContent": ["photo_share"],
     "AdaINEncodeStyle": ["style_size"],
     "AdaINBlend": [
         *("alpha", "weight_1", "weight_2", "weight_3", "weight_4", "temporal", "temporal_length"),
@@ -49,7 +49,7 @@ SOCKETS = {
         *("video", "style_1", "model", "style_2", "style_3", "style_4"),
         *("mask_1", "mask_2", "mask_3", "mask_4"),
     ],
-    "AdaINEncodeContent": ["model", "image"],
+    "AdaINEncodeContent": ["model", "image", "underpainting"],
     "AdaINEncodeStyle": ["model", "image", "mask"],
     "AdaINBlend": ["features", "style_1", "style_2", "style_3", "style_4"],
     "AdaINMasked": [

@@ -179,24 +179,6 @@ def test_styles_are_saved_in_the_first_folder(host: Any, image: MakeImage, tmp_p
     assert host.pack.run("AdaINLoadStyle", style="wave.safetensors")[0] == style
 
 
-def test_a_loaded_style_shows_its_artwork(host: Any, image: MakeImage, tmp_path: Path) -> None:
-    (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
-    inputs = {"model": model, "image": image(48, 64), "style_size": 0}
-    (style,) = host.pack.run("AdaINEncodeStyle", **inputs)
-    loader = host.pack.module.NODE_CLASS_MAPPINGS["AdaINLoadStyle"]()
-    for preview, count in ((True, 1), (False, 0)):
-        host.pack.run("AdaINSaveStyle", style=style, name="a", overwrite=True, preview=preview)
-        for _ in range(2):  # the second time the picture is there
-            shown = loader.load("a.safetensors")["ui"].get("images", [])
-            assert len(shown) == count
-        for picture in shown:
-            assert (picture["type"], picture["subfolder"]) == ("temp", "")
-            read = load_image(tmp_path / "temp" / picture["filename"])
-            assert read.shape == (1, 3, 96, 128)
-            small = resize(image(48, 64).movedim(-1, 1), (96, 128))
-            assert (read - small).abs().mean() < 0.05
-
-
 def test_a_saved_style_shows_its_artwork_name_and_place(
     host: Any, image: MakeImage, tmp_path: Path
 ) -> None:

@@ -21,6 +21,37 @@ def test_features_are_the_librarys(pack: Any, model: Any, image: MakeImage) -> N
     assert repr(features) == f"Features(3 of 41x33 px, encoder {model.model.fingerprint})"
 
 
+def test_an_underpainting_is_drawn_over(pack: Any, model: Any, image: MakeImage) -> None:
+    """As the library's later passes do; by hand the same as stroke_size."""
+    photo, art = image(144, 180), image(32, 32, seed=3)
+    passes = pack.submodule("adain_core.options").pass_sizes((144, 180), 4.0)
+    assert len(passes) == 2
+    library = pack.submodule("adain_core.pixels")
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=art, style_size=0)
+
+    def rounded(picture: Tensor) -> Tensor:
+        return library.as_float(library.as_uint8(picture))
+
+    def draw(picture: Tensor, **inputs: Any) -> Tensor:
+        (features,) = pack.run("AdaINEncodeContent", model=model, image=picture, **inputs)
+        blended, _ = pack.run(
+            "AdaINBlend", features=features, style_1=style, alpha=1.0, weight_1=1.0
+        )
+        return pack.run("AdaINDecode", model=model, features=blended)[0]
+
+    # In 8 bits, as the library keeps the passes.
+    small = rounded(library.resize(photo.movedim(-1, 1), passes[0]).movedim(1, -1))
+    found = draw(photo, underpainting=rounded(draw(small)), photo_share=0.2)
+    expected = model.model.stylize(
+        photo.movedim(-1, 1), style, stroke_size=4.0, photo_share=0.2
+    ).movedim(1, -1)
+    torch.testing.assert_close(found, expected)
+    assert (found - draw(photo)).abs().mean() > 0.02
+    see_through = torch.cat([photo, image(144, 180, channels=1, seed=5)], dim=-1)
+    opacity = draw(see_through, underpainting=draw(small), photo_share=0.2)[..., 3]
+    assert torch.equal(opacity, see_through[..., 3])
+
+
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 30), (33, 41)])
 def test_decoded_size_is_the_contents(
     pack: Any, model: Any, image: MakeImage, height: int, width: int

@@ -1,0 +1,105 @@
+// Load AdaIN Style: a gallery of the styles' artworks below the list, to choose one by its picture.
+// The host's own model library has the pictures. Without this script the list works as it is.
+import { app } from "../../scripts/app.js";
+import { api } from "../../scripts/api.js";
+
+const NODE = "AdaINLoadStyle";
+const FOLDER = "adain_styles";
+const LOWEST = 96; // pixels: one row
+const LOOK = `
+  .adain-styles { display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr));
+    grid-auto-rows: min-content; gap: 6px; overflow-y: auto; height: 100%; }
+  .adain-styles button { padding: 0; border: 2px solid transparent; border-radius: 6px;
+    background: none; color: inherit; cursor: pointer; font: 10px/1.3 sans-serif; }
+  .adain-styles button[aria-pressed="true"] { border-color: #2a9df4; }
+  .adain-styles img { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: cover;
+    border-radius: 4px 4px 0 0; }
+  .adain-styles span { display: block; padding: 1px 3px; overflow: hidden; white-space: nowrap;
+    text-overflow: ellipsis; }`;
+
+// Addresses of the pictures by file name; of two files with one name the first folder's counts.
+async function findPictures() {
+  const answer = await api.fetchApi(`/experiment/models/${FOLDER}`);
+  const files = answer.ok ? await answer.json() : [];
+  const pictures = {};
+  for (const { name, pathIndex } of files.sort((a, b) => b.pathIndex - a.pathIndex))
+    pictures[name] = api.apiURL(
+      `/experiment/models/preview/${FOLDER}/${pathIndex}/${encodeURIComponent(name)}`,
+    );
+  return pictures;
+}
+
+function makeButton(name, address, choose) {
+  const button = document.createElement("button");
+  const label = document.createElement("span");
+  label.textContent = name.replace(/\.safetensors$/, "");
+  button.type = "button";
+  button.title = label.textContent;
+  button.dataset.style = name;
+  if (address) {
+    const picture = document.createElement("img");
+    picture.src = address;
+    picture.alt = "";
+    picture.loading = "lazy";
+    picture.addEventListener("error", () => picture.remove());
+    button.append(picture);
+  }
+  button.append(label);
+  button.addEventListener("click", () => choose(name));
+  return button;
+}
+
+function addGallery(node, list) {
+  const gallery = document.createElement("div");
+  gallery.className = "adain-styles";
+  const mark = () => {
+    for (const button of gallery.children)
+      button.setAttribute("aria-pressed", button.dataset.style === list.value);
+  };
+  const choose = (name) => {
+    list.value = name;
+    list.callback?.(name);
+    node.graph?.setDirtyCanvas?.(true, true);
+  };
+  const fill = async () => {
+    const pictures = await findPictures();
+    const names = list.options.values;
+    gallery.replaceChildren(...names.map((name) => makeButton(name, pictures[name], choose)));
+    mark();
+  };
+  const changed = list.callback;
+  list.callback = function (...values) {
+    changed?.apply(this, values);
+    mark();
+  };
+  const configured = node.onConfigure;
+  node.onConfigure = function (...values) {
+    configured?.apply(this, values);
+    mark();
+  };
+  const widget = node.addDOMWidget("gallery", FOLDER, gallery, {
+    serialize: false,
+    hideOnZoom: false,
+    getMinHeight: () => LOWEST,
+  });
+  widget.serialize = false; // workflows hold the list's value alone
+  node.fillGallery = fill;
+  return fill();
+}
+
+app.registerExtension({
+  name: "AdaIN.StyleGallery",
+  init() {
+    const look = document.createElement("style");
+    look.textContent = LOOK;
+    document.head.append(look);
+  },
+  async nodeCreated(node) {
+    const list = node.comfyClass === NODE && node.widgets?.find(({ name }) => name === "style");
+    if (list && node.addDOMWidget) await addGallery(node, list);
+  },
+  // R was pressed: new styles may have been saved.
+  async refreshComboInNodes() {
+    for (const node of app.graph.nodes ?? app.graph._nodes) await node.fillGallery?.();
+  },
+});
