@@ -21,7 +21,7 @@ _FLAT_STD = 1e-5
 # Added to the variances before a Cholesky factorisation: the variance of rounding to 8 bits.
 _VARIANCE_EPS = 1e-6
 # Pixels per step when moments are summed in float64, so that no float64 copy of the image is made.
-_CHUNK = 2**20
+CHUNK = 2**20
 # Linear sRGB to XYZ (IEC 61966-2-1), each row divided by the white point's X, Y or Z; and back.
 _XYZ = [
     [value / sum(row) for value in row]
@@ -194,11 +194,11 @@ def _moments(image: Tensor) -> tuple[Tensor, Tensor, int]:
     """Mean (B, 3, 1), unbiased covariance (B, 3, 3), both float64 on the CPU, and pixel count."""
     pixels = image.flatten(2)
     count = pixels.shape[-1]
-    chunks = torch.split(pixels, _CHUNK, dim=-1)
-    mean = torch.stack([_wide(chunk).sum(-1, keepdim=True) for chunk in chunks]).sum(0) / count
+    chunks = torch.split(pixels, CHUNK, dim=-1)
+    mean = torch.stack([widen(chunk).sum(-1, keepdim=True) for chunk in chunks]).sum(0) / count
     products = []
     for chunk in chunks:
-        centred = _wide(chunk) - mean
+        centred = widen(chunk) - mean
         products.append(centred @ centred.mT)
     covariance = torch.stack(products).sum(0) / max(count - 1, 1)
     # The 3×3 algebra runs on the CPU: not every device has eigenvalues or float64.
@@ -297,7 +297,7 @@ def _samples_and_channels(image: Tensor) -> list[tuple[int, int]]:
 def _match_quantiles(channel: Tensor, sorted_target: Tensor) -> Tensor:
     """Gives each value of ``channel`` (H, W) the target's value at the same quantile."""
     _, inverse, counts = torch.unique(channel, return_inverse=True, return_counts=True)
-    middle = _wide(counts.cumsum(0)) - _wide(counts) / 2
+    middle = widen(counts.cumsum(0)) - widen(counts) / 2
     last = len(sorted_target) - 1
     position = (middle * (len(sorted_target) / channel.numel()) - 0.5).clamp(0, last)
     below = position.long()
@@ -333,7 +333,8 @@ def luma(image: Tensor) -> Tensor:
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def _wide(x: Tensor) -> Tensor:
+def widen(x: Tensor) -> Tensor:
+    """Return float64 where the device has it, else float32."""
     # MPS, DirectML and many an Intel GPU have no float64.
     return x.to(torch.float64 if x.device.type in ("cpu", "cuda") else torch.float32)
 

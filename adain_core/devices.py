@@ -26,7 +26,7 @@ _MEMORY_FORMATS = {"mps": torch.contiguous_format}
 # Winograd's filtering by the number of weights, with two cores: 1.9 times as fast from 256 to 512
 # channels, 1.6 from 256 to 256, 1.3 from 128 to 256, 0.9 from 128 to 128: the transforms cost the
 # same, the products shrink.
-_WINOGRAD_WEIGHTS = 2**18
+WINOGRAD_WEIGHTS = 2**18
 # GeForce and Quadro cards of Turing's without tensor cores: their float16 draws NaN.
 _BROKEN_FLOAT16 = re.compile(r"GTX 16\d\d|MX[45]50|\bT(500|550|600|1000|1200|2000)\b|CMP 30HX")
 
@@ -126,7 +126,7 @@ def winograd_pays(weight: Tensor) -> bool:
     return (
         weight.device.type == "cpu"
         and weight.dtype == torch.float32
-        and weight.numel() >= _WINOGRAD_WEIGHTS
+        and weight.numel() >= WINOGRAD_WEIGHTS
     )
 
 

@@ -19,14 +19,14 @@ from .errors import WeightsError, reason
 
 NAME = "adain-vgg19"
 
-_BASE_URL = "https://github.com/naoto0804/pytorch-AdaIN/releases/download/v0.0.0/"
+BASE_URL = "https://github.com/naoto0804/pytorch-AdaIN/releases/download/v0.0.0/"
 _VGG, _DECODER = "vgg_normalised.pth", "decoder.pth"
-_SHA256 = {
+SHA256 = {
     _VGG: "804ca2835ecf7539f0cd2a7ac3c18ce81e6f8468969ae7117ac0c148d286bb4a",
     _DECODER: "379ca41d59f3a37eed3599bbbc2560c19da5c458870a5ffd3a9dd41aa88f9472",
 }
-_SCHEME = "https"
-_TIMEOUT = 30.0  # seconds without a byte
+SCHEME = "https"
+TIMEOUT = 30.0  # seconds without a byte
 _CHUNK = 2**17
 
 
@@ -57,7 +57,7 @@ def download_vgg19(to: str | os.PathLike[str] | None = None, progress: bool = Tr
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder, prefix=".download-") as temporary:
-            files = {name: Path(temporary) / name for name in _SHA256}
+            files = {name: Path(temporary) / name for name in SHA256}
             for name, path in files.items():
                 _fetch(name, path, progress)
             convert_vgg19(files[_VGG], files[_DECODER], target)
@@ -68,13 +68,13 @@ def download_vgg19(to: str | os.PathLike[str] | None = None, progress: bool = Tr
 
 def _fetch(name: str, path: Path, progress: bool) -> None:
     """Download one release file; torch.hub's function for that has no timeout."""
-    url = _BASE_URL + name
+    url = BASE_URL + name
     digest = hashlib.sha256()
     try:
-        with urlopen(Request(url, headers={"User-Agent": "adain"}), timeout=_TIMEOUT) as response:
+        with urlopen(Request(url, headers={"User-Agent": "adain"}), timeout=TIMEOUT) as response:
             # Of the address after redirections, too.
-            if urlsplit(response.url).scheme != _SCHEME:
-                raise WeightsError(f"{url} leads to {response.url}, which is not {_SCHEME}")
+            if urlsplit(response.url).scheme != SCHEME:
+                raise WeightsError(f"{url} leads to {response.url}, which is not {SCHEME}")
             total = int(response.headers.get("Content-Length") or 0)
             bar = tqdm(
                 desc=name,
@@ -102,8 +102,8 @@ def _fetch(name: str, path: Path, progress: bool) -> None:
             f"{url} cannot be fetched: the connection broke after {received:,} of {total:,} bytes; "
             "try again"
         )
-    if digest.hexdigest() != _SHA256[name]:
+    if digest.hexdigest() != SHA256[name]:
         raise WeightsError(
             f"{url} is not the expected file: its sha256 is {digest.hexdigest()}, "
-            f"expected {_SHA256[name]}"
+            f"expected {SHA256[name]}"
         )

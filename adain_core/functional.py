@@ -14,7 +14,7 @@ Statistics = tuple[Tensor, Tensor]
 
 EPSILON = 1e-5
 # Values per step of the statistics, so that their temporaries stay small beside a large map.
-_CHUNK = 2**24
+CHUNK = 2**24
 
 
 def crop(image: Tensor, window: Window) -> Tensor:
@@ -39,7 +39,7 @@ def channel_statistics(features: Tensor, mask: Tensor | None = None) -> tuple[Te
         Mean and std, each ``(B, C)``, float32 (float64 for float64 features).
     """
     # A few channels at a time: each has its own statistics.
-    step = max(1, _CHUNK * features.shape[1] // max(1, features.numel()))
+    step = max(1, CHUNK * features.shape[1] // max(1, features.numel()))
     parts = [_channel_moments(part, mask) for part in torch.split(features, step, dim=1)]
     mean, variance = (torch.cat(values, dim=1) for values in zip(*parts, strict=True))
     return mean, (variance + EPSILON).sqrt()

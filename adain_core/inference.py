@@ -28,7 +28,7 @@ from .networks import Decoder, Encoder
 from .winograd import Winograd
 
 # Of the largest map of a band, on a CPU. Beyond 32 MiB glibc's malloc returns what is freed.
-_BAND_BYTES = 8 * 2**20
+BAND_BYTES = 8 * 2**20
 
 
 class Inference:
@@ -50,7 +50,7 @@ class Inference:
     def __init__(self, network: Encoder | Decoder) -> None:
         self.network = network
         self._sources: list[tuple[Tensor, int]] = []
-        self._blocks: list[_Block] = []
+        self.blocks: list[_Block] = []
         self._generation = 0
 
     @property
@@ -69,7 +69,7 @@ class Inference:
             plain: Tensor = self.network(inputs)
             return plain
         self._follow()
-        for block in self._blocks:
+        for block in self.blocks:
             inputs = block(inputs)
         return inputs
 
@@ -83,9 +83,9 @@ class Inference:
             (new.data_ptr(), version) for new, version in zip(tensors, versions, strict=True)
         ]:
             if isinstance(self.network, Encoder):
-                self._blocks = list(_encoder_blocks(self.network))
+                self.blocks = list(_encoder_blocks(self.network))
             else:
-                self._blocks = list(_decoder_blocks(self.network))
+                self.blocks = list(_decoder_blocks(self.network))
             self._sources = list(zip(tensors, versions, strict=True))
             self._generation += 1
 
@@ -186,7 +186,7 @@ class _Block:
             return inputs.shape[2]
         channels = max(len(each.weight) // (4 if each.phases else 1) for each in self.convolutions)
         row = len(inputs) * channels * inputs.shape[3] * up * up * inputs.element_size()
-        return max(8 * halo, _BAND_BYTES // row // 4 * 4)
+        return max(8 * halo, BAND_BYTES // row // 4 * 4)
 
     def _run(self, maps: Tensor) -> Tensor:
         first, *_ = self.convolutions

@@ -202,8 +202,7 @@ class AdaINModel(PretrainedModel):
         Returns:
             RGB in 0..1, ``(B, 3, H, W)``; 4 channels where the content has alpha.
 
-        Raises:
-            ValueError: see :class:`~adain_core.stylizer.Stylizer`, as for all others.
+        Raises: as :class:`~adain_core.stylizer.Stylizer`.
         """
         options = StylizeOptions(
             styles,

@@ -185,7 +185,7 @@ class StyleCache:
     """
 
     def __init__(self, size: int = 64) -> None:
-        self._styles: OrderedDict[bytes, Style] = OrderedDict()
+        self.styles: OrderedDict[bytes, Style] = OrderedDict()
         self._size = size
 
     def get(self, key: Sequence[object], encode: Callable[[], Style]) -> Style:
@@ -197,11 +197,11 @@ class StyleCache:
         """
         digest = _digest(key)
         # Each step by itself, since several threads may use one model.
-        style = self._styles.pop(digest, None) or encode()
-        self._styles[digest] = style
-        while len(self._styles) > self._size:
+        style = self.styles.pop(digest, None) or encode()
+        self.styles[digest] = style
+        while len(self.styles) > self._size:
             with contextlib.suppress(KeyError):
-                self._styles.popitem(last=False)
+                self.styles.popitem(last=False)
         return style
 
 

@@ -154,7 +154,11 @@ def model_cases(
             "encode style": (partial(encode_another, model, artwork), encoder),
             "encode content": (partial(model.encode, content), encoder),
             "decode": (partial(model.decode, features), decoder),
-            CACHED: (partial(model.stylize, content, style), encoder, decoder),
+            CACHED: (
+                partial(model.stylize, content, style, stroke_size="single"),
+                encoder,
+                decoder,
+            ),
             NEW_STYLE: (
                 partial(stylize_another, model, content, artwork),
                 encoder,
@@ -176,7 +180,7 @@ def encode_another(model: AdaINModel, artwork: Tensor) -> None:
 def stylize_another(model: AdaINModel, content: Tensor, artwork: Tensor) -> None:
     """Draw a content in a style that the model has not seen."""
     artwork[0, 0, 0, 0].uniform_()
-    model.stylize(content, artwork, style_size=0)
+    model.stylize(content, artwork, style_size=0, stroke_size="single")
 
 
 def run_all(calls: list[Callable[[], object]]) -> None:
@@ -307,8 +311,8 @@ def positive(text: str) -> int:
     return number
 
 
-def main() -> None:
-    """Read the arguments, measure, print."""
+def argument_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--models", nargs="+", help="names or paths (default: all there are)")
     parser.add_argument("--sizes", nargs="+", type=positive, default=[256, 512, 1024])
@@ -322,6 +326,12 @@ def main() -> None:
     parser.add_argument("--batch", type=positive, default=1, help="images in one call")
     parser.add_argument("--repeats", type=positive, default=7, help="rounds after the warm-up")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the figures here")
+    return parser
+
+
+def main() -> None:
+    """Read the arguments, measure, print."""
+    parser = argument_parser()
     arguments = parser.parse_args()
     models = arguments.models or list(available_models())
     if not models:

@@ -81,12 +81,12 @@ class AdaINColorPreserve:
             for part in map(single, range(count)):
                 with progress.work():
                     picture, reference = take(pictures, part), take(references, part)
-                    yield _recolor(picture, reference, method, strength)
+                    yield recolor_picture(picture, reference, method, strength)
 
         return (to_image(recolored(), count),)
 
 
-def _recolor(picture: Tensor, reference: Tensor, method: str, strength: float) -> Tensor:
+def recolor_picture(picture: Tensor, reference: Tensor, method: str, strength: float) -> Tensor:
     """One picture, its alpha channel kept; gray becomes RGB."""
     device = host.compute_device()
     picture, reference = _rgb(picture).to(device), _rgb(reference)

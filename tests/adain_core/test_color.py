@@ -97,15 +97,15 @@ def test_cholesky_reaches_mean_and_covariance() -> None:
 def test_moments_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     image, reference = picture(8), picture(9, 17, 13)
     whole = [method(image, reference) for method in MOMENT_METHODS]
-    monkeypatch.setattr(color, "_CHUNK", 37)
+    monkeypatch.setattr(color, "CHUNK", 37)
     for method, expected in zip(MOMENT_METHODS, whole, strict=True):
         assert torch.allclose(method(image, reference), expected, atol=1e-6)
 
 
 def test_only_devices_that_have_float64_get_it() -> None:
     """Intel Arc, DirectML and MPS refuse it; "meta" stands for any of them."""
-    assert color._wide(torch.ones(2)).dtype == torch.float64
-    assert color._wide(torch.ones(2, device="meta")).dtype == torch.float32
+    assert color.widen(torch.ones(2)).dtype == torch.float64
+    assert color.widen(torch.ones(2, device="meta")).dtype == torch.float32
 
 
 def test_moments_without_float64(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_moments_without_float64(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = [
         method(image, reference) for method in METHOD_FUNCTIONS if method != color.luminance
     ]
-    monkeypatch.setattr(color, "_wide", Tensor.float)
+    monkeypatch.setattr(color, "widen", Tensor.float)
     found = [method(image, reference) for method in METHOD_FUNCTIONS if method != color.luminance]
     for one, other in zip(found, expected, strict=True):
         assert torch.allclose(one, other, atol=1e-4)

@@ -54,13 +54,13 @@ class Handler(BaseHTTPRequestHandler):
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server(("127.0.0.1", 0), Handler)
     server.shutting = threading.Event()  # type: ignore[attr-defined]
-    server.files = dict.fromkeys(download._SHA256, BODY)
+    server.files = dict.fromkeys(download.SHA256, BODY)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    monkeypatch.setattr(download, "_BASE_URL", f"http://127.0.0.1:{server.server_port}/")
-    monkeypatch.setattr(download, "_SCHEME", "http")
+    monkeypatch.setattr(download, "BASE_URL", f"http://127.0.0.1:{server.server_port}/")
+    monkeypatch.setattr(download, "SCHEME", "http")
     digest = hashlib.sha256(BODY).hexdigest()
-    monkeypatch.setattr(download, "_SHA256", dict.fromkeys(server.files, digest))
+    monkeypatch.setattr(download, "SHA256", dict.fromkeys(server.files, digest))
     yield server
     server.shutting.set()  # type: ignore[attr-defined]
     server.shutdown()
@@ -133,11 +133,11 @@ def test_faults_are_one_sentence_and_leave_nothing(
     elif fault == "changed":
         server.files["decoder.pth"] = BODY[:-1] + b"?"
     elif fault == "stalled":
-        monkeypatch.setattr(download, "_TIMEOUT", 0.2)
+        monkeypatch.setattr(download, "TIMEOUT", 0.2)
     elif fault == "insecure":
-        monkeypatch.setattr(download, "_SCHEME", "https")
+        monkeypatch.setattr(download, "SCHEME", "https")
     elif fault == "refused":
-        monkeypatch.setattr(download, "_BASE_URL", "http://127.0.0.1:9/")
+        monkeypatch.setattr(download, "BASE_URL", "http://127.0.0.1:9/")
     with pytest.raises(WeightsError, match=message) as error:
         download.download_vgg19(tmp_path, progress=False)
     assert "\n" not in str(error.value)
@@ -164,9 +164,9 @@ def test_unwritable_folder(tmp_path: Path) -> None:
 
 
 def test_only_the_published_files_over_https() -> None:
-    assert download._BASE_URL.startswith("https://")
-    assert download._SCHEME == "https"
-    assert {len(digest) for digest in download._SHA256.values()} == {64}
+    assert download.BASE_URL.startswith("https://")
+    assert download.SCHEME == "https"
+    assert {len(digest) for digest in download.SHA256.values()} == {64}
 
 
 def test_redirection_is_followed(

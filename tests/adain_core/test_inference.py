@@ -69,7 +69,7 @@ def test_equals_the_plain_networks(
 def test_bands_of_rows_change_nothing(
     monkeypatch: pytest.MonkeyPatch, make_model: MakeModel, picture: Picture, size: tuple[int, int]
 ) -> None:
-    monkeypatch.setattr(inference_module, "_BAND_BYTES", 1)
+    monkeypatch.setattr(inference_module, "BAND_BYTES", 1)
     height, width = 3 * size[0] + 80, size[1]  # several bands at every resolution but the last
     assert_equal(make_model(), picture(height, width))
     assert_equal(make_model(Architecture((4, 6, 8, 10), "batch")), picture(height, width, batch=2))
@@ -79,11 +79,11 @@ def test_bands_of_rows_change_nothing(
 def test_wide_layers_with_winograd(
     monkeypatch: pytest.MonkeyPatch, make_model: MakeModel, picture: Picture, size: tuple[int, int]
 ) -> None:
-    monkeypatch.setattr("adain_core.devices._WINOGRAD_WEIGHTS", 128 * 128 * 4)
+    monkeypatch.setattr("adain_core.devices.WINOGRAD_WEIGHTS", 128 * 128 * 4)
     model = make_model(WIDE)
     fast = Inference(model.decoder)
     fast(torch.rand(1, 128, 2, 2))
-    layers = [layer for block in fast._blocks for layer in block.convolutions]
+    layers = [layer for block in fast.blocks for layer in block.convolutions]
     assert {layer.weight.shape[-1] for layer in layers if layer.winograd} == {2, 3}
     assert_equal(model, picture(*size, batch=2))
 
@@ -120,9 +120,9 @@ def test_follows_its_network(make_model: MakeModel, picture: Picture) -> None:
     model, images = make_model(), picture(40, 40)
     fast = Inference(model.encoder)
     before = fast(images)
-    blocks = fast._blocks
+    blocks = fast.blocks
     torch.testing.assert_close(fast(images), before, rtol=0, atol=0)
-    assert fast._blocks is blocks
+    assert fast.blocks is blocks
 
     with torch.no_grad():
         model.encoder.get_submodule("conv1_1").weight.mul_(2)
@@ -142,7 +142,7 @@ def test_layout_survives_to(make_model: MakeModel) -> None:
     for dtype in (torch.float32, torch.float16, torch.float32):
         fast.network.to(dtype)
         fast(torch.rand(1, 10, 4, 4, dtype=dtype))
-        for block in fast._blocks:
+        for block in fast.blocks:
             for layer in block.convolutions:
                 assert layer.weight.dtype == dtype
                 assert layer.weight.is_contiguous(memory_format=memory_format(layer.weight.device))
@@ -196,7 +196,7 @@ def test_batch_normalization_is_folded(make_model: MakeModel) -> None:
     fast = Inference(model.decoder)
     fast(torch.rand(1, 10, 3, 3))
     convolutions = [m for m in model.decoder.children() if isinstance(m, nn.Conv2d)]
-    layers = [layer for block in fast._blocks for layer in block.convolutions]
+    layers = [layer for block in fast.blocks for layer in block.convolutions]
     assert len(layers) == len(convolutions)
     assert not torch.equal(layers[0].weight, convolutions[0].weight)
 
@@ -205,5 +205,5 @@ def test_bands_start_where_pooling_does(
     monkeypatch: pytest.MonkeyPatch, make_model: MakeModel, picture: Picture
 ) -> None:
     # 17 rows of the first block would fit.
-    monkeypatch.setattr(inference_module, "_BAND_BYTES", 17 * 4 * 20 * 4)
+    monkeypatch.setattr(inference_module, "BAND_BYTES", 17 * 4 * 20 * 4)
     assert_equal(make_model(), picture(150, 20))

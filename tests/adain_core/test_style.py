@@ -329,6 +329,6 @@ def test_cache_is_safe_between_threads() -> None:
                 assert cache.get(["other"], lambda: other) is other
 
     cache.get(["mine"], lambda: mine)
-    cache._styles = Interrupted(cache._styles)
+    cache.styles = Interrupted(cache.styles)
     assert cache.get(["mine"], lambda: mine) is mine
     assert cache.get(["mine"], lambda: mine) is mine
