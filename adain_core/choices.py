@@ -27,6 +27,14 @@ METHODS = {
     "swap": "Chen & Schmidt 2016: the artwork's patches in place of the photo's",
     "feedforward": "Johnson, Ulyanov, Dumoulin et al.: a network trained for its styles, --model",
 }
+# What of the paper is measured again; adain_core.reproduce has a module for each.
+EXPERIMENTS = {
+    "speed": "Table 1, seconds for a picture",
+    "losses": "Figure 3, losses over the steps of an optimization",
+    "ablation": "Figures 5 and 6, decoders with normalization or without AdaIN",
+    "normalization": "Figure 1, batch against instance normalization",
+    "controls": "Figures 7 to 10, strength, mixes, colors, places",
+}
 # How an optimization measures style.
 STYLE_LOSSES = {
     "statistics": "means and standard deviations of channels, as AdaIN is trained",

@@ -15,11 +15,35 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import AdaINError, OptionError, StyleMismatchError, reason
 from ..signals import interrupt_on_stop_signals
-from . import dataset, evaluate, export, sheet, style, stylize, train, video, weights
+from . import (
+    dataset,
+    evaluate,
+    export,
+    reproduce,
+    sheet,
+    style,
+    stylize,
+    train,
+    video,
+    weights,
+)
 from .common import OUT_OF_MEMORY, HelpFormatter, option_word
 from .streams import open_streams, print_error
 
 _INTERRUPTED = 130  # by Ctrl-C, as shells count it
+# In the order of the help.
+_COMMANDS = (
+    stylize,
+    sheet,
+    video,
+    style,
+    weights,
+    dataset,
+    train,
+    evaluate,
+    reproduce,
+    export,
+)
 _DESCRIPTION = """\
 Draw photos in the style of any artwork: arbitrary style transfer with Adaptive
 Instance Normalization (AdaIN; Huang & Belongie, ICCV 2017). One pass through a
@@ -116,6 +140,6 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adain {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (stylize, sheet, video, style, weights, dataset, train, evaluate, export):
+    for command in _COMMANDS:
         command.add_parser(commands)
     return parser

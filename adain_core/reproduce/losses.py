@@ -1,0 +1,212 @@
+"""Figure 3: content and style loss over the steps of an optimization, the others as lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..evaluation import Pairs, Scores, judge_contents, judge_model, mean_scores
+from ..images import list_images
+from ..methods.descent import Step
+from ..methods.feedforward import FeedForward
+from ..methods.network_config import NetworkConfig
+from ..methods.network_file import load_network
+from ..methods.optimize import Optimization, OptimizeOptions
+from ..options import StylizeOptions
+from .lab import Lab
+from .plots import plot_curves
+from .text import number, table, verdict
+from .trainings import affordable_steps, make_network_run, precision, train
+
+TITLE = "Figure 3: losses over the steps of an optimization"
+
+# Size, photographs, artworks, steps; the first that takes at most half of the time.
+_PLANS = (
+    *((512, 50, 10, 500), (512, 10, 10, 300), (256, 10, 10, 300), (256, 5, 5, 200)),
+    *((256, 3, 3, 150), (192, 3, 3, 150), (128, 3, 3, 120), (128, 2, 2, 120), (96, 2, 2, 100)),
+    *((64, 2, 2, 60), (64, 1, 1, 30)),
+)
+_FEWEST_NETWORK_STEPS, _MOST_NETWORK_STEPS = 50, 40_000
+
+_ABOUT = """\
+Means over {contents} photographs in {styles} artworks at {size}² pixels, measured by the frozen
+VGG. The optimization starts from the photo, with L-BFGS, and lowers the content loss and ten
+times the style loss of means and standard deviations (the paper's fair variant); a step is one
+evaluation of the losses, and of line searches the best picture so far counts. {network} The
+paper: 50 photographs in 10 artworks at 512²."""
+_NETWORKS = (
+    "Each one-style network (instance normalization, first layer {width} wide) was trained for its "
+    "artwork alone: {steps} steps of {batch} crops of {crop} pixels; Johnson et al. take 40,000."
+)
+
+
+def run(lab: Lab) -> str:
+    """Measure what is not known yet; return the section of the report."""
+    size, contents, styles, steps = lab.recall("losses/plan", lambda: _choose_plan(lab))
+    pairs = lab.pairs(contents, styles, size)
+    curves = _optimize(lab, pairs, steps)
+    lines: dict[str, Scores] = {
+        name: Scores(**lab.recall(f"losses/{name}", measure))
+        for name, measure in {
+            "AdaIN, the paper's decoder": lambda: _judge(lab.paper_model, pairs),
+            f"AdaIN, {lab.config.model}": lambda: _judge(lab.model, pairs),
+            "photo, untouched": lambda: _mean(row[-1] for row in judge_contents(pairs)),
+        }.items()
+        if lab.has_paper_decoder or "paper" not in name
+    }
+    network = _train_networks(lab, pairs, size)
+    about = ""
+    if network is not None:
+        lines["network for each style"], about = network
+    names = ("content", "style")
+    xs = list(range(steps + 1))
+    plot_curves(
+        lab.folder / "losses.png",
+        {f"{name} loss": {"optimization": (xs, curves[name])} for name in names},
+        {
+            f"{name} loss": {k: v for k, s in lines.items() if (v := getattr(s, name)) > 0}
+            for name in names
+        },
+    )
+    lab.write_table(
+        "losses", ["step", *names], zip(xs, *(curves[name] for name in names), strict=True)
+    )
+    rows = [[k, number(s.content), number(s.style), f"{s.ssim:.3f}"] for k, s in lines.items()]
+    at = [number(curves[name][-1]) for name in names]
+    rows.append([f"optimization, {steps} steps", *at, "–"])
+    return "\n\n".join(
+        [
+            _ABOUT.format(contents=contents, styles=styles, size=size, network=about),
+            "![Losses over steps](losses.png)",
+            table(["method", "content loss", "style loss", "SSIM to the photo"], rows),
+            _compare(curves["style"], lines),
+        ]
+    )
+
+
+def _compare(style: list[float], lines: dict[str, Scores]) -> str:
+    claims = []
+    for name, scores in lines.items():
+        if name.startswith("photo"):
+            continue
+        step = next((n for n, value in enumerate(style) if value <= scores.style), None)
+        reached = f"step {step}" if step is not None else f"none of {len(style) - 1} steps"
+        claims.append(
+            verdict(
+                f"{name} reaches the style loss that optimization has between 50 and 100 steps",
+                step is not None and 50 <= step <= 100,
+                f"optimization has it at {reached}",
+            )
+        )
+        untouched = lines["photo, untouched"].style
+        claims.append(
+            verdict(
+                f"the style loss of {name} is far below the photo's own",
+                scores.style < 0.5 * untouched,
+                f"{number(scores.style)} against {number(untouched)}",
+            )
+        )
+    return "\n".join(claims)
+
+
+def _choose_plan(lab: Lab) -> tuple[int, int, int, int]:
+    """Return size, photographs, artworks and steps that fit the time."""
+    size = _PLANS[-1][0]
+    pair = lab.pairs(1, 1, size)
+    optimization = Optimization(
+        lab.vgg, StylizeOptions(pair.styles[0], style_size=0), OptimizeOptions(steps=2)
+    )
+    optimization(pair.contents[0])
+    unit = lab.stopwatch(lambda: optimization(pair.contents[0])) / 3
+    have = [
+        len(list_images([folder]))
+        for folder in (lab.config.validation_content, lab.config.validation_style)
+    ]
+    for plan in _PLANS:
+        side, contents, styles, steps = plan
+        fits = contents * styles * steps * unit * (side / size) ** 2 < lab.seconds / 2
+        if fits and contents <= have[0] and styles <= have[1]:
+            return plan
+    return _PLANS[-1]
+
+
+def _optimize(lab: Lab, pairs: Pairs, steps: int) -> dict[str, list[float]]:
+    """Return content and style loss at each step, means over the pairs."""
+    records = []
+    with lab.bar("losses: optimization", len(pairs) * steps, "step") as bar:
+        for content, style in pairs:
+            key = f"losses/{pairs.content_names[content]} {pairs.style_names[style]}"
+
+            def measure(content: int = content, style: int = style) -> list[tuple[float, float]]:
+                options = StylizeOptions(pairs.styles[style], style_size=0)
+                optimization = Optimization(lab.vgg, options, OptimizeOptions(steps=steps))
+                best: list[Step] = []
+
+                def watch(step: Step) -> None:
+                    best.append(step if not best or step.total < best[-1].total else best[-1])
+                    bar.update(step.step > 0)
+
+                optimization(pairs.contents[content], watch=watch)
+                best += [best[-1]] * (steps + 1 - len(best))
+                return [(step.content, step.style) for step in best]
+
+            before = bar.n
+            records.append(lab.recall(key, measure))
+            bar.update(before + steps - bar.n)
+    mean = torch.tensor(records, dtype=torch.float64).mean(dim=0)
+    return {"content": mean[:, 0].tolist(), "style": mean[:, 1].tolist()}
+
+
+def _train_networks(lab: Lab, pairs: Pairs, size: int) -> tuple[Scores, str] | None:
+    """Train a network for each artwork; return their mean scores and how they were trained."""
+    crop, batch, width = min(256, max(96, size)), 2 if size < 256 else 4, 32 if size >= 256 else 16
+    artworks = list_images([lab.config.validation_style])[: len(pairs.styles)]
+
+    def config(number: int, steps: int) -> NetworkConfig:
+        return NetworkConfig(
+            content=lab.config.content,
+            style=artworks[number],
+            encoder=lab.config.encoder,
+            output=lab.folder / "runs" / f"one-style-{number}",
+            width=width,
+            steps=steps,
+            batch_size=batch,
+            content_size=(crop, 2 * crop),
+            style_size=size,
+            crop=crop,
+            precision=precision(lab),
+            seed=lab.config.seed,
+            log_every=10,
+            save_every=100,
+            sample_every=10**9,
+        )
+
+    seconds = lab.seconds / 2 / len(artworks)
+    steps = affordable_steps(
+        lab, "losses", config(0, 10), make_network_run, seconds, _MOST_NETWORK_STEPS
+    )
+    if steps < _FEWEST_NETWORK_STEPS:
+        return None
+    scores = []
+    with lab.bar("losses: networks", steps * len(artworks), "step") as bar:
+        for number in range(len(artworks)):
+            run = config(number, steps)
+            train(lab, f"losses/network {number}", run, make_network_run, bar)
+            info, network = load_network(Path(run.output) / f"one-style-{number}.safetensors")
+            method = FeedForward(network.to(lab.device), info.styles, StylizeOptions("0"))
+            scores += [
+                pairs.judge(content, number, method(image))
+                for content, image in enumerate(pairs.contents)
+            ]
+    about = _NETWORKS.format(width=width, steps=steps, batch=batch, crop=crop)
+    return mean_scores(scores), about
+
+
+def _judge(model: Any, pairs: Pairs) -> dict[str, float]:
+    return _mean(row[-1] for row in judge_model(model, pairs))
+
+
+def _mean(scores: Any) -> dict[str, float]:
+    return dict(vars(mean_scores(list(scores))))

@@ -1,0 +1,50 @@
+"""Results on the disk, so that an interrupted reproduction goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import AdaINError
+from ..files import replace_atomically
+
+
+class Notebook:
+    """Values by name, each written as soon as it is known.
+
+    Args:
+        path: the JSON file; it is read if it is there.
+
+    Raises:
+        AdaINError: the file is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._values: dict[str, Any] = {}
+        if path.exists():
+            try:
+                self._values = dict(json.loads(path.read_text(encoding="utf-8")))
+            except (ValueError, TypeError) as error:
+                raise AdaINError(
+                    f"{path}: damaged ({error}); remove it, or choose another folder"
+                ) from None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def recall(self, name: str, measure: Callable[[], Any]) -> Any:
+        """Return a value that is known, or measure it and keep it.
+
+        Args:
+            name: of the value.
+            measure: returns it, in plain values for JSON.
+        """
+        if name not in self._values:
+            # As it will be read back, so that a resumed run works with the very same.
+            self._values[name] = json.loads(json.dumps(measure()))
+            with replace_atomically(self._path) as temporary:
+                temporary.write_text(json.dumps(self._values, indent=1), encoding="utf-8")
+        return self._values[name]

@@ -1,0 +1,51 @@
+"""Plots of a report, as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+# Steps and values.
+Curve = tuple[Sequence[float], Sequence[float]]
+
+
+def plot_curves(
+    path: Path,
+    panels: Mapping[str, Mapping[str, Curve]],
+    levels: Mapping[str, Mapping[str, float]] | None = None,
+    xlabel: str = "step",
+) -> None:
+    """Plot curves side by side, on logarithmic scales.
+
+    Args:
+        path: the PNG file.
+        panels: title of each panel, and its curves by name; a name has one color in all panels.
+        levels: horizontal lines of each panel by name.
+        xlabel: of all panels.
+    """
+    from matplotlib.figure import Figure  # pyplot would take the caller's backend away
+
+    levels = levels or {}
+    figure = Figure(figsize=(4.5 * len(panels), 3.6), layout="constrained")
+    names = [*dict.fromkeys(name for curves in panels.values() for name in curves)]
+    lines = [*dict.fromkeys(name for values in levels.values() for name in values)]
+    for axes, (title, curves) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+    ):
+        for name, (steps, values) in curves.items():
+            axes.plot(steps, values, color=f"C{names.index(name)}", label=name, linewidth=1.4)
+        for name, value in levels.get(title, {}).items():
+            color = f"C{len(names) + lines.index(name)}"
+            axes.axhline(value, color=color, label=name, linewidth=1.2, linestyle="--")
+        axes.set(title=title, xlabel=xlabel, yscale="log")
+        axes.grid(alpha=0.3, which="both")
+        axes.legend(fontsize=8)
+    figure.savefig(path, dpi=100)
+
+
+def smooth(values: Sequence[float], window: int) -> list[float]:
+    """Return running means over the last ``window`` values."""
+    return [
+        sum(part) / len(part)
+        for part in (values[max(0, n + 1 - window) : n + 1] for n in range(len(values)))
+    ]

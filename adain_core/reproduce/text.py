@@ -1,0 +1,21 @@
+"""Markdown of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def verdict(claim: str, holds: bool, measured: str) -> str:
+    """Return a line on whether a claim of the paper holds here."""
+    return f"- {'Holds' if holds else '**Does not hold**'}: {claim} ({measured})."
+
+
+def number(value: float) -> str:
+    """Return a number with three significant digits."""
+    return f"{value:.3g}"

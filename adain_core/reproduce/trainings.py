@@ -1,0 +1,139 @@
+"""Trainings of a reproduction: as long as the budget allows, resumable, remembered."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal, Protocol, TypeVar
+
+from torch import Tensor
+
+from ..devices import has_fast_bfloat16
+from ..methods.network_config import NetworkConfig
+from ..methods.network_trainer import NetworkTrainer, Prepare
+from ..training import Callback, Trainer, TrainingConfig
+from .lab import Lab
+
+Config = TypeVar("Config", NetworkConfig, TrainingConfig)
+History = list[dict[str, float]]
+
+_PROBED_STEPS = 4
+
+
+class Run(Protocol):
+    """A training run."""
+
+    log: Any
+
+    def run(self) -> bool:
+        """Train; return whether the last step was reached."""
+
+
+# Makes a run from its configuration, what looks on, and whether it goes on from its checkpoint.
+Maker = Callable[[Config, Callback, bool], Run]
+
+
+def make_network_run(
+    config: NetworkConfig, callback: Callback, resume: bool, prepare: Prepare | None = None
+) -> NetworkTrainer:
+    """Return the run of a network."""
+    return NetworkTrainer(
+        config, resume=resume, progress=False, callbacks=[callback], prepare=prepare
+    )
+
+
+def make_model_run(config: TrainingConfig, callback: Callback, resume: bool) -> Trainer:
+    """Return the run of a model."""
+    return Trainer(config, resume=resume, progress=False, callbacks=[callback])
+
+
+def precision(lab: Lab) -> Literal["no", "bf16"]:
+    """Return the precision that trainings compute in."""
+    fast = lab.device.type == "cuda" or has_fast_bfloat16()
+    return "bf16" if fast else "no"
+
+
+def affordable_steps(
+    lab: Lab, name: str, config: Config, make: Maker[Config], seconds: float, most: int
+) -> int:
+    """Return how many steps of a training fit into a time, after a few of them.
+
+    Args:
+        lab: the tools.
+        name: of the experiment; what is measured is kept under it.
+        config: of the training.
+        make: its run.
+        seconds: the time.
+        most: steps at most.
+    """
+
+    def probe() -> float:
+        clock = _Clock()
+        with tempfile.TemporaryDirectory() as folder:
+            output = str(Path(folder) / "probe")
+            make(replace(config, output=output, steps=_PROBED_STEPS), clock, False).run()
+        return clock.step_seconds()
+
+    step: float = lab.recall(f"{name}/step seconds", probe)
+    return max(10, min(most, round(seconds / step)))
+
+
+def train(lab: Lab, name: str, config: Config, make: Maker[Config], bar: Any) -> History:
+    """Train to the last step, from the checkpoint where there is one.
+
+    Args:
+        lab: the tools.
+        name: of the training; its history is kept under it.
+        config: of the training.
+        make: its run.
+        bar: moves with each step.
+
+    Returns:
+        The entries of the log.
+
+    Raises:
+        KeyboardInterrupt: the run was stopped; it has left a checkpoint.
+    """
+
+    def run() -> History:
+        resume = (Path(config.output) / "checkpoint.pt").exists()
+        trained = make(config, _Mover(bar), resume)
+        if not trained.run():
+            raise KeyboardInterrupt("stopped; the same command goes on from here")
+        history: History = trained.log.history
+        return history
+
+    before = bar.n
+    history: History = lab.recall(f"{name}/history", run)
+    bar.update(before + config.steps - bar.n)
+    return history
+
+
+class _Clock(Callback):
+    """Takes the time of every step."""
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+
+    def on_step(self, step: int, losses: Mapping[str, Tensor]) -> None:
+        """Take the time."""
+        self._times.append(time.perf_counter())
+
+    def step_seconds(self) -> float:
+        """Return the median of the steps after the first."""
+        return median(b - a for a, b in zip(self._times, self._times[1:], strict=False))
+
+
+class _Mover(Callback):
+    """Moves a progress bar."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def on_step(self, step: int, losses: Mapping[str, Tensor]) -> None:
+        """Move it by one."""
+        self._bar.update()

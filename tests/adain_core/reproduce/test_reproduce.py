@@ -1,0 +1,242 @@
+"""Reproduction: results that are kept, plans that fit, reports that say what was measured."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from adain_core.cli import main
+from adain_core.color import luma
+from adain_core.errors import AdaINError, OptionError
+from adain_core.images import load_image, save_image
+from adain_core.methods.network_config import NetworkConfig
+from adain_core.reproduce import speed
+from adain_core.reproduce.config import ReproduceConfig
+from adain_core.reproduce.lab import Lab
+from adain_core.reproduce.normalization import equalize_luminance
+from adain_core.reproduce.notebook import Notebook
+from adain_core.reproduce.plots import plot_curves, smooth
+from adain_core.reproduce.report import reproduce
+from adain_core.reproduce.text import number, table, verdict
+from adain_core.reproduce.trainings import affordable_steps, make_network_run, train
+
+Picture = Callable[..., Tensor]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
+    """``photos`` and ``art`` with 4 pictures each."""
+    root = tmp_path_factory.mktemp("reproduce")
+    for kind in ("photos", "art"):
+        (root / kind).mkdir()
+        for number_ in range(4):
+            image = picture(160, 144, seed=10 * len(kind) + number_)
+            save_image(root / kind / f"{kind}{number_}.png", image)
+    return root
+
+
+@pytest.fixture
+def config(folders: Path, full_path: Path, tiny_path: Path, tmp_path: Path) -> ReproduceConfig:
+    return ReproduceConfig(
+        content=folders / "photos",
+        style=folders / "art",
+        validation_content=folders / "photos",
+        validation_style=folders / "art",
+        encoder=full_path,
+        output=tmp_path / "report",
+        budget=0.01,
+        model=str(tiny_path),
+        device="cpu",
+    )
+
+
+class Bar:
+    """A progress bar that counts."""
+
+    def __init__(self) -> None:
+        self.n = 0
+
+    def update(self, count: int = 1) -> None:
+        self.n += count
+
+
+# --- what is kept -----------------------------------------------------------------------------
+
+
+def test_a_result_is_measured_once(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def measure() -> tuple[int, ...]:
+        calls.append(1)
+        return (1, 2)
+
+    path = tmp_path / "results.json"
+    assert Notebook(path).recall("a", measure) == [1, 2]
+    again = Notebook(path)
+    assert again.recall("a", measure) == [1, 2] and "a" in again and "b" not in again
+    assert len(calls) == 1
+
+
+def test_an_interrupted_measurement_is_not_kept(tmp_path: Path) -> None:
+    def stopped() -> int:
+        raise KeyboardInterrupt
+
+    notebook = Notebook(tmp_path / "results.json")
+    notebook.recall("first", lambda: 1)
+    with pytest.raises(KeyboardInterrupt):
+        notebook.recall("second", stopped)
+    assert Notebook(tmp_path / "results.json").recall("second", lambda: 2) == 2
+
+
+def test_a_damaged_notebook_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text("{")
+    with pytest.raises(AdaINError, match="damaged"):
+        Notebook(tmp_path / "results.json")
+
+
+def test_a_folder_of_another_reproduction_is_refused(config: ReproduceConfig) -> None:
+    Lab(config)
+    Lab(replace(config, what=("speed",)))  # other experiments of the same
+    with pytest.raises(AdaINError, match=r"other settings: seed 0 \(got 1\)"):
+        Lab(replace(config, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [({"what": ("size",)}, "what"), ({"what": ()}, "what"), ({"budget": 0.0}, "budget")],
+)
+def test_bad_settings_are_refused(
+    config: ReproduceConfig, values: dict[str, object], field: str
+) -> None:
+    with pytest.raises(OptionError) as error:
+        replace(config, **values)  # type: ignore[arg-type]
+    assert error.value.field == field
+
+
+def test_too_few_pictures_are_refused(config: ReproduceConfig) -> None:
+    with pytest.raises(AdaINError, match="at least 5 images, found 4"):
+        Lab(config).pairs(5, 1, 64)
+
+
+# --- trainings --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def network_config(config: ReproduceConfig) -> NetworkConfig:
+    return NetworkConfig(
+        content=config.content,
+        style=Path(config.style) / "art0.png",
+        encoder=config.encoder,
+        output=Path(config.output) / "runs" / "one",
+        width=3,
+        steps=3,
+        batch_size=1,
+        crop=44,
+        content_size=(44, 48),
+        style_size=44,
+        workers=0,
+        log_every=1,
+    )
+
+
+def test_steps_fit_the_time(config: ReproduceConfig, network_config: NetworkConfig) -> None:
+    lab = Lab(config)
+    lab.recall("known/step seconds", lambda: 0.5)
+    arguments = (network_config, make_network_run)
+    assert affordable_steps(lab, "known", *arguments, 60.0, 1000) == 120
+    assert affordable_steps(lab, "known", *arguments, 1e6, 1000) == 1000
+    assert affordable_steps(lab, "known", *arguments, 0.1, 1000) == 10
+    affordable_steps(lab, "new", *arguments, 1.0, 1000)
+    assert 0 < lab.recall("new/step seconds", lambda: 0) < 60
+    assert not Path(network_config.output).exists()
+
+
+def test_a_training_is_remembered(config: ReproduceConfig, network_config: NetworkConfig) -> None:
+    bars = Bar(), Bar()
+    histories = [train(Lab(config), "one", network_config, make_network_run, bar) for bar in bars]
+    assert histories[0] == histories[1]
+    assert [entry["step"] for entry in histories[0]] == [1, 2, 3]
+    assert [bar.n for bar in bars] == [3, 3]
+
+
+# --- experiments ------------------------------------------------------------------------------
+
+
+def test_equalized_luminance_is_even() -> None:
+    photos = 0.4 + 0.2 * torch.rand(2, 1, 32, 32).expand(-1, 3, -1, -1)
+    levels = luma(equalize_luminance(photos)).flatten(1).sort(dim=1).values
+    torch.testing.assert_close(levels, torch.linspace(0, 1, 1024).expand(2, -1))
+
+
+def test_equalizing_keeps_the_order_and_the_colors() -> None:
+    photos = 0.4 + 0.05 * torch.rand(1, 3, 16, 16)
+    after = equalize_luminance(photos)
+    inner = ((after > 0) & (after < 1)).all(dim=1)
+    difference = (after - photos).movedim(1, -1)[inner]
+    torch.testing.assert_close(difference, difference[:, :1].expand(-1, 3), atol=1e-5, rtol=0)
+
+
+def test_speed_says_what_it_measured(config: ReproduceConfig) -> None:
+    report = reproduce(replace(config, what=("speed",)))
+    text = report.read_text(encoding="utf-8")
+    with (report.parent / "speed.csv").open() as file:
+        rows = {row["method"]: row for row in csv.DictReader(file)}
+    assert set(rows) == {*speed.PAPER, "tiny"}
+    assert float(rows["optimization"]["64"]) > 10 * float(rows["AdaIN"]["64"])
+    assert "| AdaIN |" in text and "| 0.018 s, 1× | 0.065 s, 1× |" in text
+    assert "14.2 s, 787×" in text
+    assert "0.01 minutes" in text and "torch" in text
+
+
+@pytest.mark.slow
+def test_all_experiments_end_in_one_report(config: ReproduceConfig, tmp_path: Path) -> None:
+    for name in ("speed", "losses", "ablation", "normalization", "controls"):
+        report = reproduce(replace(config, what=(name,)))
+    text = report.read_text(encoding="utf-8")
+    titles = ("Table 1", "Figure 3", "Figures 5 and 6", "Figure 1", "Figures 7 to 10")
+    assert [text.index(f"\n## {title}") for title in titles] == sorted(
+        text.index(f"\n## {title}") for title in titles
+    )
+    for name in ("losses.png", "ablation.png", "ablation.jpg", "normalization.png"):
+        assert f"]({name})" in text
+        assert load_image(report.parent / name).shape[1] == 3
+    assert reproduce(config).read_text(encoding="utf-8") != ""
+
+
+# --- words and plots --------------------------------------------------------------------------
+
+
+def test_tables_and_verdicts() -> None:
+    assert table(["a", "b"], [[1, "x"]]) == "| a | b |\n| --- | --- |\n| 1 | x |"
+    assert verdict("it is so", True, "3") == "- Holds: it is so (3)."
+    assert verdict("it is so", False, "3") == "- **Does not hold**: it is so (3)."
+    assert number(1234.5) == "1.23e+03" or number(0.012345) == "0.0123"
+
+
+def test_running_means() -> None:
+    assert smooth([1, 2, 3, 4], 2) == [1, 1.5, 2.5, 3.5]
+
+
+def test_a_plot_is_written(tmp_path: Path) -> None:
+    curves = {"left": {"one": ([0, 1], [1.0, 2.0])}, "right": {"two": ([0, 1], [3.0, 2.0])}}
+    plot_curves(tmp_path / "plot.png", curves, {"left": {"line": 1.5}})
+    plot = load_image(tmp_path / "plot.png")
+    assert plot.shape[2:] == (360, 900)
+    assert plot.min() < 0.5
+
+
+def test_the_command_runs_one_experiment(
+    config: ReproduceConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["reproduce", "--what", "speed", "--budget", "0.01", "--device", "cpu"]
+    for name in ("content", "style", "validation_content", "validation_style", "encoder", "model"):
+        words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
+    Lab(replace(config, what=("speed",))).recall("speed/sizes", lambda: [64])
+    assert main([*words, "-o", str(config.output)]) == 0
+    assert capsys.readouterr().out == f"{Path(config.output) / 'report.md'}\n"
