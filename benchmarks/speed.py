@@ -150,21 +150,14 @@ def model_cases(
         features, style = model.encode(content), model.encode_style(artwork, size=0)
         encoder = partial(model.encoder, content.to(model.dtype))
         decoder = partial(model.decoder, features.tensor)
+        single = partial(model.stylize, content, style, stroke_size="single")
+        another = partial(stylize_another, model, content, artwork)
         operations: dict[str, tuple[Callable[[], object], ...]] = {
             "encode style": (partial(encode_another, model, artwork), encoder),
             "encode content": (partial(model.encode, content), encoder),
             "decode": (partial(model.decode, features), decoder),
-            CACHED: (
-                partial(model.stylize, content, style, stroke_size="single"),
-                encoder,
-                decoder,
-            ),
-            NEW_STYLE: (
-                partial(stylize_another, model, content, artwork),
-                encoder,
-                encoder,
-                decoder,
-            ),
+            CACHED: (single, encoder, decoder),
+            NEW_STYLE: (another, encoder, encoder, decoder),
         }
         for label, (call, *plain) in operations.items():
             cases.append(Case(name, dtype, size, label, call, partial(run_all, plain)))

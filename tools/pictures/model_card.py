@@ -1,19 +1,20 @@
-"""Draw the model card's pictures: ``python tools/pictures/model_card.py OFFICIAL.safetensors``.
+"""Draw the model card's pictures: ``python tools/pictures/model_card.py OFFICIAL BEFORE``.
 
-The argument is the official model (``adain weights download vgg19``), which the shipped one is
-shown beside. Run it again when its weights change.
+OFFICIAL is the official model (``adain weights download vgg19``), BEFORE an earlier file of the
+shipped one; both are shown beside it. Run it again when the weights change.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 
 import torch
 from panels import SAMPLES, content, crop, style
 from torch import Tensor
 
 from adain_core import AdaINModel, load_image, save_image
-from adain_core.choices import DEFAULT_MODEL
+from adain_core.choices import DEFAULT_MODEL, SINGLE_PASS
 from adain_core.pixels import resize_shortest_side
 from adain_core.sheets import join_rows, labelled
 from adain_core.weights import shipped_folder
@@ -24,45 +25,56 @@ STYLES = (
     "van-gogh-night-cafe",
     "mosaic",
     "engraving",  # line art
-    "leonardo-mona-lisa",  # dark, few colours
+    "leonardo-mona-lisa",  # dark, few colors
 )
 PHOTOS = ("castle", "astronaut", "coffee")
-# Photo, artwork, and the close-up's top and left as shares of the picture's height and width.
+
+
+@dataclass(frozen=True)
+class Place:
+    """A close-up: its photo, artwork, and top and left as shares of the height and width."""
+
+    photo: str
+    artwork: str
+    top: float
+    left: float
+
+
 PLACES = (
-    ("castle", "van-gogh-starry-night", 0.02, 0.1),
-    ("castle", "van-gogh-night-cafe", 0.3, 0.45),
-    ("astronaut", "leonardo-mona-lisa", 0.05, 0.3),
-    ("astronaut", "engraving", 0.05, 0.3),
-    ("coffee", "mosaic", 0.3, 0.35),
+    Place("castle", "van-gogh-starry-night", 0.02, 0.1),  # regular cells in a sky
+    Place("castle", "van-gogh-night-cafe", 0.05, 0.1),  # halos at towers
+    Place("coffee", "mosaic", 0.3, 0.35),  # a halo at a rim
+    Place("astronaut", "engraving", 0.05, 0.3),  # line art on a face
+    Place("astronaut", "mosaic", 0.05, 0.3),  # a face in stones
 )
 
 
 def beside(ours: AdaINModel, official: AdaINModel) -> Tensor:
-    """Photos at 512 pixels in each style, the official model's picture above ours."""
+    """Return photos at 512 pixels in each style, the official model's pictures above ours."""
     blank = torch.ones(1, 3, SIDE, SIDE)
     rows = [[blank, *(crop(style(name), SIDE, SIDE) for name in STYLES)]]
     for name in PHOTOS:
         photo = content(name, 512, 512)
         for model in (official, ours):
-            drawn = [model.stylize(photo, style(art)) for art in STYLES]
+            drawn = [model.stylize(photo, style(art), stroke_size=SINGLE_PASS) for art in STYLES]
             first = crop(photo, SIDE, SIDE) if model is official else blank
             rows.append([first, *(crop(picture, SIDE, SIDE) for picture in drawn)])
     return join_rows(rows)
 
 
-def close(ours: AdaINModel, official: AdaINModel) -> Tensor:
-    """Parts, pixel by pixel, of photos whose shortest side is 1024 pixels."""
+def close(ours: AdaINModel, official: AdaINModel, before: AdaINModel) -> Tensor:
+    """Return parts, pixel by pixel, of photos whose shortest side is 1024 pixels."""
     rows = []
-    for name, artwork, top, left in PLACES:
-        folder = SAMPLES / "content"
-        photo = resize_shortest_side(load_image(folder / f"{name}.jpg"), 1024)
-        y, x = round(top * photo.shape[2]), round(left * photo.shape[3])
-        art = style(artwork)
+    for place in PLACES:
+        photo = resize_shortest_side(load_image(SAMPLES / "content" / f"{place.photo}.jpg"), 1024)
+        y, x = round(place.top * photo.shape[2]), round(place.left * photo.shape[3])
+        art = style(place.artwork)
         drawn = {
-            f"photo ({artwork})": photo,
-            **{f"alpha {alpha:g}": ours.stylize(photo, art, alpha=alpha) for alpha in (0.3, 0.6)},
-            "alpha 1": ours.stylize(photo, art),
-            "official, alpha 1": official.stylize(photo, art),
+            f"photo ({place.artwork})": photo,
+            "official": official.stylize(photo, art, stroke_size=SINGLE_PASS),
+            "before": before.stylize(photo, art, stroke_size=SINGLE_PASS),
+            "now, one pass": ours.stylize(photo, art, stroke_size=SINGLE_PASS),
+            "now, coarse to fine": ours.stylize(photo, art),
         }
         rows.append(
             [labelled(image[:, :, y : y + 240, x : x + 240], text) for text, image in drawn.items()]
@@ -72,13 +84,16 @@ def close(ours: AdaINModel, official: AdaINModel) -> Tensor:
 
 def main() -> None:
     """Draw both."""
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 3:
         raise SystemExit(__doc__)
-    official = AdaINModel.from_pretrained(sys.argv[1])
+    official, before = (AdaINModel.from_pretrained(path) for path in sys.argv[1:])
     ours = AdaINModel.from_pretrained()
-    for name, draw in (("grid", beside), ("close", close)):
+    for name, picture in (
+        ("grid", beside(ours, official)),
+        ("close", close(ours, official, before)),
+    ):
         path = shipped_folder() / f"{DEFAULT_MODEL}-{name}.jpg"
-        save_image(path, draw(ours, official), overwrite=True, quality=85)
+        save_image(path, picture, overwrite=True, quality=85)
 
 
 if __name__ == "__main__":

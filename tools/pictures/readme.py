@@ -13,9 +13,11 @@ from panels import IMAGES, SAMPLES, cell, content, crop, style, views
 from PIL import Image
 from torch import Tensor
 
-from adain_core import AdaINModel, Style, save_image
+from adain_core import AdaINModel, Style, load_image, save_image
+from adain_core.choices import SINGLE_PASS, STROKE_SIZES
 from adain_core.cli import main as adain
 from adain_core.color import METHODS
+from adain_core.pixels import resize_shortest_side
 from adain_core.sheets import join_rows
 from adain_core.temporal import TemporalPool
 
@@ -50,6 +52,17 @@ def moving(model: AdaINModel, height: int = 200, width: int = 300) -> None:
     )
 
 
+def strokes(model: AdaINModel) -> list[Tensor]:
+    """Return part of a photo of 2 megapixels, in one pass and with strokes of three sizes."""
+    photo = resize_shortest_side(load_image(SAMPLES / "content" / "castle.jpg"), 1152)
+    part = (..., slice(0, 720), slice(220, 1180))
+    cells = []
+    for size in (SINGLE_PASS, *STROKE_SIZES):
+        drawn = model.stylize(photo, style("van-gogh-starry-night"), stroke_size=size)
+        cells.append(cell(drawn[part], size))
+    return cells
+
+
 def main() -> None:
     """Draw them all, twice as large as they are shown."""
     model = AdaINModel.from_pretrained()
@@ -70,6 +83,7 @@ def main() -> None:
         for photo in photos
     ]
     write_rows("grid", [top, *drawn])
+    write_rows("strokes", [strokes(model)])
 
     photo, painting = content("castle", 480, 640), style("van-gogh-starry-night")
     alphas = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -101,7 +115,7 @@ def main() -> None:
     photo, painting = content("coffee", 480, 560), style("van-gogh-asylum-hall")
     kept = [
         cell(photo, "photo", 280),
-        cell(model.stylize(photo, painting), "style's colours", 280),
+        cell(model.stylize(photo, painting), "style's colors", 280),
         *(
             cell(model.stylize(photo, painting, preserve_color=method), method, 280)
             for method in METHODS
