@@ -54,7 +54,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "input",
         metavar="IN",
-        help="a video, or pictures numbered without a gap, such as 'frames/%%06d.png'",
+        help="a video, a folder of pictures numbered without a gap, or their names such as "
+        "'frames/%%06d.png'",
     )
     parser.add_argument(
         "-o",

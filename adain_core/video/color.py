@@ -1,4 +1,4 @@
-"""Colors of a video's frames: YUV and RGB, HDR to SDR, rotation, transparency."""
+"""Colors of a video's frames: YUV and RGB, HDR to SDR, transparency."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 
 import av
 import numpy as np
-import torch
-from torch import Tensor
 
 from .filters import TO_SDR, FilterChain
 
@@ -49,8 +47,8 @@ class Color:
         context.color_primaries, context.color_trc = self.primaries, self.transfer
 
 
-class PixelReader:
-    """Decoded frames as pixels: RGB, SDR, upright, opaque.
+class RgbReader:
+    """Decoded frames as RGB: SDR, opaque.
 
     Args:
         name: of the video, for the notes.
@@ -63,8 +61,8 @@ class PixelReader:
         self._told_transparency = False
         self._to_sdr: FilterChain | None = None  # once there is HDR
 
-    def read(self, picture: av.VideoFrame) -> Tensor:
-        """Return a frame's pixels, ``(1, 3, H, W)``, uint8."""
+    def read(self, picture: av.VideoFrame) -> np.ndarray[Any, Any]:
+        """Return a frame's pixels, ``(H, W, 3)``, uint8."""
         self._tell_transparency(picture)
         if picture.color_trc not in _HDR:
             rgb = _to_rgb(picture)
@@ -73,8 +71,7 @@ class PixelReader:
                 self._to_sdr = FilterChain(TO_SDR)
                 self._notes.append(f"{self._name}: HDR (PQ or HLG) is converted to SDR")
             [rgb] = self._to_sdr.push(picture)
-        array = np.ascontiguousarray(_upright(rgb.to_ndarray(), picture))
-        return torch.from_numpy(array).permute(2, 0, 1)[None]
+        return rgb.to_ndarray()
 
     def _tell_transparency(self, picture: av.VideoFrame) -> None:
         """Once, at the first frame that has some; most files with an alpha channel are opaque."""
@@ -135,18 +132,3 @@ def _is_transparent(picture: av.VideoFrame) -> bool:
     if not (kind.has_palette or any(component.is_alpha for component in kind.components)):
         return False
     return bool(picture.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
-
-
-def _upright(array: np.ndarray[Any, Any], picture: av.VideoFrame) -> np.ndarray[Any, Any]:
-    """Return ``(H, W, C)`` by the nearest quarter turn and mirrored, as the frame's matrix says.
-
-    Phones turn videos so, and selfie cameras mirror them; PyAV's ``rotation`` knows turns alone.
-    """
-    matrix: Any = picture.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return array
-    # Where the way along a row leads to, right and down, and then that along a column.
-    right, over, across, down = np.frombuffer(matrix, np.int32)[[0, 1, 3, 4]].tolist()
-    if abs(over) > abs(right):
-        array, right, down = array.swapaxes(0, 1), across, over
-    return array[:: -1 if down < 0 else 1, :: -1 if right < 0 else 1]

@@ -109,8 +109,6 @@ class PictureEncoder:
         context = stream.codec_context
         context.time_base = self._clock
         context.gop_size = max(1, round(_KEYFRAME_SECONDS * reader.rate))
-        if reader.aspect:
-            context.sample_aspect_ratio = reader.aspect
         if encoding.chroma is None:
             stream.pix_fmt = "pal8"
         else:

@@ -16,11 +16,14 @@ _PROTOCOLS = ("file:", "pipe:", "fd:", "data:", "concat:", "subfile,")
 def file_url(path: str | os.PathLike[str]) -> str:
     """Return a file's name for FFmpeg, which would take ``12:30.mp4`` for a protocol named 12.
 
-    An address stays what it is; a ``Path`` is none.
+    An address stays what it is.
     """
-    if isinstance(path, str) and ("://" in path or path.startswith(_PROTOCOLS)):
-        return path
-    return f"file:{os.fspath(path)}"
+    return os.fspath(path) if is_address(path) else f"file:{os.fspath(path)}"
+
+
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Return whether FFmpeg reads it by a protocol; a ``Path`` is none."""
+    return isinstance(path, str) and ("://" in path or path.startswith(_PROTOCOLS))
 
 
 def partial_file(path: Path) -> Path:

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -17,6 +16,7 @@ from ..images import read_mask
 from ..masks import as_mask
 from ..options import MaskSource
 from ..pixels import as_float
+from .animation import is_animated_image
 from .reader import VideoReader
 
 
@@ -85,9 +85,7 @@ class MaskTrack:
 
 def _read(path: str | os.PathLike[str], files: contextlib.ExitStack) -> Iterator[Tensor]:
     """Return the masks of an image file or of a video."""
-    name = Path(path)
-    # Pillow reads the first picture of a GIF alone.
-    if "%" not in name.name and name.suffix.lower() != ".gif":
+    if not is_animated_image(path):
         with contextlib.suppress(ImageFileError):
             return iter([as_mask(read_mask(path))])
     frames = files.enter_context(VideoReader(path))

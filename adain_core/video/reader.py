@@ -11,14 +11,20 @@ from types import TracebackType
 from typing import Any
 
 import av
+import numpy as np
+import torch
+from torch import Tensor
 
 from ..errors import OptionError, VideoFileError, reason
+from ..pixels import as_uint8, resize
+from .animation import is_animated_webp, open_webp
 from .clock import WHOLE, Clock, Part, PictureTimes, announced_end, file_start
-from .color import Color, PixelReader, read_color
-from .files import file_url
+from .color import Color, RgbReader, read_color
+from .files import file_url, is_address
 from .filters import DEINTERLACE, FilterChain
 from .frame import Frame, Packet
-from .sequence import NUMBER, first_number
+from .sequence import NUMBER, first_number, pattern_in
+from .shape import square_size, upright
 
 # A last packet this much before the end that the file announces means that it was cut off.
 _MISSING_SECONDS = 0.5
@@ -27,12 +33,14 @@ _MISSING_SECONDS = 0.5
 class VideoReader:
     """A video file, or numbered pictures such as ``frames/%06d.png``; iterate once for its frames.
 
-    HDR becomes SDR, fields become frames, what is damaged or transparent is left out; ``notes``
-    says so afterwards in a sentence each, and ``complete`` is False where frames are missing.
+    HDR becomes SDR, fields become frames, pixels become square, and what is damaged or transparent
+    is left out. ``notes`` says so afterwards in a sentence each, and ``complete`` is False where
+    frames are missing.
 
     Args:
-        path: the file, or the pattern of pictures that are numbered without a gap, from any
-            number on; also an address such as ``https://…``.
+        path: the file, or pictures that are numbered without a gap, from any number on, as a
+            pattern or as a folder that holds nothing else of that kind; also an address such as
+            ``https://…``.
         part: of the video.
 
     Raises:
@@ -47,6 +55,8 @@ class VideoReader:
     """
 
     def __init__(self, path: str | os.PathLike[str], part: Part = WHOLE) -> None:
+        if not is_address(path) and Path(path).is_dir():
+            path = pattern_in(Path(path))
         self.path = Path(path)
         self.notes: list[str] = []
         self.complete = True
@@ -73,9 +83,9 @@ class VideoReader:
         }
         self.timecode = self._timecode()
         self.color = Color()
-        self.aspect: Fraction | None = None
+        self._told_shape = False
         has_alpha = self._stream.metadata.get("alpha_mode") == "1"  # FFmpeg does not decode WebM's
-        self._pixels = PixelReader(self.path, self.notes, has_alpha)
+        self._rgb = RgbReader(self.path, self.notes, has_alpha)
         self._deinterlace: FilterChain | None = None  # once there are interlaced frames
         self._over = False
 
@@ -135,7 +145,7 @@ class VideoReader:
             for picture in item:
                 pts = times.add(picture.pts)
                 if times.count == 1:
-                    self.color, self.aspect = read_color(picture), self._aspect(picture)
+                    self.color = read_color(picture)
                 if self._clock.is_before(pts):
                     continue
                 if last is not None:
@@ -144,7 +154,7 @@ class VideoReader:
                 if self._clock.is_after(pts):
                     self._over = True
                     break
-                pixels, duration = self._pixels.read(picture), picture.duration or 0
+                pixels, duration = self._to_pixels(picture), picture.duration or 0
                 last = Frame(pixels, times.count - 1, pts, duration, times.seconds)
                 read += 1
         if last is not None:
@@ -265,10 +275,24 @@ class VideoReader:
             return None
         return timecode
 
-    def _aspect(self, picture: av.VideoFrame) -> Fraction | None:
-        """Return the shape of an upright picture's pixels, width by height."""
+    def _to_pixels(self, picture: av.VideoFrame) -> Tensor:
+        """Return ``(1, 3, H, W)``, uint8, upright and with square pixels."""
+        array = np.ascontiguousarray(upright(self._rgb.read(picture), picture))
+        pixels = torch.from_numpy(array).permute(2, 0, 1)[None]
         aspect: Fraction | None = self._stream.sample_aspect_ratio
-        return 1 / aspect if aspect and picture.rotation % 180 else aspect
+        if aspect and picture.rotation % 180:
+            aspect = 1 / aspect
+        size = (pixels.shape[3], pixels.shape[2])
+        square = square_size(size, aspect)
+        if square == size:
+            return pixels
+        if not self._told_shape:
+            self.notes.append(
+                f"{self.path}: its pixels are not square; pictures of {size[0]}x{size[1]} become "
+                f"{square[0]}x{square[1]}"
+            )
+            self._told_shape = True
+        return as_uint8(resize(pixels, (square[1], square[0])))
 
 
 def _open(path: str | os.PathLike[str], part: Part) -> Any:
@@ -284,10 +308,16 @@ def _open(path: str | os.PathLike[str], part: Part) -> Any:
             )
         rate = {"framerate": str(Fraction(part.fps).limit_denominator(1001))}
     try:
+        if not is_address(path) and is_animated_webp(path):
+            return open_webp(name)
         first = first_number(name)
-        # FFmpeg looks for the first number among 0 to 4 only.
-        options = {} if first is None else {"start_number": str(first), **rate}
-        return av.open(file_url(path), options=options, metadata_errors="replace")
+        if first is None:
+            return av.open(file_url(path), metadata_errors="replace")
+        # FFmpeg looks for the first number among 0 to 4 only, and for the number's place in the
+        # folder's name, too.
+        url = file_url(str(name.parent).replace("%", "%%") + f"{os.sep}{name.name}")
+        options = {"start_number": str(first), **rate}
+        return av.open(url, options=options, metadata_errors="replace")
     except (OSError, av.FFmpegError) as error:
         why = _why_unreadable(name, error)
         raise VideoFileError(f"cannot read {path}: {why}") from None
@@ -302,8 +332,6 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     pictures = "expected a video, or numbered pictures as a pattern such as frames/%06d.png"
     if isinstance(error, FileNotFoundError):
         return f"there is no such file{f'; {pictures}' if set(path.name) & set('*?#[') else ''}"
-    if path.is_dir():  # Windows calls the error another
-        return f"{pictures}, got a folder"
     if isinstance(error, av.InvalidDataError):
         return (
             "it is not a video that FFmpeg knows, or its index is missing (an MP4 file that was "

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import VideoFileError, reason
 from ..images import save_image
+from ..images.formats import INPUT_SUFFIXES
 from .frame import Frame, Packet
 
 # The place of the frame's number in the name of a picture.
@@ -53,6 +54,37 @@ def first_number(pattern: Path) -> int | None:
             "pictures anew"
         )
     return numbers[0] if numbers else None
+
+
+def pattern_in(folder: Path) -> Path:
+    """Return the pattern of the numbered pictures in a folder.
+
+    Raises:
+        VideoFileError: there are none, or those of several patterns.
+    """
+    numbers: dict[tuple[str, str], list[str]] = {}
+    for file in folder.iterdir():
+        match = re.fullmatch(r"(|[^.%][^%]*?)(\d+)(\.\w+)", file.name)
+        if match is not None and match[3].lower() in INPUT_SUFFIXES:
+            numbers.setdefault((match[1], match[3]), []).append(match[2])
+    patterns = sorted(f"{head}{_place(found)}{tail}" for (head, tail), found in numbers.items())
+    if not patterns:
+        raise VideoFileError(
+            f"cannot read {folder}: expected a video, or numbered pictures such as 0001.png in a "
+            "folder, got a folder without"
+        )
+    if len(patterns) > 1:
+        raise VideoFileError(
+            f"cannot read {folder}: it holds numbered pictures of several names; give one of "
+            f"{', '.join(patterns)} with the folder's name"
+        )
+    return folder / patterns[0]
+
+
+def _place(numbers: list[str]) -> str:
+    """Return the place of the number in a pattern: padded with zeros, or not."""
+    padded = [number for number in numbers if number[0] == "0" and len(number) > 1]
+    return f"%0{min(map(len, padded))}d" if padded else "%d"
 
 
 class SequenceWriter:

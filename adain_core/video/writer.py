@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from ..errors import VideoFileError, reason
-from ..pixels import as_uint8, resize
 from . import gif
 from .encoder import PictureEncoder, fit_size
 from .files import file_url, partial_file, refuse_inputs, same_file
@@ -23,6 +22,7 @@ from .frame import Frame, Packet
 from .mp4 import is_movie, movie_options
 from .reader import VideoReader
 from .sequence import SequenceWriter
+from .shape import fit
 from .sound import SoundWriter
 
 
@@ -161,7 +161,7 @@ class _VideoWriter:
         self._path, self._reader, self._encoding = path, reader, encoding
         self._partial = partial_file(path)
         self._first: torch.Size | None = None
-        self._resized = False
+        self._fitted = False
         self._broken = False
         self._output: _Output | None = None
         self._early_sound: list[Packet] = []  # before the first picture
@@ -251,19 +251,19 @@ class _VideoWriter:
             gif.write_last_delay(self._partial, self._dropper.last_delay)
 
     def _at_first_size(self, pixels: Tensor, frame: Frame) -> Tensor:
-        """``(3, H, W)``, uint8; numbered pictures and a browser's recordings change their size."""
+        """Return ``(3, H, W)``; numbered pictures and a browser's recordings change their size."""
         if self._first is None:
             self._first = pixels.shape[1:]
         if pixels.shape[1:] == self._first:
             return pixels
         height, width = self._first
-        if not self._resized:
+        if not self._fitted:
             self.notes.append(
                 f"{self._path}: frame {frame.number} is {pixels.shape[2]}x{pixels.shape[1]}, the "
-                f"first is {width}x{height}; frames of another size are resized to the first one's"
+                f"first is {width}x{height}; frames of another size are fitted into the first one's"
             )
-            self._resized = True
-        return as_uint8(resize(pixels[None], (height, width))[0])
+            self._fitted = True
+        return fit(pixels, (height, width))
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

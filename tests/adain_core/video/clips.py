@@ -43,6 +43,7 @@ class Clip:
     timecode: str | None = None
     title: str | None = None
     fields: int = 0
+    aspect: Fraction | None = None  # of a pixel, width by height
 
     def write(self, folder: Path, wide: Tensor) -> Path:
         """Write it; ``wide`` is the picture, ``(3, H, W)`` in 0..1, two pixels more a frame."""
@@ -86,6 +87,8 @@ class Clip:
         stream.codec_context.time_base = CLOCK
         if self.color is not None:
             self.color.tag(stream.codec_context)
+        if self.aspect is not None:
+            stream.codec_context.sample_aspect_ratio = self.aspect
         if self.timecode:
             stream.metadata["timecode"] = self.timecode
         if self.rotation:

@@ -104,17 +104,10 @@ def test_what_is_no_video(
         clips.draw(tmp_path / "clip.mp4", "out.mp4")
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("frames", "got a folder"),
-        ("frames/*.png", "no such file"),
-        ("frames/f####.png", "no such file"),
-    ],
-)
-def test_folders_and_wildcards_are_no_videos(tmp_path: Path, name: str, message: str) -> None:
+@pytest.mark.parametrize("name", ["frames/*.png", "frames/f####.png"])
+def test_wildcards_are_no_videos(tmp_path: Path, name: str) -> None:
     (tmp_path / "frames").mkdir()
-    with pytest.raises(VideoFileError, match=message) as raised:
+    with pytest.raises(VideoFileError, match="no such file") as raised:
         VideoReader(tmp_path / name)
     assert "a pattern such as frames/%06d.png" in str(raised.value)
 

@@ -8,8 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import PIL.Image
 import pytest
 import torch
 from clips import STEADY, Clips, frames_of, join, pixels_of, psnr, times_of, words_until
@@ -49,29 +47,6 @@ def test_odd_sizes_of_other_codecs(clips: Clips, tmp_path: Path, name: str, code
     clip = clips.make("clip.webm", STEADY[:2], (63, 47), "libvpx-vp9")
     clips.draw(clip, name, codec=codec)
     assert [(f.width, f.height) for f in frames_of(tmp_path / name)] == [(63, 47)] * 2
-
-
-def test_frames_of_other_sizes_become_as_large_as_the_first(clips: Clips, tmp_path: Path) -> None:
-    for number, (height, width) in enumerate([(48, 64), (96, 128), (40, 40)]):
-        array = (clips.picture(height, width, seed=1)[0] * 255).byte().permute(1, 2, 0).numpy()
-        PIL.Image.fromarray(array).save(tmp_path / f"{number}.png")
-    result = clips.draw(tmp_path / "%d.png", "out.mkv", alpha=0)
-    assert (result.width, result.height, result.frames) == (64, 48, 3)
-    assert [note.split(": ")[1] for note in result.notes] == [
-        "frame 1 is 128x96, the first is 64x48; frames of another size are resized to the first "
-        "one's"
-    ]
-    drawn = pixels_of(tmp_path / "out.mkv")
-    for number, pixels in enumerate(drawn):
-        with PIL.Image.open(tmp_path / f"{number}.png") as image:
-            array = np.array(image)
-        alone = clips.drawn(
-            torch.from_numpy(array).permute(2, 0, 1)[None], alpha=0, output_dtype=torch.uint8
-        )
-        expected = torch.nn.functional.interpolate(
-            alone.float() / 255, (48, 64), mode="bilinear", antialias=True
-        )
-        assert psnr(pixels, expected) > 20
 
 
 def test_gif(clips: Clips, tmp_path: Path) -> None:

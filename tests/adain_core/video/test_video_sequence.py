@@ -8,12 +8,13 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import PIL.Image
 import pytest
 import torch
-from clips import STEADY, Clips, pixels_of, save, times_of
+from clips import STEADY, Clips, pixels_of, psnr, save, times_of
 
 from adain_core.errors import VideoFileError
-from adain_core.video import VideoReader
+from adain_core.video import Part, VideoReader
 
 
 def test_numbered_pictures_out_and_in(clips: Clips, tmp_path: Path) -> None:
@@ -42,6 +43,49 @@ def test_pictures_are_numbered_from_any_number_on(
     assert len(drawn) == len(numbers)
     for pixels, number in zip(drawn, numbers, strict=True):
         torch.testing.assert_close(pixels, clips.picture(8, 8, seed=number), rtol=0, atol=0.6 / 255)
+
+
+@pytest.mark.parametrize(
+    ("names", "count"),
+    [
+        (["0001.png", "0002.png", "0003.png"], 3),
+        (["998.jpg", "999.jpg", "1000.jpg"], 3),
+        (["take2_08.png", "take2_09.png", "take2_10.png"], 3),
+        (["0.png", "notes.txt", ".0.jpg", "photo.png"], 1),
+    ],
+)
+@pytest.mark.parametrize("folder", ["frames", "100 % done"])
+def test_a_folder_of_numbered_pictures(
+    clips: Clips, tmp_path: Path, folder: str, names: list[str], count: int
+) -> None:
+    (tmp_path / folder).mkdir()
+    for seed, name in enumerate(names):
+        if name.endswith("txt"):
+            (tmp_path / folder / name).touch()
+        else:
+            save(tmp_path / folder / name, clips.picture(32, 32, seed=seed)[0])
+    with VideoReader(tmp_path / folder, Part(fps=10)) as reader:
+        frames = list(reader)
+    assert [frame.seconds for frame in frames] == [number / 10 for number in range(count)]
+    for seed, frame in enumerate(frames):
+        expected = clips.picture(32, 32, seed=seed)
+        assert psnr(frame.pixels.float() / 255, expected) > 20  # a JPEG has been rounded
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "expected a video, or numbered pictures such as 0001.png in a folder, got a folder w"),
+        (["photo.png"], "got a folder without"),
+        (["a1.png", "b01.png"], r"several names; give one of a%d\.png, b%02d\.png with the folder"),
+        (["1.png", "3.png"], "got 1 to 3, of which frame 2 is missing"),
+    ],
+)
+def test_folders_that_are_no_videos(tmp_path: Path, names: list[str], message: str) -> None:
+    for name in names:
+        PIL.Image.new("RGB", (8, 8)).save(tmp_path / name)
+    with pytest.raises(VideoFileError, match=message):
+        VideoReader(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""Animated WebP, which FFmpeg does not decode: read by Pillow."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any
+
+import av
+import numpy as np
+import PIL.Image
+import PIL.ImageSequence
+
+_CLOCK = Fraction(1, 1000)
+_DELAY = 100  # ticks, of a frame without one, as browsers show it
+
+
+def is_animated_image(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file is a GIF, PNG or WebP of several frames."""
+    return _count_frames(path, ("GIF", "PNG", "WEBP")) > 1
+
+
+def is_animated_webp(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file is a WebP of several frames."""
+    return _count_frames(path, ("WEBP",)) > 1
+
+
+def open_webp(path: str | os.PathLike[str]) -> Any:
+    """Return an opened container with the frames of an animated WebP, without loss.
+
+    Raises:
+        OSError: the file is damaged.
+    """
+    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (the container keeps it)
+    with PIL.Image.open(path, formats=("WEBP",)) as image:
+        _write(file, image)
+    file.seek(0)
+    return av.open(file, metadata_errors="replace")
+
+
+def _write(file: IO[bytes], image: PIL.Image.Image) -> None:
+    frames = list(_times(image))
+    rate = Fraction(len(frames) * 1000, sum(duration for _, duration in frames))
+    with av.open(file, "w", format="matroska") as container:
+        stream = container.add_stream("ffv1", rate=rate.limit_denominator(1001))
+        stream.width, stream.height = image.size
+        stream.pix_fmt = "bgra" if image.mode == "RGBA" else "bgr0"
+        stream.codec_context.time_base = _CLOCK
+        for frame, (time, duration) in zip(PIL.ImageSequence.Iterator(image), frames, strict=True):
+            array = np.array(frame.convert("RGBA"))
+            picture = av.VideoFrame.from_ndarray(array, format="rgba")
+            picture.pts, picture.time_base = time, _CLOCK
+            for packet in stream.encode(picture):
+                packet.duration = duration
+                container.mux(packet)
+        container.mux(stream.encode(None))
+
+
+def _times(image: PIL.Image.Image) -> Iterator[tuple[int, int]]:
+    """Yield when each frame begins and how long it lasts, in ticks."""
+    time = 0
+    for frame in PIL.ImageSequence.Iterator(image):
+        frame.load()  # it tells its duration then
+        duration = round(frame.info.get("duration", 0)) or _DELAY
+        yield time, duration
+        time += duration
+
+
+def _count_frames(path: str | os.PathLike[str], formats: tuple[str, ...]) -> int:
+    if not Path(path).is_file():
+        return 0
+    try:
+        with PIL.Image.open(path, formats=formats) as image:
+            return int(getattr(image, "n_frames", 1))
+    except Exception:  # Pillow raises anything for a file that is none of these
+        return 0

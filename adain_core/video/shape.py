@@ -1,0 +1,76 @@
+"""Shapes of a video's frames: upright, with square pixels, one size for all."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..pixels import as_uint8, resize
+
+# Beyond these a file says nonsense; nearer to 1 than that nobody sees it.
+_LARGEST_ASPECT, _SQUARE = 4, Fraction(1, 100)
+
+
+def upright(array: np.ndarray[Any, Any], picture: av.VideoFrame) -> np.ndarray[Any, Any]:
+    """Return ``(H, W, C)`` by the nearest quarter turn and mirrored, as the frame's matrix says.
+
+    Phones turn videos so, and selfie cameras mirror them; PyAV's ``rotation`` knows turns alone.
+    """
+    matrix: Any = picture.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return array
+    # Where the way along a row leads to, right and down, and then that along a column.
+    right, over, across, down = np.frombuffer(matrix, np.int32)[[0, 1, 3, 4]].tolist()
+    if abs(over) > abs(right):
+        array, right, down = array.swapaxes(0, 1), across, over
+    return array[:: -1 if down < 0 else 1, :: -1 if right < 0 else 1]
+
+
+def square_size(size: tuple[int, int], aspect: Fraction | None) -> tuple[int, int]:
+    """Return the size of a picture with square pixels; no side becomes shorter.
+
+    Args:
+        size: width and height.
+        aspect: width of a pixel by its height; ``None``: unknown.
+
+    Returns:
+        Width and height, even where they were even.
+    """
+    if not aspect or abs(aspect - 1) < _SQUARE:
+        return size
+    if not Fraction(1, _LARGEST_ASPECT) <= aspect <= _LARGEST_ASPECT:
+        return size
+    width, height = size
+    if aspect > 1:
+        return _scale(width, aspect), height
+    return width, _scale(height, 1 / aspect)
+
+
+def _scale(length: int, factor: Fraction) -> int:
+    step = 1 if length % 2 else 2
+    return step * round(length * factor / step)
+
+
+def fit(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return a picture as large as possible in the middle of a black one.
+
+    Args:
+        pixels: ``(3, H, W)``, uint8.
+        size: height and width of the result.
+    """
+    scale = min(size[0] / pixels.shape[1], size[1] / pixels.shape[2])
+    height, width = (
+        min(whole, max(1, round(length * scale)))
+        for whole, length in zip(size, pixels.shape[1:], strict=True)
+    )
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    result = torch.zeros(3, *size, dtype=torch.uint8, device=pixels.device)
+    result[:, top : top + height, left : left + width] = as_uint8(
+        resize(pixels[None], (height, width))[0]
+    )
+    return result
