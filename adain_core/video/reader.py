@@ -11,20 +11,16 @@ from types import TracebackType
 from typing import Any
 
 import av
-import numpy as np
-import torch
-from torch import Tensor
 
 from ..errors import OptionError, VideoFileError, reason
-from ..pixels import as_uint8, resize
 from .animation import is_animated_webp, open_webp
 from .clock import WHOLE, Clock, Part, PictureTimes, announced_end, file_start
-from .color import Color, RgbReader, read_color
+from .color import Color, read_color
 from .files import file_url, is_address
 from .filters import DEINTERLACE, FilterChain
 from .frame import Frame, Packet
 from .sequence import NUMBER, first_number, pattern_in
-from .shape import square_size, upright
+from .shape import PixelReader
 
 # A last packet this much before the end that the file announces means that it was cut off.
 _MISSING_SECONDS = 0.5
@@ -83,9 +79,7 @@ class VideoReader:
         }
         self.timecode = self._timecode()
         self.color = Color()
-        self._told_shape = False
-        has_alpha = self._stream.metadata.get("alpha_mode") == "1"  # FFmpeg does not decode WebM's
-        self._rgb = RgbReader(self.path, self.notes, has_alpha)
+        self._pixels = PixelReader(self._stream, self.path, self.notes)
         self._deinterlace: FilterChain | None = None  # once there are interlaced frames
         self._over = False
 
@@ -154,7 +148,7 @@ class VideoReader:
                 if self._clock.is_after(pts):
                     self._over = True
                     break
-                pixels, duration = self._to_pixels(picture), picture.duration or 0
+                pixels, duration = self._pixels.read(picture), picture.duration or 0
                 last = Frame(pixels, times.count - 1, pts, duration, times.seconds)
                 read += 1
         if last is not None:
@@ -274,25 +268,6 @@ class VideoReader:
             self.notes.append(f"{self.path}: the timecode is left out, which is that of its start")
             return None
         return timecode
-
-    def _to_pixels(self, picture: av.VideoFrame) -> Tensor:
-        """Return ``(1, 3, H, W)``, uint8, upright and with square pixels."""
-        array = np.ascontiguousarray(upright(self._rgb.read(picture), picture))
-        pixels = torch.from_numpy(array).permute(2, 0, 1)[None]
-        aspect: Fraction | None = self._stream.sample_aspect_ratio
-        if aspect and picture.rotation % 180:
-            aspect = 1 / aspect
-        size = (pixels.shape[3], pixels.shape[2])
-        square = square_size(size, aspect)
-        if square == size:
-            return pixels
-        if not self._told_shape:
-            self.notes.append(
-                f"{self.path}: its pixels are not square; pictures of {size[0]}x{size[1]} become "
-                f"{square[0]}x{square[1]}"
-            )
-            self._told_shape = True
-        return as_uint8(resize(pixels, (square[1], square[0])))
 
 
 def _open(path: str | os.PathLike[str], part: Part) -> Any:

@@ -11,9 +11,46 @@ import torch
 from torch import Tensor
 
 from ..pixels import as_uint8, resize
+from .color import RgbReader
 
 # Beyond these a file says nonsense; nearer to 1 than that nobody sees it.
 _LARGEST_ASPECT, _SQUARE = 4, Fraction(1, 100)
+
+
+class PixelReader:
+    """Decoded frames as pixels: RGB, upright, square.
+
+    Args:
+        stream: of the pictures.
+        name: of the video, for the notes.
+        notes: takes a sentence once for what is converted or lost.
+    """
+
+    def __init__(self, stream: av.VideoStream, name: object, notes: list[str]) -> None:
+        self._aspect: Fraction | None = stream.sample_aspect_ratio
+        has_alpha = stream.metadata.get("alpha_mode") == "1"  # FFmpeg does not decode WebM's
+        self._rgb = RgbReader(name, notes, has_alpha)
+        self._name, self._notes = name, notes
+        self._told = False
+
+    def read(self, picture: av.VideoFrame) -> Tensor:
+        """Return a frame's pixels, ``(1, 3, H, W)``, uint8."""
+        array = np.ascontiguousarray(upright(self._rgb.read(picture), picture))
+        pixels = torch.from_numpy(array).permute(2, 0, 1)[None]
+        aspect = self._aspect
+        if aspect and picture.rotation % 180:
+            aspect = 1 / aspect
+        size = (pixels.shape[3], pixels.shape[2])
+        square = square_size(size, aspect)
+        if square == size:
+            return pixels
+        if not self._told:
+            self._notes.append(
+                f"{self._name}: its pixels are not square; pictures of {size[0]}x{size[1]} become "
+                f"{square[0]}x{square[1]}"
+            )
+            self._told = True
+        return as_uint8(resize(pixels, (square[1], square[0])))
 
 
 def upright(array: np.ndarray[Any, Any], picture: av.VideoFrame) -> np.ndarray[Any, Any]:
