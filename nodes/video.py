@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..adain_core import Style
+from ..adain_core.choices import SINGLE_PASS
 from ..adain_core.stylizer import Stylizer
 from . import host
 from .batches import common_count, single, take
@@ -79,7 +80,8 @@ class AdaINStylizeVideo:
                 **{f"mask_{number}": MASK for number in NUMBERS},
                 "feather": advanced(FEATHER),
                 "region_statistics": advanced(REGION_STATISTICS),
-                "stroke_size": STROKE_SIZE,
+                # One pass flickers least: each later one amplifies what the one before leaves.
+                "stroke_size": (STROKE_SIZE[0], {**STROKE_SIZE[1], "default": SINGLE_PASS}),
                 "photo_share": advanced(PHOTO_SHARE),
             },
             "hidden": HIDDEN,

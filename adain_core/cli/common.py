@@ -107,7 +107,10 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_style_options(
-    parser: argparse.ArgumentParser, mask_help: str, style_required: bool = True
+    parser: argparse.ArgumentParser,
+    mask_help: str,
+    style_required: bool = True,
+    stroke_size: str = DEFAULT_STROKE_SIZE,
 ) -> None:
     """Add all options of drawing, for :func:`read_request`.
 
@@ -115,6 +118,7 @@ def add_style_options(
         parser: of the command.
         mask_help: which files give masks.
         style_required: whether ``--style`` is.
+        stroke_size: the default.
     """
     group = parser.add_argument_group("style")
     group.add_argument(
@@ -155,7 +159,7 @@ def add_style_options(
     )
 
     group = parser.add_argument_group("size")
-    add_size_options(group, content_size=0)
+    add_size_options(group, content_size=0, stroke_size=stroke_size)
     group.add_argument(
         "--tile",
         type=int,
@@ -191,8 +195,10 @@ def add_look_options(group: Group) -> None:
     )
 
 
-def add_size_options(group: Group, content_size: int) -> None:
-    """Add the sizes of photos, with a default, and of artworks."""
+def add_size_options(
+    group: Group, content_size: int, stroke_size: str = DEFAULT_STROKE_SIZE
+) -> None:
+    """Add the sizes of photos and strokes, with their defaults, and of artworks."""
     group.add_argument(
         "--content-size",
         type=int,
@@ -211,11 +217,11 @@ def add_size_options(group: Group, content_size: int) -> None:
     group.add_argument(
         "--stroke-size",
         type=_stroke_size,
-        default=DEFAULT_STROKE_SIZE,
+        default=stroke_size,
         metavar="S",
         help=f"how large strokes are beside the picture: {', '.join(STROKE_SIZES)}, or a number (1 "
         "is medium, 2 twice as large). The photo is drawn small first, then over that up to its "
-        f"full size; {SINGLE_PASS}: the paper's single pass (default: {DEFAULT_STROKE_SIZE})",
+        f"full size; {SINGLE_PASS}: the paper's single pass (default: {stroke_size})",
     )
     group.add_argument(
         "--photo-share",

@@ -6,7 +6,7 @@ import argparse
 import re
 from fractions import Fraction
 
-from ..choices import TEMPORAL_MODES, describe
+from ..choices import SINGLE_PASS, TEMPORAL_MODES, describe
 from .common import (
     Group,
     Subparsers,
@@ -65,8 +65,10 @@ def add_parser(subparsers: Subparsers) -> None:
         help="a file (.mp4, .mov, .mkv, .webm, .gif), or numbered pictures 'frames/%%06d.png'; "
         "a GIF takes at most 50 frames a second",
     )
+    # One pass flickers least: each later one amplifies what the one before leaves.
     add_style_options(
         parser,
+        stroke_size=SINGLE_PASS,
         mask_help="for each style an image, or a video of as many frames, that says where it goes: "
         "white there, black not, grey in part; of any size, stretched over the picture. What no "
         "mask covers stays as it is",
