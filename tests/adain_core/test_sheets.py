@@ -339,6 +339,6 @@ def test_a_sheet_too_large_for_its_format_is_not_drawn(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(AdaINModel, "stylize", lambda *_, **__: pytest.fail("drawn"))
-    words = ("--style", tmp_path / "art", "-o", tmp_path / "sheet.jpg", "--cell", 4096)
+    words = ("--style", tmp_path / "art", "-o", tmp_path / "sheet.jpg", "--cell", 40_000)
     assert run(tmp_path / "photos" / "b.png", *words, "--columns", 30) == 1
     assert "JPEG has at most" in capsys.readouterr().err

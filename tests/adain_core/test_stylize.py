@@ -71,7 +71,7 @@ def test_content_size(tiny: AdaINModel, picture: Picture) -> None:
         features = tiny.encode(content, size)
         assert features.size == shape
         assert torch.equal(features.tensor, tiny.encode(resized).tensor)
-    with pytest.raises(ValueError, match="content_size must lie in 0..65536 pixels, got -1"):
+    with pytest.raises(ValueError, match=r"content_size must lie in 0\.\.65536 pixels, got -1"):
         tiny.stylize(content, style, content_size=-1)
 
 
