@@ -53,6 +53,10 @@ class Inference:
         self.blocks: list[_Block] = []
         self._generation = 0
 
+    def __getstate__(self) -> dict[str, object]:
+        # Derived weights are three times as large as their network's, and derived again.
+        return {**self.__dict__, "_sources": [], "blocks": []}
+
     @property
     def generation(self) -> int:
         """A number that changes with the network's weights, their dtype and their device."""

@@ -20,12 +20,14 @@ from .canvas import Canvas, read_window
 from .functional import crop
 from .inference import Inference
 from .masks import region_weights
+from .memory import HeapTrimmer
 from .networks import Decoder, Encoder
 from .pixels import as_uint8, check_finite
 from .style import Features
 from .tiles import Network, Progress, Tile, Tiler, automatic_tile, check_tile
 from .transfer import Transfer
 
+_TRIMMER = HeapTrimmer()  # one for the process, whose memory it is
 OUTPUT_DTYPES = (torch.float32, torch.uint8)
 
 
@@ -110,6 +112,8 @@ class TiledNetworks:
         thousands of σ away, and AdaIN would draw it as garish rims.
         """
         device, mean = self.device, canvas.visible_mean()
+        if device.type == "cpu":
+            _TRIMMER.note((len(canvas.pictures), *canvas.size))
         opacity = canvas.opacity
         height, width = canvas.size
         # Reflection needs more pixels than a tiny picture has; repeat its border instead.

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 import torch
 
-from adain_core.memory import free_host_memory, free_memory
+from adain_core import AdaINModel, memory
+from adain_core.memory import HeapTrimmer, free_host_memory, free_memory
 
 MEMINFO = "MemTotal: 99 kB\nMemFree: 9 kB\nMemAvailable: 1000 kB\n"
 
@@ -75,3 +77,37 @@ def test_free_memory_of_devices(tmp_path: Path) -> None:
     assert free_host_memory(tmp_path) is None
     assert free_memory(torch.device("meta")) is None
     assert free_memory(torch.device("cpu")) == pytest.approx(free_host_memory(), rel=0.5)
+
+
+def test_memory_goes_back_after_pictures_of_many_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(memory, "trim_heap", lambda: calls.append(1))
+    trimmer = HeapTrimmer(changes=4)
+    for _ in range(100):  # frames of a video
+        trimmer.note((480, 640))
+    assert calls == []
+    for side in range(12):
+        trimmer.note((side, side))
+    assert len(calls) == 3
+
+
+def test_drawing_notes_its_sizes(tiny: AdaINModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(memory, "trim_heap", lambda: calls.append(1))
+    style = tiny.encode_style(torch.rand(3, 32, 32))
+    for _ in range(40):
+        tiny.stylize(torch.rand(1, 3, 16, 16), style)
+    assert len(calls) <= 1
+    for side in range(40):
+        tiny.stylize(torch.rand(1, 3, 16, 20 + side), style)
+    assert 2 <= len(calls) <= 4
+
+
+def test_a_used_model_pickles_as_a_new_one(tiny: AdaINModel) -> None:
+    new = AdaINModel(tiny.encoder, tiny.decoder, tiny.info, "tiny").eval()
+    before = len(pickle.dumps(new))
+    picture = torch.rand(1, 3, 40, 40)
+    drawn = new.stylize(picture, picture)
+    after = pickle.dumps(new)
+    assert len(after) < before + 3000  # a style in the cache
+    assert torch.equal(pickle.loads(after).stylize(picture, picture), drawn)
