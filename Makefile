@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check documents pictures clean
+.PHONY: demo test check documents pictures page clean
 
 # A real photo in a real painting's style, with the weights of this repository.
 demo: $(VENV)/library
@@ -37,6 +37,10 @@ pictures: $(VENV)/development
 	$(BIN)/python tools/pictures/help_pages.py
 	$(BIN)/python tools/pictures/workflows.py
 
+# The web page, in page/dist: needs npm, too. Any server of static files can serve it.
+page: $(VENV)/export
+	$(BIN)/python page/build.py
+
 $(VENV)/library: pyproject.toml constraints.txt
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
@@ -47,5 +51,9 @@ $(VENV)/development: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@ $(VENV)/library
 
+$(VENV)/export: $(VENV)/library
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[export]'
+	touch $@
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) page/dist page/node_modules

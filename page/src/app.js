@@ -1,0 +1,301 @@
+/** The page: what a person does becomes a look, a look becomes a painting. */
+
+import { Camera } from "./camera.js";
+import { Drawing } from "./drawing.js";
+import { Engine } from "./engine.js";
+import { acceptChosen, acceptDropped, acceptPasted } from "./files.js";
+import { Frame } from "./frame.js";
+import { Gallery } from "./gallery.js";
+import { preferredLanguage, storeLanguage, text, translated, useLanguage } from "./language.js";
+import { keepOffline, startServiceWorker } from "./offline.js";
+import { hideNotice, percent, showError, showNotice, showProgress, showStatus } from "./says.js";
+import { mixStatistics } from "./statistics.js";
+
+// The longer side of the largest picture.
+const LONGEST = 4096;
+const element = (id) => document.getElementById(id);
+const chosenValue = (name) => document.querySelector(`input[name="${name}"]:checked`).value;
+const page = new URL("..", import.meta.url);
+
+const engine = new Engine();
+const frame = new Frame(element("frame"));
+const drawing = new Drawing(engine, currentLook, {
+  part: (part, window, last) => frame.show(part, window, last),
+  progress: showProgress,
+  finish: (milliseconds) => finishDrawing(milliseconds),
+  fail(error) {
+    showProgress(null);
+    showError(error);
+  },
+});
+let catalog, gallery, device;
+// The photo on the wall: file, name, url, size as drawn, original size, and how long that took.
+let photo = null;
+
+// -- the look ------------------------------------------------------------------------------------
+
+async function currentLook() {
+  let style = await gallery.statistics(gallery.chosen(0));
+  if (element("mix").checked) {
+    const other = await gallery.statistics(gallery.chosen(1));
+    style = mixStatistics(style, other, element("share").valueAsNumber / 100);
+  }
+  return {
+    style,
+    alpha: element("strength").valueAsNumber / 100,
+    strokeSize: catalog.settings.strokeSizes[chosenValue("strokes")],
+    keepColors: element("keep-colors").checked,
+  };
+}
+
+function currentTitle() {
+  const [first, second] = [0, 1].map((list) => gallery.title(gallery.chosen(list)));
+  return element("mix").checked ? text("mixOf", { first, second }) : first;
+}
+
+function showLook() {
+  const title = currentTitle();
+  element("work-title").textContent = title;
+  element("work-by").textContent = element("mix").checked ? "" : gallery.origin(gallery.chosen(0));
+  frame.painting.setAttribute("aria-label", text("paintingOf", { work: title }));
+  for (const slider of [element("strength"), element("share")]) {
+    const value = percent(slider.valueAsNumber / 100);
+    element(`${slider.id}-value`).textContent = value;
+    slider.style.setProperty("--fill", `${slider.value}%`);
+    slider.setAttribute("aria-valuetext", value);
+  }
+}
+
+function showPhoto() {
+  frame.photo.alt = photo?.name() || text("yourPhoto");
+  if (!device) {
+    showStatus(text("loading"));
+  } else if (photo.milliseconds !== undefined) {
+    const { width: fullWidth, height: fullHeight } = photo.original;
+    const seconds = (photo.milliseconds / 1000).toLocaleString(document.documentElement.lang, {
+      maximumFractionDigits: 1,
+    });
+    const place = device.backend === "webgpu" ? "drawnOnGpu" : "drawnOnCpu";
+    const drawn = fullWidth === photo.size.width ? place : "reduced";
+    const key = photo.milliseconds ? drawn : "ready";
+    showStatus(text(key, { ...photo.size, fullWidth, fullHeight, seconds }));
+  }
+}
+
+function redraw({ quick = false } = {}) {
+  // Until the engine is there the choice alone is kept.
+  if (!device) return;
+  if (!quick) photo.milliseconds = undefined;
+  drawing.request({ quick });
+}
+
+function finishDrawing(milliseconds) {
+  photo.milliseconds = milliseconds;
+  element("download").disabled = false;
+  showProgress(null);
+  showPhoto();
+}
+
+// -- photos and artworks -------------------------------------------------------------------------
+
+/** Hang a photo and draw it; the one before stays where the file is no picture. */
+async function openPhoto(file, name = () => file.name) {
+  const longest = Number(chosenValue("size"));
+  drawing.stop();
+  hideNotice();
+  showProgress(0);
+  showStatus(text("opening"), false);
+  try {
+    await opened;
+    const { original, ...size } = await engine.ask("photo", { file, longest });
+    if (file === photo?.file) {
+      frame.resize(size);
+    } else {
+      hang({ file, name, size, original });
+    }
+    Object.assign(photo, { size, original, milliseconds: undefined });
+    const tooLarge = Math.max(original.width, original.height) > LONGEST;
+    if (tooLarge && longest === LONGEST) showNotice(text("errors.limited", original));
+    await drawing.request();
+  } catch (error) {
+    // Another photo was opened meanwhile.
+    if (error.code === "cancelled") return;
+    showProgress(null);
+    showPhoto();
+    showError(error, file.name);
+    // What was being drawn of the photo before goes on.
+    if (photo.milliseconds === undefined) redraw();
+  }
+}
+
+function hang(next) {
+  if (photo) URL.revokeObjectURL(photo.url);
+  photo = { ...next, url: URL.createObjectURL(next.file) };
+  frame.hang(photo.url, photo.size);
+  element("download").disabled = true;
+  showPhoto();
+}
+
+async function loadSample({ id, photo: picture }) {
+  const answer = await fetch(new URL(picture, page));
+  const file = new File([await answer.blob()], `${id}.jpg`, { type: "image/jpeg" });
+  return { file, name: () => text(`photos.${id}`) || id };
+}
+
+async function addArtworks(files) {
+  hideNotice();
+  for (const file of files) {
+    showProgress(0);
+    try {
+      await opened;
+      const id = await gallery.addOwn(file, () => engine.ask("style", { file }));
+      gallery.choose(0, id);
+    } catch (error) {
+      showProgress(null);
+      showPhoto();
+      showError(error, file.name);
+    }
+  }
+}
+
+async function downloadPainting() {
+  const plain = (words) => words.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-");
+  const name = photo.file.name.replace(/\.[^.]*$/, "");
+  const link = document.createElement("a");
+  link.download = `${plain(name)}-${plain(currentTitle())}.png`;
+  link.href = URL.createObjectURL(await frame.png());
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+// -- what there is to choose ---------------------------------------------------------------------
+
+function showGallery() {
+  const lists = [element("artworks"), element("second-artworks")];
+  gallery = new Gallery(lists, catalog.encoder);
+  for (const artwork of catalog.artworks) gallery.addShipped(artwork);
+  for (const [list, id] of [catalog.start.artwork, catalog.start.second].entries()) {
+    gallery.choose(list, id);
+  }
+}
+
+function showSamples() {
+  for (const sample of catalog.photos) {
+    const button = document.createElement("button");
+    const image = document.createElement("img");
+    button.type = "button";
+    Object.assign(image, { src: sample.thumbnail, width: 60, height: 46, decoding: "async" });
+    translated(() => {
+      button.title = text(`photos.${sample.id}`) || sample.id;
+      image.alt = text("samplePhoto", { name: button.title });
+    });
+    button.append(image);
+    button.addEventListener("click", async () => {
+      const { file, name } = await loadSample(sample);
+      openPhoto(file, name);
+    });
+    element("samples").append(button);
+  }
+}
+
+/** Hang the first photo with its painting, which the build has drawn: nobody waits for it. */
+async function showStart() {
+  const { photo: id, painting, width, height } = catalog.start;
+  const size = { width, height };
+  const sample = await loadSample(catalog.photos.find((each) => each.id === id));
+  hang({ ...sample, size, original: size, milliseconds: 0 });
+  await frame.showImage(painting);
+  element("download").disabled = false;
+}
+
+// -- wiring --------------------------------------------------------------------------------------
+
+function wireControls() {
+  const changed = () => {
+    showLook();
+    redraw();
+  };
+  for (const id of ["artworks", "second-artworks", "strokes", "keep-colors"]) {
+    element(id).addEventListener("change", changed);
+  }
+  for (const id of ["strength", "share"]) {
+    element(id).addEventListener("change", changed);
+    element(id).addEventListener("input", () => {
+      showLook();
+      redraw({ quick: true });
+    });
+  }
+  element("mix").addEventListener("change", () => {
+    element("second").hidden = !element("mix").checked;
+    // A mix of an artwork with itself shows nothing new.
+    if (gallery.chosen(0) === gallery.chosen(1)) gallery.choose(1, catalog.start.artwork);
+    changed();
+  });
+  element("sizes").addEventListener("change", () => openPhoto(photo.file, photo.name));
+  element("download").addEventListener("click", downloadPainting);
+  element("notice-close").addEventListener("click", hideNotice);
+  element("language").addEventListener("change", ({ target }) => {
+    storeLanguage(target.value);
+    useLanguage(target.value);
+  });
+}
+
+function wireFiles() {
+  acceptChosen(element("photo-file"), ([file]) => openPhoto(file));
+  acceptChosen(element("artwork-file"), addArtworks);
+  acceptPasted((file) => openPhoto(file));
+  acceptDropped(element("drop"), { photo: (file) => openPhoto(file), artworks: addArtworks });
+}
+
+function wireCamera() {
+  const camera = new Camera(element("camera"), {
+    backend: () => device.backend,
+    paint: async (picture) => engine.ask("frame", { picture, look: await currentLook() }),
+    take: (file) => openPhoto(file, () => text("yourPhoto")),
+    fail: (code) => showError({ code }),
+  });
+  element("camera-open").addEventListener("click", async () => {
+    hideNotice();
+    await opened;
+    camera.open();
+  });
+}
+
+async function showPage() {
+  const [answer] = await Promise.all([
+    fetch(new URL("catalog.json", page)),
+    useLanguage((element("language").value = preferredLanguage())),
+  ]);
+  catalog = await answer.json();
+  showGallery();
+  showSamples();
+  wireControls();
+  wireFiles();
+  wireCamera();
+  translated(() => {
+    showLook();
+    showPhoto();
+  });
+  await showStart();
+}
+
+async function openEngine(reloads) {
+  await shown;
+  if (await reloads) return new Promise(() => {});
+  device = await engine.ask("open", { page: page.href, catalog });
+  await engine.ask("photo", { file: photo.file, longest: LONGEST });
+  Object.assign(document.documentElement.dataset, device);
+  showPhoto();
+  // What was chosen meanwhile.
+  if (gallery.chosen(0) !== catalog.start.artwork) redraw();
+  keepOffline(() => {
+    document.documentElement.dataset.offline = "ready";
+    element("about").dataset.text = "aboutOffline";
+    element("about").textContent = text("aboutOffline");
+  });
+}
+
+const shown = showPage();
+// Until then photos and artworks wait.
+const opened = openEngine(startServiceWorker());
+opened.catch((error) => showError({ code: error.code ?? "no-engine" }));

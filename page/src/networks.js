@@ -1,0 +1,91 @@
+/** Encoder and decoder for pictures of any size, tile by tile. */
+
+import { channelStatistics } from "./statistics.js";
+import {
+  STRIDE,
+  cropMap,
+  emptyMap,
+  featureShape,
+  pasteMap,
+  splitTiles,
+  windowPixels,
+  windowWithin,
+} from "./tiles.js";
+
+// Cells of a tile with its halo: memory against the share of the halo. The largest map takes 6 kB
+// for each, and about three live at once.
+const MOST_CELLS = { wasm: 80 * 80, webgpu: 112 * 112 };
+
+/**
+ * @typedef {{size: import("./pixels.js").Size, map: import("./tiles.js").Map,
+ *   statistics: import("./statistics.js").Statistics}} Features of a picture
+ */
+
+export class Networks {
+  /**
+   * @param {import("./runtime.js").Runtime} runtime
+   * @param {{firstPass: number, photoShare: number, styleSize: number}} settings how the library
+   *   draws; see src/stylizer.js
+   * @param {() => Promise<void>} breathe awaited between tiles; what it throws ends the work
+   */
+  constructor(runtime, settings, breathe) {
+    Object.assign(this, { runtime, settings, breathe });
+  }
+
+  /** Return the tiles of a picture of this size */
+  tiles(size) {
+    return splitTiles(featureShape(size), MOST_CELLS[this.runtime.device.backend]);
+  }
+
+  /**
+   * Encode a picture.
+   *
+   * @param {import("./pixels.js").Size} size of the picture
+   * @param {(window: object) => Float32Array} planes gives the picture's planes in a window
+   * @param {(share: number) => void} progress told the share of the picture after each tile
+   * @returns {Promise<Features>}
+   */
+  async encode(size, planes, progress = () => {}) {
+    const { rows, columns } = featureShape(size);
+    let map;
+    for (const tile of this.tiles(size)) {
+      const window = windowPixels(tile.outer, size);
+      const picture = {
+        channels: 3,
+        rows: window.bottom - window.top,
+        columns: window.right - window.left,
+        data: planes(window),
+      };
+      const features = await this.runtime.encode(picture);
+      map ??= emptyMap(features.channels, rows, columns);
+      pasteMap(map, tile.inner, cropMap(features, windowWithin(tile.inner, tile.outer)));
+      progress(share(tile.inner, { rows, columns }));
+      await this.breathe();
+    }
+    return { size, map, statistics: channelStatistics(map.data, map.channels) };
+  }
+
+  /**
+   * Decode features.
+   *
+   * @param {Features} features
+   * @param {object} transfer the scale and the shift that give them their style
+   * @yields {{window: object, planes: Float32Array, share: number}} parts of the picture
+   */
+  async *decode({ size, map }, transfer) {
+    for (const tile of this.tiles(size)) {
+      const pixels = await this.runtime.decode(cropMap(map, tile.outer), transfer);
+      const window = windowPixels(tile.inner, size);
+      const inner = windowWithin(window, {
+        top: STRIDE * tile.outer.top,
+        left: STRIDE * tile.outer.left,
+      });
+      yield { window, planes: cropMap(pixels, inner).data, share: share(tile.inner, map) };
+      await this.breathe();
+    }
+  }
+}
+
+function share({ top, bottom, left, right }, { rows, columns }) {
+  return ((bottom - top) * (right - left)) / (rows * columns);
+}

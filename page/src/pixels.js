@@ -1,0 +1,178 @@
+/**
+ * Pictures as arrays. A picture is RGBA in 8 bits; the networks see planes: red, green and blue one
+ * after the other, floats in 0..1.
+ *
+ * @typedef {{width: number, height: number}} Size
+ * @typedef {{top: number, bottom: number, left: number, right: number}} Window
+ * @typedef {{width: number, height: number, data: Uint8ClampedArray}} Picture
+ */
+
+/** @returns {Picture} */
+export function emptyPicture({ width, height }) {
+  const data = new Uint8ClampedArray(4 * width * height).fill(255);
+  return { width, height, data };
+}
+
+/** @returns {Window} the whole of something of this size */
+export function whole({ width, height }) {
+  return { top: 0, bottom: height, left: 0, right: width };
+}
+
+/** @returns {Size} the size with this shortest side, the longer side rounded down */
+export function fitShortest({ width, height }, shortest) {
+  const short = Math.min(width, height);
+  return {
+    width: Math.floor((shortest * width) / short),
+    height: Math.floor((shortest * height) / short),
+  };
+}
+
+/** @returns {Size} the size itself, or the largest of its shape with no side above a limit */
+export function fitLongest({ width, height }, longest) {
+  const scale = Math.min(1, longest / Math.max(width, height));
+  return {
+    width: Math.max(1, Math.round(width * scale)),
+    height: Math.max(1, Math.round(height * scale)),
+  };
+}
+
+/** @returns {Float32Array} planes of a window of a picture */
+export function readPlanes(picture, { top, bottom, left, right }) {
+  const [width, area] = [right - left, (bottom - top) * (right - left)];
+  const planes = new Float32Array(3 * area);
+  for (let y = top; y < bottom; y++) {
+    let from = 4 * (y * picture.width + left);
+    let to = (y - top) * width;
+    for (let x = 0; x < width; x++, from += 4, to++) {
+      planes[to] = picture.data[from] / 255;
+      planes[to + area] = picture.data[from + 1] / 255;
+      planes[to + 2 * area] = picture.data[from + 2] / 255;
+    }
+  }
+  return planes;
+}
+
+/** Write planes into a window of a picture, clamped and rounded. */
+export function writePlanes(picture, { top, bottom, left, right }, planes) {
+  const [width, area] = [right - left, (bottom - top) * (right - left)];
+  for (let y = top; y < bottom; y++) {
+    let to = 4 * (y * picture.width + left);
+    let from = (y - top) * width;
+    for (let x = 0; x < width; x++, from++, to += 4) {
+      picture.data[to] = 255 * planes[from];
+      picture.data[to + 1] = 255 * planes[from + area];
+      picture.data[to + 2] = 255 * planes[from + 2 * area];
+    }
+  }
+}
+
+/** @returns {Picture} a copy of a window of a picture */
+export function cropPicture(picture, { top, bottom, left, right }) {
+  const part = emptyPicture({ width: right - left, height: bottom - top });
+  for (let y = top; y < bottom; y++) {
+    const start = 4 * (y * picture.width + left);
+    const row = picture.data.subarray(start, start + 4 * part.width);
+    part.data.set(row, 4 * (y - top) * part.width);
+  }
+  return part;
+}
+
+/** @returns {Picture} a picture at another size; itself where it has that size */
+export function resize(picture, size) {
+  if (picture.width === size.width && picture.height === size.height) return picture;
+  const resized = emptyPicture(size);
+  writePlanes(resized, whole(size), resizedPlanes(picture, size));
+  return resized;
+}
+
+/**
+ * Resize a picture with the triangle filter of the library (bilinear, antialiased).
+ *
+ * @param {Picture} picture
+ * @param {Size} size of the whole result
+ * @param {Window} window the part of the result that is wanted
+ * @returns {Float32Array} planes of the part
+ */
+export function resizedPlanes(picture, size, window = whole(size)) {
+  const columns = filterTaps(picture.width, size.width, window.left, window.right);
+  const rows = filterTaps(picture.height, size.height, window.top, window.bottom);
+  const [width, height] = [window.right - window.left, window.bottom - window.top];
+  const first = rows.starts[0];
+  const count = rows.starts[height - 1] + rows.taps - first;
+  const narrow = new Float32Array(3 * count * width);
+  for (let y = 0; y < count; y++) {
+    const line = 4 * Math.min(first + y, picture.height - 1) * picture.width;
+    for (let x = 0; x < width; x++) {
+      let [red, green, blue] = [0, 0, 0];
+      let from = line + 4 * columns.starts[x];
+      for (let tap = 0; tap < columns.taps; tap++, from += 4) {
+        const weight = columns.weights[x * columns.taps + tap];
+        if (weight === 0) continue;
+        red += weight * picture.data[from];
+        green += weight * picture.data[from + 1];
+        blue += weight * picture.data[from + 2];
+      }
+      const to = y * width + x;
+      narrow[to] = red / 255;
+      narrow[to + count * width] = green / 255;
+      narrow[to + 2 * count * width] = blue / 255;
+    }
+  }
+  const planes = new Float32Array(3 * height * width);
+  for (let plane = 0; plane < 3; plane++) {
+    for (let y = 0; y < height; y++) {
+      const target = planes.subarray((plane * height + y) * width, (plane * height + y + 1) * width);
+      for (let tap = 0; tap < rows.taps; tap++) {
+        const weight = rows.weights[y * rows.taps + tap];
+        if (weight === 0) continue;
+        const from = (plane * count + rows.starts[y] - first + tap) * width;
+        for (let x = 0; x < width; x++) target[x] += weight * narrow[from + x];
+      }
+    }
+  }
+  return planes;
+}
+
+/** Where each sample of a resized line begins in the source, and how its neighbors count. */
+function filterTaps(source, length, start, stop) {
+  const scale = source / length;
+  const reach = Math.max(scale, 1);
+  const taps = Math.min(source, Math.floor(2 * reach) + 2);
+  const starts = new Int32Array(stop - start);
+  const weights = new Float32Array((stop - start) * taps);
+  for (let index = 0; index < stop - start; index++) {
+    const center = (start + index + 0.5) * scale;
+    // A window that lies in the source: what it gains at one end has no weight.
+    const first = Math.min(Math.max(Math.floor(center - reach), 0), source - taps);
+    starts[index] = first;
+    let total = 0;
+    for (let tap = 0; tap < taps; tap++) {
+      total += Math.max(0, 1 - Math.abs(first + tap + 0.5 - center) / reach);
+    }
+    for (let tap = 0; tap < taps; tap++) {
+      const weight = Math.max(0, 1 - Math.abs(first + tap + 0.5 - center) / reach);
+      weights[index * taps + tap] = weight / total;
+    }
+  }
+  return { taps, starts, weights };
+}
+
+/**
+ * Give planes the chrominance of others of the same size, in place: the brightness (Y of YIQ,
+ * Rec. 601) stays theirs. YIQ has gray as the axis of Y, so that the difference of brightness is
+ * added to red, green and blue alike.
+ */
+export function takeChrominance(planes, reference) {
+  const area = planes.length / 3;
+  const clamp = (value) => Math.min(1, Math.max(0, value));
+  for (let red = 0; red < area; red++) {
+    const [green, blue] = [red + area, red + 2 * area];
+    const brighter =
+      0.299 * (clamp(planes[red]) - reference[red]) +
+      0.587 * (clamp(planes[green]) - reference[green]) +
+      0.114 * (clamp(planes[blue]) - reference[blue]);
+    planes[red] = reference[red] + brighter;
+    planes[green] = reference[green] + brighter;
+    planes[blue] = reference[blue] + brighter;
+  }
+}

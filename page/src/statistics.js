@@ -1,0 +1,56 @@
+/**
+ * The paper's algebra: statistics of features, styles as statistics, AdaIN as a scale and a shift.
+ *
+ * @typedef {{mean: Float32Array, std: Float32Array}} Statistics of each channel
+ */
+
+const EPSILON = 1e-5;
+
+/**
+ * Take the mean and standard deviation of each channel.
+ *
+ * @param {Float32Array} features channel after channel
+ * @param {number} channels
+ * @returns {Statistics}
+ */
+export function channelStatistics(features, channels) {
+  const count = features.length / channels;
+  const [mean, std] = [new Float32Array(channels), new Float32Array(channels)];
+  for (let channel = 0; channel < channels; channel++) {
+    const values = features.subarray(channel * count, (channel + 1) * count);
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += values[i];
+    const center = sum / count;
+    let squares = 0;
+    for (let i = 0; i < count; i++) squares += (values[i] - center) ** 2;
+    mean[channel] = center;
+    std[channel] = Math.sqrt(squares / count + EPSILON);
+  }
+  return { mean, std };
+}
+
+/**
+ * Mix two statistics. Mixing styles mixes what they draw, since AdaIN is linear in them.
+ *
+ * @param {Statistics} one
+ * @param {Statistics} other
+ * @param {number} share of the other, 0..1
+ * @returns {Statistics}
+ */
+export function mixStatistics(one, other, share) {
+  const between = (a, b) => a.map((value, i) => (1 - share) * value + share * b[i]);
+  return { mean: between(one.mean, other.mean), std: between(one.std, other.std) };
+}
+
+/**
+ * Turn AdaIN into what the decoder's graph takes: features times scale, plus shift.
+ *
+ * @param {Statistics} content of the features
+ * @param {Statistics} target that they are given
+ * @returns {{scale: Float32Array, shift: Float32Array}}
+ */
+export function adaptiveInstanceNorm(content, target) {
+  const scale = target.std.map((std, i) => std / content.std[i]);
+  const shift = target.mean.map((mean, i) => mean - scale[i] * content.mean[i]);
+  return { scale, shift };
+}
