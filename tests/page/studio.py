@@ -1,0 +1,109 @@
+"""The page as a person uses it: files in, controls by their names, a PNG out."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+PATIENCE = 60_000  # milliseconds, for a machine that does much else
+
+
+class Studio:
+    """An opened page.
+
+    Args:
+        context: a fresh browser context.
+    """
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+        context.on("request", lambda request: self.requests.append(request.url))
+        context.set_default_timeout(PATIENCE)
+        self.page = context.new_page()
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, url: str) -> None:
+        """Open the page and wait for the painter."""
+        self.page.goto(url)
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until the painter is there."""
+        self.page.wait_for_selector("html[data-backend]")
+
+    def set(
+        self,
+        *,
+        artwork: str = "Colored Stones",
+        second: str = "",
+        strength: int = 100,
+        strokes: str = "Medium",
+        keep_colors: bool = False,
+    ) -> None:
+        """Set all controls but the size."""
+        self.choose(artwork)
+        self.page.get_by_role("switch", name="Mix in a second artwork").set_checked(bool(second))
+        if second:
+            self.choose(second, "#second-artworks")
+        self.page.get_by_role("slider", name="Strength").fill(str(strength))
+        self.page.get_by_role("radio", name=strokes).check()
+        self.page.get_by_role("switch", name="Keep the photo’s colors").set_checked(keep_colors)
+
+    def choose(self, artwork: str, gallery: str = "#artworks") -> None:
+        """Choose an artwork by its title."""
+        self.page.locator(gallery).get_by_role("radio", name=artwork).check()
+
+    def give_photo(self, file: Path) -> None:
+        """Choose a photo's file."""
+        self.page.set_input_files("#photo-file", file)
+
+    def give_artwork(self, file: Path) -> None:
+        """Add an artwork or a style file."""
+        self.page.set_input_files("#artwork-file", file)
+
+    def finish(self) -> None:
+        """Wait until nothing is being drawn."""
+        self.page.wait_for_selector("#frame[aria-busy=false]")
+
+    def painting(self) -> Tensor:
+        """Download the finished painting, ``(1, 3, H, W)`` in 0..1."""
+        self.finish()
+        with self.page.expect_download() as download:
+            self.page.get_by_role("button", name="Download PNG").click()
+        return read_picture(Path(download.value.path()).read_bytes())
+
+    def status(self) -> str:
+        """Return the line under the picture."""
+        return str(self.page.inner_text("#status"))
+
+    def notice(self) -> str:
+        """Wait for a sentence about what went wrong; return it."""
+        self.page.wait_for_selector("#notice:not([hidden])")
+        return str(self.page.inner_text("#notice-text"))
+
+
+def read_picture(data: bytes) -> Tensor:
+    """Return a picture file as ``(1, 3, H, W)`` in 0..1."""
+    with Image.open(io.BytesIO(data)) as image:
+        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None] / 255
+
+
+def write_picture(path: Path, image: Tensor) -> Tensor:
+    """Write ``(1, 3, H, W)`` as PNG; return it as it is read again."""
+    pixels = image.clamp(0, 1).mul(255).round().byte()
+    Image.fromarray(pixels[0].permute(1, 2, 0).numpy()).save(path)
+    return pixels / 255
+
+
+def decibels(one: Tensor, other: Tensor) -> float:
+    """Return the peak signal-to-noise ratio of two pictures in 0..1."""
+    assert one.shape == other.shape
+    return float(-10 * torch.log10((one - other).square().mean().clamp_min(1e-12)))

@@ -1,0 +1,135 @@
+"""What the page draws is what the library draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from studio import Studio, decibels, read_picture, write_picture
+from torch import Tensor
+
+from adain_core import AdaINModel
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTWORKS = ROOT / "samples" / "style"
+EQUAL = 40  # decibels
+
+
+def sample(name: str, height: int, width: int, top: int = 60, left: int = 120) -> Tensor:
+    """A part of a sample photo."""
+    image = read_picture((ROOT / "samples" / "content" / f"{name}.jpg").read_bytes())
+    return image[..., top : top + height, left : left + width]
+
+
+@pytest.fixture
+def draw(studio: Studio, tmp_path: Path) -> Callable[..., tuple[Tensor, Tensor]]:
+    """Draw a photo on the page; return the photo and the painting."""
+
+    def run(photo: Tensor, **look: Any) -> tuple[Tensor, Tensor]:
+        photo = write_picture(tmp_path / "photo.png", photo)
+        studio.set(**look)
+        studio.give_photo(tmp_path / "photo.png")
+        return photo, studio.painting()
+
+    return run
+
+
+@pytest.mark.parametrize(("height", "width"), [(123, 170), (1, 1), (8, 33)])
+def test_a_single_pass(
+    draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel, height: int, width: int
+) -> None:
+    photo, painting = draw(sample("red-panda", height, width), artwork="The Starry Night")
+    expected = model.stylize(photo, ARTWORKS / "van-gogh-starry-night.jpg")
+    assert decibels(painting, expected) > EQUAL
+
+
+def test_coarse_to_fine(draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel) -> None:
+    photo, painting = draw(sample("castle", 290, 300), strokes="Coarse")
+    expected = model.stylize(photo, ARTWORKS / "mosaic.jpg", stroke_size="coarse")
+    assert decibels(painting, expected) > EQUAL
+    # It would not be equal in one pass.
+    assert (
+        decibels(painting, model.stylize(photo, ARTWORKS / "mosaic.jpg", stroke_size="single")) < 30
+    )
+
+
+def test_strength_mix_and_colors(
+    draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
+) -> None:
+    photo, painting = draw(
+        sample("castle", 120, 160), second="Mona Lisa", strength=60, keep_colors=True
+    )
+    expected = model.stylize(
+        photo,
+        [ARTWORKS / "mosaic.jpg", ARTWORKS / "leonardo-mona-lisa.jpg"],
+        alpha=0.6,
+        preserve_color="luminance",
+        content_residual=True,
+    )
+    assert decibels(painting, expected) > EQUAL
+
+
+def test_no_strength_is_the_photo(draw: Callable[..., tuple[Tensor, Tensor]]) -> None:
+    photo, painting = draw(sample("kingfisher", 60, 90), strength=0)
+    assert decibels(painting, photo) > 90
+
+
+def test_tiles_leave_no_trace(
+    draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
+) -> None:
+    photo, painting = draw(sample("castle", 570, 760), strokes="Fine")
+    expected = model.stylize(photo, ARTWORKS / "mosaic.jpg", stroke_size="fine")
+    assert decibels(painting, expected) > EQUAL
+
+
+def test_an_artwork_of_ones_own(
+    studio: Studio, draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel, tmp_path: Path
+) -> None:
+    # Larger than artworks are encoded at.
+    enlarged = sample("coffee", 390, 590, 0, 0).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    artwork = write_picture(tmp_path / "my artwork.png", enlarged)
+    photo, _ = draw(sample("red-panda", 120, 160))
+    studio.give_artwork(tmp_path / "my artwork.png")
+    assert decibels(studio.painting(), model.stylize(photo, artwork)) > EQUAL
+    assert studio.page.inner_text("#work-title") == "My artwork"
+
+
+def test_a_style_file_of_the_library(
+    studio: Studio, draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel, tmp_path: Path
+) -> None:
+    style = model.encode_style(ROOT / "samples" / "content" / "coffee.jpg", name="espresso")
+    style.save(tmp_path / "espresso.safetensors")
+    photo, _ = draw(sample("red-panda", 120, 160))
+    studio.give_artwork(tmp_path / "espresso.safetensors")
+    assert decibels(studio.painting(), model.stylize(photo, style)) > EQUAL
+    assert studio.page.inner_text("#work-title") == "Espresso"
+
+
+def test_a_large_photo_is_drawn_at_the_size_asked_for(studio: Studio, tmp_path: Path) -> None:
+    Image.new("RGB", (4000, 3000), "teal").save(tmp_path / "large.jpg")
+    studio.set()
+    studio.page.get_by_role("radio", name="Small").check()
+    studio.give_photo(tmp_path / "large.jpg")
+    assert studio.painting().shape == (1, 3, 480, 640)
+    assert "640 × 480 pixels of 4000 × 3000" in studio.status()
+    studio.page.get_by_role("radio", name="Standard").check()
+    # Not waited for: the next photo makes it end.
+
+
+def test_orientation_and_transparency(studio: Studio, tmp_path: Path) -> None:
+    upright = Image.new("RGB", (60, 40), "white")
+    upright.paste("navy", (0, 0, 60, 20))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    upright.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    studio.set(strength=0)
+    studio.give_photo(tmp_path / "turned.jpg")
+    turned = studio.painting()
+    assert turned.shape == (1, 3, 60, 40)
+    assert turned[0, 0, :, 39].mean() < 0.1 < 0.9 < turned[0, 0, :, 0].mean()
+    Image.new("RGBA", (20, 30), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    studio.give_photo(tmp_path / "clear.png")
+    assert studio.painting().min() == 1
