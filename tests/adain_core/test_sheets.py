@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -339,6 +340,9 @@ def test_a_sheet_too_large_for_its_format_is_not_drawn(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(AdaINModel, "stylize", lambda *_, **__: pytest.fail("drawn"))
-    words = ("--style", tmp_path / "art", "-o", tmp_path / "sheet.jpg", "--cell", 40_000)
+    art = next((tmp_path / "art").glob("*.png"))
+    for number in range(20):
+        shutil.copy(art, art.with_name(f"copy-{number}.png"))
+    words = ("--style", tmp_path / "art", "-o", tmp_path / "sheet.jpg", "--cell", 4096)
     assert run(tmp_path / "photos" / "b.png", *words, "--columns", 30) == 1
     assert "JPEG has at most" in capsys.readouterr().err
