@@ -27,7 +27,7 @@ def checkerboard_loss(image: Tensor) -> Tensor:
         image: ``(B, 3, H, W)``, sides multiples of 8.
 
     Returns:
-        A scalar, float32; 0 for one colour.
+        A scalar, float32; 0 for one color.
     """
     cells = F.pixel_unshuffle(_colors_and_steps(image), 8)
     places = cells.reshape(-1, 64, *cells.shape[-2:])

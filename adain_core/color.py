@@ -1,11 +1,11 @@
-"""Colour transfer: give one image the colours of another.
+"""Color transfer: give one image the colors of another.
 
 AdaIN paints with the style's colors. To keep the content's, either recolor the style image *before*
 encoding (all methods but ``luminance``: image = style, reference = content) or put the content's
 chrominance back *after* decoding (``luminance``: image = stylized result, reference = content).
 
 Every method takes float images in 0..1 of shape (B, 3, H, W) or (3, H, W) and returns the image
-recoloured, *not* clamped to 0..1, in the image's dtype; a batch of one on either side is used for
+recolored, *not* clamped to 0..1, in the image's dtype; a batch of one on either side is used for
 the whole batch of the other. ``transfer_color`` picks a method by name, adds a strength and clamps.
 """
 
@@ -18,7 +18,7 @@ from torch import Tensor
 
 # Standard deviations below this are a flat channel: far less than one step of 8 bits (0.004).
 _FLAT_STD = 1e-5
-# Added to the variances before a Cholesky factorisation: the variance of rounding to 8 bits.
+# Added to the variances before a Cholesky factorization: the variance of rounding to 8 bits.
 _VARIANCE_EPS = 1e-6
 # Pixels per step when moments are summed in float64, so that no float64 copy of the image is made.
 CHUNK = 2**20
@@ -37,16 +37,16 @@ _LAB_KNEE = 6 / 29
 
 
 def transfer_color(image: Tensor, reference: Tensor, method: str, strength: float = 1.0) -> Tensor:
-    """Recolours ``image`` with the colours of ``reference``.
+    """Recolors ``image`` with the colors of ``reference``.
 
     Args:
         image: (B, 3, H, W) or (3, H, W), float in 0..1.
         reference: the same, of any size (``luminance``: the image's size).
         method: one of ``METHODS``, which maps names to the functions below.
-        strength: 0 returns the image's own colours, 1 the full transfer, linear in between.
+        strength: 0 returns the image's own colors, 1 the full transfer, linear in between.
 
     Returns:
-        The recoloured image, clamped to 0..1; (3, H, W) if both inputs are, else (B, 3, H, W).
+        The recolored image, clamped to 0..1; (3, H, W) if both inputs are, else (B, 3, H, W).
 
     Raises:
         ValueError: an unknown method, a strength outside 0..1, or images that do not fit.
@@ -55,9 +55,9 @@ def transfer_color(image: Tensor, reference: Tensor, method: str, strength: floa
         >>> style = transfer_color(style, content, "coral")  # then stylize with it
     """
     if method not in METHODS:
-        raise ValueError(f"expected a colour transfer method of {', '.join(METHODS)}; got {method}")
+        raise ValueError(f"expected a color transfer method of {', '.join(METHODS)}; got {method}")
     if not 0 <= strength <= 1:
-        raise ValueError(f"expected a colour transfer strength in 0..1, got {strength}")
+        raise ValueError(f"expected a color transfer strength in 0..1, got {strength}")
     recolored = METHODS[method](image, reference)
     return torch.lerp(image.expand_as(recolored), recolored, strength).clamp(0, 1)
 
@@ -65,8 +65,8 @@ def transfer_color(image: Tensor, reference: Tensor, method: str, strength: floa
 def coral(image: Tensor, reference: Tensor) -> Tensor:
     """Matches correlations, then mean and standard deviation, as the official AdaIN code does.
 
-    CORAL (Sun et al. 2016) on colours, the way ``preserve_color`` of the official code and of
-    pytorch-AdaIN defines it: each channel is standardised, ``C = X Xᵀ + I`` of each image is *not*
+    CORAL (Sun et al. 2016) on colors, the way ``preserve_color`` of the official code and of
+    pytorch-AdaIN defines it: each channel is standardized, ``C = X Xᵀ + I`` of each image is *not*
     divided by the number of pixels, and ``sqrt(C_reference) · sqrt(C_image)⁻¹`` is applied before
     the reference's standard deviation and mean. It follows that contrast is scaled by
     ``sqrt(reference pixels / image pixels)``: give both images about the same number of pixels.
@@ -76,7 +76,7 @@ def coral(image: Tensor, reference: Tensor) -> Tensor:
         reference: the same, of any size; the content image in AdaIN.
 
     Returns:
-        The image with the reference's colours, not clamped. Flat channels stay finite.
+        The image with the reference's colors, not clamped. Flat channels stay finite.
 
     Raises:
         ValueError: images that are not 3-channel float tensors or whose batches do not fit.
@@ -93,10 +93,10 @@ def mean_std(image: Tensor, reference: Tensor) -> Tensor:
 
 
 def cholesky(image: Tensor, reference: Tensor) -> Tensor:
-    """Matches the mean and the whole 3×3 covariance of the colours by Cholesky factors.
+    """Matches the mean and the whole 3×3 covariance of the colors by Cholesky factors.
 
     As in Gatys et al. 2016, "Preserving color in neural artistic style transfer". A variance of
-    1e-6 is added on both sides, so that grey and flat images, whose covariance is singular, stay
+    1e-6 is added on both sides, so that gray and flat images, whose covariance is singular, stay
     finite. Arguments, result and errors as in ``coral``.
     """
     return _match_moments(image, reference, _cholesky_matrix)
@@ -135,7 +135,7 @@ def luminance(image: Tensor, reference: Tensor) -> Tensor:
         reference: the same, with the image's height and width.
 
     Returns:
-        The recoloured image, not clamped.
+        The recolored image, not clamped.
 
     Raises:
         ValueError: as in ``coral``, and when the sizes differ.
@@ -146,7 +146,7 @@ def luminance(image: Tensor, reference: Tensor) -> Tensor:
             "expected image and reference of one size, since luminance transfer works pixel by "
             f"pixel; got {_size(image)} and {_size(reference)}: resize the reference first"
         )
-    # YIQ has grey as the axis of Y: swapping Y and converting back adds the difference of luma
+    # YIQ has gray as the axis of Y: swapping Y and converting back adds the difference of luma
     # to R, G and B alike, without ever computing I and Q.
     return _restore(target + (luma(source) - luma(target)), image, reference)
 
@@ -173,20 +173,20 @@ METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-# --- mean and covariance: one affine map of the colours ---------------------------------------
+# --- mean and covariance: one affine map of the colors ---------------------------------------
 
 
 def _match_moments(
     image: Tensor, reference: Tensor, matrix: Callable[[Tensor, int, Tensor, int], Tensor]
 ) -> Tensor:
-    """Maps colours by ``A (x − mean_image) + mean_reference``, A from the two covariances."""
+    """Maps colors by ``A (x − mean_image) + mean_reference``, A from the two covariances."""
     source, target = _prepare(image, reference)
     source_mean, source_covariance, source_count = _moments(source)
     target_mean, target_covariance, target_count = _moments(target)
     transform = matrix(source_covariance, source_count, target_covariance, target_count)
 
-    centred = source.flatten(2) - source_mean.to(source)
-    matched = transform.to(source) @ centred + target_mean.to(source)
+    centered = source.flatten(2) - source_mean.to(source)
+    matched = transform.to(source) @ centered + target_mean.to(source)
     return _restore(matched.reshape(-1, *source.shape[1:]), image, reference)
 
 
@@ -198,8 +198,8 @@ def _moments(image: Tensor) -> tuple[Tensor, Tensor, int]:
     mean = torch.stack([widen(chunk).sum(-1, keepdim=True) for chunk in chunks]).sum(0) / count
     products = []
     for chunk in chunks:
-        centred = widen(chunk) - mean
-        products.append(centred @ centred.mT)
+        centered = widen(chunk) - mean
+        products.append(centered @ centered.mT)
     covariance = torch.stack(products).sum(0) / max(count - 1, 1)
     # The 3×3 algebra runs on the CPU: not every device has eigenvalues or float64.
     return mean.cpu().double(), covariance.cpu().double(), count
@@ -235,7 +235,7 @@ def _divisor(covariance: Tensor) -> Tensor:
 
 
 def _scatter(covariance: Tensor, count: int) -> Tensor:
-    """``X Xᵀ + I`` of the standardised pixels."""
+    """``X Xᵀ + I`` of the standardized pixels."""
     std = _divisor(covariance)
     correlation = covariance / (std[:, :, None] * std[:, None, :])
     return correlation * max(count - 1, 1) + torch.eye(
@@ -255,10 +255,9 @@ def _root(matrix: Tensor) -> Tensor:
 
 def _to_lab(image: Tensor) -> Tensor:
     """Return L*, a*, b* over 100 of sRGB in 0..1, both ``(B, 3, H, W)``."""
-    linear = torch.where(
-        image <= 0.04045, image / 12.92, ((image.clamp_min(0) + 0.055) / 1.055) ** 2.4
-    )
-    xyz = _mix_around_gray(linear, _XYZ)
+    size = image.abs()
+    linear = torch.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4)
+    xyz = _mix_around_gray(torch.copysign(linear, image), _XYZ)
     roots = torch.where(
         xyz > _LAB_KNEE**3, xyz.clamp_min(0) ** (1 / 3), xyz / (3 * _LAB_KNEE**2) + 4 / 29
     )
@@ -267,15 +266,15 @@ def _to_lab(image: Tensor) -> Tensor:
 
 
 def _from_lab(lab: Tensor) -> Tensor:
-    """Undo :func:`_to_lab`; what sRGB cannot show lies outside 0..1."""
+    """Undo :func:`_to_lab`; colors that sRGB lacks lie outside 0..1, on a curve odd around 0."""
     lightness, a, b = torch.split(lab, 1, dim=1)
     y = (lightness + 0.16) / 1.16
     roots = torch.cat([y + a / 5, y, y - b / 2], dim=1)
     xyz = torch.where(roots > _LAB_KNEE, roots**3, 3 * _LAB_KNEE**2 * (roots - 4 / 29))
     linear = _mix_around_gray(xyz, _RGB)
-    return torch.where(
-        linear <= 0.0031308, 12.92 * linear, 1.055 * linear.clamp_min(0) ** (1 / 2.4) - 0.055
-    )
+    size = linear.abs()
+    curve = torch.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055)
+    return torch.copysign(curve, linear)
 
 
 def _mix_around_gray(channels: Tensor, matrix: list[list[float]]) -> Tensor:
@@ -310,9 +309,9 @@ def _match_quantiles(channel: Tensor, sorted_target: Tensor) -> Tensor:
 
 
 def visible_colors(images: Tensor) -> Tensor:
-    """Of ``(B, 3 | 4, H, W)`` RGB, where transparent pixels repeat some of the others' colours.
+    """Of ``(B, 3 | 4, H, W)`` RGB, where transparent pixels repeat some of the others' colors.
 
-    Whatever lies under a cut-out's transparency, often black, is then no part of its colours.
+    Whatever lies under a cut-out's transparency, often black, is then no part of its colors.
     """
     if images.shape[1] == 3:
         return images
@@ -346,7 +345,7 @@ def _prepare(image: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
         if tensor.ndim in (3, 4) and shape[-3] == 4:
             raise ValueError(
                 f"expected 3 channels in the {name}, got 4 (shape {shape}): "
-                "split the alpha channel off before the colour transfer"
+                "split the alpha channel off before the color transfer"
             )
         if tensor.ndim not in (3, 4) or shape[-3] != 3 or 0 in shape:
             raise ValueError(f"expected {name} as (B, 3, H, W) or (3, H, W), got shape {shape}")

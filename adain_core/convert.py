@@ -36,7 +36,7 @@ def read_vgg(path: str | os.PathLike[str]) -> Encoder:
     """The encoder in pytorch-AdaIN's ``vgg_normalised.pth``; layers after relu4_1 are ignored.
 
     Its first layer is a 1x1 convolution that turns RGB in 0..1 into BGR in 0..255 minus the mean
-    colour. It is folded into conv1_1; that is exact, since reflection padding commutes with a
+    color. It is folded into conv1_1; that is exact, since reflection padding commutes with a
     1x1 convolution.
 
     Args:
@@ -54,8 +54,8 @@ def read_vgg(path: str | os.PathLike[str]) -> Encoder:
     first = _take(path, tensors, 0, {"weight": (3, 3, 1, 1), "bias": (3,)})
     state = _rename(path, tensors, _ENCODER_INDICES, encoder)
     kernel = state["conv1_1.weight"].double()
-    colour, offset = first["weight"].double()[:, :, 0, 0], first["bias"].double()
-    state["conv1_1.weight"] = torch.einsum("omhw,mi->oihw", kernel, colour).float()
+    color, offset = first["weight"].double()[:, :, 0, 0], first["bias"].double()
+    state["conv1_1.weight"] = torch.einsum("omhw,mi->oihw", kernel, color).float()
     state["conv1_1.bias"] += torch.einsum("omhw,m->o", kernel, offset).float()
     encoder.load_state_dict(state)
     return encoder
@@ -80,7 +80,7 @@ def read_decoder(path: str | os.PathLike[str]) -> Decoder:
 
 
 def read_loss_network(path: str | os.PathLike[str]) -> tuple[Encoder, Decoder | None]:
-    """The normalised VGG-19, which judges pictures in training and evaluation.
+    """The normalized VGG-19, which judges pictures in training and evaluation.
 
     Args:
         path: ``vgg_normalised.pth``, or a full-width model's file (``.safetensors``) or name

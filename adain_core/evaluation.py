@@ -1,4 +1,4 @@
-"""How good a model is: its pictures judged by the frozen, normalised VGG-19.
+"""How good a model is: its pictures judged by the frozen, normalized VGG-19.
 
 Every model's pictures of the same content-style pairs get the same judge, so that the figures of
 one run compare: a full-width model, a slim one, another program's pictures, the photo untouched.
@@ -59,8 +59,8 @@ class Pairs:
     Args:
         contents: image files.
         styles: image files.
-        size: images are resized to it on their shortest side and centre-cropped, pixels.
-        vgg: the judge, the normalised VGG-19.
+        size: images are resized to it on their shortest side and center-cropped, pixels.
+        vgg: the judge, the normalized VGG-19.
 
     Attributes:
         content_names: the files' names.

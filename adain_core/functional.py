@@ -55,8 +55,8 @@ def _channel_moments(features: Tensor, mask: Tensor | None) -> tuple[Tensor, Ten
         tiniest = torch.finfo(weight.dtype).tiny
         weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(tiniest)
         mean = (features * weight).sum(dim=(2, 3))
-        centred = features - mean[:, :, None, None]
-        variance = (centred.square() * weight).sum(dim=(2, 3))
+        centered = features - mean[:, :, None, None]
+        variance = (centered.square() * weight).sum(dim=(2, 3))
     return mean, variance
 
 

@@ -43,7 +43,7 @@ class AdaINModel(PretrainedModel):
     Args:
         encoder: the encoder.
         decoder: the decoder.
-        info: architecture, licence, source and training.
+        info: architecture, license, source and training.
         name: for people and messages.
 
     Example:
@@ -92,7 +92,7 @@ class AdaINModel(PretrainedModel):
         name: str | None = None,
         progress: Progress | None = None,
     ) -> Style:
-        """Encode an artwork; one that was encoded lately is recognised by its pixels.
+        """Encode an artwork; one that was encoded lately is recognized by its pixels.
 
         Args:
             image: ``(B, 3, H, W)`` RGB in 0..1 or any other image; a batch is averaged into one
@@ -101,7 +101,7 @@ class AdaINModel(PretrainedModel):
             size: shortest side in pixels to resize to before, which sets the scale of the
                 strokes; 0: as it is; ``None``: 512, but smaller images as they are.
             name: for people; the file's name if there is one.
-            progress: as for :meth:`encode`; not called where the artwork is recognised.
+            progress: as for :meth:`encode`; not called where the artwork is recognized.
 
         Raises:
             ValueError: a bad image or mask, or a mask that selects nothing.

@@ -87,7 +87,7 @@ def _check_range(image: Tensor) -> None:
     if high > 1 + OVERSHOOT:
         hint = "it looks like 0..255: divide by 255"
     elif low < -OVERSHOOT:
-        hint = "it looks like -1..1 or mean-subtracted: undo that normalisation"
+        hint = "it looks like -1..1 or mean-subtracted: undo that normalization"
     else:
         return
     raise ValueError(f"expected image values in 0..1, got {low:.4g}..{high:.4g}; {hint}")
@@ -140,7 +140,7 @@ def fitted(size: tuple[int, int], shortest: int) -> tuple[int, int]:
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
     """Resizes (B, C, H, W), float or uint8, to a height and width; antialiased bilinear, float.
 
-    Colours count by their opacity, or what a cut-out hides would run into its edges.
+    Colors count by their opacity, or what a cut-out hides would run into its edges.
     """
     if images.shape[1] == 4:
         opacity = as_float(images[:, 3:])

@@ -72,7 +72,7 @@ def join_rows(rows: Sequence[Sequence[Tensor]], gap: int = GAP) -> Tensor:
     return joined[..., : joined.shape[2] - gap, : joined.shape[3] - gap]
 
 
-def labelled(picture: Tensor, text: str) -> Tensor:
+def add_label(picture: Tensor, text: str) -> Tensor:
     """A picture ``(1, 3, H, W)`` in 0..1 with a line of text under it, shortened to its width."""
     strip = Image.new("RGB", (picture.shape[3], LABEL), "white")
     # File names of macOS have accents as letters of their own.
@@ -109,7 +109,7 @@ def _has_letters(font: _Font, text: str) -> bool:
     return all(letter.isspace() or bytes(font.getmask(letter)) != lacking for letter in set(text))
 
 
-def contained(size: tuple[int, int], longest: int) -> tuple[int, int]:
+def fit_within(size: tuple[int, int], longest: int) -> tuple[int, int]:
     """Height and width of the same shape whose longer side has so many pixels."""
     height, width = (max(1, round(longest * side / max(size))) for side in size)
     return height, width
@@ -134,7 +134,7 @@ def draw_cell(cell: Cell, longest: int, width: int) -> Tensor:
         picture[..., -inset.shape[2] :, -inset.shape[3] :] = inset
     left = (width - picture.shape[3]) // 2
     right = width - left - picture.shape[3]
-    return labelled(F.pad(picture, (left, right), value=1.0), cell.text)
+    return add_label(F.pad(picture, (left, right), value=1.0), cell.text)
 
 
 def thumbnail(picture: Tensor, longest: int) -> Tensor:
@@ -148,7 +148,7 @@ def thumbnail(picture: Tensor, longest: int) -> Tensor:
         ``(1, 3, H', W')`` in 0..1, on the CPU.
     """
     size = (picture.shape[2], picture.shape[3])
-    scaled = resize(picture, contained(size, longest)).cpu()
+    scaled = resize(picture, fit_within(size, longest)).cpu()
     color, opacity = scaled[:, :3], scaled[:, 3:]
     return torch.lerp(color.new_ones(()), color, opacity) if opacity.shape[1] else color
 

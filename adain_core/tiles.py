@@ -1,7 +1,7 @@
 """Networks tile by tile: memory bounded by the tile, the result that of the whole picture.
 
 AdaIN needs nothing of the picture as a whole but its statistics, and those are taken on the whole
-feature map. The networks themselves see a bounded neighbourhood: with a halo that wide around each
+feature map. The networks themselves see a bounded neighborhood: with a halo that wide around each
 tile, and reflection padding met only where the picture really ends, tiling changes nothing but
 rounding.
 

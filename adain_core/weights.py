@@ -1,7 +1,7 @@
 """Model files: where they are found, what is in them. The one place where weights are read.
 
 A model is one safetensors file: the tensors ``encoder.*`` and ``decoder.*``, and as metadata the
-format version, the architecture (never guessed from shapes), licence, source and training.
+format version, the architecture (never guessed from shapes), license, source and training.
 """
 
 from __future__ import annotations

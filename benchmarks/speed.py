@@ -202,7 +202,7 @@ def timed(call: Callable[[], object], device: torch.device) -> float:
 def measure(cases: list[Case], repeats: int, device: torch.device) -> None:
     """Fill in ``flops`` and ``seconds``, one call of every case in each round.
 
-    Neighbours on the machine slow it for seconds or minutes. Rounds spread that over all cases;
+    Neighbors on the machine slow it for seconds or minutes. Rounds spread that over all cases;
     timing one case after the other would blame the case that was running.
     """
     for case in tqdm(cases, desc="warm-up", leave=False):

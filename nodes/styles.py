@@ -12,7 +12,7 @@ from torch import Tensor
 from ..adain_core import Style
 from ..adain_core.pixels import resize
 from ..adain_core.previews import read_preview
-from ..adain_core.sheets import GAP, labelled
+from ..adain_core.sheets import GAP, add_label
 from . import host
 from .inputs import CATEGORY
 from .library import STYLE_FOLDER, STYLES, load_style
@@ -170,7 +170,7 @@ def _card(style: Style, path: Path) -> Tensor:
         height = round(picture.shape[2] * _CARD_WIDTH / picture.shape[3])
         picture = resize(picture, (height, _CARD_WIDTH))
     for line in (style.name, host.short_path(path)):
-        picture = labelled(picture, line)
+        picture = add_label(picture, line)
     return picture
 
 

@@ -61,7 +61,7 @@ def build_model(architecture: Architecture | None = None, seed: int = 0) -> AdaI
 def smooth_picture(
     height: int, width: int, batch: int = 1, channels: int = 3, seed: int = 0
 ) -> Tensor:
-    """Smooth colours with fine noise in 0..1, ``(batch, channels, height, width)``."""
+    """Smooth colors with fine noise in 0..1, ``(batch, channels, height, width)``."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(batch, channels, 5, 5, generator=generator)
     smooth = F.interpolate(coarse, (height, width), mode="bicubic")

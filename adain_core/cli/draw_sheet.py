@@ -26,7 +26,7 @@ from ..model import AdaINModel
 from ..options import StylizeOptions
 from ..pixels import as_uint8, resize_shortest_side
 from ..previews import read_preview
-from ..sheets import GAP, LABEL, Cell, choose_columns, contained, draw_cell, join_rows, thumbnail
+from ..sheets import GAP, LABEL, Cell, choose_columns, draw_cell, fit_within, join_rows, thumbnail
 from ..style import Style
 from ..stylizer import Stylizer
 from .common import (
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     sources = list(_readable(styles, lambda path: _source(model, options, path, args.cell)))
     if not photos or not sources:
         return 1  # each was reported
-    sizes = [contained((photo.shape[2], photo.shape[3]), args.cell) for _, photo in photos]
+    sizes = [fit_within((photo.shape[2], photo.shape[3]), args.cell) for _, photo in photos]
     width = max(width for _, width in sizes)
     columns = args.columns or choose_columns(len(photos), 1 + len(sources), sizes[0])
     columns = min(columns, 1 + len(sources))

@@ -11,8 +11,8 @@ _DESCRIPTION = """\
 Judge models by the paper's losses and four more figures, in one run and on the same
 pictures.
 
-Every photo is drawn in every style (centre crops of --size pixels) and each picture
-is judged by the frozen, normalised VGG-19: 'target' (the paper's content loss,
+Every photo is drawn in every style (center crops of --size pixels) and each picture
+is judged by the frozen, normalized VGG-19: 'target' (the paper's content loss,
 equation 12) says how near it is to what AdaIN asked for, 'style' (equation 13) how near
 to the artwork's statistics, 'content' and 'SSIM' how near to the photo, 'checkerboard'
 how much of what was drawn into flat areas repeats every 8 pixels (0.06 by chance, at

@@ -26,7 +26,7 @@ _EXAMPLES = """
 # one photo in all paintings of a folder
 adain sheet photo.jpg --style paintings/ -o sheet.jpg
 
-# three photos, their colours kept, each in a row
+# three photos, their colors kept, each in a row
 adain sheet a.jpg b.jpg c.jpg --style wave.jpg stars.jpg --preserve-color coral -o sheet.jpg
 
 # saved styles, larger pictures, three side by side

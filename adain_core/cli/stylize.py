@@ -26,7 +26,7 @@ _EXAMPLES = """
 # one photo, four fifths of the style
 adain stylize photo.jpg --style painting.jpg --alpha 0.8 -o result.png
 
-# a folder of photos, their colours kept, shortest side 1024 pixels
+# a folder of photos, their colors kept, shortest side 1024 pixels
 adain stylize photos/ --style painting.jpg --preserve-color coral --content-size 1024 -o results/
 
 # three parts of one style and one of another, saved by 'adain style encode'
@@ -61,7 +61,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
     add_style_options(
         parser,
-        mask_help="an image for each style that says where it goes: white there, black not, grey "
+        mask_help="an image for each style that says where it goes: white there, black not, gray "
         "in part (of an image with transparency: opaque there, transparent not); of any size, "
         "stretched over the photo. What no mask covers stays as it is",
     )

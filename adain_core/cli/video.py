@@ -20,7 +20,7 @@ _DESCRIPTION = """\
 Draw a video (IN) in the style of one or more artworks (--style), or in styles
 that change over time (--keyframe).
 
-Times from the first picture or sound on, rotation, colours, chapters and
+Times from the first picture or sound on, rotation, colors, chapters and
 timecode stay those of the input. The sound is copied, or encoded anew where the
 output's kind of file does not take it; transparency and subtitles are left out.
 HDR becomes SDR, and interlaced pictures are deinterlaced. Ctrl-C ends the work
@@ -70,7 +70,7 @@ def add_parser(subparsers: Subparsers) -> None:
         parser,
         stroke_size=SINGLE_PASS,
         mask_help="for each style an image, or a video of as many frames, that says where it goes: "
-        "white there, black not, grey in part; of any size, stretched over the picture. What no "
+        "white there, black not, gray in part; of any size, stretched over the picture. What no "
         "mask covers stays as it is",
         style_required=False,
     )
@@ -134,7 +134,7 @@ def _add_file_options(group: Group) -> None:
     group.add_argument(
         "--chroma",
         metavar="C",
-        help="resolution of colour: 420 (half, plays everywhere) or 444 (full); prores: 422 or 444 "
+        help="resolution of color: 420 (half, plays everywhere) or 444 (full); prores: 422 or 444 "
         "(default: the lower one, but 444 where an odd width or height needs it)",
     )
     group.add_argument(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LONGEST_CELL = 300  # characters of a table's cell
 
 _DESCRIPTION = """\
-A model is one .safetensors file: encoder, decoder, architecture, licence and
+A model is one .safetensors file: encoder, decoder, architecture, license and
 origin. Models are found by name among those shipped with adain and those
 downloaded, or by the path of the file."""
 
@@ -101,7 +101,7 @@ def _add_info(actions: Subparsers) -> None:
         "info",
         _info,
         "what a model file says of itself",
-        "Show architecture, size, licence, origin and training of a model.",
+        "Show architecture, size, license, origin and training of a model.",
         _INFO_EXAMPLES,
     )
     parser.add_argument("model", metavar="NAME|PATH", help="model")
@@ -288,7 +288,7 @@ def _download(args: argparse.Namespace) -> int:
 
 
 def _described(info: ModelInfo) -> str:
-    return f"{_parameters(info.architecture) / 1e6:.2f} M parameters, licence: {info.license}"
+    return f"{_parameters(info.architecture) / 1e6:.2f} M parameters, license: {info.license}"
 
 
 def _parameters(architecture: Architecture) -> int:

@@ -135,12 +135,12 @@ def _solve(convolution: nn.Conv2d, maps: Tensor, outputs: Tensor, relu: bool) ->
     image, row = places // (height * width), places // width % height
     column = places % width
     padded = F.pad(maps, (1, 1, 1, 1), mode="reflect").permute(0, 2, 3, 1)
-    neighbours = [padded[image, row + i, column + j] for i in range(3) for j in range(3)]
-    inputs = torch.cat([*neighbours, maps.new_ones(len(places), 1)], dim=1)
+    neighbors = [padded[image, row + i, column + j] for i in range(3) for j in range(3)]
+    inputs = torch.cat([*neighbors, maps.new_ones(len(places), 1)], dim=1)
     wanted = outputs.permute(0, 2, 3, 1)[image, row, column]
     # Solved on the CPU: Apple's GPUs have no float64.
     gram = (inputs.T @ inputs).cpu().double() / len(places)
-    # A ridge of 1e-4 of the mean power: neighbouring pixels are nearly collinear.
+    # A ridge of 1e-4 of the mean power: neighboring pixels are nearly collinear.
     gram.diagonal()[:-1] += 1e-4 * gram.diagonal()[:-1].mean()
     factor = torch.linalg.cholesky(gram)
     target = wanted

@@ -14,7 +14,7 @@ METHOD_FUNCTIONS = tuple(getattr(color, name) for name in color.METHODS)
 
 
 def picture(seed: int, height: int = 20, width: int = 30, batch: int = 1) -> Tensor:
-    """Random colours with correlated channels, in 0..1, as photographs have them."""
+    """Random colors with correlated channels, in 0..1, as photographs have them."""
     generator = torch.Generator().manual_seed(seed)
     shared = torch.rand(batch, 1, height, width, generator=generator)
     own = torch.rand(batch, 3, height, width, generator=generator)
@@ -41,13 +41,13 @@ def numpy_coral(source: Tensor, target: Tensor) -> np.ndarray:
         u, d, vt = np.linalg.svd(matrix)
         return u @ np.diag(np.sqrt(d)) @ vt
 
-    def standardise(image: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def standardize(image: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         x = image[0].double().numpy().reshape(3, -1)
         m, s = x.mean(1, keepdims=True), x.std(1, ddof=1, keepdims=True)
         return (x - m) / s, m, s
 
-    xs, _, _ = standardise(source)
-    xt, mt, s_t = standardise(target)
+    xs, _, _ = standardize(source)
+    xt, mt, s_t = standardize(target)
     cs, ct = xs @ xs.T + np.eye(3), xt @ xt.T + np.eye(3)
     out = root(ct) @ np.linalg.inv(root(cs)) @ xs * s_t + mt
     return out.reshape(source.shape)
@@ -194,7 +194,7 @@ def test_flat_images_take_the_mean_and_flat_references_give_it(method) -> None:
     flat, varied = torch.full((1, 3, 8, 8), 0.3), picture(23, 8, 8)
     means = mean(varied).float()[..., None, None].expand(1, 3, 8, 8)
     assert torch.allclose(method(flat, varied), means, atol=1e-6)
-    # Cholesky regularises with a variance of 1e-6, a deviation of 0.001.
+    # Cholesky regularizes with a variance of 1e-6, a deviation of 0.001.
     assert torch.allclose(method(varied, flat), flat, atol=5e-3)
 
 
@@ -271,7 +271,7 @@ def test_transfer_color_strength(name: str) -> None:
 
 
 def test_transfer_color_clamps_and_methods_do_not() -> None:
-    # A sparse bright reference: standardised outliers of the image land beyond 0..1.
+    # A sparse bright reference: standardized outliers of the image land beyond 0..1.
     image = torch.zeros(1, 3, 10, 10)
     image[..., 0, 0] = 1
     reference = (picture(28) > 0.6).float()

@@ -21,7 +21,7 @@ DECODER = (256, "U", 256, 256, 256, 128, "U", 128, 64, "U", 64, 3)
 
 
 def sequential_vgg() -> nn.Sequential:
-    """pytorch-AdaIN's encoder as a list of layers, random weights, the colour layer first."""
+    """pytorch-AdaIN's encoder as a list of layers, random weights, the color layer first."""
     layers: list[nn.Module] = [nn.Conv2d(3, 3, 1)]
     with torch.no_grad():
         layers[0].weight.copy_(255.0 * torch.eye(3).flip(0)[:, :, None, None])  # type: ignore[operator, union-attr]

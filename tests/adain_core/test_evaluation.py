@@ -56,7 +56,7 @@ def pairs(folders: tuple[Path, Path], judge: AdaINModel) -> Pairs:
     return Pairs(sorted(photos.iterdir()), sorted(paintings.iterdir()), 32, judge.encoder)
 
 
-def test_images_are_centre_crops(pairs: Pairs, folders: tuple[Path, Path]) -> None:
+def test_images_are_center_crops(pairs: Pairs, folders: tuple[Path, Path]) -> None:
     image = load_image(folders[0] / "ph0.png")
     resized = torch.nn.functional.interpolate(image, (32, 44), mode="bilinear", antialias=True)
     torch.testing.assert_close(pairs.contents[0], resized[..., 6:38])

@@ -292,6 +292,6 @@ def test_no_float_picture_is_made(
     largest = LargestFloat()
     with largest:
         draw(tiny, content, tile=128, output_dtype=torch.uint8, **options)
-    # Recolouring takes the colours of the content at the artwork's size, channel by channel.
+    # Recoloring takes the colors of the content at the artwork's size, channel by channel.
     limit = 600 * 500 if options.get("preserve_color") == "coral" else 600 * 500 - 1
     assert 0 < largest.values <= limit

@@ -22,11 +22,11 @@ from adain_core.sheets import (
     GAP,
     LABEL,
     Cell,
+    add_label,
     choose_columns,
-    contained,
     draw_cell,
+    fit_within,
     join_rows,
-    labelled,
 )
 
 Run = Callable[..., int]
@@ -88,13 +88,13 @@ def test_accents_as_letters_of_their_own(
     asked: list[str] = []
     find = sheets.find_font
     monkeypatch.setattr(sheets, "find_font", lambda text: asked.append(text) or find(text))
-    labelled(picture(8, 60), "De\u0301jeuner")
+    add_label(picture(8, 60), "De\u0301jeuner")
     assert asked == ["D\u00e9jeuner"]
 
 
 def test_text_is_under_the_picture_and_not_wider(picture: Callable[..., Tensor]) -> None:
     image = picture(20, 60)
-    short, long, longer = (labelled(image, "night" * times) for times in (1, 9, 90))
+    short, long, longer = (add_label(image, "night" * times) for times in (1, 9, 90))
     for each in (short, long, longer):
         assert each.shape == (1, 3, 20 + LABEL, 60)
         assert torch.equal(each[:, :, :20], image)
@@ -102,14 +102,14 @@ def test_text_is_under_the_picture_and_not_wider(picture: Callable[..., Tensor])
         assert each[:, :, 20:].max() == 1
     assert torch.equal(long, longer)
     assert not torch.equal(short, long)
-    assert (labelled(image, "")[:, :, 20:] == 1).all()
+    assert (add_label(image, "")[:, :, 20:] == 1).all()
     # Not even the dots have their place.
-    assert (labelled(image[..., :3], "night")[:, :, 20:] == 1).all()
+    assert (add_label(image[..., :3], "night")[:, :, 20:] == 1).all()
 
 
 @given(height=st.integers(1, 5000), width=st.integers(1, 5000), longest=st.integers(16, 500))
 def test_contained_keeps_the_shape(height: int, width: int, longest: int) -> None:
-    size = contained((height, width), longest)
+    size = fit_within((height, width), longest)
     assert max(size) == longest
     assert min(size) == max(1, round(longest * min(height, width) / max(height, width)))
     assert (size[0] >= size[1]) == (height >= width) or size[0] == size[1]
@@ -327,7 +327,7 @@ def test_wrong_arguments_are_2(
     assert {path: path.stat().st_size for path in tmp_path.rglob("*")} == before
 
 
-def test_recolouring_needs_artworks(
+def test_recoloring_needs_artworks(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Style(torch.zeros(4), torch.ones(4), "0" * 16).save(tmp_path / "art" / "saved.safetensors")

@@ -211,15 +211,15 @@ def test_alpha_out_of_range(tiny: AdaINModel, picture: Picture, alpha: float) ->
         tiny.stylize(picture(16, 16), picture(16, 16), alpha=alpha)
 
 
-# --- colours -------------------------------------------------------------------------------------
+# --- colors -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", RECOLORING)
-def test_style_is_recoloured_before_encoding(
+def test_style_is_recolored_before_encoding(
     tiny: AdaINModel, picture: Picture, method: str
 ) -> None:
     content, style = 0.5 * picture(30, 40), picture(35, 25, seed=1)
-    # Not clamped: pytorch-AdaIN encodes what its colour transfer gives.
+    # Not clamped: pytorch-AdaIN encodes what its color transfer gives.
     expected = tiny.stylize(content, color.METHODS[method](style, content))
     result = tiny.stylize(content, style, preserve_color=method)
     assert_same(result, expected)

@@ -192,7 +192,7 @@ def test_full_style_mask_is_none(
 def test_transparent_style_pixels_do_not_count(tiny: AdaINModel, picture: Picture) -> None:
     image, visible = picture(64, 128), left_half(64, 128)[None, None]
     style = tiny.encode_style(torch.cat([image, visible], dim=1))
-    # Under them lies the visible ones' mean colour.
+    # Under them lies the visible ones' mean color.
     filled = image.clone()
     filled[..., 64:] = image[..., :64].mean(dim=(2, 3), keepdim=True)
     expected = tiny.encode_style(filled, mask=visible)

@@ -210,7 +210,7 @@ def test_pooling_halves_the_flicker(slim: AdaINModel, photos: list[Tensor], move
     assert max(measured[mode] for mode in POOLING) < measured["frame"] / 2, measured
 
 
-def test_pooling_calms_recoloured_styles_too(slim: AdaINModel, photos: list[Tensor]) -> None:
+def test_pooling_calms_recolored_styles_too(slim: AdaINModel, photos: list[Tensor]) -> None:
     generator = torch.Generator().manual_seed(0)
     photo = resize_shortest_side(photos[1], 128)
     frames = [photo.clone() for _ in range(6)]

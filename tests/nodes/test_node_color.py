@@ -76,16 +76,16 @@ def test_batches(pack: Any, image: MakeImage) -> None:
         run(pack, three, image(16, 16, 2), "coral")
 
 
-def test_alpha_and_grey(pack: Any, image: MakeImage) -> None:
+def test_alpha_and_gray(pack: Any, image: MakeImage) -> None:
     with_alpha, reference = image(16, 16, 1, 4), image(16, 16, 1, 4, seed=1)
     with_alpha[..., 3], reference[..., 3] = 0.5, 1
     result = run(pack, with_alpha, reference, "mean_std")
     assert torch.equal(result[..., 3], with_alpha[..., 3])
     plain = run(pack, with_alpha[..., :3], reference[..., :3], "mean_std")
     assert torch.equal(result[..., :3], plain)
-    grey = image(16, 16, 1, 1)
-    expected = run(pack, grey.expand(-1, -1, -1, 3), reference, "luminance")
-    assert torch.equal(run(pack, grey, reference, "luminance"), expected)
+    gray = image(16, 16, 1, 1)
+    expected = run(pack, gray.expand(-1, -1, -1, 3), reference, "luminance")
+    assert torch.equal(run(pack, gray, reference, "luminance"), expected)
 
 
 @pytest.mark.parametrize("method", ["coral", "histogram", "luminance", "mean_std", "cholesky"])

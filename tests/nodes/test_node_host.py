@@ -14,7 +14,7 @@ from torch import Tensor
 
 from adain_core import load_image
 from adain_core.pixels import resize
-from adain_core.sheets import GAP, LABEL, labelled
+from adain_core.sheets import GAP, LABEL, add_label
 from adain_core.weights import save_model
 
 MakeImage = Callable[..., Tensor]
@@ -193,7 +193,7 @@ def test_a_saved_style_shows_its_artwork_name_and_place(
         assert card.shape == (1, 3, height + 2 * LABEL, 384)
         lines = torch.ones(1, 3, GAP, 384)
         for line in ("wave", "models/adain_styles/wave.safetensors"):
-            lines = labelled(lines, line)
+            lines = add_label(lines, line)
         lines = lines[:, :, GAP:]
         assert (card[:, :, height:] - lines).abs().mean() < 0.02
         if preview:

@@ -101,10 +101,10 @@ def test_half_precision_images_count_as_their_values(
         torch.testing.assert_close(half, full)
 
 
-def test_grey_is_three_channels(pack: Any, model: Any, image: MakeImage) -> None:
-    grey = image(24, 24, 1, 1)
-    (features,) = pack.run("AdaINEncodeContent", model=model, image=grey)
-    (expected,) = pack.run("AdaINEncodeContent", model=model, image=grey.expand(-1, -1, -1, 3))
+def test_gray_is_three_channels(pack: Any, model: Any, image: MakeImage) -> None:
+    gray = image(24, 24, 1, 1)
+    (features,) = pack.run("AdaINEncodeContent", model=model, image=gray)
+    (expected,) = pack.run("AdaINEncodeContent", model=model, image=gray.expand(-1, -1, -1, 3))
     torch.testing.assert_close(features.tensor, expected.tensor)
 
 

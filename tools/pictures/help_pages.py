@@ -20,7 +20,7 @@ from adain_core import AdaINModel, Features, Style, adain, load_image, save_imag
 from adain_core.color import transfer_color
 from adain_core.images import list_images, to_tensor
 from adain_core.masks import feather_mask
-from adain_core.sheets import join_rows, labelled
+from adain_core.sheets import add_label, join_rows
 from adain_core.temporal import TemporalPool
 
 PAGES = ROOT / "web" / "docs"
@@ -39,7 +39,7 @@ def photo(name: str) -> Tensor:
 
 
 def feature_maps(features: Features) -> Tensor:
-    """The nine liveliest channels of encoded features as grey pictures, three rows of three."""
+    """The nine liveliest channels of encoded features as gray pictures, three rows of three."""
     maps = features.tensor[0].float()
     maps = maps[maps.std(dim=(1, 2)).argsort(descending=True)[:9]]
     low, high = (maps.flatten(1).quantile(q, dim=1)[:, None, None] for q in (0.02, 0.98))
@@ -53,14 +53,14 @@ def card(lines: list[str]) -> Tensor:
     """A sheet of paper with text, for a file."""
     image = Image.new("RGB", (WIDTH, HEIGHT), "white")
     draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((60, 90, WIDTH - 60, HEIGHT - 90), 24, outline="grey", width=4)
+    draw.rounded_rectangle((60, 90, WIDTH - 60, HEIGHT - 90), 24, outline="gray", width=4)
     text, font = "\n".join(lines), ImageFont.load_default(size=34)
     draw.text((WIDTH / 2, HEIGHT / 2), text, "black", font, "mm", spacing=16, align="center")
     return to_tensor(image)
 
 
 def whole(image: Tensor) -> Tensor:
-    """The picture with grey beside it, of the panels' shape: what is cropped then is grey."""
+    """The picture with gray beside it, of the panels' shape: what is cropped then is gray."""
     height, width = image.shape[2:]
     missing = (max(0, height * WIDTH // HEIGHT - width), max(0, width * HEIGHT // WIDTH - height))
     half = (missing[0] // 2, missing[0] - missing[0] // 2)
@@ -328,7 +328,7 @@ def main() -> None:
     for node_id, draw in PICTURES.items():
         rows = draw(model)
         size = SIZES[len(rows[0])]
-        panels = [[labelled(crop(image.cpu(), *size), text) for image, text in row] for row in rows]
+        panels = [[add_label(crop(each.cpu(), *size), text) for each, text in row] for row in rows]
         path = PAGES / node_id / "example.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         # Fine strokes take more bytes: the best quality that fits.

@@ -16,7 +16,7 @@ from torch import Tensor
 from adain_core import AdaINModel, load_image, save_image
 from adain_core.choices import DEFAULT_MODEL, SINGLE_PASS
 from adain_core.pixels import resize_shortest_side
-from adain_core.sheets import join_rows, labelled
+from adain_core.sheets import add_label, join_rows
 from adain_core.weights import shipped_folder
 
 SIDE = 200
@@ -77,7 +77,7 @@ def close(ours: AdaINModel, official: AdaINModel, before: AdaINModel) -> Tensor:
             "now, coarse to fine": ours.stylize(photo, art),
         }
         rows.append(
-            [labelled(image[:, :, y : y + 240, x : x + 240], text) for text, image in drawn.items()]
+            [add_label(each[:, :, y : y + 240, x : x + 240], text) for text, each in drawn.items()]
         )
     return join_rows(rows)
 

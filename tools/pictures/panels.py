@@ -9,7 +9,7 @@ from torch import Tensor
 
 from adain_core import load_image
 from adain_core.pixels import resize_shortest_side
-from adain_core.sheets import labelled
+from adain_core.sheets import add_label
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
@@ -40,7 +40,7 @@ def crop(image: Tensor, height: int, width: int) -> Tensor:
 def cell(image: Tensor, text: str = "", width: int = 320) -> Tensor:
     """Return a picture at the size that the README shows, with a line of text if there is any."""
     small = crop(image, 240, width)
-    return labelled(small, text) if text else small
+    return add_label(small, text) if text else small
 
 
 def views(shares: Sequence[float], height: int, width: int) -> list[Tensor]:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from adain_core import save_image
 from adain_core.pixels import as_float
-from adain_core.sheets import GAP, LABEL, join_rows, labelled
+from adain_core.sheets import GAP, LABEL, add_label, join_rows
 from adain_core.video import VideoReader
 
 sys.path.insert(0, str(ROOT / "tests" / "nodes"))
@@ -52,7 +52,7 @@ def tiles(pictures: list[Tensor], columns: int, labels: list[str], size: tuple[i
     width = (size[1] + GAP) // columns - GAP
     cropped = [crop(picture, height, width) for picture in pictures]
     if labels:
-        cropped = [labelled(c, text) for c, text in zip(cropped, labels, strict=True)]
+        cropped = [add_label(c, text) for c, text in zip(cropped, labels, strict=True)]
     sheet = join_rows([cropped[n : n + columns] for n in range(0, len(cropped), columns)])
     # What the division left over.
     missing = (0, size[1] - sheet.shape[3], 0, size[0] - sheet.shape[2])

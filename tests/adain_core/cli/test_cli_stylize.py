@@ -97,7 +97,7 @@ def test_stylize_with_masks_and_background(
     assert np.abs(difference).max() <= 1  # white has a luma of 1 up to rounding
 
 
-def test_coloured_mask_counts_by_luminance(folder: Folder, tiny: AdaINModel) -> None:
+def test_colored_mask_counts_by_luminance(folder: Folder, tiny: AdaINModel) -> None:
     content, style = folder.save("photo.png", 1), folder.save("art.png", 2)
     green = np.zeros((20, 28, 3))
     green[:, :, 1] = 255

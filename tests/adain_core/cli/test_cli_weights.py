@@ -115,7 +115,7 @@ def test_weights_convert(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     output = tmp_path / "model.safetensors"
     words = ["weights", "convert", "--vgg", str(vgg), "--decoder", str(decoder), "-o", str(output)]
     assert main([*words, "--dtype", "fp16"]) == 0
-    assert "(14.0 MB, 7.01 M parameters, licence: MIT" in capsys.readouterr().out
+    assert "(14.0 MB, 7.01 M parameters, license: MIT" in capsys.readouterr().out
     info = load_info(output)
     assert info.architecture == Architecture(VGG19_WIDTHS)
     assert info.license == "MIT (AdaIN-style, decoder); CC BY 4.0 (VGG-19)"

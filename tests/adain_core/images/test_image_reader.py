@@ -53,16 +53,16 @@ def test_read_alpha(tmp_path: Path) -> None:
     assert torch.equal(load_image(save(tmp_path / "rgba.png", rgba)), planar(rgba))
     la = PIL.Image.fromarray(gradient(4)).convert("LA")
     la.save(tmp_path / "la.png")
-    grey, alpha = np.moveaxis(np.array(la), -1, 0)
-    expected = planar(np.stack([grey, grey, grey, alpha], axis=-1))
+    gray, alpha = np.moveaxis(np.array(la), -1, 0)
+    expected = planar(np.stack([gray, gray, gray, alpha], axis=-1))
     assert torch.equal(load_image(tmp_path / "la.png"), expected)
 
 
-def test_read_grey_and_one_bit(tmp_path: Path) -> None:
-    grey = gradient(1)[..., 0]
-    pixels = load_image(save(tmp_path / "grey.png", grey))
-    assert torch.equal(pixels, planar(np.stack([grey] * 3, axis=-1)))
-    bits = grey > 127
+def test_read_gray_and_one_bit(tmp_path: Path) -> None:
+    gray = gradient(1)[..., 0]
+    pixels = load_image(save(tmp_path / "gray.png", gray))
+    assert torch.equal(pixels, planar(np.stack([gray] * 3, axis=-1)))
+    bits = gray > 127
     pixels = load_image(save(tmp_path / "bits.png", bits))
     assert torch.equal(pixels, torch.from_numpy(bits).float().expand(1, 3, 6, 8))
 
@@ -92,7 +92,7 @@ def test_read_colour_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
 @pytest.mark.parametrize("byte_order", ["<", ">"])
-def test_read_16_bit_grey(tmp_path: Path, suffix: str, byte_order: str) -> None:
+def test_read_16_bit_gray(tmp_path: Path, suffix: str, byte_order: str) -> None:
     values = np.array([[0, 1, 255, 256], [32768, 40000, 65534, 65535]], dtype=f"{byte_order}u2")
     mode = "I;16" if byte_order == "<" else "I;16B"
     image = PIL.Image.frombytes(mode, (4, 2), values.tobytes())
@@ -123,17 +123,17 @@ def test_read_cmyk_without_its_profile(tmp_path: Path) -> None:
     assert file.icc_profile is None
 
 
-def test_read_profile_of_rgb_and_not_of_grey(tmp_path: Path) -> None:
+def test_read_profile_of_rgb_and_not_of_gray(tmp_path: Path) -> None:
     rgb = save(tmp_path / "rgb.png", gradient(), icc_profile=RGB_PROFILE)
     assert read_image_file(rgb).icc_profile == RGB_PROFILE
-    grey = save(tmp_path / "grey.png", gradient(1)[..., 0], icc_profile=GREY_PROFILE)
-    with PIL.Image.open(grey) as image:
+    gray = save(tmp_path / "gray.png", gradient(1)[..., 0], icc_profile=GREY_PROFILE)
+    with PIL.Image.open(gray) as image:
         assert image.info["icc_profile"] == GREY_PROFILE
-    assert read_image_file(grey).icc_profile is None
+    assert read_image_file(gray).icc_profile is None
 
 
 def test_read_first_frame(tmp_path: Path) -> None:
-    frames = [PIL.Image.new("RGB", (3, 2), colour) for colour in ("red", "blue")]
+    frames = [PIL.Image.new("RGB", (3, 2), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
     for suffix in ("gif", "png"):

@@ -20,9 +20,9 @@ def test_to_tensor_of_tensors() -> None:
     rgb = torch.rand(2, 3, 4, 5)
     assert to_tensor(rgb) is rgb
     assert torch.equal(to_tensor(rgb[0]), rgb[:1])
-    rgba, grey = torch.rand(4, 4, 5), torch.rand(2, 1, 4, 5)
+    rgba, gray = torch.rand(4, 4, 5), torch.rand(2, 1, 4, 5)
     assert torch.equal(to_tensor(rgba), rgba[None])
-    assert torch.equal(to_tensor(grey), torch.cat([grey, grey, grey], dim=1))
+    assert torch.equal(to_tensor(gray), torch.cat([gray, gray, gray], dim=1))
     assert to_tensor(rgb.double()).dtype == torch.float32
     assert torch.equal(to_tensor(rgb.half()), rgb.half().float())
     levels = torch.arange(256, dtype=torch.uint8).view(1, 16, 16)
@@ -39,9 +39,9 @@ def test_to_tensor_of_arrays() -> None:
     floats = np.random.default_rng(0).random((2, 4, 5, 4))
     expected = torch.from_numpy(floats.transpose(0, 3, 1, 2)).float()
     assert torch.equal(to_tensor(floats), expected)
-    grey = array[..., 0]
-    for image in (grey, grey[..., None]):
-        assert torch.equal(to_tensor(image), planar(np.stack([grey] * 3, axis=-1)))
+    gray = array[..., 0]
+    for image in (gray, gray[..., None]):
+        assert torch.equal(to_tensor(image), planar(np.stack([gray] * 3, axis=-1)))
     for byte_order in "<>":
         words = np.array([[0, 1, 40000, 65535]], dtype=f"{byte_order}u2")
         expected = torch.tensor([0.0, 1.0, 40000.0, 65535.0]) / 65535

@@ -101,7 +101,7 @@ def test_pruning_finds_the_channels_that_matter(tiny: AdaINModel, picture: Pictu
         ).clamp(0, 1)
         for encoder, decoder in (wide, slim)
     )
-    assert -10 * (actual - expected).square().mean().log10() > 30  # its mean colour: 16
+    assert -10 * (actual - expected).square().mean().log10() > 30  # its mean color: 16
 
 
 def test_a_run_starts_from_a_wider_model(

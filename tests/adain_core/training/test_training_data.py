@@ -45,9 +45,9 @@ def test_recolored_crops(config: TrainingConfig, tmp_path: Path, picture: Pictur
     assert all(torch.equal(always[n][0], always[n][0]) for n in range(3))
     changed = sum(not torch.equal(plain[n][0], half[n][0]) for n in range(24))
     assert 6 <= changed <= 18
-    # Of grey nothing but the curve from old to new brightness changes: the place is the same.
-    grey = picture(48, 40).mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
-    save_image(tmp_path / "grey.png", 0.3 + 0.4 * grey)
+    # Of gray nothing but the curve from old to new brightness changes: the place is the same.
+    gray = picture(48, 40).mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+    save_image(tmp_path / "gray.png", 0.3 + 0.4 * gray)
     plain, always = (Crops(str(tmp_path), (32, 40), 32, 5, share) for share in (0, 1))
     for number in range(6):
         both = torch.stack([plain[number][0].flatten(), always[number][0].flatten()])
