@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Callable
-from dataclasses import astuple, fields
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, field
+from math import isnan
 from pathlib import Path
 
 import torch
@@ -14,162 +15,181 @@ from tqdm import tqdm
 
 from ..convert import read_loss_network
 from ..devices import resolve_device
-from ..evaluation import (
-    Pairs,
-    Scores,
-    judge_contents,
-    judge_model,
-    judge_pictures,
-    markdown_table,
-    mean_scores,
-)
+from ..evaluation import Judgement, Pairs, Scenes, Scores, markdown_table, summarize
+from ..evaluation.halo import SMALLEST
+from ..evaluation.scores import NAMES
 from ..files import replace_atomically
 from ..images import LARGEST_SIDES, list_images, save_image
-from ..methods.judge import judge_method, judge_network
-from ..methods.network import TransferNetwork
-from ..methods.network_file import NetworkInfo, is_network_file, load_network
-from ..methods.optimize import Optimization, OptimizeOptions
-from ..methods.swap import StyleSwap
-from ..methods.tasks import Method
-from ..model import AdaINModel
-from ..networks import Encoder
-from ..options import StylizeOptions
+from ..options import pass_sizes
 from ..pixels import as_uint8
 from ..sheets import GAP, join_rows
 from ..transfer import check_alpha
-from .common import (
-    STYLE_SUFFIX,
-    check_output_file,
-    check_replaceable,
-)
+from .common import check_output_file, check_replaceable
+from .judged_rows import Row, make_rows, row_names
 from .streams import print_line, print_note
+
+# Figures of synthetic photos, shown in the table of every size.
+_OF_SCENES = ("halo", "jpeg")
+
+
+@dataclass
+class _Results:
+    """What was judged so far.
+
+    Attributes:
+        scenes: figures of synthetic photos, by the row's name.
+        tables: figures of the pairs, by size and the row's name.
+        lines: of the CSV file.
+    """
+
+    scenes: dict[str, dict[str, float]] = field(default_factory=dict)
+    tables: dict[int, dict[str, dict[str, float]]] = field(default_factory=dict)
+    lines: list[tuple[object, ...]] = field(default_factory=list)
+
+    def add(self, name: str, size: int, photo: str, artwork: str, scores: Scores) -> None:
+        """Keep the scores of a picture."""
+        values = ("" if isnan(value) else f"{value:.5f}" for value in astuple(scores))
+        self.lines.append((name, size, photo, artwork, *values))
+
+    def print_tables(self, reference: str | None) -> None:
+        """Print a table for each size, with ratios to the reference row where it is there."""
+        tables = self.tables or ({0: self.scenes} if self.scenes else {})
+        for number, (size, table) in enumerate(tables.items()):
+            rows = {name: {**row, **self.scenes.get(name, {})} for name, row in table.items()}
+            lines = markdown_table(rows, reference if reference in rows else None).splitlines()
+            if len(tables) > 1:
+                lines = [*([""] if number else []), f"{size} pixels:", "", *lines]
+            for line in lines:
+                print_line(line)
+
+    def write(self, path: Path, overwrite: bool) -> None:
+        """Write a CSV file with a line for each picture."""
+        with (
+            replace_atomically(path, overwrite) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.writer(file)
+            writer.writerow(("model", "size", "photo", "artwork", *NAMES))
+            writer.writerows(self.lines)
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge the models and the pictures; return the exit code."""
-    check_alpha(args.alpha)
-    if args.size < 16:
-        raise ValueError(f"--size must be 16 pixels or more, got {args.size}")
-    if args.limit is not None and args.limit < 1:
-        raise ValueError(f"--limit must be 1 or more, got {args.limit}")
-    names = _names(args)
-    if args.csv:
-        check_output_file(args.csv, args.overwrite)
-    if args.grid:
-        if args.grid.exists() and not args.grid.is_dir():
-            raise ValueError(f"--grid must be a folder, got the file {args.grid}")
-        check_replaceable([_grid_file(args.grid, name) for name in names], args.overwrite)
+    names = row_names(args)
+    _check(args, names)
     device = resolve_device(args.device)
     vgg = read_loss_network(args.loss_network)[0].to(device)
     contents, styles = (list_images(paths)[: args.limit] for paths in (args.content, args.style))
-    side = (1 + max(len(contents), len(styles))) * (args.size + GAP)
+    side = (1 + max(len(contents), len(styles))) * (max(args.size) + GAP)
     largest = LARGEST_SIDES["JPEG"]
     if args.grid and side > largest:
         raise ValueError(
             f"--grid: a picture has at most {largest} pixels a side, got {side}; set --limit"
         )
-    make_methods = _methods(args, vgg, device)
-    models = [_load(name, device) for name in args.model]
-    pairs = Pairs(contents, styles, args.size, vgg)
-    if pairs.enlarged:
-        images = len(contents) + len(styles)
-        print_note(
-            f"{pairs.enlarged} of {images} images are smaller than {args.size} pixels and were "
-            "enlarged"
-        )
-    judged = [
-        *(
-            judge_model(model, pairs, args.alpha)
-            if isinstance(model, AdaINModel)
-            else judge_network(*model, pairs)
-            for model in models
-        ),
-        *(judge_method(make, pairs) for make in make_methods),
-        *(judge_pictures(folder, pairs) for folder in args.pictures),
-        judge_contents(pairs),
-    ]
-
-    rows: dict[str, Scores] = {}
-    table: list[tuple[str, str, str, Scores]] = []
+    rows = make_rows(args, vgg, device)
+    sized = [Pairs(contents, styles, size, vgg, args.drawn_size) for size in args.size]
+    # Whatever is missing is found before any work.
+    judged = [[row.judge(pairs) for row in rows] for pairs in sized]
+    results = _Results()
     try:
-        for name, judgements in zip(names, judged, strict=True):
-            scores, pictures = [], []
-            for content, style, picture, score in tqdm(
-                judgements, total=len(pairs), desc=name, unit="pair", disable=None
-            ):
-                scores.append(score)
-                if args.grid:
-                    pictures.append(as_uint8(picture.cpu().nan_to_num()))
-                table.append((name, pairs.content_names[content], pairs.style_names[style], score))
-            rows[name] = mean_scores(scores)
-            if args.grid:
-                args.grid.mkdir(parents=True, exist_ok=True)
-                grid = _grid(pairs, pictures)
-                save_image(_grid_file(args.grid, name), grid, overwrite=args.overwrite)
+        if args.scene_size:
+            scenes = Scenes(styles, device, args.scene_size, args.drawn_size)
+            _judge_scenes(args, rows, scenes, results)
+        for pairs, judgements in zip(sized, judged, strict=True):
+            _note_enlarged(args, pairs)
+            for row, each in zip(rows, judgements, strict=True):
+                _judge_pairs(args, row.name, pairs, each, results)
     finally:
-        if rows:
-            for line in markdown_table(rows, names[0] if args.model else None).splitlines():
-                print_line(line)
-        if args.csv and table:
-            _write_csv(args.csv, table, args.overwrite)
+        results.print_tables(names[0] if args.model else None)
+        if args.csv and results.lines:
+            results.write(args.csv, args.overwrite)
     return 0
 
 
-def _load(name: str, device: torch.device) -> AdaINModel | tuple[NetworkInfo, TransferNetwork]:
-    """Return a model, or a network that was trained for its styles, by its name or file."""
-    if is_network_file(name):
-        info, network = load_network(name)
-        return info, network.to(device)
-    return AdaINModel.from_pretrained(name, device, "fp32")
+def _check(args: argparse.Namespace, names: list[str]) -> None:
+    """Refuse wrong options before any work."""
+    check_alpha(args.alpha)
+    for size in (*args.size, *([args.drawn_size] if args.drawn_size is not None else [])):
+        if size < 16:
+            option = "--size" if size in args.size else "--drawn-size"
+            raise ValueError(f"{option} must be 16 pixels or more, got {size}")
+    if args.limit is not None and args.limit < 1:
+        raise ValueError(f"--limit must be 1 or more, got {args.limit}")
+    if args.scene_size and args.scene_size < SMALLEST:
+        raise ValueError(
+            f"--scene-size must be {SMALLEST} pixels or more, or 0, got {args.scene_size}"
+        )
+    for stroke_size in args.stroke_size:
+        pass_sizes((1, 1), stroke_size)  # checks it
+    if args.pictures and args.drawn_size:
+        raise ValueError("--drawn-size cannot go with --pictures, which are drawn already")
+    if args.csv:
+        check_output_file(args.csv, args.overwrite)
+    if args.grid:
+        if args.grid.exists() and not args.grid.is_dir():
+            raise ValueError(f"--grid must be a folder, got the file {args.grid}")
+        files = [_grid_file(args, name, size) for name in names for size in args.size]
+        check_replaceable(files, args.overwrite)
 
 
-def _methods(
-    args: argparse.Namespace, vgg: Encoder, device: torch.device
-) -> list[Callable[[StylizeOptions], Method]]:
-    """Return what makes each of the methods for an artwork."""
-    how = OptimizeOptions(steps=args.steps)
-    make: dict[str, Callable[[StylizeOptions], Method]] = {
-        "optimize": lambda options: Optimization(vgg, options, how)
-    }
-    if "swap" in args.method:
-        names = [name for name in args.model if not is_network_file(name)]
-        model = AdaINModel.from_pretrained(names[0] if names else None, device, "fp32")
-        make["swap"] = lambda options: StyleSwap(model, options)
-    return [make[method] for method in args.method]
+def _judge_scenes(
+    args: argparse.Namespace, rows: list[Row], scenes: Scenes, results: _Results
+) -> None:
+    for row in rows:
+        if row.studio is None or row.pairs_only:
+            continue
+        scores, judged = [], scenes.judge(row.studio(scenes))
+        text = f"{row.name}, synthetic photos"
+        for each in tqdm(judged, total=len(scenes), desc=text, unit="picture", disable=None):
+            scores.append(each.scores)
+            artwork = scenes.style_names[each.style]
+            results.add(row.name, args.scene_size, each.scene, artwork, each.scores)
+        summary = summarize(scores)
+        results.scenes[row.name] = {name: summary[name] for name in _OF_SCENES}
 
 
-def _names(args: argparse.Namespace) -> list[str]:
-    """Of the rows; what shares a name (two runs' model files) is told apart by its number."""
-    given = [Path(model).name.removesuffix(STYLE_SUFFIX) for model in args.model]
-    given += args.method
-    given += [folder.resolve().name for folder in args.pictures]
-    names = [
-        name if given.count(name) == 1 else f"{name} ({given[: place + 1].count(name)})"
-        for place, name in enumerate(given)
-    ]
-    return [*names, "content, unprocessed"]
+def _note_enlarged(args: argparse.Namespace, pairs: Pairs) -> None:
+    if pairs.enlarged:
+        images = len(pairs.contents) + len(pairs.styles)
+        size = args.drawn_size or pairs.size
+        print_note(
+            f"{pairs.enlarged} of {images} images are smaller than {size} pixels and were enlarged"
+        )
 
 
-def _grid_file(folder: Path, name: str) -> Path:
-    return folder / f"{name}.jpg"
+def _judge_pairs(
+    args: argparse.Namespace,
+    name: str,
+    pairs: Pairs,
+    judgements: Iterator[Judgement],
+    results: _Results,
+) -> None:
+    scores: list[Scores] = []
+    pictures: list[Tensor] = []
+    text = f"{name}, {pairs.size} pixels"
+    for each in tqdm(judgements, total=len(pairs), desc=text, unit="pair", disable=None):
+        scores.append(each.scores)
+        if args.grid:
+            pictures.append(as_uint8(each.picture.cpu().nan_to_num()))
+        photo, artwork = pairs.content_names[each.content], pairs.style_names[each.style]
+        results.add(name, pairs.size, photo, artwork, each.scores)
+    results.tables.setdefault(pairs.size, {})[name] = summarize(scores)
+    if args.grid:
+        args.grid.mkdir(parents=True, exist_ok=True)
+        file = _grid_file(args, name, pairs.size)
+        save_image(file, _grid(pairs, pictures), overwrite=args.overwrite)
+
+
+def _grid_file(args: argparse.Namespace, name: str, size: int) -> Path:
+    folder: Path = args.grid
+    return folder / (f"{name}.jpg" if len(args.size) == 1 else f"{name}, {size} pixels.jpg")
 
 
 def _grid(pairs: Pairs, pictures: list[Tensor]) -> Tensor:
-    """Styles along the top, contents down the left, ``(1, 3, H, W)``."""
+    """Return styles along the top, contents down the left, ``(1, 3, H, W)``."""
     count = len(pairs.styles)
     styles = [as_uint8(style.cpu()) for style in pairs.styles]
     rows = [[torch.full_like(styles[0], 255), *styles]]
     for number, content in enumerate(pairs.contents):
         rows.append([as_uint8(content.cpu()), *pictures[number * count : (number + 1) * count]])
     return join_rows(rows)
-
-
-def _write_csv(path: Path, table: list[tuple[str, str, str, Scores]], overwrite: bool) -> None:
-    with (
-        replace_atomically(path, overwrite) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(("model", "photo", "artwork", *(field.name for field in fields(Scores))))
-        for name, content, style, scores in table:
-            writer.writerow((name, content, style, *(f"{v:.5f}" for v in astuple(scores))))

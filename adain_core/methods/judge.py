@@ -1,4 +1,4 @@
-"""The methods in the same table as the models: their pictures of every pair, judged by the VGG."""
+"""The methods as painters, to stand in the same table as the models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..errors import WeightsError
-from ..evaluation import Pairs, Scores
+from ..evaluation.painters import Artworks, Painter
 from ..options import StylizeOptions
 from .feedforward import FeedForward
 from .network import TransferNetwork
@@ -16,52 +16,48 @@ from .network_file import NetworkInfo
 from .tasks import Method
 
 
-def judge_method(
-    make: Callable[[StylizeOptions], Method], pairs: Pairs
-) -> Iterator[tuple[int, int, Tensor, Scores]]:
-    """Judge a method's pictures of every pair.
+class MethodPainter(Painter):
+    """A method.
 
     Args:
+        artworks: what to draw like.
         make: makes the method for a request of one artwork.
-        pairs: content-style pairs.
-
-    Yields:
-        Numbers of content and style, picture ``(1, 3, size, size)`` in 0..1, scores.
     """
-    methods = [make(StylizeOptions(image, style_size=0)) for image in pairs.styles]
-    for content, style in pairs:
-        picture = methods[style](pairs.contents[content])
-        yield content, style, picture, pairs.judge(content, style, picture)
+
+    def __init__(self, artworks: Artworks, make: Callable[[StylizeOptions], Method]) -> None:
+        super().__init__(artworks)
+        self._methods = [make(StylizeOptions(image, style_size=0)) for image in artworks.styles]
+
+    def __call__(self, photo: Tensor) -> Iterator[Tensor]:
+        """Yield the photo in the style of each artwork."""
+        for method in self._methods:
+            yield method(photo)
 
 
-def judge_network(
-    info: NetworkInfo, network: TransferNetwork, pairs: Pairs
-) -> Iterator[tuple[int, int, Tensor, Scores]]:
-    """Judge the pictures of a network that was trained for the pairs' artworks.
+class NetworkPainter(Painter):
+    """A network that was trained for the artworks.
 
     Args:
-        info: names of its styles: the artworks' file names without suffix.
+        artworks: what to draw like.
+        info: names of the network's styles: the artworks' file names without suffix.
         network: the network.
-        pairs: content-style pairs.
-
-    Yields:
-        As :func:`judge_method`.
 
     Raises:
-        WeightsError: at once, where the network has not learnt one of the artworks.
+        WeightsError: the network has not learned one of the artworks.
     """
-    names = [Path(name).stem for name in pairs.style_names]
-    missing = [name for name in names if name not in info.styles]
-    if missing:
-        raise WeightsError(
-            f"expected a network that has learnt the artwork {missing[0]}, got one of "
-            f"{', '.join(info.styles)}; judge it on its own artworks"
-        )
-    methods = [FeedForward(network, info.styles, StylizeOptions(name)) for name in names]
 
-    def judge() -> Iterator[tuple[int, int, Tensor, Scores]]:
-        for content, style in pairs:
-            picture = methods[style](pairs.contents[content])
-            yield content, style, picture, pairs.judge(content, style, picture)
+    def __init__(self, artworks: Artworks, info: NetworkInfo, network: TransferNetwork) -> None:
+        super().__init__(artworks)
+        names = [Path(name).stem for name in artworks.style_names]
+        missing = [name for name in names if name not in info.styles]
+        if missing:
+            raise WeightsError(
+                f"expected a network that has learned the artwork {missing[0]}, got one of "
+                f"{', '.join(info.styles)}; judge it on its own artworks"
+            )
+        self._methods = [FeedForward(network, info.styles, StylizeOptions(name)) for name in names]
 
-    return judge()
+    def __call__(self, photo: Tensor) -> Iterator[Tensor]:
+        """Yield the photo in the style of each artwork."""
+        for method in self._methods:
+            yield method(photo)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..evaluation import Pairs, judge_model, mean_scores
+from ..evaluation import ModelPainter, Pairs, judge_painter, summarize
 from ..model import AdaINModel
 from ..pixels import as_uint8
 from ..sheets import join_rows
@@ -153,11 +153,11 @@ def _judge(lab: Lab, folder: Path, pairs: Pairs) -> tuple[dict[str, float], list
     path = folder / f"{folder.name}.safetensors"
     model = AdaINModel.from_pretrained(path, lab.device, "fp32")
     scores, pictures = [], []
-    for content, style, picture, score in judge_model(model, pairs):
-        scores.append(score)
-        if content == style:
-            pictures.append(as_uint8(picture.cpu()))
-    return dict(vars(mean_scores(scores))), pictures
+    for each in judge_painter(pairs, ModelPainter(pairs, model)):
+        scores.append(each.scores)
+        if each.content == each.style:
+            pictures.append(as_uint8(each.picture.cpu()))
+    return summarize(scores), pictures
 
 
 def _plot(lab: Lab, histories: dict[str, History]) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from ..evaluation import Pairs, Scores, judge_contents, judge_model, mean_scores
+from ..evaluation import ModelPainter, Painter, Pairs, PhotoPainter, judge_painter, summarize
 from ..images import list_images
 from ..methods.descent import Step
 from ..methods.feedforward import FeedForward
@@ -28,6 +27,8 @@ _PLANS = (
     *((256, 3, 3, 150), (192, 3, 3, 150), (128, 3, 3, 120), (128, 2, 2, 120), (96, 2, 2, 100)),
     *((64, 2, 2, 60), (64, 1, 1, 30)),
 )
+# Mean scores by name.
+Summary = dict[str, float]
 _FEWEST_NETWORK_STEPS, _MOST_NETWORK_STEPS = 50, 40_000
 
 _ABOUT = """\
@@ -47,12 +48,14 @@ def run(lab: Lab) -> str:
     size, contents, styles, steps = lab.recall("losses/plan", lambda: _choose_plan(lab))
     pairs = lab.pairs(contents, styles, size)
     curves = _optimize(lab, pairs, steps)
-    lines: dict[str, Scores] = {
-        name: Scores(**lab.recall(f"losses/{name}", measure))
+    lines: dict[str, Summary] = {
+        name: lab.recall(f"losses/{name}", measure)
         for name, measure in {
-            "AdaIN, the paper's decoder": lambda: _judge(lab.paper_model, pairs),
-            f"AdaIN, {lab.config.model}": lambda: _judge(lab.model, pairs),
-            "photo, untouched": lambda: _mean(row[-1] for row in judge_contents(pairs)),
+            "AdaIN, the paper's decoder": lambda: _judge(
+                pairs, ModelPainter(pairs, lab.paper_model)
+            ),
+            f"AdaIN, {lab.config.model}": lambda: _judge(pairs, ModelPainter(pairs, lab.model)),
+            "photo, untouched": lambda: _judge(pairs, PhotoPainter(pairs)),
         }.items()
         if lab.has_paper_decoder or "paper" not in name
     }
@@ -65,15 +68,14 @@ def run(lab: Lab) -> str:
     plot_curves(
         lab.folder / "losses.png",
         {f"{name} loss": {"optimization": (xs, curves[name])} for name in names},
-        {
-            f"{name} loss": {k: v for k, s in lines.items() if (v := getattr(s, name)) > 0}
-            for name in names
-        },
+        {f"{name} loss": {k: v for k, s in lines.items() if (v := s[name]) > 0} for name in names},
     )
     lab.write_table(
         "losses", ["step", *names], zip(xs, *(curves[name] for name in names), strict=True)
     )
-    rows = [[k, number(s.content), number(s.style), f"{s.ssim:.3f}"] for k, s in lines.items()]
+    rows = [
+        [k, number(s["content"]), number(s["style"]), f"{s['ssim']:.3f}"] for k, s in lines.items()
+    ]
     at = [number(curves[name][-1]) for name in names]
     rows.append([f"optimization, {steps} steps", *at, "–"])
     return "\n\n".join(
@@ -86,12 +88,12 @@ def run(lab: Lab) -> str:
     )
 
 
-def _compare(style: list[float], lines: dict[str, Scores]) -> str:
+def _compare(style: list[float], lines: dict[str, Summary]) -> str:
     claims = []
     for name, scores in lines.items():
         if name.startswith("photo"):
             continue
-        step = next((n for n, value in enumerate(style) if value <= scores.style), None)
+        step = next((n for n, value in enumerate(style) if value <= scores["style"]), None)
         reached = f"step {step}" if step is not None else f"none of {len(style) - 1} steps"
         claims.append(
             verdict(
@@ -100,12 +102,12 @@ def _compare(style: list[float], lines: dict[str, Scores]) -> str:
                 f"optimization has it at {reached}",
             )
         )
-        untouched = lines["photo, untouched"].style
+        untouched = lines["photo, untouched"]["style"]
         claims.append(
             verdict(
                 f"the style loss of {name} is far below the photo's own",
-                scores.style < 0.5 * untouched,
-                f"{number(scores.style)} against {number(untouched)}",
+                scores["style"] < 0.5 * untouched,
+                f"{number(scores['style'])} against {number(untouched)}",
             )
         )
     return "\n".join(claims)
@@ -159,7 +161,7 @@ def _optimize(lab: Lab, pairs: Pairs, steps: int) -> dict[str, list[float]]:
     return {"content": mean[:, 0].tolist(), "style": mean[:, 1].tolist()}
 
 
-def _train_networks(lab: Lab, pairs: Pairs, size: int) -> tuple[Scores, str] | None:
+def _train_networks(lab: Lab, pairs: Pairs, size: int) -> tuple[Summary, str] | None:
     """Train a network for each artwork; return their mean scores and how they were trained."""
     crop, batch, width = min(256, max(96, size)), 2 if size < 256 else 4, 32 if size >= 256 else 16
     artworks = list_images([lab.config.validation_style])[: len(pairs.styles)]
@@ -201,12 +203,8 @@ def _train_networks(lab: Lab, pairs: Pairs, size: int) -> tuple[Scores, str] | N
                 for content, image in enumerate(pairs.contents)
             ]
     about = _NETWORKS.format(width=width, steps=steps, batch=batch, crop=crop)
-    return mean_scores(scores), about
+    return summarize(scores), about
 
 
-def _judge(model: Any, pairs: Pairs) -> dict[str, float]:
-    return _mean(row[-1] for row in judge_model(model, pairs))
-
-
-def _mean(scores: Any) -> dict[str, float]:
-    return dict(vars(mean_scores(list(scores))))
+def _judge(pairs: Pairs, painter: Painter) -> Summary:
+    return summarize([each.scores for each in judge_painter(pairs, painter)])

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkerboard import checkerboard_loss
+from ..evaluation.checkerboard import checkerboard_loss
 from .batches import Batch
 from .config import TrainingConfig
 from .loss_network import LossNetwork

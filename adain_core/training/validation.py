@@ -7,7 +7,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from ..evaluation import Pairs, judge_model, mean_scores
+from ..evaluation import ModelPainter, Pairs, judge_painter, summarize
 from ..images import list_images
 from ..model import AdaINModel
 from ..weights import ModelInfo
@@ -78,8 +78,9 @@ class Inspection:
         if self._pairs is None:
             return {}
         model = AdaINModel(student.encoder, student.decoder, self._info)
-        scores = mean_scores([score for *_, score in judge_model(model, self._pairs)])
-        return {"validation target": scores.target, "validation style": scores.style}
+        painter = ModelPainter(self._pairs, model)
+        scores = summarize([each.scores for each in judge_painter(self._pairs, painter)])
+        return {f"validation {name}": scores[name] for name in ("target", "style")}
 
     def draw(self, student: Student) -> Tensor:
         """Return four of the fixed contents in six of the styles, ``(1, 3, H, W)`` in 0..1."""

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from adain_core import AdaINModel, WeightsError
 from adain_core.cli import main
-from adain_core.evaluation import Pairs
+from adain_core.evaluation import Pairs, judge_painter
 from adain_core.images import save_image
-from adain_core.methods.judge import judge_method, judge_network
+from adain_core.methods.judge import MethodPainter, NetworkPainter
 from adain_core.methods.network import NetworkArchitecture, TransferNetwork
 from adain_core.methods.network_file import NetworkInfo, save_network
 from adain_core.methods.optimize import Optimization, OptimizeOptions
@@ -51,31 +51,34 @@ def network() -> tuple[NetworkInfo, TransferNetwork]:
 
 def test_a_methods_pictures_are_judged(pairs: Pairs, vgg: Encoder, tiny: AdaINModel) -> None:
     how = OptimizeOptions(steps=20)
-    optimized = list(judge_method(lambda options: Optimization(vgg, options, how), pairs))
-    swapped = list(judge_method(lambda options: StyleSwap(tiny, options), pairs))
-    assert [row[:2] for row in optimized] == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    for content, style, picture, scores in optimized:
-        assert scores == pairs.judge(content, style, picture)
-        untouched = pairs.judge(content, style, pairs.contents[content])
-        assert scores.style < 0.3 * untouched.style
+    optimize = MethodPainter(pairs, lambda options: Optimization(vgg, options, how))
+    swap = MethodPainter(pairs, lambda options: StyleSwap(tiny, options))
+    optimized, swapped = (list(judge_painter(pairs, painter)) for painter in (optimize, swap))
+    places = [(each.content, each.style) for each in optimized]
+    assert places == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    for each in optimized:
+        assert each.scores.style == pairs.judge(each.content, each.style, each.picture).style
+        untouched = pairs.judge(each.content, each.style, pairs.contents[each.content])
+        assert each.scores.style < 0.3 * untouched.style
     wanted = StyleSwap(tiny, StylizeOptions(pairs.styles[1], style_size=0))(pairs.contents[0])
-    assert torch.equal(swapped[1][2], wanted)
+    assert torch.equal(swapped[1].picture, wanted)
 
 
 def test_a_network_draws_each_artwork_by_its_name(
     pairs: Pairs, network: tuple[NetworkInfo, TransferNetwork]
 ) -> None:
-    for content, style, picture, _ in judge_network(*network, pairs):
-        share = torch.eye(2)[1 - style : 2 - style]  # wave is the network's first, not the pairs'
-        assert torch.equal(picture, network[1](pairs.contents[content], share))
+    for each in judge_painter(pairs, NetworkPainter(pairs, *network)):
+        # Wave is the network's first style, not the pairs'.
+        share = torch.eye(2)[1 - each.style : 2 - each.style]
+        assert torch.equal(each.picture, network[1](pairs.contents[each.content], share))
 
 
 def test_a_network_is_judged_on_its_own_artworks(
     pairs: Pairs, network: tuple[NetworkInfo, TransferNetwork]
 ) -> None:
     info = NetworkInfo(network[0].architecture, ("wave", "sea"))
-    with pytest.raises(WeightsError, match="learnt the artwork stars, got one of wave, sea"):
-        judge_network(info, network[1], pairs)
+    with pytest.raises(WeightsError, match="learned the artwork stars, got one of wave, sea"):
+        NetworkPainter(pairs, info, network[1])
 
 
 def test_evaluate_puts_all_into_one_table(
@@ -89,15 +92,25 @@ def test_evaluate_puts_all_into_one_table(
     save_network(tmp_path / "both.safetensors", *network)
     words = ["--content", folders / "photos", "--style", folders / "art", "--size", 48]
     words += ["--loss-network", full_path, "--model", tiny_path, tmp_path / "both.safetensors"]
-    words += ["--method", "swap", "optimize", "--steps", 2, "--csv", tmp_path / "scores.csv"]
+    words += [
+        "--method",
+        "swap",
+        "optimize",
+        "--steps",
+        2,
+        "--scene-size",
+        0,
+        "--csv",
+        tmp_path / "scores.csv",
+    ]
     assert main(["evaluate", *map(str, words)]) == 0
     rows = [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines()[2:]]
-    names = ["tiny", "both", "swap", "optimize", "content, unprocessed"]
+    names = ["tiny", "both", "swap", "optimize", "photo, untouched", "artwork itself"]
     assert rows == [f"| {name}" for name in names]
     with (tmp_path / "scores.csv").open() as file:
         table = list(csv.DictReader(file))
     style = {
         name: sum(float(row["style"]) for row in table if row["model"] == name) for name in names
     }
-    assert len(table) == 20
-    assert style["optimize"] < style["content, unprocessed"]
+    assert len(table) == 24
+    assert style["optimize"] < style["photo, untouched"]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from adain_core import WeightsError
-from adain_core.checkerboard import checkerboard_loss
+from adain_core.evaluation.checkerboard import checkerboard_loss
 from adain_core.functional import adaptive_instance_norm, channel_statistics
 from adain_core.training import Trainer, TrainingConfig
 from adain_core.training.batches import choose_batch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from adain_core.checkerboard import checkerboard_loss
+from adain_core.evaluation.checkerboard import checkerboard_loss
 from adain_core.functional import channel_statistics
 from adain_core.training.losses import (
     content_loss,

@@ -16,7 +16,7 @@ from runs import After
 
 from adain_core import AdaINModel, __version__
 from adain_core.cli import main
-from adain_core.evaluation import Pairs, judge_model, mean_scores
+from adain_core.evaluation import ModelPainter, Pairs, judge_painter, summarize
 from adain_core.images import list_images, load_image
 from adain_core.training import Trainer, TrainingConfig
 from adain_core.training.report import model_card, training_summary, write_curves
@@ -111,10 +111,14 @@ def test_validation_is_what_evaluation_says(
     vgg = load_model(folders / "vgg.safetensors")[1]
     files = [list_images(folders / kind)[:2] for kind in ("content", "style")]
     model = AdaINModel.from_pretrained(trainer.model_file, "cpu", "fp32")
-    scores = mean_scores([score for *_, score in judge_model(model, Pairs(*files, 24, vgg))])
+    pairs = Pairs(*files, 24, vgg)
+    judged = judge_painter(pairs, ModelPainter(pairs, model))
+    scores = summarize([each.scores for each in judged])
     after = load_info(trainer.model_file).training["after"]
-    assert after["validation target"] == pytest.approx(scores.target, rel=0.01)  # saved in float16
-    assert after["validation style"] == pytest.approx(scores.style, rel=0.01)
+    assert after["validation target"] == pytest.approx(
+        scores["target"], rel=0.01
+    )  # saved in float16
+    assert after["validation style"] == pytest.approx(scores["style"], rel=0.01)
     card = trainer.model_file.with_suffix(".md").read_text(encoding="utf-8")
     assert f"| validation target | – | {after['validation target']:.3f} |" in card
     assert "pairs of images kept aside, 24 pixels" in card

@@ -1,0 +1,130 @@
+"""Figures of pictures: distances to photo and artwork, by the frozen VGG and by pixels.
+
+Each function returns one number. Features are those of the normalized VGG-19 at relu1_1, relu2_1,
+relu3_1 and relu4_1, "levels"; statistics are channel means and stds of each level.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..functional import EPSILON, Statistics
+
+
+def style_distance(statistics: Sequence[Statistics], targets: Sequence[Statistics]) -> float:
+    """Measure how far a picture is from an artwork's statistics (the paper's equation 13).
+
+    Args:
+        statistics: of the picture, one pair for each level, each ``(1, C_l)``.
+        targets: of the artwork.
+
+    Returns:
+        Mean squared differences over channels, of means and of stds, summed over levels; 0 or more.
+    """
+    return sum(
+        float(F.mse_loss(mean, target_mean) + F.mse_loss(std, target_std))
+        for (mean, std), (target_mean, target_std) in zip(statistics, targets, strict=True)
+    )
+
+
+def balanced_style_distance(
+    statistics: Sequence[Statistics], targets: Sequence[Statistics]
+) -> float:
+    """Measure the distance to an artwork's statistics so that every artwork and level counts alike.
+
+    Each level's squared difference is divided by the sum of both pictures' squared statistics, its
+    upper bound (Cheng et al., "Style-Aware Normalized Loss for Improving Arbitrary Style Transfer",
+    CVPR 2021).
+
+    Args:
+        statistics: of the picture, one pair for each level, each ``(1, C_l)``.
+        targets: of the artwork.
+
+    Returns:
+        The sum over levels, 0 to their number.
+    """
+    total = 0.0
+    for own, target in zip(statistics, targets, strict=True):
+        values, wanted = torch.cat(own, dim=1), torch.cat(target, dim=1)
+        bound = values.square().sum() + wanted.square().sum()
+        total += float((values - wanted).square().sum() / bound.clamp_min(EPSILON))
+    return total
+
+
+def perceptual_distance(levels: Sequence[Tensor], photo_levels: Sequence[Tensor]) -> float:
+    """Measure how much of the photo's drawing is lost, whatever its colors and contrast.
+
+    At each place of a level the features of both pictures are scaled to length 1 (as in LPIPS;
+    Zhang et al., CVPR 2018, without its learned weights), so that how strongly the VGG answers does
+    not count, only to what.
+
+    Args:
+        levels: of the picture, each ``(1, C_l, h_l, w_l)``.
+        photo_levels: of the photo, the same shapes.
+
+    Returns:
+        Squared differences summed over channels, averaged over places, summed over levels; 0 to
+        twice the number of levels.
+    """
+    total = 0.0
+    for level, photo_level in zip(levels, photo_levels, strict=True):
+        cosine = F.cosine_similarity(level, photo_level, dim=1, eps=1e-8)
+        silent = (level.abs().sum(dim=1) == 0) & (photo_level.abs().sum(dim=1) == 0)
+        total += float((2 - 2 * cosine).masked_fill(silent, 0).mean())
+    return total
+
+
+def worst_tenth(values: Sequence[float]) -> float:
+    """Return the mean of the largest tenth, of one value at least.
+
+    People judge a method by its failures: beside the mean style distance, its tail.
+
+    Args:
+        values: one for each picture.
+    """
+    count = max(1, round(len(values) / 10))
+    return fmean(sorted(values, key=lambda value: (math.isnan(value), value))[-count:])
+
+
+def rms_change(picture: Tensor, other: Tensor) -> float:
+    """Return the root mean square difference of two pictures in 0..1, in levels of 255."""
+    return 255 * float(F.mse_loss(picture.float(), other.float()).sqrt())
+
+
+def psnr(image: Tensor, reference: Tensor) -> float:
+    """Return the peak signal-to-noise ratio of images in 0..1, dB."""
+    return float(-10 * torch.log10(F.mse_loss(image.float(), reference.float())))
+
+
+def ssim(image: Tensor, reference: Tensor) -> float:
+    """Return the mean structural similarity (Wang et al. 2004; Gaussian of 11 pixels, σ 1.5).
+
+    Args:
+        image: ``(1, 1, H, W)`` in 0..1, at least 11 pixels in both directions.
+        reference: the same shape.
+
+    Returns:
+        Up to 1, for equal images.
+    """
+    offsets = torch.arange(11, device=image.device) - 5
+    gauss = torch.exp(-offsets.square() / (2 * 1.5**2))
+    window = (gauss[:, None] * gauss / gauss.sum() ** 2)[None, None]
+
+    def blur(x: Tensor) -> Tensor:
+        return F.conv2d(x, window)
+
+    mean, reference_mean = blur(image), blur(reference)
+    variance = blur(image * image) - mean.square()
+    reference_variance = blur(reference * reference) - reference_mean.square()
+    covariance = blur(image * reference) - mean * reference_mean
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = ((2 * mean * reference_mean + c1) * (2 * covariance + c2)) / (
+        (mean.square() + reference_mean.square() + c1) * (variance + reference_variance + c2)
+    )
+    return float(similarity.mean())

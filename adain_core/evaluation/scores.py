@@ -1,0 +1,78 @@
+"""Scores: the figures of a picture, and of many pictures together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from math import copysign, isnan, nan, sqrt
+from statistics import fmean
+
+from .figures import worst_tenth
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of one picture, NaN where they are not measured. Smaller is better, but for two.
+
+    Attributes:
+        target: mean squared difference of relu4_1 to AdaIN(relu4_1 of content, of style).
+        style: :func:`~adain_core.evaluation.figures.style_distance`.
+        balanced: :func:`~adain_core.evaluation.figures.balanced_style_distance`.
+        content: mean squared difference of relu4_1 to the content's.
+        percept: :func:`~adain_core.evaluation.figures.perceptual_distance`.
+        ssim: structural similarity of the luminance to the content's, up to 1; larger is better.
+        checkerboard: :func:`~adain_core.evaluation.checkerboard.checkerboard_share` of the
+            luminance; NaN where the content has no flat area.
+        noise: root mean square change of the picture, in levels of 255, when the photo gets
+            Gaussian noise of 1 % (2.55 levels).
+        reconstruction: PSNR in dB of the content drawn in its own style, the same for all pictures
+            of that content; larger is better.
+        halo: :func:`~adain_core.evaluation.halo.halo_power` of a synthetic photo as a root in
+            levels of 255, with the power's sign.
+        jpeg: :func:`~adain_core.evaluation.jpeg.block_share` of a compressed sky.
+    """
+
+    target: float = nan
+    style: float = nan
+    balanced: float = nan
+    content: float = nan
+    percept: float = nan
+    ssim: float = nan
+    checkerboard: float = nan
+    noise: float = nan
+    reconstruction: float = nan
+    halo: float = nan
+    jpeg: float = nan
+
+
+NAMES = tuple(field.name for field in fields(Scores))
+# A value of these is missing where there was nothing to measure; elsewhere NaN is a fault.
+_OPTIONAL = {"checkerboard", "noise", "halo", "jpeg"}
+
+
+def summarize(scores: Sequence[Scores]) -> dict[str, float]:
+    """Return the figures of many pictures by name.
+
+    Args:
+        scores: of each picture.
+
+    Returns:
+        Means by the names of :class:`Scores` (``halo``: the root of the mean power; ``noise``: the
+        root mean square), and ``worst``, the mean of the worst tenth of ``style``. NaN where no
+        picture has a figure, or one lacks it that all should have.
+    """
+    values = {name: [getattr(each, name) for each in scores] for name in NAMES}
+    for name in _OPTIONAL:
+        values[name] = [value for value in values[name] if not isnan(value)]
+    means: dict[str, Callable[[list[float]], float]] = {"halo": _root_power, "noise": _root_power}
+    summary = {name: means.get(name, fmean)(v) if v else nan for name, v in values.items()}
+    return {**summary, "worst": worst_tenth(values["style"]) if scores else nan}
+
+
+def signed_root(power: float) -> float:
+    """Return the root of a power, with its sign."""
+    return copysign(sqrt(abs(power)), power)
+
+
+def _root_power(values: list[float]) -> float:
+    return sqrt(max(0.0, fmean(value * abs(value) for value in values)))

@@ -1,0 +1,85 @@
+"""The table of an evaluation: one row for each painter, with ratios to the first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isnan, nan
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure of the table.
+
+    Attributes:
+        title: above it.
+        digits: after the point.
+        ratio: whether its ratio to the reference is shown.
+        unit: behind it.
+    """
+
+    title: str
+    digits: int = 3
+    ratio: bool = False
+    unit: str = ""
+
+
+# By the names of ``summarize``.
+COLUMNS = {
+    "target": Column("target", ratio=True),
+    "style": Column("style", ratio=True),
+    "worst": Column("worst tenth", ratio=True),
+    "balanced": Column("balanced style", ratio=True),
+    "content": Column("content"),
+    "percept": Column("percept", ratio=True),
+    "ssim": Column("SSIM"),
+    "checkerboard": Column("checkerboard"),
+    "noise": Column("noise", digits=1, ratio=True),
+    "halo": Column("halo", digits=1, ratio=True),
+    "jpeg": Column("JPEG"),
+    "reconstruction": Column("reconstruction", digits=1, unit=" dB"),
+}
+
+
+def markdown_table(rows: Mapping[str, Mapping[str, float]], reference: str | None = None) -> str:
+    """Return the figures as a Markdown table.
+
+    Args:
+        rows: of each painter by name, the figures by the names of
+            :func:`~adain_core.evaluation.scores.summarize`. A figure that no row has gets no
+            column.
+        reference: name of the row that ratios are to; ``None``: no ratios.
+
+    Returns:
+        Lines without a final newline; "–" where a figure is NaN or missing.
+    """
+    columns = {
+        name: column
+        for name, column in COLUMNS.items()
+        if any(not isnan(row.get(name, nan)) for row in rows.values())
+    }
+    titles = ("model", *(column.title for column in columns.values()))
+    lines = [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|"]
+    for name, row in rows.items():
+        cells = [
+            _cell(column, row.get(key, nan), _ratio(rows, name, reference, key))
+            for key, column in columns.items()
+        ]
+        lines.append(f"| {' | '.join((name, *cells))} |")
+    return "\n".join(lines)
+
+
+def _ratio(
+    rows: Mapping[str, Mapping[str, float]], name: str, reference: str | None, key: str
+) -> float:
+    if reference is None or name == reference or not COLUMNS[key].ratio:
+        return nan
+    first = rows[reference].get(key, nan)
+    return rows[name].get(key, nan) / first if first else nan
+
+
+def _cell(column: Column, value: float, ratio: float) -> str:
+    if isnan(value):
+        return "–"
+    factor = "" if isnan(ratio) else f" ({ratio:.2f}×)"
+    return f"{value:.{column.digits}f}{column.unit}{factor}"

@@ -1,0 +1,39 @@
+"""Fixtures of the tests of evaluation: pictures, a narrow judge, pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from torch import Tensor
+
+from adain_core import AdaINModel, Architecture, save_image
+from adain_core.evaluation import Pairs
+
+Picture = Callable[..., Tensor]
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> tuple[Path, Path]:
+    """Two photos and three paintings of 40x56 pixels."""
+    root = tmp_path_factory.mktemp("evaluation")
+    for kind, count in (("photos", 2), ("paintings", 3)):
+        (root / kind).mkdir()
+        for number in range(count):
+            seed = 10 * len(kind) + number
+            save_image(root / kind / f"{kind[:2]}{number}.png", picture(40, 56, seed=seed))
+    return root / "photos", root / "paintings"
+
+
+@pytest.fixture(scope="session")
+def judge(make_model: Callable[..., AdaINModel]) -> AdaINModel:
+    """A narrow stand-in for the VGG."""
+    return make_model(Architecture(widths=(5, 6, 7, 8)), 3)
+
+
+@pytest.fixture
+def pairs(folders: tuple[Path, Path], judge: AdaINModel) -> Pairs:
+    """The photos and paintings at 32 pixels."""
+    photos, paintings = folders
+    return Pairs(sorted(photos.iterdir()), sorted(paintings.iterdir()), 32, judge.encoder)
