@@ -27,7 +27,8 @@ from . import (
     video,
     weights,
 )
-from .common import OUT_OF_MEMORY, HelpFormatter, option_word
+from .arguments import OUT_OF_MEMORY, HelpFormatter
+from .request import option_word
 from .streams import open_streams, print_error
 
 _INTERRUPTED = 130  # by Ctrl-C, as shells count it

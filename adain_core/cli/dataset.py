@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .common import Subparsers, add_command, add_model_options
+from .arguments import Subparsers, add_command, add_model_options
 
 _DESCRIPTION = """\
 Draw a data set (TREE: folders of any depth, or tar shards) in the styles of a tree

@@ -29,14 +29,8 @@ from ..previews import read_preview
 from ..sheets import GAP, LABEL, Cell, choose_columns, draw_cell, fit_within, join_rows, thumbnail
 from ..style import Style
 from ..stylizer import Stylizer
-from .common import (
-    STYLE_SUFFIX,
-    check_output_file,
-    load_model,
-    make_request,
-    open_style,
-    refuse_inputs,
-)
+from .outputs import check_output_file, refuse_inputs
+from .request import STYLE_SUFFIX, load_model, make_request, open_style
 from .streams import print_error, print_line
 
 _CELLS = (64, 4096)

@@ -18,7 +18,7 @@ from ..stylizer import Stylizer
 from ..temporal import TemporalPool
 from ..video import Encoding, Keyframe, Part, VideoResult, stylize_video
 from ..video.files import refuse_inputs
-from .common import load_model, make_request, open_style
+from .request import load_model, make_request, open_style
 from .streams import print_json, print_line, print_note
 
 

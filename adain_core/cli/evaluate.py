@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .common import Subparsers, add_command
+from .arguments import Subparsers, add_command
 
 _DESCRIPTION = """\
 Judge models by the paper's losses and by what people see, in one run and on the same

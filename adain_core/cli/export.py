@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from ..choices import DEFAULT_MODEL
-from .common import Subparsers, add_command, check_replaceable
+from .arguments import Subparsers, add_command
+from .outputs import check_replaceable
 from .streams import print_error, print_line
 
 _DESCRIPTION = """\

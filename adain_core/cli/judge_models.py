@@ -24,8 +24,8 @@ from ..options import pass_sizes
 from ..pixels import as_uint8
 from ..sheets import GAP, join_rows
 from ..transfer import check_alpha
-from .common import check_output_file, check_replaceable
 from .judged_rows import Row, make_rows, row_names
+from .outputs import check_output_file, check_replaceable
 from .streams import print_line, print_note
 
 # Figures of synthetic photos, shown in the table of every size.

@@ -29,7 +29,7 @@ from ..methods.tasks import Method
 from ..model import AdaINModel
 from ..networks import Encoder
 from ..options import StylizeOptions
-from .common import STYLE_SUFFIX
+from .request import STYLE_SUFFIX
 
 # The rows that every table ends with.
 ANCHORS: dict[str, Studio] = {"photo, untouched": PhotoPainter, "artwork itself": ArtworkPainter}

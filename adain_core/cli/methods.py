@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..choices import METHODS, STYLE_LOSSES, describe
 from ..errors import OptionError
-from .common import load_model
+from .request import load_model
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..choices import DEFAULT_MODEL, EXPERIMENTS, describe
-from .common import Subparsers, add_command
+from .arguments import Subparsers, add_command
 from .streams import print_line
 
 _DESCRIPTION = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .common import (
+from .arguments import (
     Subparsers,
     add_command,
     add_contents,

@@ -7,13 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .common import (
-    Subparsers,
-    add_command,
-    add_model_options,
-    check_safetensors_output,
-    load_model,
-)
+from .arguments import Subparsers, add_command, add_model_options
+from .outputs import check_safetensors_output
+from .request import load_model
 from .streams import print_json, print_line
 
 if TYPE_CHECKING:

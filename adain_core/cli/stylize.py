@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .common import (
-    Subparsers,
-    add_command,
-    add_contents,
-    add_model_options,
-    add_style_options,
-)
+from .arguments import Subparsers, add_command, add_contents, add_model_options, add_style_options
 from .methods import add_method_options
 
 _FORMATS = ("png", "jpg", "webp", "tif")

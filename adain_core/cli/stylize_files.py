@@ -23,15 +23,10 @@ from ..images import (
     write_image_file,
 )
 from ..pixels import fitted
-from .common import (
-    OUT_OF_MEMORY,
-    check_output_file,
-    check_replaceable,
-    read_files,
-    read_request,
-    refuse_inputs,
-)
+from .arguments import OUT_OF_MEMORY
 from .methods import make_drawing
+from .outputs import check_output_file, check_replaceable, read_files, refuse_inputs
+from .request import read_request
 from .streams import print_error, print_json, print_line
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from ..architecture import VGG19_WIDTHS, Architecture
 from ..errors import OptionError, TrainingError
 from ..training.command import option_of
 from ..training.config import CHOICES, DEFAULTS, TrainingConfig
-from .common import Subparsers, add_command
+from .arguments import Subparsers, add_command
 from .streams import print_line
 from .train_network import add_network_options, make_network_trainer
 

@@ -7,13 +7,7 @@ import re
 from fractions import Fraction
 
 from ..choices import SINGLE_PASS, TEMPORAL_MODES, describe
-from .common import (
-    Group,
-    Subparsers,
-    add_command,
-    add_model_options,
-    add_style_options,
-)
+from .arguments import Group, Subparsers, add_command, add_model_options, add_style_options
 from .streams import print_error
 
 _DESCRIPTION = """\

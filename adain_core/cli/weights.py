@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..choices import DEFAULT_MODEL
 from ..errors import NotFiniteError, WeightsError
 from ..text import printable
-from .common import Subparsers, add_command, check_safetensors_output
+from .arguments import Subparsers, add_command
+from .outputs import check_safetensors_output
 from .streams import print_error, print_json, print_line
 
 if TYPE_CHECKING:

@@ -1,13 +1,11 @@
-"""What the commands share: options, checks made before any work, messages."""
+"""Options that several commands declare."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from dataclasses import fields
-from pathlib import Path
+from collections.abc import Callable
 from textwrap import indent
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TypeAlias
 
 from ..choices import (
     COLOR_METHODS,
@@ -20,26 +18,10 @@ from ..choices import (
     recolors_artwork,
 )
 
-if TYPE_CHECKING:
-    from ..model import AdaINModel
-    from ..options import StylizeOptions
-    from ..style import Style
-
 # What argparse has no public names for.
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Group: TypeAlias = "argparse._ArgumentGroup"
 
-STYLE_SUFFIX = ".safetensors"
-# Options that the library calls otherwise.
-_WORDS = {
-    "styles": "style",
-    "weights": "style_weights",
-    "masks": "mask",
-    "keyframes": "keyframe",
-    "region_statistics": "global_statistics",
-    "suffix": "format",
-    "shard_size": "tar",
-}
 OUT_OF_MEMORY = "not enough memory; try a smaller --content-size or --style-size, or --device cpu"
 
 HelpFormatter = argparse.RawDescriptionHelpFormatter
@@ -85,7 +67,7 @@ def add_contents(parser: argparse.ArgumentParser) -> None:
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that :func:`load_model` reads."""
+    """Add the options that :func:`~adain_core.cli.request.load_model` reads."""
     group = parser.add_argument_group("model")
     group.add_argument(
         "--model",
@@ -112,7 +94,7 @@ def add_style_options(
     style_required: bool = True,
     stroke_size: str = DEFAULT_STROKE_SIZE,
 ) -> None:
-    """Add all options of drawing, for :func:`read_request`.
+    """Add all options of drawing, for :func:`~adain_core.cli.request.read_request`.
 
     Args:
         parser: of the command.
@@ -239,114 +221,3 @@ def _stroke_size(text: str) -> str | float:
         return float(text)
     except ValueError:
         return text
-
-
-def read_request(args: argparse.Namespace) -> StylizeOptions:
-    """Return the request of :func:`add_style_options`, before any artwork is read."""
-    from ..images import read_mask
-
-    return make_request(
-        args,
-        styles=[open_style(path) for path in args.style],
-        weights=args.style_weights,
-        # Now, not for every picture anew.
-        masks=None if args.mask is None else [read_mask(path) for path in args.mask],
-        background=None if args.background is None else open_style(args.background),
-    )
-
-
-def make_request(args: argparse.Namespace, **others: Any) -> StylizeOptions:
-    """Return a request made of the options that have the names of its fields, and of others."""
-    from ..options import StylizeOptions
-
-    names = [field.name for field in fields(StylizeOptions)]
-    same = {name: getattr(args, name) for name in names if name in args}
-    return StylizeOptions(**{**same, **others})
-
-
-def open_style(path: str) -> Style | str:
-    """Return a style file's style, or the path of an image."""
-    from ..style import Style
-
-    return Style.load(path) if is_style_file(path) else path
-
-
-def is_style_file(path: str) -> bool:
-    """Return whether a path names a saved style, by its suffix."""
-    return Path(path).suffix == STYLE_SUFFIX
-
-
-def option_word(field: str, args: argparse.Namespace) -> str:
-    """Return what the command line calls an option of the library.
-
-    Args:
-        field: of an :class:`~adain_core.errors.OptionError`: ``"alpha"``, ``"styles[1]"``.
-        args: the arguments, for the file that is meant.
-
-    Returns:
-        ``"--alpha"``, ``"--style stars.jpg"``.
-    """
-    name, _, number = field.rstrip("]").partition("[")
-    word = _WORDS.get(name, name)
-    given = getattr(args, word, None)
-    if number and given is not None:
-        given = given[int(number)]
-    flag = f"--{word.replace('_', '-')}"
-    return f"{flag} {given}" if number or name == "background" else flag
-
-
-def load_model(args: argparse.Namespace) -> AdaINModel:
-    """Load the model that the options ask for."""
-    from ..model import AdaINModel
-
-    return AdaINModel.from_pretrained(args.model, args.device, args.dtype)
-
-
-def check_replaceable(paths: Sequence[Path], overwrite: bool) -> None:
-    """Raise ``ValueError`` where writing would hit a folder, or a file without ``--overwrite``."""
-    taken = [path for path in paths if path.exists() and not (overwrite and path.is_file())]
-    if not taken:
-        return
-    first = taken[0]
-    if first.is_dir():
-        raise ValueError(f"cannot write {first}: a folder has that name")
-    others = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
-    raise ValueError(f"{first} exists{others}; pass --overwrite to replace it")
-
-
-def check_output_file(path: Path, overwrite: bool) -> None:
-    """Raise ``ValueError`` unless a file can be written there; nothing is created."""
-    check_replaceable([path], overwrite)
-    if not path.parent.is_dir():
-        raise ValueError(f"cannot write {path}: there is no folder {path.parent}")
-
-
-def read_files(args: argparse.Namespace) -> list[str]:
-    """The files of :func:`add_style_options`."""
-    return [*args.style, *(args.mask or []), *([args.background] if args.background else [])]
-
-
-def refuse_inputs(outputs: Sequence[Path], read: Sequence[str | Path]) -> None:
-    """Raise ``ValueError`` where a result would replace what it is made of."""
-    inputs = {_identity(Path(path)) for path in read}
-    for output in outputs:
-        if output.exists() and _identity(output) in inputs:
-            raise ValueError(
-                f"cannot write {output}: it is a picture that is read; choose another name"
-            )
-
-
-def _identity(file: Path) -> object:
-    """Of a file under all its names: by links, or in other letters where a disk ignores case."""
-    try:
-        status = file.stat()
-    except OSError:  # reported when it is read
-        return file
-    return status.st_dev, status.st_ino
-
-
-def check_safetensors_output(path: Path, overwrite: bool) -> None:
-    """The same for a model or style file."""
-    if path.suffix != STYLE_SUFFIX:
-        raise ValueError(f"cannot write {path}: expected a file name ending in {STYLE_SUFFIX}")
-    check_output_file(path, overwrite)

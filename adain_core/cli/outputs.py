@@ -1,0 +1,59 @@
+"""Checks of outputs, made before any work: what would be replaced, what cannot be written."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from .request import STYLE_SUFFIX
+
+
+def check_replaceable(paths: Sequence[Path], overwrite: bool) -> None:
+    """Raise ``ValueError`` where writing would hit a folder, or a file without ``--overwrite``."""
+    taken = [path for path in paths if path.exists() and not (overwrite and path.is_file())]
+    if not taken:
+        return
+    first = taken[0]
+    if first.is_dir():
+        raise ValueError(f"cannot write {first}: a folder has that name")
+    others = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
+    raise ValueError(f"{first} exists{others}; pass --overwrite to replace it")
+
+
+def check_output_file(path: Path, overwrite: bool) -> None:
+    """Raise ``ValueError`` unless a file can be written there; nothing is created."""
+    check_replaceable([path], overwrite)
+    if not path.parent.is_dir():
+        raise ValueError(f"cannot write {path}: there is no folder {path.parent}")
+
+
+def check_safetensors_output(path: Path, overwrite: bool) -> None:
+    """Raise ``ValueError`` unless a model or style file can be written there."""
+    if path.suffix != STYLE_SUFFIX:
+        raise ValueError(f"cannot write {path}: expected a file name ending in {STYLE_SUFFIX}")
+    check_output_file(path, overwrite)
+
+
+def read_files(args: argparse.Namespace) -> list[str]:
+    """Return the files that :func:`~adain_core.cli.arguments.add_style_options` names."""
+    return [*args.style, *(args.mask or []), *([args.background] if args.background else [])]
+
+
+def refuse_inputs(outputs: Sequence[Path], read: Sequence[str | Path]) -> None:
+    """Raise ``ValueError`` where a result would replace what it is made of."""
+    inputs = {_identity(Path(path)) for path in read}
+    for output in outputs:
+        if output.exists() and _identity(output) in inputs:
+            raise ValueError(
+                f"cannot write {output}: it is a picture that is read; choose another name"
+            )
+
+
+def _identity(file: Path) -> object:
+    """Return what all names of a file share: links, other letters where a disk ignores case."""
+    try:
+        status = file.stat()
+    except OSError:  # reported when it is read
+        return file
+    return status.st_dev, status.st_ino

@@ -1,0 +1,86 @@
+"""From arguments to the library: the request, the model, and the way back of its errors."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..model import AdaINModel
+    from ..options import StylizeOptions
+    from ..style import Style
+
+STYLE_SUFFIX = ".safetensors"
+# Options that the library calls otherwise.
+_WORDS = {
+    "styles": "style",
+    "weights": "style_weights",
+    "masks": "mask",
+    "keyframes": "keyframe",
+    "region_statistics": "global_statistics",
+    "suffix": "format",
+    "shard_size": "tar",
+}
+
+
+def read_request(args: argparse.Namespace) -> StylizeOptions:
+    """Return the request of ``add_style_options``' arguments, before any artwork is read."""
+    from ..images import read_mask
+
+    return make_request(
+        args,
+        styles=[open_style(path) for path in args.style],
+        weights=args.style_weights,
+        # Now, not for every picture anew.
+        masks=None if args.mask is None else [read_mask(path) for path in args.mask],
+        background=None if args.background is None else open_style(args.background),
+    )
+
+
+def make_request(args: argparse.Namespace, **others: Any) -> StylizeOptions:
+    """Return a request made of the options that have the names of its fields, and of others."""
+    from ..options import StylizeOptions
+
+    names = [field.name for field in fields(StylizeOptions)]
+    same = {name: getattr(args, name) for name in names if name in args}
+    return StylizeOptions(**{**same, **others})
+
+
+def open_style(path: str) -> Style | str:
+    """Return a style file's style, or the path of an image."""
+    from ..style import Style
+
+    return Style.load(path) if is_style_file(path) else path
+
+
+def is_style_file(path: str) -> bool:
+    """Return whether a path names a saved style, by its suffix."""
+    return Path(path).suffix == STYLE_SUFFIX
+
+
+def option_word(field: str, args: argparse.Namespace) -> str:
+    """Return what the command line calls an option of the library.
+
+    Args:
+        field: of an :class:`~adain_core.errors.OptionError`: ``"alpha"``, ``"styles[1]"``.
+        args: the arguments, for the file that is meant.
+
+    Returns:
+        ``"--alpha"``, ``"--style stars.jpg"``.
+    """
+    name, _, number = field.rstrip("]").partition("[")
+    word = _WORDS.get(name, name)
+    given = getattr(args, word, None)
+    if number and given is not None:
+        given = given[int(number)]
+    flag = f"--{word.replace('_', '-')}"
+    return f"{flag} {given}" if number or name == "background" else flag
+
+
+def load_model(args: argparse.Namespace) -> AdaINModel:
+    """Load the model that the options ask for."""
+    from ..model import AdaINModel
+
+    return AdaINModel.from_pretrained(args.model, args.device, args.dtype)
