@@ -11,7 +11,10 @@ import griffe
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "api.md"
 # What these export is public.
-MODULES = ("adain_core", "adain_core.color", "adain_core.video", "adain_core.training")
+MODULES = (
+    *("adain_core", "adain_core.color", "adain_core.video", "adain_core.training"),
+    "adain_core.methods",
+)
 _START = """\
 # API
 

@@ -197,14 +197,11 @@ def _network(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
 
 
 def _load_loss_network(args: argparse.Namespace) -> Encoder:
-    from ..convert import read_loss_network
-    from ..devices import resolve_device, resolve_dtype
+    from ..methods.objective import load_loss_network
 
-    device = resolve_device(args.device)
-    # Half precision only where it is asked for: the last steps are smaller than its rounding.
-    dtype = resolve_dtype("fp32" if args.dtype == "auto" else args.dtype, device)
-    vgg, _ = read_loss_network(args.loss_network or "adain-vgg19")
-    return vgg.requires_grad_(False).to(device, dtype)
+    # Half precision only where it is asked for.
+    dtype = "fp32" if args.dtype == "auto" else args.dtype
+    return load_loss_network(args.loss_network or "adain-vgg19", args.device, dtype)
 
 
 def _given(**values: Any) -> dict[str, Any]:

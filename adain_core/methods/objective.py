@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..convert import read_loss_network
+from ..devices import resolve_device, resolve_dtype
 from ..errors import OptionError
 from ..functional import channel_statistics
 from ..networks import Encoder
@@ -167,6 +170,27 @@ class Objective:
         if weights.roughness:
             total = total + weights.roughness * roughness(picture)
         return Losses(content, style, total)
+
+
+def load_loss_network(
+    network: str | os.PathLike[str] = "adain-vgg19",
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "fp32",
+) -> Encoder:
+    """Load the normalized VGG-19, which measures content and style.
+
+    Args:
+        network: name or file of a full-width model, whose encoder it is, or ``vgg_normalised.pth``.
+        device: as for :meth:`AdaINModel.from_pretrained <adain_core.AdaINModel.from_pretrained>`.
+        dtype: likewise; with half precision a descent's last steps are smaller than rounding.
+
+    Raises:
+        WeightsError: there is no such file, or it is damaged or a slim model's.
+        ValueError: a device or dtype that cannot be used.
+    """
+    target = resolve_device(device)
+    vgg, _ = read_loss_network(network)
+    return vgg.requires_grad_(False).eval().to(target, resolve_dtype(dtype, target))
 
 
 def levels_of(vgg: Encoder, pictures: Tensor) -> list[Tensor]:

@@ -77,7 +77,7 @@ class Optimization:
         ImageFileError: a file that cannot be read.
 
     Example:
-        >>> vgg, _ = read_loss_network("adain-vgg19")
+        >>> vgg = load_loss_network("adain-vgg19")
         >>> picture = Optimization(vgg, StylizeOptions("wave.jpg"))("photo.jpg")
     """
 
