@@ -12,30 +12,17 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from page_server import PageServer
-from studio import Studio
+from studio import CHROMIUM, Studio, launch
 
 from adain_core import AdaINModel
 
 DIST = Path(__file__).resolve().parents[2] / "page" / "dist"
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    # No name but this machine's is known: what would leave it fails.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]
 
 
 def reason_to_skip() -> str:
@@ -73,18 +60,25 @@ def server(dist: Path) -> Iterator[PageServer]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def browser(dist: Path) -> Iterator[Any]:
-    """A Chromium without a window."""
+# Not longer than these tests: its event loop would be in the way of others.
+@pytest.fixture(scope="package")
+def playwright(dist: Path) -> Iterator[Any]:
+    """What drives browsers."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+        yield playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def browser(playwright: Any) -> Iterator[Any]:
+    """A Chromium without a window and without a graphics card."""
+    browser = launch(playwright, "--disable-gpu")
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="package")
 def studio(browser: Any, server: PageServer) -> Iterator[Studio]:
     """The page, opened and ready, shared by tests that set all they need."""
     studio = Studio(browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-US"))

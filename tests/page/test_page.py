@@ -168,7 +168,7 @@ def test_the_camera_is_painted_and_taken(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize(
-    ("locale", "heading"), [("ja-JP", "どの作品のように描きますか"), ("zh-CN", "像哪幅画一样")]
+    ("locale", "heading"), [("ja-JP", "お手本にする作品"), ("zh-CN", "像哪幅画一样")]
 )
 def test_it_speaks_the_readers_language_and_fits_a_phone(
     open_studio: Callable[..., Studio], locale: str, heading: str

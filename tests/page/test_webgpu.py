@@ -1,0 +1,52 @@
+"""The page on WebGPU: a graphics card that the processor plays, right but slow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_server import PageServer
+from studio import Studio, decibels, launch, read_picture, write_picture
+
+from adain_core import AdaINModel
+
+ROOT = Path(__file__).resolve().parents[2]
+WEBGPU = [
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--enable-features=Vulkan",
+]
+SCRIPT = ROOT / "page" / "src" / "runtime.js"
+
+
+@pytest.fixture
+def studio(playwright: Any, server: PageServer) -> Iterator[Studio]:
+    """The page in a browser whose graphics card is software, which the page would not take."""
+    script = SCRIPT.read_text().replace("isFallbackAdapter", "noSuchProperty")
+
+    def answer(route: Any) -> None:
+        route.fulfill(body=script, content_type="text/javascript")
+
+    browser = launch(playwright, *WEBGPU)
+    context = browser.new_context(locale="en-US", service_workers="block")
+    context.route(re.compile("runtime.js"), answer)
+    studio = Studio(context)
+    studio.open(server.url)
+    yield studio
+    browser.close()
+
+
+@pytest.mark.slow
+def test_webgpu_draws_the_same(studio: Studio, model: AdaINModel, tmp_path: Path) -> None:
+    if studio.page.evaluate("document.documentElement.dataset.backend") != "webgpu":
+        pytest.skip("this Chromium has no WebGPU in software")
+    image = read_picture((ROOT / "samples" / "content" / "coffee.jpg").read_bytes())
+    photo = write_picture(tmp_path / "photo.png", image[..., 100:148, 200:264])
+    studio.give_photo(tmp_path / "photo.png")
+    painting = studio.painting()
+    expected = model.stylize(photo, ROOT / "samples" / "style" / "van-gogh-starry-night.jpg")
+    assert decibels(painting, expected) > 40
+    assert "on the graphics card" in studio.status()
