@@ -45,19 +45,27 @@ paper's losses; every encoded pair is used 6 times:
     --init adain-vgg19 --widths 24 48 96 192 --distill-steps 2000 --steps 8000 \\
     --batch-size 4 --crop 128 --content-size 128 384 --style-size 128 384 \\
     --pool 512 --reuse 6 --recolor 0.4 --lr 6e-4 --schedule cosine --warmup-steps 100 \\
-    --clip-norm 1 --style-weight 3 --imitation-weight 1 --precision bf16
+    --clip-norm 1 --style-weight 3 --imitation-weight 1 --checkerboard-weight 30000 \\
+    --precision bf16
 
 from there on with SOAP, less imitation, fresh pairs, which SOAP would learn by heart otherwise,
 artworks in each other's palettes, and larger photographs, which have more flat areas:
   adain train (the same options, but) -o runs/slim2 --init runs/slim/slim.safetensors \\
-    --optimizer soap --lr 3e-4 --steps 44000 --imitation-weight 0.2 --pool 256 --reuse 2 \\
+    --optimizer soap --lr 3e-4 --steps 44000 --imitation-weight 0.2 --checkerboard-weight 6000 \\
+    --pool 256 --reuse 2 \\
     --recolor 0.05 --palette-exchange 0.5 --content-size 128 640
 
 on a GPU, larger crops and many of them; and once it draws nearly as well as its teacher, less
 imitation still, and style in proportion. Reading images, --workers, is the limit then:
   adain train (the same options, but) -o runs/slim3 --init runs/slim2/slim2.safetensors \\
     --batch-size 28 --crop 224 --content-size 224 640 --style-size 224 448 --pool 336 --reuse 3 \\
-    --workers 7 --lr 6e-4 --style-weight 1 --imitation-weight 0.1 --steps 19000
+    --workers 7 --lr 6e-4 --style-weight 1 --imitation-weight 0.1 --checkerboard-weight 3000 \\
+    --steps 19000
+
+against halos: plain grounds, noise, and a loss that keeps smooth what is smooth in the photo:
+  adain train (the same options, but) -o runs/slim4 --init runs/slim3/slim3.safetensors \\
+    --style-weight 1.5 --balanced-style-weight 5 --smoothness-weight 50 \\
+    --checkerboard-weight 3000 --scenes 0.33 --noise 0.03 --steps 6000
 
 a network that draws one style, or several with a folder of artworks, and nothing else:
   adain train --method feedforward --content photos --style wave.jpg --encoder adain-vgg19 \\
@@ -96,7 +104,10 @@ _OPTIONS = {
         "content_weight": "weight of the content loss",
         "identity_weight": "weight of the pixel loss of the content at its own statistics",
         "imitation_weight": "weight of the differences to the full-width model's picture, in "
-        "pixels and features, and of what a picture repeats every 8 pixels",
+        "pixels and features",
+        "balanced_style_weight": "weight of the style loss in which every artwork counts alike",
+        "smoothness_weight": "weight of the loss against halos",
+        "checkerboard_weight": "weight of what a picture repeats every 8 pixels",
         "random_alpha": "train at random alphas instead of 1",
     },
     "data": {
@@ -106,6 +117,9 @@ _OPTIONS = {
         "augment": "mirror no crops and turn no artworks, as in the paper",
         "recolor": "share of crops that get other colors and contrasts",
         "palette_exchange": "share of the artworks that get the colors of another one",
+        "scenes": "share of the photographs that become a plain ground with an object",
+        "noise": "largest standard deviation of noise in the photographs, which the losses do not "
+        "see",
         "pool": "images of each kind encoded at a time; 0: one batch",
         "reuse": "passes over a pool, in new pairs",
         "workers": "processes that read images of each kind",

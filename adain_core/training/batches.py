@@ -18,16 +18,18 @@ class Batch:
 
     Attributes:
         pairs: the content and the style of each pair, at the same place.
+        photos: the contents as the student sees them, RGB in 0..1, ``(B, 3, S, S)``.
         alpha: of each pair, ``(B, 1)``.
     """
 
     pairs: Pool
+    photos: Tensor
     alpha: Tensor
 
     @property
     def tensors(self) -> list[Tensor]:
         """All of it, always in the same order."""
-        return [*self.pairs.tensors, self.alpha]
+        return [*self.pairs.tensors, self.photos, self.alpha]
 
 
 def choose_batch(config: TrainingConfig, pool: Pool, step: int, rank: int = 0) -> Batch:
@@ -59,4 +61,22 @@ def choose_batch(config: TrainingConfig, pool: Pool, step: int, rank: int = 0) -
     contents, styles, alpha = (
         values.to(device, non_blocking=True) for values in (contents[part], styles[part], alpha)
     )
-    return Batch(pool.pairs(contents, styles), alpha)
+    pairs = pool.pairs(contents, styles)
+    photos = pairs.content
+    if config.noise > 0:
+        photos = add_noise(photos, config.noise, seeded(config.seed, step, rank, 2).initial_seed())
+    return Batch(pairs, photos, alpha)
+
+
+def add_noise(photos: Tensor, largest: float, seed: int) -> Tensor:
+    """Return photos with Gaussian noise.
+
+    Args:
+        photos: RGB in 0..1, ``(B, 3, S, S)``.
+        largest: standard deviation; each photo's is drawn from 0 to it.
+        seed: of everything random, on the photos' device.
+    """
+    random = torch.Generator(photos.device).manual_seed(seed)
+    deviation = largest * torch.rand(len(photos), 1, 1, 1, generator=random, device=photos.device)
+    noise = torch.randn(photos.shape, generator=random, device=photos.device)
+    return (photos + deviation * noise).clamp(0, 1)

@@ -22,7 +22,10 @@ PATHS = (
 )
 # A GPU waits for fewer; more take memory.
 WORKERS = max(2, min(8, (os.cpu_count() or 1) // 2))
-LOSS_WEIGHTS = ("style_weight", "content_weight", "identity_weight", "imitation_weight")
+LOSS_WEIGHTS = (
+    *("style_weight", "content_weight", "identity_weight", "imitation_weight"),
+    *("balanced_style_weight", "smoothness_weight", "checkerboard_weight"),
+)
 # The smallest values of settings that are whole numbers.
 _SMALLEST = {
     **dict.fromkeys(("steps", "batch_size", "reuse", "log_every", "save_every", "sample_every"), 1),
@@ -75,9 +78,16 @@ class TrainingConfig:
         identity_weight: weight of the pixel loss of the content reconstructed at its own
             statistics; 0 in the paper.
         imitation_weight: weight of the differences to the full-width model's picture, in pixels,
-            in their means over 8x8 and in relu1_1 to relu4_1, and of what a picture repeats every
-            8 pixels: for slim models, which find their own picture of a style late or, at λ = 10,
-            lose the content before. Pairs are then fixed for a pool.
+            in their means over 8x8 and in relu1_1 to relu4_1: for slim models, which find their own
+            picture of a style late or, at λ = 10, lose the content before. Pairs are then fixed for
+            a pool.
+        balanced_style_weight: weight of
+            :func:`~adain_core.training.losses.balanced_style_loss`, in which every artwork counts
+            alike, also one of weak statistics.
+        smoothness_weight: weight of :func:`~adain_core.training.losses.smoothness_loss`, against
+            halos.
+        checkerboard_weight: weight of what a picture repeats every 8 pixels; 30,000 times the
+            imitation's suits a slim model.
         random_alpha: draw alpha from 0..1 for each pair instead of 1, so that a slim model's
             mixtures of content and style are trained too.
         content_size: shortest side in pixels that photographs are resized to before the crop,
@@ -92,6 +102,10 @@ class TrainingConfig:
             (pink and green, prints) is lost otherwise.
         palette_exchange: share of the artworks that get the colors (their mean and standard
             deviation) of another one.
+        scenes: share of the photographs that become a plain ground with an object cut from them
+            (:mod:`~adain_core.training.scenes`).
+        noise: largest standard deviation of Gaussian noise, drawn from 0 to it for each pair, in
+            the photographs that the student sees; the losses know the clean ones.
         pool: images of each kind that are encoded by the VGG at a time; 0: one batch.
         reuse: passes over a pool, in new random pairs, before the next one is read. 1 is the
             paper's loop; more saves the VGG's forward passes on content and style.
@@ -130,6 +144,9 @@ class TrainingConfig:
     content_weight: float = 1.0
     identity_weight: float = 0.0
     imitation_weight: float = 0.0
+    balanced_style_weight: float = 0.0
+    smoothness_weight: float = 0.0
+    checkerboard_weight: float = 0.0
     random_alpha: bool = False
     content_size: tuple[int, int] = (512, 512)
     style_size: tuple[int, int] = (512, 512)
@@ -137,6 +154,8 @@ class TrainingConfig:
     augment: bool = True
     recolor: float = 0.0
     palette_exchange: float = 0.0
+    scenes: float = 0.0
+    noise: float = 0.0
     pool: int = 0
     reuse: int = 1
     ema: float = 0.999
@@ -172,7 +191,7 @@ class TrainingConfig:
         for name in (*LOSS_WEIGHTS, "clip_norm"):
             value = getattr(self, name)
             yield name, "must be a finite number, 0 or more", 0 <= value < math.inf, value
-        for name in ("recolor", "palette_exchange"):
+        for name in ("recolor", "palette_exchange", "noise", "scenes"):
             value = getattr(self, name)
             yield name, "must be from 0 to 1", 0 <= value <= 1, value
         for name, allowed in CHOICES.items():

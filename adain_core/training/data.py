@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from ..color import mean_std
 from ..errors import AdaINError, ImageFileError
 from ..images import list_images, read_image_file
+from .scenes import draw_scene
 
 
 def seeded(*numbers: int) -> torch.Generator:
@@ -46,6 +47,7 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
             their mean and standard deviation.
         flip: mirror half of the crops.
         turn: turn crops by a random number of quarter turns.
+        scenes: probability that a crop becomes a plain ground with an object cut from it.
 
     Raises:
         ImageFileError: the folder is missing or has no images.
@@ -61,12 +63,14 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         palette_exchange: float = 0.0,
         flip: bool = True,
         turn: bool = False,
+        scenes: float = 0.0,
     ) -> None:
         if not Path(folder).is_dir():
             raise ImageFileError(f"{folder}: expected a folder of images, found none")
         self.folder = folder
         self.paths: list[Path] = list_images([f"{glob.escape(os.fspath(folder))}/**/*"])
         self.seed, self.palette_exchange, self.turn = seed, palette_exchange, turn
+        self.scenes = scenes
         transforms = _transforms()
         smallest, largest = size
         # A JPEG of four times the largest size or more is decoded smaller.
@@ -98,6 +102,8 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
             if torch.rand(()) < self.palette_exchange:
                 other, broken_too = self._read(int(torch.randint(len(self.paths), ())))
                 crop, broken = mean_std(crop, other), broken | broken_too
+            if self.scenes and torch.rand(()) < self.scenes:
+                crop = draw_scene(crop.clamp(0, 1))
             if self.turn:
                 crop = crop.rot90(int(torch.randint(4, ())), (1, 2))
             return crop.clamp(0, 1), broken

@@ -17,6 +17,11 @@ _PIXEL_WEIGHT = 100.0
 _HALO_WEIGHT, _HALO_CELL = 800.0, 8
 
 
+# Of the smoothness: sides of the cells that are averaged, pixels; how many cells apart they are
+# compared; and the photo's contrast between them at which an edge begins.
+_SMOOTH_CELLS, _SMOOTH_DISTANCES, _SMOOTH_CONTRAST = (8, 16), (1, 2), 0.04
+
+
 def _at_least_float32(features: Tensor) -> torch.dtype:
     return torch.promote_types(features.dtype, torch.float32)
 
@@ -155,6 +160,67 @@ def style_loss(levels: Sequence[Tensor], targets: Sequence[Statistics]) -> Tenso
         level_statistics(levels), targets, strict=True
     ):
         total = total + _mean_square(mean, target_mean) + _mean_square(std, target_std)
+    return total
+
+
+def balanced_style_loss(levels: Sequence[Tensor], targets: Sequence[Statistics]) -> Tensor:
+    """Return the style loss in which every style and every level counts alike.
+
+    Each picture's squared difference at a level is divided by the sum of both sides' squared
+    statistics, its upper bound (Cheng et al., "Style-Aware Normalized Loss for Improving Arbitrary
+    Style Transfer", CVPR 2021). The divisor gets no gradient: a picture must not come nearer by
+    larger statistics.
+
+    Args:
+        levels: relu1_1, 2_1, 3_1 and 4_1 of the output, each ``(B, C_l, h_l, w_l)``.
+        targets: the styles' statistics at the same levels, ``(B, C_l)``.
+
+    Returns:
+        A scalar, float32, 0 to the number of levels: the mean over samples, summed over levels.
+    """
+    total = levels[0].new_zeros((), dtype=targets[0][0].dtype)
+    for statistics, wanted in zip(level_statistics(levels), targets, strict=True):
+        own, target = torch.cat(statistics, dim=1), torch.cat(wanted, dim=1)
+        bound = own.detach().square().sum(dim=1) + target.square().sum(dim=1)
+        total = total + ((own - target).square().sum(dim=1) / bound.clamp_min(EPSILON)).mean()
+    return total
+
+
+def smoothness_loss(picture: Tensor, photo: Tensor) -> Tensor:
+    """Return how much the blurred picture changes where the blurred photo hardly does.
+
+    AdaIN shifts whole channels, and so its target asks for a halo around what stands out of a plain
+    ground; the photo has none there. With ``b(x, k)`` the means over k×k pixels, k of 8 and 16:
+    squared differences of ``b(picture, k)`` to the cell one and two places on, along rows and
+    columns, weighted by ``exp(-(g / 0.04)²)``, g the largest channel's difference of
+    ``b(photo, k)`` there; means over the weights, summed over these eight cases.
+
+    Args:
+        picture: RGB, ``(B, 3, H, W)``.
+        photo: RGB in 0..1, the same shape.
+
+    Returns:
+        A scalar, float32, 0 or more; 0 for one color. Cases that do not fit into the picture count
+        0.
+    """
+    picture, photo = (image.to(_at_least_float32(image)) for image in (picture, photo))
+    total = picture.new_zeros(())
+    for cell in _SMOOTH_CELLS:
+        if cell > min(picture.shape[2:]):
+            continue
+        drawn, given = (F.avg_pool2d(image, cell) for image in (picture, photo))
+        for dim in (2, 3):
+            for distance in _SMOOTH_DISTANCES:
+                count = drawn.shape[dim] - distance
+                if count < 1:
+                    continue
+                steps, photo_steps = (
+                    x.narrow(dim, distance, count) - x.narrow(dim, 0, count) for x in (drawn, given)
+                )
+                contrast = photo_steps.abs().amax(dim=1, keepdim=True)
+                weight = torch.exp(-((contrast / _SMOOTH_CONTRAST) ** 2))
+                square = steps.square().mean(dim=1, keepdim=True)
+                total = total + (weight * square).sum() / weight.sum().clamp_min(EPSILON)
     return total
 
 

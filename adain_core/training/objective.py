@@ -13,10 +13,7 @@ from ..evaluation.checkerboard import checkerboard_loss
 from .batches import Batch
 from .config import TrainingConfig
 from .loss_network import LossNetwork
-from .losses import imitation_loss
-
-# Beside the imitation, whose weight it takes, too: a seventh of the two (of a trained model).
-CHECKERBOARD_WEIGHT = 30_000.0
+from .losses import balanced_style_loss, imitation_loss, smoothness_loss
 
 
 class Objective(nn.Module):
@@ -56,8 +53,14 @@ class Objective(nn.Module):
         if config.imitation_weight > 0:
             imitation = imitation_loss(output, levels, pairs.teacher, pairs.teacher_levels)
             losses["imitation"] = config.imitation_weight * imitation
-            checkerboard = CHECKERBOARD_WEIGHT * checkerboard_loss(output)
-            losses["checkerboard"] = config.imitation_weight * checkerboard
+        if config.balanced_style_weight > 0:
+            balanced = balanced_style_loss(levels, pairs.targets(batch.alpha))
+            losses["balanced"] = config.balanced_style_weight * balanced
+        if config.smoothness_weight > 0:
+            smoothness = smoothness_loss(output, pairs.content)
+            losses["smoothness"] = config.smoothness_weight * smoothness
+        if config.checkerboard_weight > 0:
+            losses["checkerboard"] = config.checkerboard_weight * checkerboard_loss(output)
         return {**losses, "total": torch.stack(list(losses.values())).sum()}
 
     @torch.no_grad()
@@ -70,6 +73,6 @@ class Objective(nn.Module):
         with self._autocast():
             pairs = batch.pairs
             pictures: tuple[Tensor, Tensor] = student(
-                pairs.content, pairs.style, batch.alpha, reconstruct=reconstruct
+                batch.photos, pairs.style, batch.alpha, reconstruct=reconstruct
             )
         return pictures

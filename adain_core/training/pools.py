@@ -59,6 +59,19 @@ class Pool:
             ],
         )
 
+    def targets(self, alpha: Tensor) -> list[Statistics]:
+        """Return the statistics that pictures shall have at each level.
+
+        Args:
+            alpha: of each pair, ``(N, 1)``; below 1 they lie between the content's and the style's.
+        """
+        return [
+            (torch.lerp(cm, sm, alpha), torch.lerp(cs, ss, alpha))
+            for (cm, cs), (sm, ss) in zip(
+                self.content_statistics, self.style_statistics, strict=True
+            )
+        ]
+
     def losses(self, alpha: Tensor, levels: list[Tensor]) -> dict[str, Tensor]:
         """Return content and style loss (equations 12 and 13) of pictures by their VGG levels.
 
@@ -66,13 +79,7 @@ class Pool:
             alpha: of each pair, ``(N, 1)``.
             levels: of the picture of each content in the style at its place.
         """
-        # With random alpha the target's statistics lie between the content's and the style's.
-        targets = [
-            (torch.lerp(cm, sm, alpha), torch.lerp(cs, ss, alpha))
-            for (cm, cs), (sm, ss) in zip(
-                self.content_statistics, self.style_statistics, strict=True
-            )
-        ]
+        targets = self.targets(alpha)
         target = adaptive_instance_norm(self.content_features, *targets[-1])
         return {"content": content_loss(levels[-1], target), "style": style_loss(levels, targets)}
 
@@ -131,6 +138,7 @@ class PoolReader:
                 content_seed,
                 config.recolor,
                 flip=config.augment,
+                scenes=config.scenes,
             ),
             # More styles out of the same artworks: brushwork has no upright, and goes with other
             # palettes, too.

@@ -60,9 +60,8 @@ class Inspection:
             scores of :meth:`validate`.
         """
         device = self._reader.device
-        batch = Batch(
-            self._reader.encode(*self._fixed_pairs()), torch.ones(FIXED_PAIRS, 1, device=device)
-        )
+        pool = self._reader.encode(*self._fixed_pairs())
+        batch = Batch(pool, pool.content, torch.ones(FIXED_PAIRS, 1, device=device))
         losses = learner.objective.measure(batch, learner.average)
         return {
             **{name: float(value) for name, value in losses.items()},

@@ -16,13 +16,13 @@ from adain_core.training.data import Crops
 
 
 @pytest.mark.parametrize("augment", [True, False])
-def test_only_artworks_are_turned_and_exchange_palettes(
+def test_photos_become_scenes_artworks_are_turned_and_exchange_palettes(
     config: TrainingConfig, augment: bool
 ) -> None:
     """And without augmentation nothing is turned or mirrored."""
-    run = dataclasses.replace(config, seed=3, palette_exchange=0.5, augment=augment)
+    run = dataclasses.replace(config, seed=3, palette_exchange=0.5, augment=augment, scenes=0.5)
     sizes = run.content_size, run.crop
-    contents = Crops(run.content, *sizes, 6, flip=augment)
+    contents = Crops(run.content, *sizes, 6, flip=augment, scenes=0.5)
     styles = Crops(run.style, *sizes, 7, palette_exchange=0.5, flip=augment, turn=augment)
     reader = Trainer(run, progress=False).reader
     for found, expected in zip(reader.crops, (contents, styles), strict=True):

@@ -6,12 +6,15 @@ import pytest
 import torch
 
 from adain_core.evaluation.checkerboard import checkerboard_loss
+from adain_core.evaluation.figures import balanced_style_distance
 from adain_core.functional import channel_statistics
 from adain_core.training.losses import (
+    balanced_style_loss,
     content_loss,
     imitation_loss,
     level_statistics,
     mean_squared_difference,
+    smoothness_loss,
     style_loss,
 )
 
@@ -147,3 +150,68 @@ def test_targets_that_do_not_fit() -> None:
     for other in (levels[1], levels[0][:, :, :1], levels[0][[0, 1, 0]]):
         with pytest.raises(ValueError, match=r"of shape \(2, 3, 8, 8\), or of one sample, got"):
             content_loss(levels[0], other)
+
+
+def test_balanced_style_loss_counts_every_picture_and_level_alike() -> None:
+    torch.manual_seed(0)
+    level = torch.rand(2, 4, 8, 8)
+    # A picture of strong features and one of weak ones; targets of 1.5 times their statistics.
+    levels = [level * torch.tensor([10.0, 0.1])[:, None, None, None], 3 * level]
+    targets = [(1.5 * mean, 1.5 * std) for mean, std in level_statistics(levels)]
+    share = 0.5**2 / (1 + 1.5**2)
+    loss = balanced_style_loss(levels, targets)
+    assert loss.item() == pytest.approx(2 * share, rel=1e-3)
+    assert balanced_style_loss(levels, level_statistics(levels)) == 0
+    statistics, wanted = (
+        [(m[:1], s[:1]) for m, s in x] for x in (level_statistics(levels), targets)
+    )
+    judged = balanced_style_distance(statistics, wanted)
+    one = balanced_style_loss([each[:1] for each in levels], wanted)
+    assert one.item() == pytest.approx(judged, rel=1e-4)
+
+
+def test_the_bound_of_the_balanced_style_loss_has_no_gradient() -> None:
+    torch.manual_seed(0)
+    features = torch.randn(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    targets = [(torch.rand(2, 3, dtype=torch.float64), torch.rand(2, 3, dtype=torch.float64))]
+    (found,) = torch.autograd.grad(balanced_style_loss([features], targets), features)
+    own, target = (torch.cat(x, dim=1) for x in (*level_statistics([features]), *targets))
+    bound = (own.square().sum(dim=1) + target.square().sum(dim=1)).detach()
+    expected = ((own - target).square().sum(dim=1) / bound).mean()
+    (wanted,) = torch.autograd.grad(expected, features)
+    torch.testing.assert_close(found, wanted)
+
+
+def test_smoothness_loss_of_a_ramp() -> None:
+    """Cells of 8 pixels differ by 0.08, of 16 by 0.16; two cells on by twice that."""
+    flat = torch.full((2, 3, 64, 64), 0.5)
+    ramp = (0.01 * torch.arange(64)).expand(2, 3, 64, 64)
+    expected = 0.08**2 + 0.16**2 + 0.16**2 + 0.32**2
+    assert smoothness_loss(ramp, flat).item() == pytest.approx(expected, rel=1e-4)
+    assert smoothness_loss(ramp.mT, flat).item() == pytest.approx(expected, rel=1e-4)
+    assert smoothness_loss(flat, ramp) == 0
+    # One channel of three.
+    one = torch.cat([ramp[:, :1], flat[:, 1:]], dim=1)
+    assert smoothness_loss(one, flat).item() == pytest.approx(expected / 3, rel=1e-4)
+
+
+def test_smoothness_loss_leaves_edges_and_texture_alone() -> None:
+    flat = torch.full((1, 3, 64, 64), 0.5)
+    edge = torch.where(torch.arange(64) < 32, 0.0, 1.0).expand(1, 3, 64, 64)
+    assert smoothness_loss(edge, flat) > 0.1
+    assert smoothness_loss(edge, edge).item() == pytest.approx(0, abs=1e-6)
+    # Finer than the cells: nothing of it is left in their means.
+    checkers = ((torch.arange(64)[:, None] + torch.arange(64)[None]) % 2).float()
+    assert smoothness_loss(checkers.expand(1, 3, 64, 64), flat).item() == pytest.approx(0, abs=1e-9)
+    # A photo that differs by 0.04 from cell to cell weighs 1/e as much there as a flat one.
+    steps = 0.04 * (torch.arange(64) // 8 % 2).float().expand(1, 3, 64, 64)
+    assert smoothness_loss(steps, steps).item() < smoothness_loss(steps, flat).item()
+
+
+def test_gradients_of_the_losses_of_what_people_see() -> None:
+    torch.manual_seed(0)
+    picture, photo = torch.rand(2, 1, 3, 16, 24, dtype=torch.float64)
+    picture.requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: smoothness_loss(x, photo), picture)
+    small = torch.rand(1, 3, 8, 4)  # no two cells
+    assert smoothness_loss(small, small) == 0
