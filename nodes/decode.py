@@ -12,7 +12,8 @@ from . import host
 from .batches import parts, take_features
 from .errors import check_encoder
 from .images import to_image
-from .inputs import CATEGORY, FEATURES, MODEL
+from .inputs import CATEGORY, FEATURES, OPTIONAL_MODEL
+from .library import model_or_default
 
 
 class AdaINDecode:
@@ -28,10 +29,11 @@ class AdaINDecode:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {"required": {"model": MODEL, "features": FEATURES}}
+        return {"required": {"features": FEATURES}, "optional": {"model": OPTIONAL_MODEL}}
 
-    def decode(self, model: host.ManagedModel, features: Features) -> tuple[Tensor]:
+    def decode(self, features: Features, model: host.ManagedModel | None = None) -> tuple[Tensor]:
         """Run the node."""
+        model = model_or_default(model)
         check_encoder(model.model, features, "features")
         network = model.load(*features.size)
         count = len(features.tensor)

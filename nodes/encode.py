@@ -10,18 +10,20 @@ from torch import Tensor
 
 from ..adain_core import Features, Style
 from ..adain_core.canvas import Underpainting
+from ..adain_core.pixels import as_uint8, resize
 from . import host
 from .batches import common_count, join_features, parts, repeat
 from .images import from_image, from_mask
 from .inputs import (
     CATEGORY,
     HIDDEN,
-    MODEL,
+    OPTIONAL_MODEL,
     PHOTO_SHARE,
     STYLE_SIZE,
     is_placeholder,
     read_style_size,
 )
+from .library import model_or_default
 
 
 class AdaINEncodeContent:
@@ -42,19 +44,19 @@ class AdaINEncodeContent:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "model": MODEL,
                 "image": (
                     "IMAGE",
                     {"tooltip": "The picture, or a batch: photos, video frames. Any size."},
                 ),
             },
             "optional": {
+                "model": OPTIONAL_MODEL,
                 "underpainting": (
                     "IMAGE",
                     {
                         "tooltip": "The same picture as it was drawn before, at a smaller size: "
-                        "enlarged and mixed with the photo it is encoded in the photo's place, so "
-                        "that its large strokes stay."
+                        "what was changed there is brought into the photo before it is encoded, so "
+                        "that the large strokes stay."
                     },
                 ),
                 "photo_share": (
@@ -70,8 +72,8 @@ class AdaINEncodeContent:
 
     def encode(
         self,
-        model: host.ManagedModel,
         image: Tensor,
+        model: host.ManagedModel | None = None,
         underpainting: Tensor | None = None,
         photo_share: float = PHOTO_SHARE[1]["default"],
     ) -> tuple[Features]:
@@ -82,7 +84,7 @@ class AdaINEncodeContent:
             drawn = from_image(underpainting, "underpainting")
             counts["underpainting"] = len(drawn)
         count, size = common_count(counts), (pictures.shape[2], pictures.shape[3])
-        network = model.load(*size)
+        network = model_or_default(model).load(*size)
         progress = host.Progress(count)
 
         def encoded() -> Iterator[Features]:
@@ -98,9 +100,11 @@ class AdaINEncodeContent:
 
 def _painted_over(photo: Tensor, drawn: Tensor, share: float) -> Tensor:
     """Return a photo ``(B, C, H, W)`` with an underpainting in place of its colors."""
-    whole = (slice(None), slice(None))
-    canvas = Underpainting(photo.expand(-1, max(3, photo.shape[1]), -1, -1), drawn[:, :3], share)
-    return torch.cat([canvas.colors(whole, photo.device), photo[:, 3:]], dim=1)
+    photo = photo.expand(-1, max(3, photo.shape[1]), -1, -1)
+    reduced = as_uint8(resize(photo, (drawn.shape[2], drawn.shape[3])))
+    canvas = Underpainting(photo, drawn[:, :3], reduced, share)
+    colors = canvas.colors((slice(None), slice(None)), photo.device)
+    return torch.cat([colors, photo[:, 3:]], dim=1)
 
 
 class AdaINEncodeStyle:
@@ -124,7 +128,6 @@ class AdaINEncodeStyle:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "model": MODEL,
                 "image": (
                     "IMAGE",
                     {"tooltip": "The artwork. A batch is averaged into one style."},
@@ -132,6 +135,7 @@ class AdaINEncodeStyle:
                 "style_size": STYLE_SIZE,
             },
             "optional": {
+                "model": OPTIONAL_MODEL,
                 "mask": (
                     "MASK",
                     {
@@ -148,9 +152,9 @@ class AdaINEncodeStyle:
 
     def encode(
         self,
-        model: host.ManagedModel,
         image: Tensor,
         style_size: int,
+        model: host.ManagedModel | None = None,
         mask: Tensor | None = None,
         graph: Any = None,
         node_id: str | None = None,
@@ -163,7 +167,7 @@ class AdaINEncodeStyle:
             weights = from_mask(mask, "mask")
             counts["mask"] = len(weights)
         count = common_count(counts)
-        network = model.load(*pictures.shape[2:])
+        network = model_or_default(model).load(*pictures.shape[2:])
         with host.Progress(count).work(count) as tiles:
             pictures = repeat(pictures, slice(0, count))
             return (network.encode_style(pictures, weights, size, progress=tiles),)

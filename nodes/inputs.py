@@ -29,7 +29,6 @@ def advanced(declared: Declared) -> Declared:
     return (declared[0], {**declared[1], "advanced": True})
 
 
-MODEL: Declared = ("ADAIN_MODEL", {"tooltip": "The model, from Load AdaIN Model."})
 OPTIONAL_MODEL: Declared = (
     "ADAIN_MODEL",
     {"tooltip": "The model, from Load AdaIN Model. Not connected: the one that the pack ships."},

@@ -5,10 +5,11 @@ import { api } from "../../scripts/api.js";
 
 const NODE = "AdaINLoadStyle";
 const FOLDER = "adain_styles";
-const LOWEST = 96; // pixels: one row
+const LOWEST = 72; // pixels: one row of pictures
 const LOOK = `
-  .adain-styles { display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr));
-    grid-auto-rows: min-content; gap: 6px; overflow-y: auto; height: 100%; }
+  .adain-styles { position: relative; min-height: ${LOWEST}px; height: 100%; }
+  .adain-styles > div { position: absolute; inset: 0; overflow-y: auto; display: grid; gap: 6px;
+    grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); grid-auto-rows: min-content; }
   .adain-styles button { padding: 0; border: 2px solid transparent; border-radius: 6px;
     background: none; color: inherit; cursor: pointer; font: 10px/1.3 sans-serif; }
   .adain-styles button[aria-pressed="true"] { border-color: #2a9df4; }
@@ -50,11 +51,18 @@ function makeButton(name, address, choose) {
 }
 
 function addGallery(node, list) {
+  // The outer one has the size that the node gives, whatever the inner one holds.
+  const frame = document.createElement("div");
   const gallery = document.createElement("div");
-  gallery.className = "adain-styles";
+  frame.className = "adain-styles";
+  frame.append(gallery);
   const mark = () => {
-    for (const button of gallery.children)
-      button.setAttribute("aria-pressed", button.dataset.style === list.value);
+    for (const button of gallery.children) {
+      const chosen = button.dataset.style === list.value;
+      button.setAttribute("aria-pressed", chosen);
+      // Not scrollIntoView, which moves the canvas, too.
+      if (chosen) gallery.scrollTop = button.offsetTop;
+    }
   };
   const choose = (name) => {
     list.value = name;
@@ -77,7 +85,7 @@ function addGallery(node, list) {
     configured?.apply(this, values);
     mark();
   };
-  const widget = node.addDOMWidget("gallery", FOLDER, gallery, {
+  const widget = node.addDOMWidget("gallery", FOLDER, frame, {
     serialize: false,
     hideOnZoom: false,
     getMinHeight: () => LOWEST,

@@ -144,7 +144,7 @@ class Page:
             server.post(f"/settings/{name}", value)
         started = driver.chromium.launch(executable_path=browser, args=_FLAGS)
         try:
-            page = started.new_page(viewport={"width": 1600, "height": 1000})
+            page = started.new_page(viewport={"width": 1440, "height": 900})
             page.set_default_timeout(120_000)
             opened = cls(page, server, output)
             opened.reload()
@@ -177,17 +177,22 @@ class Page:
         self.page.screenshot(path=self.output / f"{name}.png")
 
     def load(self, workflow: dict[str, Any], name: str) -> list[str]:
-        """Put a workflow on the canvas; returns what is wrong with it, dialogs included."""
+        """Open a workflow as a template; returns what is wrong with it, dialogs included."""
         self.page.evaluate(
-            "([workflow, name]) => window.app.loadGraphData(workflow, true, true, name)",
+            """([workflow, name]) => window.app.loadGraphData(
+              workflow, true, true, name, {openSource: 'template'})""",
             [workflow, name],
         )
-        self.page.wait_for_timeout(1200)
-        self.page.evaluate(
-            "() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView')"
-        )
-        self.page.wait_for_timeout(800)
+        self.page.wait_for_timeout(2000)
         return self.page.evaluate(_FAULTS) + self.words()
+
+    def scale(self) -> float:
+        """At what scale the canvas is drawn, and whether with words: 0 without."""
+        return float(
+            self.page.evaluate(
+                "() => window.app.canvas.low_quality ? 0 : window.app.canvas.ds.scale"
+            )
+        )
 
     @contextmanager
     def vue_nodes(self) -> Iterator[bool]:
@@ -242,7 +247,7 @@ class Page:
     def wait_for_pictures(self) -> None:
         """Until every preview on the canvas shows its pictures."""
         self.page.wait_for_function(
-            """() => window.app.graph._nodes.filter(node => node.type === 'PreviewImage').every(
+            """() => window.app.graph._nodes.filter(node => node.type === 'SaveImage').every(
               node => node.imgs?.length && node.imgs.every(i => i.complete && i.naturalWidth))"""
         )
         self.page.wait_for_timeout(500)

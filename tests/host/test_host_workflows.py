@@ -51,7 +51,7 @@ def test_workflow_gives_the_librarys_pictures(
             node.values["dtype"] = "fp32"
     run = client.run(api_prompt(workflow))
     assert run.status == "success", run.message
-    # Not Load AdaIN Style, which shows the artwork.
+    # Not the nodes that show what they loaded or saved.
     ends = {"PreviewImage", "SaveImage", "SaveAnimatedWEBP", "SaveVideo"}
     shown = [node for node in workflow.nodes if str(node.id) in run.outputs and node.type in ends]
     assert shown

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tools"))
+sys.path += [str(ROOT / "tools"), str(ROOT / "tools" / "workflows")]
 
 
 def ship_styles(folder: Path) -> None:

@@ -24,7 +24,7 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parents[2]
 # By the numbers at the heads of their names.
 WORKFLOWS = sorted(
-    (ROOT / "workflows").glob("*.json"), key=lambda path: int(path.stem.partition("-")[0])
+    (ROOT / "workflows").glob("*.json"), key=lambda path: int(path.stem.partition(" ")[0])
 )
 # Nodes of the page alone: it does not send them to be run.
 NOTES = ("MarkdownNote", "Note")
@@ -45,6 +45,18 @@ class PreviewImage:
         return {"required": {"images": ("IMAGE",)}}
 
     def show(self, images: Tensor) -> tuple[()]:
+        return ()
+
+
+class SaveImage(PreviewImage):
+    """Likewise."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        prefix = ("STRING", {"default": "ComfyUI"})
+        return {"required": {"images": ("IMAGE",), "filename_prefix": prefix}}
+
+    def show(self, images: Tensor, filename_prefix: str) -> tuple[()]:
         return ()
 
 
@@ -163,10 +175,11 @@ class SaveVideo(PreviewImage):
         return ()
 
 
-CORE = {
-    node.__name__: node
-    for node in (PreviewImage, SaveAnimatedWEBP, ImageToMask, ImageScale, CreateVideo, SaveVideo)
-}
+_STAND_INS = (
+    *(PreviewImage, SaveImage, SaveAnimatedWEBP, ImageToMask, ImageScale),
+    *(CreateVideo, SaveVideo),
+)
+CORE = {node.__name__: node for node in _STAND_INS}
 
 
 def declared_inputs(node: Any) -> dict[str, tuple[Any, dict[str, Any]]]:

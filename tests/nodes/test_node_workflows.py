@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import make
 import numpy as np
 import pytest
 import torch
@@ -18,24 +20,13 @@ from torch import Tensor
 from videos import draw_video
 
 from adain_core import AdaINModel, Style, adain, devices
+from adain_core.canvas import Underpainting
 from adain_core.color import transfer_color
-from adain_core.masks import feather_mask, resize_mask
-from adain_core.pixels import resize_shortest_side
+from adain_core.options import pass_sizes
+from adain_core.pixels import as_uint8, resize, resize_shortest_side
 from adain_core.temporal import TemporalPool
 from adain_core.video import VideoReader
 
-NAMES = [
-    "1-quick-start",
-    "2-alpha-sweep",
-    "3-four-style-blend",
-    "4-masks",
-    "5-keep-colors",
-    "6-style-library",
-    "7-video-frames",
-    "8-big-image",
-    "9-style-fade",
-    "10-video",
-]
 TEMPLATE_FOLDERS = ("example_workflows", "example", "examples", "workflow", "workflows")
 # Height of a node's title, which lies above its position.
 TITLE = 30
@@ -50,13 +41,23 @@ def test_files() -> None:
     """ComfyUI serves the first of these folders, and every JSON in it as a template."""
     assert [name for name in TEMPLATE_FOLDERS if (ROOT / name).exists()] == ["workflows"]
     files = {path.name for path in (ROOT / "workflows").iterdir()}
-    assert files == {f"{name}{suffix}" for name in NAMES for suffix in (".json", ".jpg")}
-    assert [path.stem for path in WORKFLOWS] == NAMES
+    names = [path.stem for path in WORKFLOWS]
+    assert files == {f"{name}{suffix}" for name in names for suffix in (".json", ".jpg")}
+    # Names are the cards' titles, and bring them into their order.
+    assert names == sorted(names)
+    assert [int(name[:2]) for name in names] == list(range(1, len(names) + 1))
+    assert all(re.fullmatch(r"\d\d [A-Z][a-z ]+(\.app)?", name) for name in names)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_thumbnail(name: str) -> None:
-    path = ROOT / "workflows" / f"{name}.jpg"
+def test_files_are_as_they_are_made() -> None:
+    """``python tools/workflows/make.py`` writes them anew."""
+    for name, document in make.documents().items():
+        assert json.loads((ROOT / name).read_text(encoding="utf-8")) == document, name
+
+
+@pytest.mark.parametrize("workflow_path", WORKFLOWS, ids=lambda path: path.stem)
+def test_thumbnail(workflow_path: Path) -> None:
+    path = workflow_path.with_suffix(".jpg")
     assert path.stat().st_size < 80_000
     assert max(Image.open(path).size) == 600
 
@@ -164,14 +165,37 @@ class TestDeclarations:
         for _, source, _, target, _, _ in workflow.data["links"]:
             # Above each other in one column, or further right.
             assert boxes[source][0] <= boxes[target][0]
+        right = max(box[2] for box in boxes.values())
+        bottom = max(box[1] + box[3] for box in boxes.values())
+        assert right <= make.WIDEST and bottom + TITLE <= make.HIGHEST
+
+    def test_note(self, workflow: Workflow) -> None:
+        """It stands first, explains in three languages, and calls things by their names there."""
         (note,) = [data for data in workflow.data["nodes"] if data["type"] in NOTES]
-        assert note["widgets_values"][0].startswith("## ")
         assert note["pos"] == [0, 0]
-        # Further out the page draws no text; the note's corner is clear of the page's own bars.
-        scale, offset = (workflow.data["extra"]["ds"][name] for name in ("scale", "offset"))
-        assert scale >= 0.6
-        left, top = offset[0] * scale, (offset[1] - TITLE) * scale
-        assert 60 < left < 120 and 90 < top < 150
+        (text,) = note["widgets_values"]
+        assert text.startswith(f"## {workflow.path.stem[3:]}\n")
+        english, japanese, chinese = re.split(r"\n### (?:日本語|中文)\n", text)
+        for language, part in (("en", english), ("ja", japanese), ("zh", chinese)):
+            bold = set(re.findall(r"\*\*(.+?)\*\*", part))
+            assert bold <= shown_names(workflow.classes, language), language
+            assert part.count("\n- ") == english.count("\n- ")
+
+
+def shown_names(classes: Mapping[str, Any], language: str) -> set[str]:
+    """What the page calls the inputs and outputs of the pack's nodes, and its button."""
+    if language == "en":
+        names = {"Run"}
+        for node in classes.values():
+            if hasattr(node, "OUTPUT_TOOLTIPS"):
+                inputs = declared_inputs(node)
+                names |= {*inputs, *node.RETURN_NAMES}
+                names |= {options.get("display_name", "") for _, options in inputs.values()}
+        return names
+    path = ROOT / "locales" / language / "nodeDefs.json"
+    nodes = json.loads(path.read_text(encoding="utf-8")).values()
+    entries = [e for n in nodes for e in (*n["inputs"].values(), *n["outputs"].values())]
+    return {"実行", "运行", *(entry["name"] for entry in entries)}
 
 
 # --- results ----------------------------------------------------------------------------------
@@ -207,10 +231,11 @@ class Reduced:
         nodes = self.workflow.find("AdaINSampleImage")
         return [self.run.outputs[node.id][0].movedim(-1, 1) for node in nodes]
 
-    def style(self, picture: Tensor) -> Style:
-        return self.model.encode_style(picture, size=SMALL)
+    def style(self, name: str) -> Style:
+        """One of the pack's own."""
+        return Style.load(ROOT / "weights" / "styles" / f"{name}.safetensors")
 
-    def shown(self, name: str = "PreviewImage") -> list[Tensor]:
+    def shown(self, name: str = "SaveImage") -> list[Tensor]:
         nodes = self.workflow.find(name)
         return [self.run.inputs[node.id]["images"].movedim(-1, 1) for node in nodes]
 
@@ -238,64 +263,69 @@ def workflow_named(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("reduced", [name], indirect=True, ids=[name])
 
 
-@workflow_named("1-quick-start")
+@workflow_named("01 Quick start")
 def test_quick_start(reduced: Reduced) -> None:
-    photo, painting = reduced.samples()
-    expected = reduced.model.stylize(photo, painting, style_size=SMALL)
+    (photo,) = reduced.samples()
+    expected = reduced.model.stylize(photo, reduced.style("van-gogh-starry-night"))
     assert_same(reduced.shown(), [expected])
 
 
-@workflow_named("2-alpha-sweep")
-def test_alpha_sweep(reduced: Reduced) -> None:
-    photo, painting = reduced.samples()
-    model, style = reduced.model, reduced.style(painting)
-    features = model.encode(photo)
-    alphas = (0.25, 0.5, 0.75, 1.0)
-    assert_same(reduced.shown(), [model.decode(adain(features, style, a)) for a in alphas])
+@workflow_named("02 Strength")
+def test_strength(reduced: Reduced) -> None:
+    (photo,) = reduced.samples()
+    style = reduced.style("van-gogh-starry-night")
+    drawn = [
+        reduced.model.stylize(photo, style, alpha=alpha, content_residual=True)
+        for alpha in (0.25, 0.5, 0.75, 1.0)
+    ]
+    assert_same(reduced.shown(), [torch.cat(drawn)])
 
 
-@workflow_named("3-four-style-blend")
-def test_four_style_blend(reduced: Reduced) -> None:
-    photo, *artworks = reduced.samples()
-    style = Style.mix([reduced.style(artwork) for artwork in artworks], (0.5, 1, 1, 0.5))
+@workflow_named("03 Mix styles")
+def test_mix(reduced: Reduced) -> None:
+    (photo,) = reduced.samples()
+    names = ("van-gogh-starry-night", "van-gogh-cafe-terrace", "mosaic", "engraving")
+    style = Style.mix([reduced.style(name) for name in names], (0.5, 1, 1, 0.5))
     features = reduced.model.encode(photo)
     assert_same(reduced.shown(), [reduced.model.decode(adain(features, style))])
 
 
-@workflow_named("4-masks")
-def test_masks(reduced: Reduced) -> None:
-    photo, mask, *artworks = reduced.samples()
-    bird, around = (reduced.style(artwork) for artwork in artworks)
-    mask = feather_mask(resize_mask(mask[:, :1], (photo.shape[2], photo.shape[3])), 8)
+@workflow_named("04 Subject and background")
+def test_subject(reduced: Reduced) -> None:
+    (photo,) = reduced.samples()
+    (node,) = reduced.workflow.find("AdaINSampleImage")
+    mask = reduced.run.outputs[node.id][1]
     assert 0.1 < mask.mean() < 0.3
-    features = adain(reduced.model.encode(photo), [bird], masks=[mask], background=around)
-    assert_same(reduced.shown(), [reduced.model.decode(features)])
+    expected = reduced.model.stylize(
+        photo,
+        [reduced.style("van-gogh-starry-night")],
+        masks=[mask],
+        background=reduced.style("van-gogh-cafe-terrace"),
+        feather=8,
+    )
+    assert_same(reduced.shown(), [expected])
 
 
-@workflow_named("5-keep-colors")
+@workflow_named("05 Keep the colors")
 def test_keep_colors(reduced: Reduced) -> None:
     photo, painting = reduced.samples()
-    model = reduced.model
-    plain = model.stylize(photo, painting, style_size=SMALL)
-    size = (painting.shape[2], painting.shape[3])
-    palette = torch.nn.functional.interpolate(photo, size, mode="bilinear", antialias=True)
-    recolored = transfer_color(painting, palette, "coral", 1.0)
-    first = model.stylize(photo, recolored, style_size=SMALL)
+    options = {"style_size": SMALL}
+    plain = reduced.model.stylize(photo, painting, **options)
+    coral = reduced.model.stylize(photo, painting, preserve_color="coral", **options)
     after = transfer_color(plain, photo, "luminance", 1.0)
-    assert_same(reduced.shown(), [plain, after, first])
+    assert_same(reduced.shown(), [coral, after, plain])
 
 
-@workflow_named("6-style-library")
+@workflow_named("06 Style library")
 def test_style_library(reduced: Reduced, tmp_path: Path) -> None:
     photo, painting = reduced.samples()
-    saved = tmp_path / "adain_styles"
-    shipped = ROOT / "weights" / "styles"
-    names = ("van-gogh-starry-night", "engraving")
-    loaded = [Style.load(shipped / f"{name}.safetensors") for name in names]
-    mix = Style.mix([reduced.style(painting), *loaded], (1, 1, 0.5))
+    own = reduced.model.encode_style(painting, size=SMALL)
+    loaded = [reduced.style(name) for name in ("van-gogh-starry-night", "engraving")]
+    mix = Style.mix([own, *loaded], (1, 1, 0.5))
     features = reduced.model.encode(photo)
     assert_same(reduced.shown(), [reduced.model.decode(adain(features, mix))])
 
+    saved = tmp_path / "adain_styles"
     assert {path.name for path in saved.iterdir()} == {
         "example-painter.safetensors",
         "example-mix.safetensors",
@@ -305,13 +335,13 @@ def test_style_library(reduced: Reduced, tmp_path: Path) -> None:
     reduced.workflow.run()  # a second click writes over the first one's files
 
 
-@workflow_named("7-video-frames")
+@workflow_named("07 Video frames")
 def test_video_frames(reduced: Reduced) -> None:
-    frames, painting = reduced.samples()
+    (frames,) = reduced.samples()
     assert len(frames) == FRAMES
-    style = reduced.style(painting)
+    style = reduced.style("van-gogh-cafe-terrace")
     expected = []
-    for mode in ("frame", "ema"):
+    for mode in ("ema", "frame"):
         pool = TemporalPool(mode)
         drawn = [reduced.model.stylize(frame[None], style, smoothing=pool) for frame in frames]
         expected.append(torch.cat(drawn))
@@ -321,21 +351,29 @@ def test_video_frames(reduced: Reduced) -> None:
     assert (expected[0][-1] - expected[1][-1]).abs().mean() > 0.005
 
 
-@workflow_named("8-big-image")
-def test_big_image(reduced: Reduced) -> None:
-    _, artwork = reduced.samples()
-    (enlarge,) = reduced.workflow.find("Enlarge")
+@workflow_named("08 Big photo")
+def test_big_photo(reduced: Reduced) -> None:
+    """Several passes; in the file it is large."""
+    (enlarge,) = reduced.workflow.find("ImageScale")
+    (draw,) = reduced.workflow.find("AdaINStylize")
     photo = reduced.run.outputs[enlarge.id][0].movedim(-1, 1)
-    assert photo.shape[3] == 3 * SMALL and photo.shape[2] > 2 * 64  # several tiles each way
-    expected = reduced.model.stylize(photo, artwork, style_size=SMALL)
+    assert draw.values["stroke_size"] == "medium" and photo.shape[3] == 3 * SMALL
+    original = Workflow(reduced.workflow.path, reduced.workflow.classes)
+    width = original.find("ImageScale")[0].values["width"]
+    assert len(pass_sizes((width * 2 // 3, width), "medium")) >= 3
+    expected = reduced.model.stylize(
+        photo, reduced.style("van-gogh-starry-night"), stroke_size="medium"
+    )
     assert_same(reduced.shown(), [expected])
 
 
-@workflow_named("9-style-fade")
+@workflow_named("09 Style fade")
 def test_style_fade(reduced: Reduced) -> None:
-    photo, *artworks = reduced.samples()
-    styles = [reduced.style(artwork) for artwork in artworks]
-    alphas = np.interp(range(32), [0, 8, 23, 31], [0, 1, 1, 0])
+    (photo,) = reduced.samples()
+    styles = [reduced.style(name) for name in ("mosaic", "van-gogh-starry-night")]
+    rise = np.linspace(0, 1, 9)
+    gentle = rise**2 * (3 - 2 * rise)
+    alphas = [*gentle, *[1.0] * 14, *gentle[::-1]]
     shares = np.interp(range(32), [10, 21], [0, 1])
     drawn = [
         reduced.model.stylize(
@@ -346,12 +384,12 @@ def test_style_fade(reduced: Reduced) -> None:
     assert_same(reduced.shown("SaveAnimatedWEBP"), [torch.cat(drawn)])
 
 
-@workflow_named("10-video")
+@workflow_named("10 Video")
 def test_video(reduced: Reduced, tmp_path: Path) -> None:
-    _, painting = reduced.samples()
     (create,), (save,) = reduced.workflow.find("CreateVideo"), reduced.workflow.find("SaveVideo")
     source = reduced.run.outputs[create.id][0]
-    draw_video(reduced.model, source, tmp_path / "out.mp4", reduced.style(painting), quality=0)
+    style = reduced.style("van-gogh-starry-night")
+    draw_video(reduced.model, source, tmp_path / "out.mp4", style)
     with (
         VideoReader(reduced.run.inputs[save.id]["video"]) as found,
         VideoReader(tmp_path / "out.mp4") as expected,
@@ -359,6 +397,20 @@ def test_video(reduced: Reduced, tmp_path: Path) -> None:
         pairs = list(zip(found, expected, strict=True))
     assert len(pairs) == FRAMES
     for one, other in pairs:
-        # What H.264 loses of small strokes; it differs from time to time on a busy machine.
-        assert (one.pixels.float() - other.pixels.float()).abs().mean() < 5
+        # What H.264 loses differs from time to time on a busy machine.
+        assert (one.pixels.float() - other.pixels.float()).abs().mean() < 1
         assert one.pixels.float().std() > 10
+
+
+@workflow_named("11 Coarse to fine")
+def test_coarse_to_fine(reduced: Reduced) -> None:
+    (photo,) = reduced.samples()
+    (enlarge,) = reduced.workflow.find("ImageScale")
+    small = reduced.run.outputs[enlarge.id][0].movedim(-1, 1)
+    style, model = reduced.style("van-gogh-starry-night"), reduced.model
+    under = model.decode(adain(model.encode(small), style))
+    whole = (slice(None), slice(None))
+    reduced_photo = as_uint8(resize(photo, (under.shape[2], under.shape[3])))
+    mixed = Underpainting(photo, under, reduced_photo, 0.3).colors(whole, photo.device)
+    fine = model.decode(adain(model.encode(mixed), style))
+    assert_same(reduced.shown(), [fine, under])

@@ -17,7 +17,7 @@ import torch
 from panels import ROOT, crop
 from torch import Tensor
 
-from adain_core import save_image
+from adain_core import load_image, save_image
 from adain_core.pixels import as_float
 from adain_core.sheets import GAP, LABEL, add_label, join_rows
 from adain_core.video import VideoReader
@@ -30,7 +30,7 @@ WIDTH, HEIGHT, LEFT = 600, 344, 144
 RIGHT = WIDTH - LEFT - GAP
 # Of the video that is drawn in two ways, and of those that are drawn in one.
 FRAMES = (0, 8, 16)
-ANIMATED = {"9-style-fade": (0, 4, 8, 15, 21, 28), "10-video": (0, 4, 8, 12, 16, 20)}
+ANIMATED = {"09 Style fade": (0, 4, 8, 15, 21, 28), "10 Video": (0, 4, 8, 12, 16, 20)}
 
 
 def pack_nodes() -> Mapping[str, Any]:
@@ -59,37 +59,45 @@ def tiles(pictures: list[Tensor], columns: int, labels: list[str], size: tuple[i
     return torch.nn.functional.pad(sheet, missing, value=1.0)
 
 
+def loaded(workflow: Workflow, run: Run) -> list[Tensor]:
+    """Return the pictures and the artworks of styles that a workflow loads."""
+    samples = workflow.find("AdaINSampleImage")
+    pictures = [run.outputs[node.id][0][:1].movedim(-1, 1) for node in samples]
+    names = [node.values["style"] for node in workflow.find("AdaINLoadStyle")]
+    folder = ROOT / "samples" / "style"
+    return pictures + [load_image((folder / name).with_suffix(".jpg")) for name in names]
+
+
 def thumbnail(workflow: Workflow, run: Run) -> Tensor:
-    """What a workflow loads and what it shows, ``(1, 3, HEIGHT, WIDTH)``."""
-    loaded = [
-        run.outputs[node.id][0][:1].movedim(-1, 1) for node in workflow.find("AdaINSampleImage")
-    ]
-    outputs = workflow.find("PreviewImage") + workflow.find("SaveAnimatedWEBP")
-    videos = [run.inputs[node.id]["video"] for node in workflow.find("SaveVideo")]
+    """Return what a workflow loads and what it shows, ``(1, 3, HEIGHT, WIDTH)``."""
+    outputs = workflow.find("SaveImage") + workflow.find("SaveAnimatedWEBP")
     shown = [run.inputs[node.id]["images"].movedim(-1, 1) for node in outputs]
-    for video in videos:
-        with VideoReader(video) as reader:
+    for node in workflow.find("SaveVideo"):
+        with VideoReader(run.inputs[node.id]["video"]) as reader:
             shown.append(torch.cat([as_float(frame.pixels) for frame in reader]))
-    columns, labels = 1, []
-    if workflow.path.stem == "2-alpha-sweep":
-        columns, labels = 2, [f"alpha {n.values['alpha']:g}" for n in workflow.find("AdaINBlend")]
-    elif workflow.path.stem == "5-keep-colors":
-        shown, loaded = [loaded[0], *shown], loaded[1:]
-        columns, labels = 2, ["photo", *(node.title for node in outputs)]
-    elif workflow.path.stem == "7-video-frames":
+    columns, labels, name = 1, [], workflow.path.stem
+    if name == "02 Strength":
+        columns, shown = 2, list(shown[0].split(1))
+        labels = [f"strength {alpha}" for alpha in ("0.25", "0.5", "0.75", "1")]
+    elif name == "05 Keep the colors":
+        shown = [loaded(workflow, run)[0], *shown]
+        columns, labels = 2, ["photo", "coral", "luminance", "the painting's colors"]
+    elif name == "07 Video frames":
         modes = [node.values["temporal"] for node in workflow.find("AdaINStylize")]
         labels = [f"{mode}: {number + 1}" for mode in modes for number in FRAMES]
         columns, shown = len(FRAMES), [v[n : n + 1] for v in shown for n in FRAMES]
-    elif numbers := ANIMATED.get(workflow.path.stem):
+    elif numbers := ANIMATED.get(name):
         columns, labels = 3, [f"frame {number}" for number in numbers]
         shown = [shown[0][n : n + 1] for n in numbers]
-    elif workflow.path.stem == "8-big-image":
+    elif name == "08 Big photo":
         height, width = shown[0].shape[2:]
         top, left = 2 * height // 5, 2 * width // 5
         shown += [shown[0][:, :, top : top + HEIGHT // 2, left : left + RIGHT]]
         labels = [f"{width} x {height} pixels", "a part of it, pixel by pixel"]
+    elif name == "11 Coarse to fine":
+        labels = ["fine", "coarse"]
     right = tiles(shown, columns, labels, (HEIGHT, RIGHT))
-    return join_rows([[tiles(loaded, 1, [], (HEIGHT, LEFT)), right]])
+    return join_rows([[tiles(loaded(workflow, run)[:3], 1, [], (HEIGHT, LEFT)), right]])
 
 
 def main() -> None:

@@ -1,0 +1,284 @@
+"""Make the example workflows: ``python tools/workflows/make.py``.
+
+A new widget or a moved node is one line here, and every file follows. The page fits a template into
+the window: at 1440×900 all have to stay within ``WIDEST`` by ``HIGHEST`` units, titles included, so
+that their words can be read (a host test looks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from board import ROOT, Board, Output, write
+
+WIDEST, HIGHEST = 1720, 1060
+# Sizes of nodes, with their pictures: a sample's, a gallery's, a result's of 3:2.
+SAMPLE, GALLERY = (280, 306), (280, 390)
+STYLIZE, VIDEO = (290, 580), (290, 580)
+BLEND, SMALL = (270, 300), (270, 46)
+_FOLDER = "AdaIN/"
+
+
+def photo(board: Board, place: tuple[int, int], picture: str) -> dict[str, Output]:
+    """Lay down a sample picture."""
+    return board.add("AdaINSampleImage", place, SAMPLE, picture=picture)
+
+
+def gallery(
+    board: Board, place: tuple[int, int], style: str, size: tuple[int, int] = GALLERY
+) -> Output:
+    """Lay down a shipped style."""
+    return board.add("AdaINLoadStyle", place, size, style=f"{style}.safetensors")["style"]
+
+
+def save(
+    board: Board, place: tuple[int, int], size: tuple[int, int], images: Output, name: str
+) -> None:
+    """Lay down a result."""
+    board.add("SaveImage", place, size, images=images, filename_prefix=_FOLDER + name)
+
+
+def animation(
+    board: Board, place: tuple[int, int], size: tuple[int, int], images: Output, name: str
+) -> None:
+    """Lay down an animated result."""
+    options: dict[str, Any] = {"fps": 12.0, "lossless": False, "quality": 85}
+    prefix = _FOLDER + name
+    board.add("SaveAnimatedWEBP", place, size, images=images, filename_prefix=prefix, **options)
+
+
+def quick_start(board: Board) -> None:
+    """One photo, one style."""
+    board.note((320, 750))
+    castle = photo(board, (350, 0), "content/castle.jpg")
+    style = gallery(board, (350, 356), "van-gogh-starry-night")
+    drawn = board.add("AdaINStylize", (695, 0), STYLIZE, content=castle["image"], style_1=style)
+    save(board, (1020, 0), (530, 440), drawn["image"], "quick-start")
+
+
+def strength(board: Board) -> None:
+    """One photo in four strengths."""
+    board.note((310, 640))
+    panda = photo(board, (340, 0), "content/red-panda.jpg")
+    style = gallery(board, (340, 356), "van-gogh-starry-night")
+    alphas = board.add(
+        "AdaINAlphaKeyframes", (340, 796), (280, 220), keyframes="0: 0.25\n1: 0.5\n2: 0.75\n3: 1"
+    )
+    drawn = board.add(
+        "AdaINStylize",
+        (695, 240),
+        STYLIZE,
+        content=panda["image"],
+        style_1=style,
+        alpha=alphas["alpha"],
+        content_residual=True,
+    )
+    save(board, (1020, 240), (580, 580), drawn["image"], "strength")
+
+
+def mix(board: Board) -> None:
+    """Four styles by weight."""
+    board.note((290, 660))
+    wall = photo(board, (314, 0), "content/great-wall.jpg")
+    features = board.add("AdaINEncodeContent", (624, 0), (280, 106), image=wall["image"])
+    names = ("van-gogh-starry-night", "van-gogh-cafe-terrace", "mosaic", "engraving")
+    styles = [
+        gallery(board, (624, 185 + number * 212), name, (280, 165))
+        for number, name in enumerate(names)
+    ]
+    blend = board.add(
+        "AdaINBlend",
+        (974, 300),
+        BLEND,
+        features=features["features"],
+        weight_1=0.5,
+        weight_4=0.5,
+        **{f"style_{number}": style for number, style in enumerate(styles, start=1)},
+    )
+    drawn = board.add("AdaINDecode", (974, 690), SMALL, features=blend["features"])
+    save(board, (1290, 300), (430, 400), drawn["image"], "mix")
+
+
+def subject(board: Board) -> None:
+    """A style for the subject, another for the rest."""
+    board.note((320, 720))
+    bird = photo(board, (350, 0), "content/kingfisher.jpg")
+    one = gallery(board, (350, 356), "van-gogh-starry-night", (280, 290))
+    rest = gallery(board, (350, 696), "van-gogh-cafe-terrace", (280, 290))
+    drawn = board.add(
+        "AdaINStylize",
+        (700, 220),
+        STYLIZE,
+        content=bird["image"],
+        style_1=one,
+        mask_1=bird["mask"],
+        style_2=rest,
+        feather=8,
+    )
+    save(board, (1025, 220), (560, 480), drawn["image"], "subject")
+
+
+def colors(board: Board) -> None:
+    """Three ways with the colors."""
+    board.note((270, 720))
+    coffee = photo(board, (294, 0), "content/coffee.jpg")["image"]
+    painting = photo(board, (294, 356), "style/van-gogh-starry-night.jpg")["image"]
+    plain = board.add("AdaINStylize", (640, 450), STYLIZE, content=coffee, style_1=painting)[
+        "image"
+    ]
+    coral = {"content": coffee, "style_1": painting, "preserve_color": "coral"}
+    before = board.add("AdaINStylize", (980, 0), STYLIZE, **coral)["image"]
+    pair = {"image": plain, "color_reference": coffee.around((954, 30), (954, 600))}
+    after = board.add("AdaINColorPreserve", (980, 640), (290, 110), **pair, method="luminance")
+    size = (390, 306)
+    save(board, (1330, 0), size, before, "colors-before")
+    save(board, (1330, 356), size, after["image"], "colors-after")
+    save(board, (1330, 712), size, plain.around((954, 820), (1300, 820)), "colors-painting")
+
+
+def library(board: Board) -> None:
+    """Styles to keep."""
+    board.note((260, 820))
+    panda = photo(board, (284, 0), "content/red-panda.jpg")
+    painting = photo(board, (284, 356), "style/van-gogh-painter.jpg")
+    encoded = board.add("AdaINEncodeStyle", (588, 356), (210, 106), image=painting["image"])
+    features = board.add("AdaINEncodeContent", (846, 0), (240, 106), image=panda["image"])
+    name = {"name": "example-painter", "overwrite": True}
+    kept = board.add("AdaINSaveStyle", (846, 185), (240, 330), style=encoded["style"], **name)
+    night = gallery(board, (846, 566), "van-gogh-starry-night", (240, 180))
+    lines = gallery(board, (846, 798), "engraving", (240, 180))
+    blend = board.add(
+        "AdaINBlend",
+        (1150, 250),
+        (220, 300),
+        features=features["features"],
+        style_1=kept["style"],
+        style_2=night,
+        style_3=lines,
+        weight_3=0.5,
+    )
+    drawn = board.add("AdaINDecode", (1434, 250), (286, 46), features=blend["features"])
+    save(board, (1434, 382), (286, 270), drawn["image"], "library")
+    name = {"name": "example-mix", "overwrite": True}
+    board.add("AdaINSaveStyle", (1434, 706), (286, 320), style=blend["style"], **name)
+
+
+def frames(board: Board) -> None:
+    """Frames without and with a memory."""
+    board.note((280, 750))
+    clip = photo(board, (304, 0), "video/castle")["image"]
+    style = gallery(board, (304, 356), "van-gogh-cafe-terrace")
+    one = board.add("AdaINStylize", (650, 450), STYLIZE, content=clip, style_1=style)["image"]
+    inputs = {"content": clip, "style_1": style, "temporal": "ema"}
+    calm = board.add("AdaINStylize", (980, 0), STYLIZE, **inputs)["image"]
+    animation(board, (1320, 0), (400, 480), calm, "video-ema")
+    bent = one.around((956, 660), (1290, 660))
+    animation(board, (1320, 530), (400, 480), bent, "video-frame")
+
+
+def big_photo(board: Board) -> None:
+    """Strokes that suit a large picture."""
+    board.note((300, 800))
+    castle = photo(board, (324, 0), "content/castle.jpg")
+    style = gallery(board, (324, 356), "van-gogh-starry-night")
+    size = {"upscale_method": "lanczos", "width": 2400, "height": 0}
+    large = board.add("ImageScale", (634, 0), (250, 130), image=castle["image"], **size)
+    inputs = {"content": large["IMAGE"], "style_1": style, "stroke_size": "medium"}
+    drawn = board.add("AdaINStylize", (930, 120), STYLIZE, **inputs)
+    save(board, (1254, 120), (460, 400), drawn["image"], "big-photo")
+
+
+def fade(board: Board) -> None:
+    """A style that comes, turns into another, and goes."""
+    board.note((300, 770))
+    wall = photo(board, (324, 0), "content/great-wall.jpg")
+    first = gallery(board, (324, 356), "mosaic", (270, 290))
+    second = gallery(board, (324, 696), "van-gogh-starry-night", (270, 290))
+    size, kind = (250, 230), "AdaINAlphaKeyframes"
+    gentle = {"keyframes": "0: 0\n8: 1\n23: 1\n31: 0", "easing": "ease_in_out"}
+    much = board.add(kind, (670, 500), size, **gentle)
+    which = board.add(kind, (670, 785), size, keyframes="10: 0\n21: 1\n31: 1")
+    drawn = board.add(
+        "AdaINStylize",
+        (990, 160),
+        STYLIZE,
+        content=wall["image"],
+        style_1=first,
+        style_2=second.around((640, 450), (950, 450)),
+        alpha=much["alpha"],
+        weight_1=which["rest"],
+        weight_2=which["alpha"],
+        content_residual=True,
+    )
+    animation(board, (1310, 160), (410, 480), drawn["image"], "style-fade")
+
+
+def video(board: Board) -> None:
+    """From file to file."""
+    board.note((300, 800))
+    clip = photo(board, (324, 0), "video/castle")
+    style = gallery(board, (324, 356), "van-gogh-starry-night")
+    source = board.add("CreateVideo", (634, 0), (230, 78), images=clip["image"], fps=12.0)
+    inputs = {"video": source["VIDEO"], "style_1": style}
+    drawn = board.add("AdaINStylizeVideo", (910, 120), VIDEO, **inputs)
+    prefix = f"{_FOLDER}video"
+    size = (480, 480)
+    board.add("SaveVideo", (1234, 120), size, video=drawn["video"], filename_prefix=prefix)
+
+
+def coarse_to_fine(board: Board) -> None:
+    """Two passes by hand."""
+    board.note((280, 740))
+    castle = photo(board, (304, 0), "content/castle.jpg")["image"]
+    style = gallery(board, (304, 356), "van-gogh-starry-night")
+    size = {"upscale_method": "lanczos", "width": 512, "height": 0}
+    small = board.add("ImageScale", (640, 70), (240, 130), image=castle, **size)
+    features = board.add("AdaINEncodeContent", (640, 264), (240, 106), image=small["IMAGE"])
+    inputs = {"features": features["features"], "style_1": style}
+    blend = board.add("AdaINBlend", (640, 450), (240, 300), **inputs)
+    under = board.add("AdaINDecode", (640, 830), (240, 46), features=blend["features"])["image"]
+    inputs = {"image": castle, "underpainting": under}
+    features = board.add("AdaINEncodeContent", (960, 0), (240, 106), **inputs)
+    style = gallery(board, (960, 576), "van-gogh-starry-night", (240, 270))
+    inputs = {"features": features["features"], "style_1": style}
+    blend = board.add("AdaINBlend", (960, 190), (240, 300), **inputs)
+    drawn = board.add("AdaINDecode", (1280, 190), (440, 46), features=blend["features"])
+    size = (440, 320)
+    save(board, (1280, 320), size, drawn["image"], "fine")
+    save(board, (1280, 700), size, under.around((914, 960), (1250, 960)), "coarse")
+
+
+WORKFLOWS: dict[str, Callable[[Board], None]] = {
+    "01 Quick start": quick_start,
+    "02 Strength": strength,
+    "03 Mix styles": mix,
+    "04 Subject and background": subject,
+    "05 Keep the colors": colors,
+    "06 Style library": library,
+    "07 Video frames": frames,
+    "08 Big photo": big_photo,
+    "09 Style fade": fade,
+    "10 Video": video,
+    "11 Coarse to fine": coarse_to_fine,
+}
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """Return the content of the files by their names."""
+    made = {}
+    for name, lay_out in WORKFLOWS.items():
+        board = Board(name)
+        lay_out(board)
+        made[f"workflows/{name}.json"] = board.document()
+    return made
+
+
+def main() -> None:
+    """Write the files."""
+    for name, document in documents().items():
+        write(ROOT / name, document)
+
+
+if __name__ == "__main__":
+    main()
