@@ -16,7 +16,6 @@ from host_server import PACK, ROOT
 from test_host_api import node, prompt, saved, stylized
 from test_host_workflows import api_prompt
 
-
 # At 1440×900, as the page opens a template: below 0.57 it draws no words.
 READABLE = 0.62
 
