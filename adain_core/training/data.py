@@ -10,6 +10,7 @@ import functools
 import glob
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,27 @@ def seeded(*numbers: int) -> torch.Generator:
     return torch.Generator().manual_seed(mixed)
 
 
+@dataclass(frozen=True)
+class Augmentation:
+    """What happens to crops at random.
+
+    Attributes:
+        recolor: probability that a crop's hue, saturation and contrast are changed; some of these
+            are posterized or inverted.
+        palette_exchange: probability that a crop gets the colors of another image of the folder:
+            their mean and standard deviation.
+        flip: mirror half of the crops.
+        turn: turn crops by a random number of quarter turns.
+        scenes: probability that a crop becomes a plain ground with an object cut from it.
+    """
+
+    recolor: float = 0.0
+    palette_exchange: float = 0.0
+    flip: bool = True
+    turn: bool = False
+    scenes: float = 0.0
+
+
 class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
     """An endless sequence of random crops of a folder's images.
 
@@ -41,13 +63,7 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         size: smallest and largest shortest side before the crop, pixels.
         crop: side of the crop, pixels.
         seed: of everything random: order, size, place, flip, colors, turn.
-        recolor: probability that a crop's hue, saturation and contrast are changed; some of these
-            are posterized or inverted.
-        palette_exchange: probability that a crop gets the colors of another image of the folder:
-            their mean and standard deviation.
-        flip: mirror half of the crops.
-        turn: turn crops by a random number of quarter turns.
-        scenes: probability that a crop becomes a plain ground with an object cut from it.
+        augmentation: what happens to the crops; ``None``: half of them are mirrored.
 
     Raises:
         ImageFileError: the folder is missing or has no images.
@@ -59,18 +75,13 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         size: tuple[int, int],
         crop: int,
         seed: int,
-        recolor: float = 0.0,
-        palette_exchange: float = 0.0,
-        flip: bool = True,
-        turn: bool = False,
-        scenes: float = 0.0,
+        augmentation: Augmentation | None = None,
     ) -> None:
         if not Path(folder).is_dir():
             raise ImageFileError(f"{folder}: expected a folder of images, found none")
         self.folder = folder
         self.paths: list[Path] = list_images([f"{glob.escape(os.fspath(folder))}/**/*"])
-        self.seed, self.palette_exchange, self.turn = seed, palette_exchange, turn
-        self.scenes = scenes
+        self.seed, self.augmentation = seed, augmentation or Augmentation()
         transforms = _transforms()
         smallest, largest = size
         # A JPEG of four times the largest size or more is decoded smaller.
@@ -89,8 +100,8 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
                 transforms.RandomShortestSize(list(range(smallest, largest + 1)), antialias=True),
                 # RandomShortestSize rounds down: of the sizes asked for it misses some by a pixel.
                 transforms.RandomCrop(crop, pad_if_needed=True, padding_mode="reflect"),
-                transforms.RandomHorizontalFlip(0.5 if flip else 0.0),
-                transforms.RandomApply([recoloring], p=recolor),
+                transforms.RandomHorizontalFlip(0.5 if self.augmentation.flip else 0.0),
+                transforms.RandomApply([recoloring], p=self.augmentation.recolor),
             ]
         )
 
@@ -99,12 +110,12 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeded(self.seed, number).initial_seed())
             crop = self.transform(pixels)
-            if torch.rand(()) < self.palette_exchange:
+            if torch.rand(()) < self.augmentation.palette_exchange:
                 other, broken_too = self._read(int(torch.randint(len(self.paths), ())))
                 crop, broken = mean_std(crop, other), broken | broken_too
-            if self.scenes and torch.rand(()) < self.scenes:
+            if self.augmentation.scenes and torch.rand(()) < self.augmentation.scenes:
                 crop = draw_scene(crop.clamp(0, 1))
-            if self.turn:
+            if self.augmentation.turn:
                 crop = crop.rot90(int(torch.randint(4, ())), (1, 2))
             return crop.clamp(0, 1), broken
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import TrainingError
 from ..functional import Statistics, adaptive_instance_norm
 from .config import TrainingConfig
-from .data import Crops, crop_batches
+from .data import Augmentation, Crops, crop_batches
 from .loss_network import LossNetwork
 from .losses import content_loss, level_statistics, style_loss
 
@@ -130,28 +130,15 @@ class PoolReader:
         self.config, self.loss_network, self.device = config, loss_network, device
         self.rank, self.processes = rank, processes
         content_seed, style_seed = 2 * config.seed, 2 * config.seed + 1
+        photos = Augmentation(config.recolor, flip=config.augment, scenes=config.scenes)
+        # More styles out of the same artworks: brushwork has no upright, and goes with other
+        # palettes, too.
+        artworks = Augmentation(
+            config.recolor, config.palette_exchange, flip=config.augment, turn=config.augment
+        )
         self.crops = [
-            Crops(
-                config.content,
-                config.content_size,
-                config.crop,
-                content_seed,
-                config.recolor,
-                flip=config.augment,
-                scenes=config.scenes,
-            ),
-            # More styles out of the same artworks: brushwork has no upright, and goes with other
-            # palettes, too.
-            Crops(
-                config.style,
-                config.style_size,
-                config.crop,
-                style_seed,
-                config.recolor,
-                config.palette_exchange,
-                flip=config.augment,
-                turn=config.augment,
-            ),
+            Crops(config.content, config.content_size, config.crop, content_seed, photos),
+            Crops(config.style, config.style_size, config.crop, style_seed, artworks),
         ]
         self.broken: set[str] = set()
 

@@ -12,7 +12,7 @@ from adain_core import Architecture
 from adain_core.architecture import Fusion
 from adain_core.networks import Decoder, Encoder
 from adain_core.training import Trainer, TrainingConfig, TrainingError
-from adain_core.training.data import Crops
+from adain_core.training.data import Augmentation, Crops
 
 
 @pytest.mark.parametrize("augment", [True, False])
@@ -22,8 +22,9 @@ def test_photos_become_scenes_artworks_are_turned_and_exchange_palettes(
     """And without augmentation nothing is turned or mirrored."""
     run = dataclasses.replace(config, seed=3, palette_exchange=0.5, augment=augment, scenes=0.5)
     sizes = run.content_size, run.crop
-    contents = Crops(run.content, *sizes, 6, flip=augment, scenes=0.5)
-    styles = Crops(run.style, *sizes, 7, palette_exchange=0.5, flip=augment, turn=augment)
+    contents = Crops(run.content, *sizes, 6, Augmentation(flip=augment, scenes=0.5))
+    turned = Augmentation(palette_exchange=0.5, flip=augment, turn=augment)
+    styles = Crops(run.style, *sizes, 7, turned)
     reader = Trainer(run, progress=False).reader
     for found, expected in zip(reader.crops, (contents, styles), strict=True):
         assert all(torch.equal(found[number][0], expected[number][0]) for number in range(12))

@@ -13,7 +13,7 @@ from torch import Tensor
 from adain_core import ImageFileError
 from adain_core.images import ImageFile, load_image, read_image_file, save_image
 from adain_core.training import TrainingConfig
-from adain_core.training.data import Crops, crop_batches, seeded
+from adain_core.training.data import Augmentation, Crops, crop_batches, seeded
 
 Picture = Callable[..., Tensor]
 
@@ -40,7 +40,9 @@ def test_crops_depend_on_seed_and_number_alone(config: TrainingConfig) -> None:
 
 
 def test_recolored_crops(config: TrainingConfig, tmp_path: Path, picture: Picture) -> None:
-    plain, always, half = (Crops(config.content, (32, 40), 32, 5, share) for share in (0, 1, 0.5))
+    plain, always, half = (
+        Crops(config.content, (32, 40), 32, 5, Augmentation(share)) for share in (0, 1, 0.5)
+    )
     assert all((plain[n][0] - always[n][0]).abs().mean() > 0.01 for n in range(24))
     assert all(torch.equal(always[n][0], always[n][0]) for n in range(3))
     changed = sum(not torch.equal(plain[n][0], half[n][0]) for n in range(24))
@@ -48,7 +50,7 @@ def test_recolored_crops(config: TrainingConfig, tmp_path: Path, picture: Pictur
     # Of gray nothing but the curve from old to new brightness changes: the place is the same.
     gray = picture(48, 40).mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
     save_image(tmp_path / "gray.png", 0.3 + 0.4 * gray)
-    plain, always = (Crops(str(tmp_path), (32, 40), 32, 5, share) for share in (0, 1))
+    plain, always = (Crops(str(tmp_path), (32, 40), 32, 5, Augmentation(share)) for share in (0, 1))
     for number in range(6):
         both = torch.stack([plain[number][0].flatten(), always[number][0].flatten()])
         assert torch.corrcoef(both)[0, 1].abs() > 0.7
@@ -63,7 +65,7 @@ def test_exchanged_palettes(tmp_path: Path, picture: Picture) -> None:
         image = load_image(tmp_path / f"{name}.png")[0]
         moments.append(torch.stack([image.mean((1, 2)), image.std((1, 2))]))
     plain = Crops(str(tmp_path), (40, 40), 32, 5)
-    exchanged = Crops(str(tmp_path), (40, 40), 32, 5, palette_exchange=1)
+    exchanged = Crops(str(tmp_path), (40, 40), 32, 5, Augmentation(palette_exchange=1))
     taken = set()
     for number in range(12):
         before, after = plain[number][0], exchanged[number][0]
@@ -75,14 +77,14 @@ def test_exchanged_palettes(tmp_path: Path, picture: Picture) -> None:
             both = torch.stack([before[channel].flatten(), after[channel].flatten()])
             assert torch.corrcoef(both)[0, 1] == pytest.approx(1, abs=1e-5)
     assert taken == {0, 1}
-    half = Crops(str(tmp_path), (40, 40), 32, 5, palette_exchange=0.5)
+    half = Crops(str(tmp_path), (40, 40), 32, 5, Augmentation(palette_exchange=0.5))
     changed = sum(not torch.equal(plain[n][0], half[n][0]) for n in range(24))
     assert 6 <= changed <= 18
 
 
 def test_turned_crops(config: TrainingConfig) -> None:
     plain = Crops(config.content, (32, 40), 32, 5)
-    turned = Crops(config.content, (32, 40), 32, 5, turn=True)
+    turned = Crops(config.content, (32, 40), 32, 5, Augmentation(turn=True))
     turns = set()
     for number in range(24):
         same = [
@@ -96,7 +98,9 @@ def test_turned_crops(config: TrainingConfig) -> None:
 
 
 def test_crops_without_mirroring(config: TrainingConfig) -> None:
-    mirrored, plain = (Crops(config.content, (32, 40), 32, 5, flip=flip) for flip in (True, False))
+    mirrored, plain = (
+        Crops(config.content, (32, 40), 32, 5, Augmentation(flip=flip)) for flip in (True, False)
+    )
     same = []
     for number in range(24):
         crop, wanted = plain[number][0], mirrored[number][0]
@@ -189,7 +193,9 @@ def test_a_readable_image_is_found_among_broken_ones(tmp_path: Path, picture: Pi
 def test_only_broken_images(tmp_path: Path, workers: int) -> None:
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(b"no picture")
-    crops = Crops(str(tmp_path), (32, 32), 32, seed=0, palette_exchange=1.0)
+    crops = Crops(
+        str(tmp_path), (32, 32), 32, seed=0, augmentation=Augmentation(palette_exchange=1.0)
+    )
     with pytest.raises(ImageFileError) as error:
         next(crop_batches(crops, 2, workers, 0))
     assert str(error.value) == f"{tmp_path}: none of its images can be read"

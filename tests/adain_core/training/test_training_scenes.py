@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from adain_core.training import TrainingConfig
-from adain_core.training.data import Crops
+from adain_core.training.data import Augmentation, Crops
 from adain_core.training.scenes import draw_scene
 
 
@@ -36,7 +36,9 @@ def test_scenes_depend_on_the_generator_alone() -> None:
 
 
 def test_a_share_of_the_crops_are_scenes(config: TrainingConfig) -> None:
-    plain, half = (Crops(config.content, (32, 40), 32, 5, scenes=share) for share in (0, 0.5))
+    plain, half = (
+        Crops(config.content, (32, 40), 32, 5, Augmentation(scenes=share)) for share in (0, 0.5)
+    )
     changed = [not torch.equal(plain[n][0], half[n][0]) for n in range(24)]
     assert 6 <= sum(changed) <= 18
     for number in range(24):
