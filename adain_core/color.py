@@ -16,10 +16,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .pixels import as_float
+
 # Standard deviations below this are a flat channel: far less than one step of 8 bits (0.004).
 _FLAT_STD = 1e-5
 # Added to the variances before a Cholesky factorization: the variance of rounding to 8 bits.
 _VARIANCE_EPS = 1e-6
+# Channels of a gray picture may differ by rounding; rows that are looked at together.
+_GRAY_LEVELS, _GRAY_ROWS = 2.01, 64
 # Pixels per step when moments are summed in float64, so that no float64 copy of the image is made.
 CHUNK = 2**20
 # Linear sRGB to XYZ (IEC 61966-2-1), each row divided by the white point's X, Y or Z; and back.
@@ -324,6 +328,20 @@ def visible_colors(images: Tensor) -> Tensor:
             evenly = torch.arange(count, device=visible.device) * visible.shape[1] // count
             picture[:, hidden] = visible[:, evenly]
     return colors
+
+
+def is_gray(pictures: Tensor) -> bool:
+    """Return whether pictures have no color: channels that differ by at most 2 of 255 levels.
+
+    Args:
+        pictures: ``(B, 3|4, H, W)``, float in 0..1 or uint8.
+    """
+    # In bands: most pictures show their colors in the first.
+    for rows in torch.split(pictures[:, :3], _GRAY_ROWS, dim=2):
+        band = as_float(rows)
+        if (band.amax(dim=1) - band.amin(dim=1)).max() > _GRAY_LEVELS / 255:
+            return False
+    return True
 
 
 def luma(image: Tensor) -> Tensor:

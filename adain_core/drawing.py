@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .canvas import Canvas, Underpainting
+from .color import is_gray
 from .functional import Statistics
 from .options import StylizeOptions, pass_sizes
 from .pixels import as_uint8, resize
@@ -123,10 +124,16 @@ class Draftsman:
                 else Underpainting(photo, *below, self._options.photo_share),
                 targets=targets,
                 background=background,
-                luminance=last and self._options.preserve_color == "luminance",
+                luminance=last and self._takes_chrominance(drawing.pictures),
             )
             self._draw_pass(drawing, one, tiler, target)
             below = target, photo
+
+    def _takes_chrominance(self, photos: Tensor) -> bool:
+        """Return whether the photos' chrominance replaces that of the drawn pictures."""
+        options = self._options
+        # A decoder tints even what is drawn in a gray artwork.
+        return options.preserve_color == "luminance" or (options.recolors and is_gray(photos))
 
     def _draw_pass(self, drawing: Drawing, one: _Pass, tiler: Tiler, output: Tensor) -> None:
         options, networks = self._options, self._networks

@@ -24,6 +24,10 @@ class DatasetError(AdaINError):
     """A data set cannot be made, or not be gone on with, as asked."""
 
 
+class ImageFileWarning(UserWarning):
+    """A picture was read or written, but not all of what its file says could be followed."""
+
+
 class VideoFileError(AdaINError):
     """A video cannot be read or written; the message names the file and what is left of it."""
 

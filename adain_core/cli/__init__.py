@@ -29,7 +29,7 @@ from . import (
 )
 from .arguments import OUT_OF_MEMORY, HelpFormatter
 from .request import option_word
-from .streams import open_streams, print_error
+from .streams import notes_for_warnings, open_streams, print_error
 
 _INTERRUPTED = 130  # by Ctrl-C, as shells count it
 # In the order of the help.
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     open_streams()
     out_of_memory = OUT_OF_MEMORY
-    with interrupt_on_stop_signals() as received:
+    with interrupt_on_stop_signals() as received, notes_for_warnings():
         try:
             args = make_parser().parse_args(arguments)
             out_of_memory = args.out_of_memory

@@ -6,9 +6,12 @@ import contextlib
 import io
 import os
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..errors import ImageFileWarning
 from ..text import printable, to_json
 
 
@@ -50,6 +53,25 @@ def print_error(message: object) -> None:
 def print_note(message: object) -> None:
     """Write one line to stderr about what went through all the same."""
     _print_message(f"adain: note: {printable(message)}")
+
+
+@contextlib.contextmanager
+def notes_for_warnings() -> Iterator[None]:
+    """Print the library's warnings about image files as notes, each once."""
+    shown: set[str] = set()
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if not issubclass(category, ImageFileWarning):
+                others(message, category, *rest)
+            elif str(message) not in shown:
+                shown.add(str(message))
+                print_note(message)
+
+        warnings.simplefilter("always", ImageFileWarning)
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
 def _print_message(line: str) -> None:

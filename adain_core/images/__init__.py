@@ -7,7 +7,8 @@ part.
 
 from .folders import list_images
 from .formats import LARGEST_SIDES, check_output_size, check_output_suffix
-from .reader import ImageFile, load_image, read_image_file, read_mask
+from .image_file import ImageFile
+from .reader import load_image, read_image_file, read_mask
 from .tensors import ImageLike, to_pixels, to_tensor
 from .writer import encode_image_file, save_image, write_image_file
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from pathlib import Path
@@ -41,6 +42,10 @@ INPUT_SUFFIXES = frozenset(
 @functools.cache
 def input_formats() -> tuple[str, ...]:
     """Return Pillow's names of the formats that are read, for ``PIL.Image.open``."""
+    with contextlib.suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
     PIL.Image.init()  # an older Pillow has fewer, and asked for what it lacks it fails
     return tuple(name for name in _INPUT_FORMATS if name in PIL.Image.OPEN)
 

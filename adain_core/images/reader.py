@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
 import os
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import PIL.Image
-import torch
-from PIL import ExifTags, ImageOps
 from torch import Tensor
 
 from ..color import luma
-from ..errors import ImageFileError, reason
+from ..errors import ImageFileError, ImageFileWarning, reason
 from ..memory import free_host_memory
-from ..pixels import as_float, check_finite
-from .exif import select_exif
+from ..pixels import as_float
+from .decoder import from_pillow
 from .formats import HEIC_SUFFIXES, input_formats
+from .image_file import ImageFile
 
 # Memory for each pixel while a picture is read, about: Pillow's copy, one that is turned, ours.
 _BYTES = {"uint8": 12, "float": 16, "deep": 24}
 # A progressive JPEG's coefficients are kept at its full size until it is decoded.
 _PROGRESSIVE_BYTES = 6
-# Rows that are copied at once.
-_BAND = 256
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """An image with what its file says about it.
-
-    Attributes:
-        pixels: ``(1, 3, H, W)``, or ``(1, 4, H, W)`` where the file has transparency; float32 in
-            0..1, or uint8 where that was asked for.
-        icc_profile: the file's RGB color profile, if it has one.
-        exif: the file's EXIF block without orientation (the pixels are already turned) and
-            thumbnail.
-    """
-
-    pixels: Tensor
-    icc_profile: bytes | None = None
-    exif: bytes | None = None
 
 
 def load_image(path: str | os.PathLike[str]) -> Tensor:
@@ -78,7 +56,8 @@ def read_mask(path: str | os.PathLike[str]) -> Tensor:
     Raises:
         ImageFileError: as :func:`read_image_file`.
     """
-    pixels = read_image_file(path, keep_uint8=True).pixels
+    # Without color management: a mask's numbers are shares, no colors.
+    pixels = _read(path, None, keep_uint8=True, min_side=None, manage_colors=False).pixels
     if pixels.shape[1] == 4:
         opacity = as_float(pixels[0, 3])
         if (opacity < 1).any():
@@ -95,9 +74,10 @@ def read_image_file(
 ) -> ImageFile:
     """Read an image file of any of the usual formats, as RGB or RGBA, turned upright.
 
-    Gray becomes RGB; palette, 1-bit and CMYK images are converted (CMYK without its profile);
-    16-bit gray keeps its precision; float images are clamped to 0..1. Of an animation the first
-    frame is read. 16-bit RGB files are read with 8 bits per channel: Pillow has no such mode.
+    Colors become sRGB by the file's profile; files without one are taken for sRGB. Gray becomes
+    RGB; palette, 1-bit and CMYK images are converted. 12-bit, 16-bit and float gray keeps its
+    precision; RGB of 16 bits is read with 8 bits per channel: Pillow has no such mode. What cannot
+    be followed (a damaged profile, the other frames of an animation) is an ``ImageFileWarning``.
 
     Args:
         path: the file.
@@ -112,10 +92,23 @@ def read_image_file(
         The pixels, with the ICC profile and the EXIF block for :func:`write_image_file`.
 
     Raises:
-        ImageFileError: the file is missing, not an image, damaged, or too large: beyond twice
+        ImageFileError: the file is missing, not an image, damaged, its float or integer values
+            have no known range, or it is too large: beyond twice
             ``PIL.Image.MAX_IMAGE_PIXELS`` (179 million pixels), or more than fits into the free
             memory. That is known before anything is decoded.
     """
+    return _read(path, data, keep_uint8=keep_uint8, min_side=min_side, manage_colors=True)
+
+
+def _read(
+    path: str | os.PathLike[str],
+    data: bytes | None,
+    *,
+    keep_uint8: bool,
+    min_side: int | None,
+    manage_colors: bool,
+) -> ImageFile:
+    """Read a file; the arguments are those of :func:`read_image_file` and of ``from_pillow``."""
     file = Path(path)
     try:
         if data is None and file.is_dir():
@@ -129,16 +122,17 @@ def read_image_file(
                 if min_side is not None:
                     image.draft(None, (min_side, min_side))
                 _check_memory(image, whole, keep_uint8)
-                read = from_pillow(image)
+                _note_frames(image, path)
+                read = from_pillow(image, str(path), manage_colors)
     except FileNotFoundError:
         raise ImageFileError(f"cannot read {path}: there is no such file") from None
     except PIL.UnidentifiedImageError:
-        advice = ""
-        if file.suffix.lower() in HEIC_SUFFIXES:
-            advice = "; save it as JPEG or PNG first"
-        raise ImageFileError(
-            f"cannot read {path}: it is not an image of a known format{advice}"
-        ) from None
+        if file.suffix.lower() in HEIC_SUFFIXES or _is_heic(file, data):
+            raise ImageFileError(
+                f'cannot read {path}: it is a HEIC image; python -m pip install "adain[heic]" '
+                "installs what reads it, or save it as JPEG or PNG"
+            ) from None
+        raise ImageFileError(f"cannot read {path}: it is not an image of a known format") from None
     except PIL.Image.DecompressionBombError as error:
         raise ImageFileError(
             f"cannot read {path}: it is too large ({error}); scale it down first, or raise "
@@ -148,6 +142,24 @@ def read_image_file(
         raise ImageFileError(f"cannot read {path}: {reason(error)}") from error
     # Here Pillow's own copy is gone.
     return read if keep_uint8 else replace(read, pixels=as_float(read.pixels))
+
+
+def _is_heic(file: Path, data: bytes | None) -> bool:
+    """Return whether a file begins as those of iPhones do, whatever its name."""
+    if data is None:
+        try:
+            with file.open("rb") as stream:
+                data = stream.read(12)
+        except OSError:
+            return False
+    return data[4:12] in (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1")
+
+
+def _note_frames(image: PIL.Image.Image, path: str | os.PathLike[str]) -> None:
+    """Warn of a picture that is the first of several; a camera's MPO has smaller copies there."""
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        message = f"{path}: it holds several pictures, of which the first is read"
+        warnings.warn(message, ImageFileWarning, stacklevel=4)
 
 
 def _check_memory(image: PIL.Image.Image, whole: tuple[int, int], keep_uint8: bool) -> None:
@@ -168,42 +180,3 @@ def _check_memory(image: PIL.Image.Image, whole: tuple[int, int], keep_uint8: bo
             f"its {whole[0]}x{whole[1]} pixels take {need / 1e6:,.0f} MB of memory and "
             f"{free / 1e6:,.0f} MB are free; scale the picture down first"
         )
-
-
-def from_pillow(image: PIL.Image.Image) -> ImageFile:
-    """Return a Pillow image as RGB or RGBA, upright: uint8, or float32 of more than 8 bits.
-
-    Raises:
-        ValueError: no pixels, or NaN or infinite values.
-    """
-    if 0 in image.size:
-        raise ValueError(f"expected an image with pixels, got one of {image.width}x{image.height}")
-    image.load()
-    exif = None
-    with contextlib.suppress(Exception):  # damaged metadata must not cost the picture
-        exif = select_exif(image.getexif())
-    with contextlib.suppress(Exception):
-        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # without it that would copy
-            image = ImageOps.exif_transpose(image)
-    profile = image.info.get("icc_profile")
-    # Bytes 16 to 20 name the color space: a gray or CMYK profile is invalid for RGB pixels.
-    if not isinstance(profile, bytes) or profile[16:20] != b"RGB ":
-        profile = None
-    return ImageFile(_pixels(image), profile, exif)
-
-
-def _pixels(image: PIL.Image.Image) -> Tensor:
-    """Return ``(1, 3 | 4, H, W)`` of any mode: uint8, or float32 in 0..1 of more than 8 bits."""
-    if image.mode.startswith("I") or image.mode == "F":  # I;16, I;16B, I: 16 bits; F: float
-        gray = torch.from_numpy(np.array(image, dtype=np.float32))[None, None]
-        check_finite(gray)
-        scale = 1 if image.mode == "F" else 65535
-        return (gray / scale).clamp_(0, 1).repeat(1, 3, 1, 1)
-    mode = "RGBA" if image.has_transparency_data else "RGB"
-    converted = image if image.mode == mode else image.convert(mode)
-    array = np.empty((image.height, image.width, len(mode)), dtype=np.uint8)
-    # In bands: converted at once, an array has another copy of the picture beside it.
-    for top in range(0, image.height, _BAND):
-        bottom = min(image.height, top + _BAND)
-        array[top:bottom] = np.asarray(converted.crop((0, top, image.width, bottom)))
-    return torch.from_numpy(array).permute(2, 0, 1)[None]

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from ..pixels import CHANNELS, as_float, checked, layout_hint
-from .reader import ImageFile, from_pillow, read_image_file
+from .decoder import from_pillow
+from .image_file import ImageFile
+from .reader import read_image_file
 
 ImageLike = (
     torch.Tensor | PIL.Image.Image | np.ndarray[Any, Any] | ImageFile | str | os.PathLike[str]

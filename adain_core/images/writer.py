@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import PIL.Image
 import torch
 from torch import Tensor
 
-from ..errors import ImageFileError, reason
+from ..errors import ImageFileError, ImageFileWarning, reason
 from ..files import replace_atomically
 from ..pixels import as_float, as_uint8, check_finite
+from . import profiles
 from .exif import parse_exif
 from .formats import check_output_size, check_output_suffix
-from .reader import ImageFile
+from .image_file import ImageFile
 
 # A JPEG's marker has no place for more.
 _JPEG_EXIF_BYTES = 65533
@@ -58,8 +60,8 @@ def write_image_file(
     Args:
         path: the file; .png, .jpg, .jpeg, .webp, .tif or .tiff.
         image: pixels ``(1, 3|4, H, W)`` or ``(3|4, H, W)``, float, clamped to 0..1, or uint8, with
-            the profile and the EXIF block to write beside them. JPEG has no alpha: the pixels are
-            laid over white.
+            the profile and the EXIF block to write beside them. The pixels are sRGB and become the
+            profile's colors. JPEG has no alpha: the pixels are laid over white.
         overwrite: replace an existing file.
         quality: of JPEG and WebP, 1..100.
 
@@ -77,7 +79,8 @@ def write_image_file(
         raise ValueError(f"expected a quality in 1..100, got {quality}")
     check_output_size(path, (image.pixels.shape[-2], image.pixels.shape[-1]))
     picture = _to_pillow(image.pixels, alpha=file_format != "JPEG")
-    options = _options(file_format, image, quality)
+    picture, profile = _into_profile(picture, image.icc_profile, path)
+    options = _options(file_format, profile, image.exif, quality)
     target = Path(path)
     try:
         if target.is_dir():
@@ -113,24 +116,43 @@ def encode_image_file(
     file_format = check_output_suffix(path)
     check_output_size(path, (image.pixels.shape[-2], image.pixels.shape[-1]))
     picture = _to_pillow(image.pixels, alpha=file_format != "JPEG")
+    picture, profile = _into_profile(picture, image.icc_profile, path)
+    options = _options(file_format, profile, image.exif, quality)
     content = io.BytesIO()
     try:
-        picture.save(content, format=file_format, **_options(file_format, image, quality))
+        picture.save(content, format=file_format, **options)
     except Exception as error:  # encoders raise more than OSError
         raise ImageFileError(f"cannot write {path}: {reason(error)}") from error
     return content.getvalue()
 
 
-def _options(file_format: str, image: ImageFile, quality: int) -> dict[str, Any]:
+def _into_profile(
+    picture: PIL.Image.Image, profile: bytes | None, path: str | os.PathLike[str]
+) -> tuple[PIL.Image.Image, bytes | None]:
+    """Return a picture in the colors of a profile, and the profile that says so."""
+    if profile is None:
+        return picture, None
+    try:
+        return profiles.apply(picture, profiles.from_srgb(profile, picture.mode)), profile
+    except profiles.ProfileError as error:
+        message = (
+            f"{path}: written as sRGB, since the photo's color profile cannot be used: {error}"
+        )
+        warnings.warn(message, ImageFileWarning, stacklevel=3)
+        return picture, None
+
+
+def _options(
+    file_format: str, profile: bytes | None, exif: bytes | None, quality: int
+) -> dict[str, Any]:
     """Return what Pillow's encoder of this format is told."""
     options: dict[str, Any] = {}
-    if image.icc_profile is not None:
-        options["icc_profile"] = image.icc_profile
+    if profile is not None:
+        options["icc_profile"] = profile
     if file_format in ("JPEG", "WEBP"):
         options["quality"] = quality
     if file_format == "JPEG":
         options["subsampling"] = 0  # chroma at full resolution: paintings have colored edges
-    exif = image.exif
     # What is too large comes from a PNG or a TIFF with a camera's own notes.
     if exif is not None and not (file_format == "JPEG" and len(exif) > _JPEG_EXIF_BYTES):
         # A block for TIFF would be read as Latin-1 again.

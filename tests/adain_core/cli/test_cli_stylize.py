@@ -177,3 +177,17 @@ def test_stylize_works_on_eight_bits(
     assert seen == [(torch.uint8, torch.uint8), (torch.float32, torch.uint8)]
     expected = to_array(tiny.stylize(folder / "deep.png", style))
     np.testing.assert_array_equal(read(folder / "o.png"), expected)
+
+
+def test_what_a_photo_says_and_cannot_be_followed_is_a_note(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    style = folder.save("art.png", 9, icc_profile=b"damaged" * 30)
+    frames = [PIL.Image.new("RGB", (20, 20), color) for color in ("red", "blue")]
+    frames[0].save(folder / "a.gif", save_all=True, append_images=frames[1:])
+    words = ["stylize", folder / "a.gif", "--style", style, "-o", folder / "out.png"]
+    assert folder.run(*words) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"adain: note: {style}: its color profile is not used: it is damaged",
+        f"adain: note: {folder / 'a.gif'}: it holds several pictures, of which the first is read",
+    ]
