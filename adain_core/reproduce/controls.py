@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import fmean
 
 import torch
@@ -13,6 +14,7 @@ from ..options import StylizeOptions
 from ..sheets import join_rows
 from ..style import Style
 from ..stylizer import Stylizer
+from ..training.losses import content_loss
 from ..transfer import adain
 from .lab import Lab
 from .text import number, table, verdict
@@ -46,9 +48,10 @@ def run(lab: Lab) -> str:
 
 def _choose_size(lab: Lab) -> int:
     pairs = lab.pairs(1, 1, _SIZES[-1])
+    artworks = _describe(lab, pairs.styles)
 
     def work() -> None:
-        pairs.judge(0, 0, lab.model.stylize(pairs.contents[0], pairs.styles[0]))
+        _measure(lab, lab.model.stylize(pairs.contents[0], pairs.styles[0]), artworks)
 
     work()
     unit = lab.stopwatch(work)
@@ -56,20 +59,37 @@ def _choose_size(lab: Lab) -> int:
     return fitting[0] if fitting else _SIZES[-1]
 
 
+@torch.no_grad()
+def _describe(lab: Lab, artworks: Sequence[Tensor]) -> list[list[Tensor]]:
+    """Return what the style loss compares pictures with, for each artwork."""
+    return [describe_levels(levels_of(lab.vgg, each), "statistics") for each in artworks]
+
+
+@torch.no_grad()
+def _measure(
+    lab: Lab, picture: Tensor, artworks: Sequence[Sequence[Tensor]]
+) -> tuple[list[Tensor], list[float]]:
+    """Return a picture's levels and its style loss to each artwork."""
+    levels = levels_of(lab.vgg, picture)
+    losses = [style_difference(levels, each, LossWeights()).item() for each in artworks]
+    return levels, losses
+
+
 def _strength(lab: Lab, pairs: Pairs) -> list[str]:
     rows: list[list[Tensor]] = []
     losses: dict[float, list[tuple[float, float]]] = {alpha: [] for alpha in ALPHAS}
-    for number_, photo in enumerate(pairs.contents):
+    for pair, photo in enumerate(pairs.contents):
         features = lab.model.encode(photo)
-        style = lab.model.encode_style(pairs.styles[number_], size=0)
+        style = lab.model.encode_style(pairs.styles[pair], size=0)
+        own, artwork = levels_of(lab.vgg, photo)[-1], _describe(lab, pairs.styles[pair : pair + 1])
         row = [photo]
         for alpha in ALPHAS:
             # By the decoder at 0, too, as in the paper; stylize gives the photo itself there.
             picture = lab.model.decode(adain(features, style, alpha))
-            scores = pairs.judge(number_, number_, picture)
-            losses[alpha].append((scores.content, scores.style))
+            levels, to_artwork = _measure(lab, picture, artwork)
+            losses[alpha].append((content_loss(levels[-1], own).item(), to_artwork[0]))
             row.append(picture)
-        rows.append([*row, pairs.styles[number_]])
+        rows.append([*row, pairs.styles[pair]])
     lab.write_picture("controls-alpha", join_rows(rows))
     contents, styles = (
         [fmean(values[part] for values in losses[alpha]) for alpha in ALPHAS] for part in (0, 1)
@@ -101,11 +121,11 @@ def _interpolation(lab: Lab, pairs: Pairs) -> list[str]:
         rows.append(row)
     lab.write_picture("controls-interpolation", join_rows(rows))
     lab.write_picture("controls-artworks", join_rows([pairs.styles[:2], pairs.styles[2:]]))
-    nearest = []
-    for place, style in zip([(0, 0), (0, -1), (-1, 0), (-1, -1)], range(_STYLES), strict=True):
-        losses = [[pairs.judge(0, style, picture).style for picture in row] for row in rows]
-        corner = losses[place[0]][place[1]]
-        nearest.append(corner <= min(min(row) for row in losses))
+    # Of each picture to each artwork; the corners are in the artworks' order.
+    artworks = _describe(lab, pairs.styles)
+    losses = torch.tensor([[_measure(lab, each, artworks)[1] for each in row] for row in rows])
+    corners = losses[:: _SIDE - 1, :: _SIDE - 1].reshape(_STYLES, _STYLES).diagonal()
+    nearest = (corners <= losses.flatten(0, 1).amin(dim=0)).tolist()
     return [
         "### Figure 8: interpolation between four styles",
         "![A square of pictures, one style in each corner](controls-interpolation.jpg)",
