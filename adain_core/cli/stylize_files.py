@@ -146,7 +146,9 @@ def _stylize_file(
     """One picture from file to file; what goes wrong with it must not stop the others."""
     started = time.perf_counter()
     try:
-        photo = read_image_file(content, keep_uint8=True)
+        # A JPEG of more than twice the size that is wanted is decoded smaller.
+        smallest = 2 * args.content_size or None
+        photo = read_image_file(content, keep_uint8=True, min_side=smallest)
         # Before the work.
         size = (photo.pixels.shape[2], photo.pixels.shape[3])
         check_output_size(output, fitted(size, args.content_size))

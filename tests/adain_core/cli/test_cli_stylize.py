@@ -191,3 +191,16 @@ def test_what_a_photo_says_and_cannot_be_followed_is_a_note(
         f"adain: note: {style}: its color profile is not used: it is damaged",
         f"adain: note: {folder / 'a.gif'}: it holds several pictures, of which the first is read",
     ]
+
+
+def test_a_large_jpeg_is_decoded_smaller_for_a_small_result(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At full size it would not fit into memory here."""
+    photo = folder.save("a.jpg", 1, height=800, width=1000)
+    style = folder.save("art.png", 9)
+    monkeypatch.setattr("adain_core.images.reader.free_host_memory", lambda: 2_000_000)
+    words = ["stylize", photo, "--style", style, "-o", folder / "out.png"]
+    assert folder.run(*words) == 1
+    assert folder.run(*words, "--content-size", 100) == 0
+    assert read(folder / "out.png").shape == (100, 125, 3)
