@@ -31,6 +31,8 @@ const drawing = new Drawing(engine, currentLook, {
 let catalog, gallery, device;
 // The photo on the wall: file, name, url, size as drawn, original size, and how long that took.
 let photo = null;
+// Whether the look was changed before the engine was there.
+let changedEarly = false;
 
 // -- the look ------------------------------------------------------------------------------------
 
@@ -83,8 +85,10 @@ function showPhoto() {
 }
 
 function redraw({ quick = false } = {}) {
-  // Until the engine is there the choice alone is kept.
-  if (!device) return;
+  if (!device) {
+    changedEarly = true;
+    return;
+  }
   if (!quick) photo.milliseconds = undefined;
   drawing.request({ quick });
 }
@@ -286,8 +290,7 @@ async function openEngine(reloads) {
   await engine.ask("photo", { file: photo.file, longest: LONGEST });
   Object.assign(document.documentElement.dataset, device);
   showPhoto();
-  // What was chosen meanwhile.
-  if (gallery.chosen(0) !== catalog.start.artwork) redraw();
+  if (changedEarly) redraw();
   keepOffline(() => {
     document.documentElement.dataset.offline = "ready";
     element("about").dataset.text = "aboutOffline";

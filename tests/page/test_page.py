@@ -72,6 +72,26 @@ def test_the_first_painting_is_there_before_the_painter(studio: Studio, server: 
     assert any(url == server.url + first for url in studio.requests[:wasm])
 
 
+def test_what_is_changed_before_the_painter_is_there_is_drawn(
+    browser: Any, server: PageServer
+) -> None:
+    context = browser.new_context(locale="en-US", service_workers="block")
+    studio = Studio(context)
+    # The runtime is held back until the switch was turned.
+    held: list[Any] = []
+    context.route("**/*.wasm", lambda route: held.append(route))
+    studio.page.goto(server.url)
+    studio.page.wait_for_selector("#download:enabled")
+    studio.page.get_by_role("slider", name="Strength").fill("0")
+    while not held:
+        studio.page.wait_for_timeout(50)
+    held[0].continue_()
+    studio.wait()
+    # A second drawing has a time; the first painting came without.
+    studio.page.wait_for_selector("#status:has-text(' s on the processor')")
+    context.close()
+
+
 def test_threads_come_by_the_service_worker(open_studio: Callable[..., Studio]) -> None:
     threads = "document.documentElement.dataset.threads"
     cores = os.cpu_count() or 1
