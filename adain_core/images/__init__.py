@@ -5,7 +5,7 @@ alpha (straight, not premultiplied). A large one can stay uint8 in 0..255 and be
 part.
 """
 
-from .folders import list_images
+from .folders import list_image_tree, list_images
 from .formats import LARGEST_SIDES, check_output_size, check_output_suffix
 from .image_file import ImageFile
 from .reader import load_image, read_image_file, read_mask
@@ -19,6 +19,7 @@ __all__ = [
     "check_output_size",
     "check_output_suffix",
     "encode_image_file",
+    "list_image_tree",
     "list_images",
     "load_image",
     "read_image_file",

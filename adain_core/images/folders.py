@@ -37,6 +37,33 @@ def list_images(
     return list(found.values())
 
 
+def list_image_tree(folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the image files of a folder and of all folders below it, sorted.
+
+    Links to folders are followed, each folder once. Hidden files and folders are left out.
+
+    Raises:
+        ImageFileError: there are no image files, or the folder cannot be read.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    for name, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(name)
+        if real in seen:  # a loop of links, or a second way to the same pictures
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(each for each in folders if each[0] != ".")
+        found += (
+            Path(name, file)
+            for file in files
+            if Path(file).suffix.lower() in INPUT_SUFFIXES and file[0] != "."
+        )
+    if not found:
+        raise ImageFileError(f"found no image files in the folder {folder}")
+    return sorted(found)
+
+
 def _expand(path: Path, suffixes: Container[str]) -> list[Path]:
     if path.is_dir():
         kind, candidates = "folder", path.iterdir()

@@ -7,7 +7,6 @@ would have read, with any number of workers.
 from __future__ import annotations
 
 import functools
-import glob
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..color import mean_std
 from ..errors import AdaINError, ImageFileError
-from ..images import list_images, read_image_file
+from ..images import list_image_tree, read_image_file
 from .scenes import draw_scene
 
 
@@ -80,7 +79,7 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         if not Path(folder).is_dir():
             raise ImageFileError(f"{folder}: expected a folder of images, found none")
         self.folder = folder
-        self.paths: list[Path] = list_images([f"{glob.escape(os.fspath(folder))}/**/*"])
+        self.paths: list[Path] = list_image_tree(folder)
         self.seed, self.augmentation = seed, augmentation or Augmentation()
         transforms = _transforms()
         smallest, largest = size

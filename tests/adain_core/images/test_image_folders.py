@@ -7,6 +7,7 @@ import pytest
 
 from adain_core.errors import ImageFileError
 from adain_core.images import (
+    list_image_tree,
     list_images,
     load_image,
 )
@@ -65,3 +66,17 @@ def test_list_images_of_nothing(folder: Path, path: str, kind: str) -> None:
     message = re.escape(f"found no image files in the {kind} {Path(path)}")
     with pytest.raises(ImageFileError, match=message):
         list_images(["in/a.JPG", path])
+
+
+def test_a_tree_follows_links_once_and_leaves_out_what_is_hidden(folder: Path) -> None:
+    for name in (".ipynb_checkpoints/e.png", "elsewhere/f.png"):
+        path = folder / "in" / name if name[0] == "." else folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (folder / "in" / "link").symlink_to(folder / "elsewhere")
+    (folder / "in" / "sub" / "loop").symlink_to(folder / "in")
+    assert names(list_image_tree("in")) == [
+        *("in/a.JPG", "in/b.png", "in/c.webp", "in/link/f.png", "in/sub/d.png", "in/x[1].png"),
+    ]
+    with pytest.raises(ImageFileError, match="found no image files in the folder empty"):
+        list_image_tree("empty")
