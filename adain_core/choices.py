@@ -54,7 +54,7 @@ STROKE_SIZES = {"fine": 0.5, "medium": 1.0, "coarse": 1.5}
 SINGLE_PASS = "single"
 DEFAULT_STROKE_SIZE = "medium"
 # How much of the photo each later pass keeps; the rest is the pass before.
-PHOTO_SHARE = 0.3
+PHOTO_SHARE = 0.6
 
 
 def recolors_artwork(method: str | None) -> bool:

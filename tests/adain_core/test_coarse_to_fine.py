@@ -11,6 +11,7 @@ from torch import Tensor
 
 from adain_core import AdaINModel, StylizeOptions, Stylizer, TemporalPool
 from adain_core.canvas import Canvas, Underpainting
+from adain_core.choices import PHOTO_SHARE
 from adain_core.pixels import as_float, as_uint8, resize
 
 Picture = Callable[..., Tensor]
@@ -40,7 +41,7 @@ def test_two_passes_by_hand(tiny: AdaINModel, picture: Picture) -> None:
     size = (96, 111)
     reduced = as_uint8(resize(photo, size))
     drawn = tiny.stylize(reduced, style, stroke_size="single", output_dtype=torch.uint8)
-    canvas = Underpainting(photo, drawn, reduced, 0.3).colors(EVERYWHERE, CPU)
+    canvas = Underpainting(photo, drawn, reduced, PHOTO_SHARE).colors(EVERYWHERE, CPU)
     expected = tiny.stylize(canvas, style, stroke_size="single")
     torch.testing.assert_close(draw(tiny, photo, style), expected, rtol=0, atol=1e-5)
     assert (expected - tiny.stylize(photo, style, stroke_size="single")).abs().mean() > 0.01
