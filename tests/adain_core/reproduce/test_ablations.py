@@ -10,7 +10,7 @@ import pytest
 from torch import Tensor
 
 from adain_core import AdaINModel, adain
-from adain_core.evaluation import Pairs, judge_model
+from adain_core.evaluation import ModelPainter, Pairs, judge_painter
 from adain_core.images import save_image
 from adain_core.reproduce.ablation import VARIANTS
 from adain_core.training import Trainer, TrainingConfig
@@ -45,7 +45,7 @@ def test_every_variant_trains_loads_and_is_judged(
     assert model.info.architecture == config.architecture
     images = [sorted((tmp_path / kind).iterdir()) for kind in ("photos", "art")]
     pairs = Pairs(*images, 24, full.encoder)
-    scores = [scores for *_, scores in judge_model(model, pairs)]
+    scores = [each.scores for each in judge_painter(pairs, ModelPainter(pairs, model))]
     assert len(scores) == 4
     assert all(isfinite(each.target) and isfinite(each.style) for each in scores)
     # Before clamping, since three steps hardly bring pictures into 0..1.
