@@ -60,7 +60,7 @@ class Architecture:
 
     @classmethod
     def scaled(cls, width: float) -> Architecture:
-        """The paper's architecture with every width multiplied by ``width``, at least 1."""
+        """Return the paper's architecture with every width multiplied by ``width``, at least 1."""
         widths = tuple(max(1, round(width * full)) for full in VGG19_WIDTHS)
         return cls(widths)  # type: ignore[arg-type]
 

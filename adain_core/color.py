@@ -67,7 +67,7 @@ def transfer_color(image: Tensor, reference: Tensor, method: str, strength: floa
 
 
 def coral(image: Tensor, reference: Tensor) -> Tensor:
-    """Matches correlations, then mean and standard deviation, as the official AdaIN code does.
+    """Match correlations, then mean and standard deviation, as the official AdaIN code does.
 
     CORAL (Sun et al. 2016) on colors, the way ``preserve_color`` of the official code and of
     pytorch-AdaIN defines it: each channel is standardized, ``C = X Xᵀ + I`` of each image is *not*
@@ -89,7 +89,7 @@ def coral(image: Tensor, reference: Tensor) -> Tensor:
 
 
 def mean_std(image: Tensor, reference: Tensor) -> Tensor:
-    """Matches the mean and standard deviation of each RGB channel.
+    """Match the mean and standard deviation of each RGB channel.
 
     A flat channel takes the reference's mean. Arguments, result and errors as in ``coral``.
     """
@@ -97,7 +97,7 @@ def mean_std(image: Tensor, reference: Tensor) -> Tensor:
 
 
 def cholesky(image: Tensor, reference: Tensor) -> Tensor:
-    """Matches the mean and the whole 3×3 covariance of the colors by Cholesky factors.
+    """Match the mean and the whole 3×3 covariance of the colors by Cholesky factors.
 
     As in Gatys et al. 2016, "Preserving color in neural artistic style transfer". A variance of
     1e-6 is added on both sides, so that gray and flat images, whose covariance is singular, stay
@@ -107,7 +107,7 @@ def cholesky(image: Tensor, reference: Tensor) -> Tensor:
 
 
 def histogram(image: Tensor, reference: Tensor) -> Tensor:
-    """Matches the histogram of each RGB channel exactly.
+    """Match the histogram of each RGB channel exactly.
 
     Pixels are ranked, and each takes the reference's value at the same quantile, interpolated
     where the sizes differ. Pixels of one value share the middle of their ranks, so that equal
@@ -129,7 +129,7 @@ def histogram(image: Tensor, reference: Tensor) -> Tensor:
 
 
 def luminance(image: Tensor, reference: Tensor) -> Tensor:
-    """Keeps the image's luminance and takes the reference's chrominance, pixel by pixel.
+    """Keep the image's luminance and take the reference's chrominance, pixel by pixel.
 
     Luminance-only transfer of Gatys et al. 2016 ("Preserving color in neural artistic style
     transfer") in YIQ, for use after decoding: image = stylized result, reference = content.
@@ -183,7 +183,7 @@ METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 def _match_moments(
     image: Tensor, reference: Tensor, matrix: Callable[[Tensor, int, Tensor, int], Tensor]
 ) -> Tensor:
-    """Maps colors by ``A (x − mean_image) + mean_reference``, A from the two covariances."""
+    """Map colors by ``A (x − mean_image) + mean_reference``, A from the two covariances."""
     source, target = _prepare(image, reference)
     source_mean, source_covariance, source_count = _moments(source)
     target_mean, target_covariance, target_count = _moments(target)
@@ -234,7 +234,7 @@ def _std(covariance: Tensor) -> Tensor:
 
 
 def _divisor(covariance: Tensor) -> Tensor:
-    """Standard deviations (B, 3), kept from 0 so that flat channels can be divided by them."""
+    """Return standard deviations (B, 3), kept from 0: flat channels are divided by them."""
     return _std(covariance).clamp_min(_FLAT_STD)
 
 
@@ -298,7 +298,7 @@ def _samples_and_channels(image: Tensor) -> list[tuple[int, int]]:
 
 
 def _match_quantiles(channel: Tensor, sorted_target: Tensor) -> Tensor:
-    """Gives each value of ``channel`` (H, W) the target's value at the same quantile."""
+    """Give each value of ``channel`` (H, W) the target's value at the same quantile."""
     _, inverse, counts = torch.unique(channel, return_inverse=True, return_counts=True)
     middle = widen(counts.cumsum(0)) - widen(counts) / 2
     last = len(sorted_target) - 1
@@ -357,7 +357,7 @@ def widen(x: Tensor) -> Tensor:
 
 
 def _prepare(image: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """Checks both images; returns them as (B, 3, H, W) in one dtype, float32 or float64."""
+    """Check both images; return them as (B, 3, H, W) in one dtype, float32 or float64."""
     for name, tensor in (("image", image), ("reference", reference)):
         shape = tuple(tensor.shape)
         if tensor.ndim in (3, 4) and shape[-3] == 4:

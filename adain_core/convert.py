@@ -33,7 +33,7 @@ OFFICIAL_MODEL = ModelInfo(
 
 
 def read_vgg(path: str | os.PathLike[str]) -> Encoder:
-    """The encoder in pytorch-AdaIN's ``vgg_normalised.pth``; layers after relu4_1 are ignored.
+    """Return the encoder in pytorch-AdaIN's ``vgg_normalised.pth``, up to relu4_1.
 
     Its first layer is a 1x1 convolution that turns RGB in 0..1 into BGR in 0..255 minus the mean
     color. It is folded into conv1_1; that is exact, since reflection padding commutes with a
@@ -62,7 +62,7 @@ def read_vgg(path: str | os.PathLike[str]) -> Encoder:
 
 
 def read_decoder(path: str | os.PathLike[str]) -> Decoder:
-    """The decoder in pytorch-AdaIN's ``decoder.pth``.
+    """Return the decoder in pytorch-AdaIN's ``decoder.pth``.
 
     Args:
         path: the ``.pth`` file.
@@ -80,7 +80,7 @@ def read_decoder(path: str | os.PathLike[str]) -> Decoder:
 
 
 def read_loss_network(path: str | os.PathLike[str]) -> tuple[Encoder, Decoder | None]:
-    """The normalized VGG-19, which judges pictures in training and evaluation.
+    """Return the normalized VGG-19, which judges pictures in training and evaluation.
 
     Args:
         path: ``vgg_normalised.pth``, or a full-width model's file (``.safetensors``) or name

@@ -32,7 +32,7 @@ _BROKEN_FLOAT16 = re.compile(r"GTX 16\d\d|MX[45]50|\bT(500|550|600|1000|1200|200
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
-    """The device to run on.
+    """Return the device to run on.
 
     Args:
         device: ``"auto"`` (CUDA or ROCm, else MPS, else the CPU), or any name torch knows.
@@ -58,7 +58,7 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
 
 
 def resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
-    """The dtype of weights and features; statistics are float32 in any case.
+    """Return the dtype of weights and features; statistics are float32 in any case.
 
     Args:
         dtype: ``"auto"``, ``"fp32"``, ``"bf16"``, ``"fp16"`` or torch's own names or dtypes.
@@ -91,7 +91,7 @@ def has_fast_bfloat16() -> bool:
 
 
 def no_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """A context without autocast; nothing on devices that have none and refuse to switch it off."""
+    """Return a context without autocast; some devices have none and refuse to switch it off."""
     kind = device.type
     if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         return torch.autocast(kind, enabled=False)

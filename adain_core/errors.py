@@ -87,5 +87,5 @@ class OptionError(ValueError):
 
 
 def reason(error: object) -> str:
-    """The cause in words, without the errno and file name that an OSError's own text repeats."""
+    """Return the cause in words, without the errno and file name of an OSError's own text."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

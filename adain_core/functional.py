@@ -18,7 +18,7 @@ CHUNK = 2**24
 
 
 def crop(image: Tensor, window: Window) -> Tensor:
-    """The part of ``(…, H, W)`` in a window, as a view."""
+    """Return the part of ``(…, H, W)`` in a window, as a view."""
     return image[..., window[0], window[1]]
 
 
@@ -93,7 +93,7 @@ def fuse(
     fusion: Fusion = "adain",
     content_statistics: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """What the decoder receives, for either way of fusing content and style.
+    """Return what the decoder receives, for either way of fusing content and style.
 
     Args:
         features: content features ``(B, C, H, W)``.

@@ -117,7 +117,7 @@ class _Convolution:
             self.winograd = Winograd(self.weight, self.bias)
 
     def __call__(self, maps: Tensor, border: bool) -> Tensor:
-        """The result with a border, still to be filled, or without."""
+        """Return the result with a border, still to be filled, or without."""
         if self.phases:
             return self._upsampled(maps)
         if self.winograd is None:
@@ -259,7 +259,7 @@ def _weights(convolution: nn.Module, norm: nn.Module | None = None) -> tuple[Ten
 
 
 def _phases(weight: Tensor) -> Tensor:
-    """A 3x3 kernel on the upsampled picture as four 2x2 kernels: ``(4N, C, 2, 2)``.
+    """Return a 3x3 kernel on the upsampled picture as four 2x2 kernels: ``(4N, C, 2, 2)``.
 
     The first phase lies between a low-resolution pixel's predecessor and itself, in the
     predecessor's half; the second in its own.

@@ -121,7 +121,7 @@ def feature_weights(
 
 
 def pool_to_features(weights: Tensor, feature_size: tuple[int, int]) -> Tensor:
-    """The mean of the 8x8 pixels under each feature, ``(B, 1, H, W)`` to ``(B, 1, h, w)``.
+    """Return the mean of the 8x8 pixels under each feature, ``(B, 1, H, W)`` to ``(B, 1, h, w)``.
 
     Where the picture ends within a feature's pixels its border is repeated; resizing instead
     would shift the mask against the picture by up to one feature.

@@ -40,7 +40,7 @@ def as_uint8(pixels: Tensor) -> Tensor:
 
 
 def checked(image: Tensor) -> Tensor:
-    """A tensor image as ``(B, 3 | 4, H, W)``; ``ValueError`` for what is none."""
+    """Return a tensor image as ``(B, 3 | 4, H, W)``; ``ValueError`` for what is none."""
     require_plain(image, "an image")
     shape = tuple(image.shape)
     if image.ndim not in (3, 4) or shape[-3] not in CHANNELS:
@@ -68,7 +68,7 @@ def checked(image: Tensor) -> Tensor:
 
 
 def layout_hint(shape: tuple[int, ...], axis: int, words: str, moves: dict[int, str]) -> str:
-    """What to do with an image whose channels seem to lie on another axis; empty if they do not.
+    """Return what to do where the channels seem to lie on another axis; empty if they do not.
 
     Args:
         shape: of the image.

@@ -24,7 +24,7 @@ _MIX = (96, SIDE)
 
 
 def make_preview(artwork: Tensor) -> bytes:
-    """A small JPEG of an artwork ``(1, 3|4, H, W)`` in 0..1 or uint8."""
+    """Return a small JPEG of an artwork ``(1, 3|4, H, W)`` in 0..1 or uint8."""
     pixels = as_uint8(thumbnail(artwork, SIDE))
     return _jpeg(PIL.Image.fromarray(pixels[0].permute(1, 2, 0).numpy()))
 
@@ -59,7 +59,7 @@ def join_previews(previews: Sequence[tuple[bytes, float]]) -> bytes:
 
 
 def read_preview(data: bytes) -> Tensor | None:
-    """The picture of a preview, ``(1, 3, H, W)`` in 0..1; ``None`` where it is none."""
+    """Return the picture of a preview, ``(1, 3, H, W)`` in 0..1; ``None`` where it is none."""
     picture = _open(data)
     return None if picture is None else to_tensor(picture)
 

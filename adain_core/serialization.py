@@ -67,7 +67,7 @@ def _utf8(text: str) -> str:
 
 
 def read_metadata(path: str | os.PathLike[str], kind: str) -> dict[str, str]:
-    """The text entries of a file written by :func:`write_tensors`, without its tensors.
+    """Return the text entries of a file written by :func:`write_tensors`, without its tensors.
 
     Raises:
         WeightsError: as :func:`read_tensors`.

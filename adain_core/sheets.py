@@ -73,7 +73,7 @@ def join_rows(rows: Sequence[Sequence[Tensor]], gap: int = GAP) -> Tensor:
 
 
 def add_label(picture: Tensor, text: str) -> Tensor:
-    """A picture ``(1, 3, H, W)`` in 0..1 with a line of text under it, shortened to its width."""
+    """Return a picture ``(1, 3, H, W)`` in 0..1 with a line of text under it, cut to its width."""
     strip = Image.new("RGB", (picture.shape[3], LABEL), "white")
     # File names of macOS have accents as letters of their own.
     text = unicodedata.normalize("NFC", text)
@@ -116,7 +116,7 @@ def fit_within(size: tuple[int, int], longest: int) -> tuple[int, int]:
 
 
 def draw_cell(cell: Cell, longest: int, width: int) -> Tensor:
-    """A cell as a sheet shows it.
+    """Return a cell as a sheet shows it.
 
     Args:
         cell: the cell.
@@ -138,7 +138,7 @@ def draw_cell(cell: Cell, longest: int, width: int) -> Tensor:
 
 
 def thumbnail(picture: Tensor, longest: int) -> Tensor:
-    """A picture over white, its longer side of so many pixels.
+    """Return a picture over white, its longer side of so many pixels.
 
     Args:
         picture: ``(1, 3|4, H, W)`` in 0..1 or uint8.

@@ -80,7 +80,7 @@ class Style:
 
     @classmethod
     def mix(cls, styles: Sequence[Style], weights: Sequence[float] | None = None) -> Style:
-        """The style between several: AdaIN is linear in μ and σ, so mixing these mixes the results.
+        """Return the style between several; AdaIN is linear in μ and σ, so the results mix, too.
 
         Args:
             styles: one or more styles of one encoder.
@@ -189,7 +189,7 @@ class StyleCache:
         self._size = size
 
     def get(self, key: Sequence[object], encode: Callable[[], Style]) -> Style:
-        """The style of a key, encoded only if it is not here.
+        """Return the style of a key, encoded only if it is not here.
 
         Args:
             key: all that the style depends on; of tensors their shape and content count.

@@ -100,7 +100,7 @@ class Tile(NamedTuple):
         return slice(top, bottom), slice(left, right)
 
     def within(self, other: Tile) -> Tile:
-        """The same rectangle in another's coordinates."""
+        """Return the same rectangle in another's coordinates."""
         return Tile(
             self.top - other.top,
             self.bottom - other.top,
@@ -183,7 +183,7 @@ class Tiler:
         return Tile(0, self.shape[0], 0, self.shape[1])
 
     def outer(self, tile: Tile) -> Tile:
-        """The tile and what the networks see around it.
+        """Return the tile and what the networks see around it.
 
         All are of one shape, the halo cut off or longer where the map ends: what a device prepares
         for a shape (oneDNN's kernels, a compiled graph) is prepared once, and held in memory.

@@ -115,7 +115,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[ModelInfo, Encoder, Decode
 
 
 def fingerprint(weights: Mapping[str, Tensor]) -> str:
-    """A short hash of an encoder's weights: styles fit only the encoder that made them.
+    """Return a short hash of an encoder's weights: styles fit only the encoder that made them.
 
     Args:
         weights: its ``state_dict()``.
@@ -131,7 +131,7 @@ def fingerprint(weights: Mapping[str, Tensor]) -> str:
 
 
 def shipped_folder() -> Path:
-    """The folder of the shipped weights: inside an installed wheel, else beside the package."""
+    """Return the folder of the shipped weights: inside a wheel, else beside the package."""
     package = Path(__file__).resolve().parent
     inside = package / "weights"
     return inside if inside.is_dir() else package.parent / "weights"
@@ -169,7 +169,7 @@ def available_models() -> dict[str, Path]:
 
 
 def find_model(name_or_path: str | os.PathLike[str] | None = None) -> Path:
-    """The file of a model.
+    """Return the file of a model.
 
     Args:
         name_or_path: name of a shipped or downloaded model, or a path to a ``.safetensors``

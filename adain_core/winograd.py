@@ -116,7 +116,7 @@ class Winograd:
                 torch.clamp(block, min=smallest, out=kept)
 
     def _block(self, source: Tensor, rows: int, columns: int) -> Tensor:
-        """The outputs of the first rows of tiles: ``(rows * tile, columns * tile, N)``."""
+        """Return the outputs of the first rows of tiles: ``(rows * tile, columns * tile, N)``."""
         points, channels, outputs = self.weight.shape
         down, across, one = source.stride()
         tiles = source.as_strided(

@@ -59,7 +59,7 @@ def output_device() -> torch.device:
 
 
 def choose_dtype(name: str) -> torch.dtype:
-    """The dtype behind a combo's ``auto``, ``fp32``, ``bf16`` or ``fp16``."""
+    """Return the dtype behind a combo's ``auto``, ``fp32``, ``bf16`` or ``fp16``."""
     device = compute_device()
     if name != "auto" or not HOSTED:
         return resolve_dtype(name, device)
@@ -213,7 +213,7 @@ def video_size(video: Any) -> tuple[int, int]:
 
 @contextmanager
 def video_file(video: Any) -> Iterator[Path]:
-    """A file with what a VIDEO shows: its own, or one that the host writes for as long."""
+    """Yield a file with what a VIDEO shows: its own, or one that the host writes for as long."""
     if not HOSTED:
         yield Path(video)
         return
@@ -235,7 +235,7 @@ def video_file(video: Any) -> Iterator[Path]:
 
 
 def as_video(path: Path) -> Any:
-    """A file as VIDEO."""
+    """Return a file as VIDEO."""
     if not HOSTED:
         return path
     from comfy_api.input_impl import VideoFromFile
@@ -247,7 +247,7 @@ def as_video(path: Path) -> Any:
 
 
 def temporary_file(suffix: str) -> Path:
-    """A new name in the folder that the host empties when it starts."""
+    """Return a new name in the folder that the host empties when it starts."""
     folder = Path(folder_paths.get_temp_directory() if HOSTED else tempfile.gettempdir())
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"adain_{uuid.uuid4().hex}{suffix}"
@@ -280,7 +280,7 @@ def folders(name: str) -> list[Path]:
 
 
 def list_files(name: str) -> list[str]:
-    """The safetensors files of a model folder, relative to it."""
+    """Return the safetensors files of a model folder, relative to it."""
     if HOSTED:
         files = folder_paths.get_filename_list(name)
     else:
@@ -290,7 +290,7 @@ def list_files(name: str) -> list[str]:
 
 
 def find_file(name: str, file: str) -> Path | None:
-    """The path of a file that :func:`list_files` lists, else ``None``."""
+    """Return the path of a file that :func:`list_files` lists, else ``None``."""
     if file not in list_files(name):
         return None
     return next((path / file for path in folders(name) if (path / file).is_file()), None)

@@ -23,7 +23,7 @@ _VIDEO_FRAMES, _VIDEO_SIZE = 24, (256, 384)
 
 
 def _samples() -> dict[str, Path]:
-    """The pictures by the names of the combo, such as ``content/castle.jpg``."""
+    """Return the pictures by the names of the combo, such as ``content/castle.jpg``."""
     return {
         f"{kind}/{path.name}": path
         for kind in ("content", "style", "mask")
@@ -32,7 +32,7 @@ def _samples() -> dict[str, Path]:
 
 
 def _frames() -> Iterator[Tensor]:
-    """The frames of the sample video, ``(1, 3, 256, 384)`` each."""
+    """Return the frames of the sample video, ``(1, 3, 256, 384)`` each."""
     height, width = _VIDEO_SIZE
     photo = resize_shortest_side(load_image(_VIDEO_PHOTO), 2 * height)
     down, right = photo.shape[2] - height, photo.shape[3] - width

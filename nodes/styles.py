@@ -175,7 +175,7 @@ def _card(style: Style, path: Path) -> Tensor:
 
 
 def _stem(name: str) -> str | None:
-    """A file's name without its ending; ``None`` where it cannot be one."""
+    """Return a file's name without its ending; ``None`` where it cannot be one."""
     stem = name.strip().removesuffix(host.EXTENSION)
     if not stem or stem[0] == "." or not _FORBIDDEN.isdisjoint(stem) or not stem.isprintable():
         return None

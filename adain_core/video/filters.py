@@ -40,7 +40,7 @@ class FilterChain:
         return done + self._pulled()
 
     def flush(self) -> list[av.VideoFrame]:
-        """The frames that still wait for others."""
+        """Return the frames that still wait for others."""
         if self._graph is None:
             return []
         self._graph.vpush(None)
