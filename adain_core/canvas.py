@@ -69,9 +69,11 @@ class Underpainting(Canvas):
     def colors(self, window: Window, device: torch.device) -> Tensor:
         """Return the mix in a window, ``(B, 3, h, w)`` float32, less where the picture ends."""
         photo = super().colors(window, device)
-        change = as_float(self.drawn.to(device)) - as_float(self.reduced[:, :3].to(device))
-        enlarged = resize_window(change, self.size, window)
-        return (photo + (1 - self.photo_share) * enlarged).clamp(0, 1)
+        drawn, reduced = (
+            resize_window(each.to(device), self.size, window)
+            for each in (self.drawn, self.reduced[:, :3])
+        )
+        return (photo + (1 - self.photo_share) * (drawn - reduced)).clamp(0, 1)
 
 
 def read_window(pictures: Tensor, window: Window, device: torch.device) -> Tensor:

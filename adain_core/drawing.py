@@ -12,7 +12,7 @@ from .canvas import Canvas, Underpainting
 from .color import is_gray
 from .functional import Statistics
 from .options import StylizeOptions, pass_sizes
-from .pixels import as_uint8, resize
+from .pixels import reduce_uint8
 from .style import Style
 from .temporal import TemporalPool
 from .tiled import Finish, TiledNetworks, copy, decode, empty_picture
@@ -113,7 +113,7 @@ class Draftsman:
         for number, (size, tiler) in enumerate(zip(sizes, tilers, strict=True)):
             last = number == len(sizes) - 1
             # In 8 bits, as the passes are: a large picture's take a quarter of the memory.
-            photo = drawing.pictures if last else as_uint8(resize(drawing.pictures, size))
+            photo = drawing.pictures if last else reduce_uint8(drawing.pictures, size)
             target = output
             if not last:
                 target = empty_picture((len(photo), 3, *size), torch.uint8, output.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,10 @@ from .functional import Window
 # is another range of values.
 OVERSHOOT = 0.5
 CHANNELS = (1, 3, 4)
+# Rows that are float at once when pictures are reduced.
+_BAND = 64
+# What transparent pixels count, so that something does where all are.
+_LEAST_OPACITY = 1e-6
 
 
 def as_float(pixels: Tensor) -> Tensor:
@@ -145,7 +150,7 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
     if images.shape[1] == 4:
         opacity = as_float(images[:, 3:])
         # Where all is transparent something must count, if only a little.
-        weight = opacity + 1e-6
+        weight = opacity + _LEAST_OPACITY
         total = resize(weight, size)
         colors = [
             resize(as_float(color) * weight, size) / total
@@ -165,6 +170,36 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(images, size, mode="bilinear", antialias=True)
 
 
+def reduce_uint8(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return smaller pictures in 8 bits, as :func:`resize` does; no float picture is made.
+
+    Args:
+        images: ``(B, 3|4, H, W)``, float in 0..1 or uint8.
+        size: height and width.
+
+    Returns:
+        ``(B, 3|4, h, w)``, uint8.
+    """
+    height, width = size
+    with_alpha = images.shape[1] == 4
+    reduced = []
+    for top in range(0, height, _BAND):
+        band = slice(top, min(height, top + _BAND))
+        rows = _resize_along(images, -2, height, band, _premultiply if with_alpha else as_float)
+        part = _resize_along(rows, -1, width, slice(0, width))
+        if with_alpha:
+            opacity = part[:, 3:]
+            part = torch.cat([part[:, :3] / opacity, opacity - _LEAST_OPACITY], dim=1)
+        reduced.append(as_uint8(part))
+    return torch.cat(reduced, dim=2)
+
+
+def _premultiply(images: Tensor) -> Tensor:
+    """Return RGBA as floats, colors times opacity; where all is transparent a little counts."""
+    opacity = as_float(images[:, 3:]) + _LEAST_OPACITY
+    return torch.cat([as_float(images[:, :3]) * opacity, opacity], dim=1)
+
+
 def resize_window(images: Tensor, size: tuple[int, int], window: Window | None = None) -> Tensor:
     """Resize ``(B, C, H, W)`` to a height and width, antialiased; only a part of it is computed.
 
@@ -172,7 +207,7 @@ def resize_window(images: Tensor, size: tuple[int, int], window: Window | None =
     whole only: resizing a crop would put its samples at other places between the pixels.
 
     Args:
-        images: float.
+        images: float, or uint8, of which the result is float in 0..1.
         size: height and width of the whole result.
         window: the part of the result that is wanted; ``None``: all of it.
     """
@@ -181,8 +216,16 @@ def resize_window(images: Tensor, size: tuple[int, int], window: Window | None =
     return images
 
 
-def _resize_along(images: Tensor, dim: int, length: int, part: slice) -> Tensor:
-    """Return a part of ``images`` resized to ``length`` along ``dim``."""
+def _resize_along(
+    images: Tensor,
+    dim: int,
+    length: int,
+    part: slice,
+    prepare: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Return a part of ``images``, prepared as floats, resized to ``length`` along ``dim``."""
+    floating = images.is_floating_point()
+    to_float = prepare or ((lambda part: part) if floating else as_float)
     source = images.shape[dim]
     scale = source / length
     reach = max(scale, 1.0)
@@ -193,11 +236,12 @@ def _resize_along(images: Tensor, dim: int, length: int, part: slice) -> Tensor:
     taps = first[:, None] + torch.arange(int(2 * reach) + 2, device="cpu")
     weights = (1 - (taps + 0.5 - centers[:, None]).abs() / reach).clamp_min(0)
     weights *= (taps >= 0) & (taps < source)
-    weights = (weights / weights.sum(dim=1, keepdim=True)).to(images)
+    dtype = images.dtype if floating else torch.float32
+    weights = (weights / weights.sum(dim=1, keepdim=True)).to(images.device, dtype)
     taps = taps.clamp(0, source - 1).to(images.device)
     shape = (-1, 1) if dim == -2 else (-1,)
     terms = (
-        images.index_select(dim, tap) * weight.view(shape)
+        to_float(images.index_select(dim, tap)) * weight.view(shape)
         for tap, weight in zip(taps.T, weights.T, strict=True)
     )
     resized: Tensor = functools.reduce(Tensor.add, terms)

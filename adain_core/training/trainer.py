@@ -293,5 +293,9 @@ def _require_packages(config: TrainingConfig) -> None:
 
 def _accelerator(precision: str) -> Any:
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
 
+    # accelerate keeps one precision for the process; a second run may have another.
+    if AcceleratorState._shared_state:
+        AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(mixed_precision=precision)

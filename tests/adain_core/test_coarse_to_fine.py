@@ -12,7 +12,7 @@ from torch import Tensor
 from adain_core import AdaINModel, StylizeOptions, Stylizer, TemporalPool
 from adain_core.canvas import Canvas, Underpainting
 from adain_core.choices import PHOTO_SHARE
-from adain_core.pixels import as_float, as_uint8, resize
+from adain_core.pixels import as_float, as_uint8, reduce_uint8, resize
 
 Picture = Callable[..., Tensor]
 STROKES = 4.0  # a first pass of 96 pixels
@@ -36,10 +36,18 @@ def test_a_later_canvas_is_the_photo_changed_as_the_pass_before(picture: Picture
     torch.testing.assert_close(canvas.colors(window, CPU), expected[..., 8:24, 40:80])
 
 
+def test_a_reduced_picture_is_the_resized_one(picture: Picture) -> None:
+    cut_out = picture(150, 133, channels=4)
+    for photo in (picture(150, 133), as_uint8(picture(150, 133)), cut_out, as_uint8(cut_out)):
+        reduced = reduce_uint8(photo, (96, 85))
+        assert reduced.dtype == torch.uint8
+        torch.testing.assert_close(as_float(reduced), resize(photo, (96, 85)), rtol=0, atol=0.0021)
+
+
 def test_two_passes_by_hand(tiny: AdaINModel, picture: Picture) -> None:
     photo, style = picture(130, 150), tiny.encode_style(picture(40, 40, seed=1))
     size = (96, 111)
-    reduced = as_uint8(resize(photo, size))
+    reduced = reduce_uint8(photo, size)
     drawn = tiny.stylize(reduced, style, stroke_size="single", output_dtype=torch.uint8)
     canvas = Underpainting(photo, drawn, reduced, PHOTO_SHARE).colors(EVERYWHERE, CPU)
     expected = tiny.stylize(canvas, style, stroke_size="single")

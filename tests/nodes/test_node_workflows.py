@@ -21,9 +21,10 @@ from videos import draw_video
 
 from adain_core import AdaINModel, Style, adain, devices
 from adain_core.canvas import Underpainting
+from adain_core.choices import PHOTO_SHARE
 from adain_core.color import transfer_color
 from adain_core.options import pass_sizes
-from adain_core.pixels import as_uint8, resize, resize_shortest_side
+from adain_core.pixels import reduce_uint8, resize_shortest_side
 from adain_core.temporal import TemporalPool
 from adain_core.video import VideoReader
 
@@ -410,7 +411,7 @@ def test_coarse_to_fine(reduced: Reduced) -> None:
     style, model = reduced.style("van-gogh-starry-night"), reduced.model
     under = model.decode(adain(model.encode(small), style))
     whole = (slice(None), slice(None))
-    reduced_photo = as_uint8(resize(photo, (under.shape[2], under.shape[3])))
-    mixed = Underpainting(photo, under, reduced_photo, 0.3).colors(whole, photo.device)
+    reduced_photo = reduce_uint8(photo, (under.shape[2], under.shape[3]))
+    mixed = Underpainting(photo, under, reduced_photo, PHOTO_SHARE).colors(whole, photo.device)
     fine = model.decode(adain(model.encode(mixed), style))
     assert_same(reduced.shown(), [fine, under])
