@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
@@ -65,6 +65,30 @@ class TemporalPool:
         """Forget the frames so far, as at a scene cut."""
         self._passes: dict[int, _Pass] = {}
 
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what the pool remembers, for :meth:`load_state_dict`."""
+        return {
+            f"{number}.{name}": tensor
+            for number, each in self._passes.items()
+            for name, tensor in each.state_dict().items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, Tensor], device: torch.device | str) -> None:
+        """Go on from a state of a pool with the same mode and length.
+
+        Args:
+            state: of :meth:`state_dict`.
+            device: of the statistics to come.
+        """
+        self.reset()
+        passes: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in state.items():
+            number, _, name = key.partition(".")
+            passes.setdefault(int(number), {})[name] = tensor
+        for place, tensors in sorted(passes.items()):
+            self._passes[place] = _Pass(_MOMENTS[self.mode], self.length)
+            self._passes[place].load_state_dict(tensors, device)
+
     def __call__(self, statistics: FrameStatistics) -> FrameStatistics:
         """Return pooled statistics of one or several consecutive frames, of the same shapes."""
         return self._pooled(0, statistics)
@@ -115,6 +139,29 @@ class _Pass:
         self.cuts = []
         return [self._pool(frame, cut) for frame, cut in zip(frames, known, strict=True)]
 
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what is remembered: ``last``, and for each region of the picture its moments."""
+        state = {} if self._last is None else {"last": self._last}
+        for place, moments in enumerate(self._regions):
+            state[f"{place}.totals"] = torch.tensor(list(moments.totals), dtype=torch.float64)
+            frames = moments.remembered
+            if frames:
+                means, variances = zip(*frames, strict=True)
+                state[f"{place}.mean"] = torch.stack(means)
+                state[f"{place}.variance"] = torch.stack(variances)
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Tensor], device: torch.device | str) -> None:
+        """Go on from a state."""
+        self._last = state["last"].to(device)
+        for place in range(sum(name.endswith(".totals") for name in state)):
+            moments = self._moments(self._length)
+            moments.totals.extend(state[f"{place}.totals"].tolist())
+            if f"{place}.mean" in state:
+                values = (state[f"{place}.{name}"].to(device) for name in ("mean", "variance"))
+                moments.remember(list(zip(*values, strict=True)))
+            self._regions.append(moments)
+
     def _pool(self, frame: list[Statistics], cut: bool) -> list[Statistics]:
         std = frame[0][1]
         self.cuts.append(
@@ -141,7 +188,16 @@ class _Moments(ABC):
     """
 
     def __init__(self) -> None:
-        self._totals: deque[float] = deque(maxlen=3)  # of the last frames' own variances
+        self.totals: deque[float] = deque(maxlen=3)  # of the last frames' own variances
+
+    @property
+    @abstractmethod
+    def remembered(self) -> list[Statistics]:
+        """Means and variances that the next frame is pooled with."""
+
+    @abstractmethod
+    def remember(self, frames: list[Statistics]) -> None:
+        """Go on from what was remembered."""
 
     @abstractmethod
     def pool(self, own: Statistics) -> Statistics:
@@ -163,8 +219,8 @@ class _Moments(ABC):
     def _limit(self, pooled: Statistics, own: Statistics) -> Statistics:
         """Return mean and variance between the pooled and the own ones, as ``LAG`` demands."""
         total, now = float(pooled[1].sum()), float(own[1].sum())
-        self._totals.append(now)
-        first, middle, last = [now, now, *self._totals][-3:]
+        self.totals.append(now)
+        first, middle, last = [now, now, *self.totals][-3:]
         fades = (middle - first) * (last - middle) > 0
         frames = (last,) if fades else (middle, last)
         wanted = min(max(total, min(frames) / LAG), max(frames) * LAG)
@@ -180,6 +236,13 @@ class _Window(_Moments):
     def __init__(self, length: int) -> None:
         super().__init__()
         self._frames: deque[Statistics] = deque(maxlen=length)
+
+    @property
+    def remembered(self) -> list[Statistics]:
+        return list(self._frames)
+
+    def remember(self, frames: list[Statistics]) -> None:
+        self._frames.extend(frames)
 
     def pool(self, own: Statistics) -> Statistics:
         self._frames.append(own)
@@ -198,6 +261,13 @@ class _ExponentialMean(_Moments):
         super().__init__()
         self._share = 2 / (length + 1)
         self._pooled: Statistics | None = None
+
+    @property
+    def remembered(self) -> list[Statistics]:
+        return [] if self._pooled is None else [self._pooled]
+
+    def remember(self, frames: list[Statistics]) -> None:
+        self._pooled = frames[-1] if frames else None
 
     def pool(self, own: Statistics) -> Statistics:
         if self._pooled is None:

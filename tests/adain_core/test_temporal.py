@@ -276,3 +276,44 @@ def test_what_goes_to_and_fro_is_no_fade(mode: str) -> None:
         stds.append(float(std.norm()))
     bright, dark = (float(statistics(each)[0][1].norm()) for each in pictures)
     assert max(stds[4:]) - min(stds[4:]) < 0.5 * (bright - dark)
+
+
+# --- going on ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_pool_goes_on_from_its_state(mode: str, cut: bool) -> None:
+    """In every pass and region, also where a region was empty or a scene has just begun."""
+
+    def frame(number: int) -> list[tuple[Tensor, Tensor]]:
+        whole, region = features(number if cut and number == 4 else 0) + number / 50, features(9)
+        return statistics(whole, region * (number != 1), features(number) * 0)
+
+    def see(pool: TemporalPool, number: int) -> list[Tensor]:
+        rows = frame(number)
+        given = FrameStatistics(rows[0], tuple(rows[1:]))
+        pooled = [pool.at(place)(given) for place in (0, 1)]
+        return [value for each in pooled for row in (each.whole, *each.regions) for value in row]
+
+    pool, other = TemporalPool(mode, length=3), TemporalPool(mode, length=3)
+    for number in range(5):
+        see(pool, number)
+    state = {name: tensor.clone() for name, tensor in pool.state_dict().items()}
+    assert bool(state) is (mode in POOLING)
+    other.load_state_dict(state, "cpu")
+    for number in range(5, 9):
+        for one, two in zip(see(pool, number), see(other, number), strict=True):
+            assert torch.equal(one, two)
+
+
+def test_a_loaded_state_replaces_what_the_pool_remembered() -> None:
+    pool, fresh = TemporalPool("ema"), TemporalPool("ema")
+    pooled_by(pool, statistics(features(1)))
+    pool.load_state_dict({}, "cpu")
+    for one, two in zip(
+        pooled_by(pool, statistics(features(2))),
+        pooled_by(fresh, statistics(features(2))),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
