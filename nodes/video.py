@@ -104,6 +104,7 @@ class AdaINStylizeVideo:
         """Run the node."""
         # Here, since pictures need no PyAV.
         from ..adain_core.video import stylize_video
+        from ..adain_core.video.files import delete_partial
 
         request = Request.read(self, inputs)
         count = common_count(request.changing)
@@ -135,7 +136,7 @@ class AdaINStylizeVideo:
                 cancelled = host.interruption(error)
                 if cancelled is None:
                     raise
-                made.unlink(missing_ok=True)
+                delete_partial(made)
                 raise cancelled from None
         for note in result.notes:
             _LOG.warning("Style Transfer Video (AdaIN): %s", note)

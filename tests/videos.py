@@ -9,7 +9,7 @@ from adain_core import AdaINModel
 from adain_core.options import StylizeOptions
 from adain_core.stylizer import Stylizer
 from adain_core.temporal import TemporalPool
-from adain_core.video import Encoding, Part, VideoResult, stylize_video
+from adain_core.video import Encoding, Part, VideoResult, resume_video, stylize_video
 
 
 def draw_video(
@@ -23,13 +23,15 @@ def draw_video(
         output: the file.
         styles: of the request.
         **options: of :class:`StylizeOptions`, :class:`Part`, :class:`Encoding` and
-            :func:`stylize_video`; ``temporal`` and ``temporal_length`` as on the command line.
+            :func:`stylize_video`; ``temporal`` and ``temporal_length`` as on the command line;
+            with ``resume`` of :func:`resume_video`.
     """
     pool = TemporalPool(options.pop("temporal", "ema"), options.pop("temporal_length", 8))
     request = StylizeOptions(styles, **_take(StylizeOptions, options))
     part, encoding = Part(**_take(Part, options)), Encoding(**_take(Encoding, options))
     stylizer = Stylizer(model, request, pool)
-    return stylize_video(stylizer, source, output, part=part, encoding=encoding, **options)
+    draw = resume_video if options.pop("resume", False) else stylize_video
+    return draw(stylizer, source, output, part=part, encoding=encoding, **options)
 
 
 def _take(kind: type, options: dict[str, Any]) -> dict[str, Any]:

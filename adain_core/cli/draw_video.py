@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from torch import Tensor
 from tqdm import tqdm
@@ -16,7 +17,7 @@ from ..model import AdaINModel
 from ..style import Style, require_same_encoder
 from ..stylizer import Stylizer
 from ..temporal import TemporalPool
-from ..video import Encoding, Keyframe, Part, VideoResult, stylize_video
+from ..video import Encoding, Keyframe, Part, VideoResult, resume_video, stylize_video
 from ..video.files import refuse_inputs
 from .request import load_model, make_request, open_style
 from .streams import print_json, print_line, print_note
@@ -72,14 +73,14 @@ def run(args: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        result = stylize_video(
+        draw = resume_video if args.resume else partial(stylize_video, overwrite=args.overwrite)
+        result = draw(
             stylizer,
             args.input,
             args.output,
             keyframes=keyframes,
             part=part,
             encoding=Encoding(args.codec, args.quality, args.chroma),
-            overwrite=args.overwrite,
             progress=progress,
         )
     _report(args, result, round(time.perf_counter() - started, 3))

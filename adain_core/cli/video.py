@@ -17,9 +17,9 @@ that change over time (--keyframe).
 Times from the first picture or sound on, rotation, colors, chapters and
 timecode stay those of the input. The sound is copied, or encoded anew where the
 output's kind of file does not take it; transparency and subtitles are left out.
-HDR becomes SDR, and interlaced pictures are deinterlaced. Ctrl-C ends the work
-early: what is drawn by then plays. Until it is finished the output has a name
-beside its own (out.partial.mp4)."""
+HDR becomes SDR, and interlaced pictures are deinterlaced. Until it is finished
+the output has a name beside its own (out.partial.mp4). Ctrl-C ends the work
+early: what is drawn by then plays under that name, and --resume goes on."""
 
 _EXAMPLES = """
 # the style of one artwork
@@ -33,6 +33,9 @@ adain video clip.mp4 --style stars.jpg --mask person.mp4 --background wave.jpg -
 
 # five seconds of a long clip, to try a style
 adain video clip.mp4 --style painting.jpg --start 1:30 --end 1:35 -o tried.mp4
+
+# the same command once more, after an interruption
+adain video clip.mp4 --style painting.jpg -o painted.mp4 --resume
 
 # numbered pictures, 24 a second, in H.265, shortest side 720 pixels
 adain video 'frames/%06d.png' --fps 24 --style painting.jpg --codec h265 --content-size 720 \\
@@ -138,7 +141,14 @@ def _add_file_options(group: Group) -> None:
         help="frames a second of numbered pictures (IN), such as 24 or 24000/1001 (default: 25); a "
         "video has its own",
     )
-    group.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    existing = group.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    existing.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with what an interrupted run of the same command left, from its last keyframe; "
+        "begin where there is nothing",
+    )
     group.add_argument("--json", action="store_true", help="print what became of it as JSON")
 
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 from torch import Tensor
 
 from . import gif
 from .color import to_yuv
-from .formats import CODECS, Encoding
-from .mp4 import DecodingTimes, is_movie
+from .earlier import EarlierPictures
+from .formats import CODECS, Encoding, keyframe_interval
+from .mp4 import is_movie
+from .packets import PacketTimes
 from .reader import VideoReader
 
-# From one keyframe to the next at most: for players to jump to, and what a crash may cost.
-_KEYFRAME_SECONDS = 2
 # A semicolon or dot skips numbers, so that 30000/1001 frames a second keep up with the clock.
 _TIMECODE = re.compile(r"\d\d:\d\d:\d\d([:;.])\d\d+")
 
@@ -48,7 +50,10 @@ class PictureEncoder:
         size: tuple[int, int],
         notes: list[str],
     ) -> None:
+        assert encoding.codec is not None
         self.frames, self.size = 0, size
+        self._interval = keyframe_interval(reader.rate)
+        self._settings = CODECS[encoding.codec]
         self._container, self._is_movie = container, is_movie(path)
         self._clock = gif.CLOCK if encoding.codec == "gif" else reader.time_base
         self._color = reader.color
@@ -58,10 +63,11 @@ class PictureEncoder:
         self._stream = self._add_stream(encoding, reader)
         if reader.timecode is not None and not self._add_timecode(encoding, reader):
             notes.append(f"{path}: the timecode {reader.timecode} is left out")
-        # By time: encoders reorder frames and forget how long they last.
-        self._durations: dict[int, int] = {}
-        self._end = 0
-        self._times = DecodingTimes(reader.step) if is_movie(path) else None
+        self._times = PacketTimes(reader.step, self._settings.reorder)
+        # Of an earlier run: packets with their places among those shown, and times of these.
+        self._earlier: Iterator[tuple[int, av.Packet[Any]]] = iter(())
+        self._kept: list[int] = []
+        self._next: tuple[int, av.Packet[Any]] | None = None
 
     def show(self, pixels: Tensor, time: int, duration: int = 0) -> None:
         """Encode a picture.
@@ -77,38 +83,64 @@ class PictureEncoder:
         if self._palette is None:
             picture = to_yuv(picture, self._stream.pix_fmt, self._color)
         picture.pts, picture.time_base = time, self._clock
-        self._durations[time] = duration
+        if self.frames % self._interval == 0:
+            picture.pict_type = PictureType.I
         if self._palette is not None:
             picture = self._palette.apply(picture)
-        self._encode(picture)
+        self._times.show(time, duration)
+        for packet in self._stream.encode(picture):
+            self._times.stamp(packet)
+            self._container.mux(packet)
         self.frames += 1
+
+    def go_on(self, earlier: EarlierPictures, frames: int) -> None:
+        """Take the first pictures from an earlier run, before any other; :meth:`keep` shows them.
+
+        Raises:
+            ValueError: that run's encoder was another one.
+        """
+        self._container.start_encoding()
+        if not earlier.fits(bytes(self._stream.codec_context.extradata or b"")):
+            raise ValueError("an earlier run encoded it in another way; draw the video anew")
+        self._earlier = earlier.read(frames)
+        self._next = next(self._earlier, None)
+
+    def keep(self, time: int, duration: int) -> None:
+        """Show the next picture of the earlier run.
+
+        Args:
+            time: ticks of the stream's clock.
+            duration: likewise.
+        """
+        self._times.show(time, duration)
+        self._kept.append(time)
+        self.frames += 1
+        while self._next is not None and self._next[0] < len(self._kept):
+            place, packet = self._next
+            packet.stream, packet.time_base = self._stream, self._clock
+            packet.pts = self._kept[place]
+            self._times.stamp(packet)
+            self._container.mux(packet)
+            self._next = next(self._earlier, None)
 
     def finish(self) -> None:
         """Write what still waits in the encoder."""
-        self._encode(None)
-
-    def _encode(self, picture: av.VideoFrame | None) -> None:
-        packets = self._stream.encode(picture)
-        for packet in packets:
-            packet.dts = min(packet.dts, packet.pts)  # x265's is random for one or two pictures
-            duration = self._durations.pop(packet.pts, 0)
-            if duration:
-                packet.duration = duration
-            self._end = max(self._end, packet.pts + packet.duration)
-        if self._times is not None:
-            last = picture is None
-            packets = self._times.finish(packets, self._end) if last else self._times.add(packets)
+        packets = self._stream.encode(None)
+        if self._is_movie:
+            self._times.stamp_last(packets)
+        else:
+            for packet in packets:
+                self._times.stamp(packet)
         for packet in packets:
             self._container.mux(packet)
 
     def _add_stream(self, encoding: Encoding, reader: VideoReader) -> Any:
-        assert encoding.codec is not None
-        settings = CODECS[encoding.codec]
+        settings = self._settings
         stream = self._container.add_stream(settings.encoder, rate=reader.rate)
         stream.width, stream.height = self.size
         context = stream.codec_context
         context.time_base = self._clock
-        context.gop_size = max(1, round(_KEYFRAME_SECONDS * reader.rate))
+        context.gop_size = 2 * self._interval  # x264 adds one before those that are asked for
         if encoding.chroma is None:
             stream.pix_fmt = "pal8"
         else:

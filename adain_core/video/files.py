@@ -1,13 +1,14 @@
-"""Names of files: for FFmpeg, of unfinished outputs, and outputs that are read."""
+"""Names of files: for FFmpeg, of outputs that are not finished, of outputs that are read."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import VideoFileError
-from .sequence import numbered_names
+from .sequence import NUMBER, numbered_names
 
 # FFmpeg's addresses without ``://`` that are taken for such; others are names with a colon.
 _PROTOCOLS = ("file:", "pipe:", "fd:", "data:", "concat:", "subfile,")
@@ -26,9 +27,27 @@ def is_address(path: str | os.PathLike[str]) -> bool:
     return isinstance(path, str) and ("://" in path or path.startswith(_PROTOCOLS))
 
 
-def partial_file(path: Path) -> Path:
+def partial_file(output: Path) -> Path:
     """Return the name that an output has until it is finished."""
-    return path.with_stem(f"{path.stem}.partial")
+    return output.with_stem(f"{output.stem}.partial")
+
+
+def resumed_file(output: Path) -> Path:
+    """Return the name that an output has while it still reads what an earlier run left."""
+    return output.with_stem(f"{output.stem}.resumed")
+
+
+def state_file(output: Path) -> Path:
+    """Return the file beside an unfinished output, or unfinished pictures, that resuming needs."""
+    stem = NUMBER.sub("", output.stem) or "pictures"
+    return output.with_name(f"{stem}.partial.resume")
+
+
+def delete_partial(output: Path) -> None:
+    """Delete what an unfinished run left of an output; nothing is done where there is nothing."""
+    for file in (partial_file(output), resumed_file(output), state_file(output)):
+        with contextlib.suppress(OSError):
+            file.unlink()
 
 
 def refuse_inputs(inputs: Iterable[str | os.PathLike[str]], output: str | os.PathLike[str]) -> None:
@@ -53,7 +72,7 @@ def same_file(one: Path, other: Path) -> bool:
 def _is_written(file: Path, output: Path) -> bool:
     if any(
         file.resolve() == written.resolve() or same_file(file, written)
-        for written in (output, partial_file(output))
+        for written in (output, partial_file(output), resumed_file(output))
     ):
         return True
     names = numbered_names(output)

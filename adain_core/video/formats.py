@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from ..errors import OptionError
@@ -28,6 +29,8 @@ class Encoding:
 
 
 DEFAULT = Encoding()
+# For players to jump to, and for an interrupted video to go on from.
+_KEYFRAME_SECONDS, _KEYFRAME_FRAMES = 2, 24
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Codec:
         worst: the highest factor.
         options: of the encoder.
         even: 4:2:0 needs an even width and height.
+        reorder: how many pictures it decodes before one that is shown earlier.
     """
 
     encoder: str
@@ -49,13 +53,23 @@ class Codec:
     worst: int = 0
     options: tuple[tuple[str, str], ...] = ()
     even: bool = False
+    reorder: int = 0
 
 
 _YUV = {"420": "yuv420p", "444": "yuv444p"}
+_IDR = (("forced-idr", "1"),)  # nothing refers to what is before a keyframe that is asked for
 CODECS = {
     # Strokes are fine texture: one step better than the encoders' own defaults (23, 28, 32).
-    "h264": Codec("libx264", _YUV, 18, 51, even=True),
-    "h265": Codec("libx265", _YUV, 22, 51, (("x265-params", "log-level=error"),), even=True),
+    "h264": Codec("libx264", _YUV, 18, 51, _IDR, even=True, reorder=2),
+    "h265": Codec(
+        "libx265",
+        _YUV,
+        22,
+        51,
+        (*_IDR, ("x265-params", "log-level=error")),
+        even=True,
+        reorder=2,
+    ),
     "vp9": Codec("libvpx-vp9", _YUV, 26, 63, (("b", "0"), ("row-mt", "1"), ("cpu-used", "4"))),
     "prores": Codec("prores_ks", {"422": "yuv422p10le", "444": "yuv444p10le"}),
     "gif": Codec("gif", {}),
@@ -120,3 +134,12 @@ def _check_settings(name: str, encoding: Encoding) -> None:
     if chroma is not None and chroma not in settings.chroma:
         choices = " or ".join(settings.chroma) or "left out"
         raise OptionError("chroma", f"of {name} must be {choices}, got {chroma!r}")
+
+
+def keyframe_interval(rate: Fraction) -> int:
+    """Return after how many frames there is a keyframe at the latest.
+
+    Args:
+        rate: frames per second.
+    """
+    return max(_KEYFRAME_FRAMES, round(_KEYFRAME_SECONDS * rate))

@@ -7,7 +7,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import torch
@@ -17,12 +18,15 @@ from ..errors import OptionError, VideoFileError
 from ..options import StylizeOptions
 from ..stylizer import Stylizer
 from .clock import WHOLE, Part
-from .formats import DEFAULT, Encoding
+from .files import state_file
+from .formats import DEFAULT, Encoding, choose_codec, keyframe_interval
 from .frame import Frame, Packet
 from .keyframes import Keyframe, Keyframes
 from .masks import MaskTrack
+from .output import is_unfinished, open_writer
 from .reader import VideoReader
-from .writer import Writer, open_writer
+from .resume import Checkpoints, State, describe_request
+from .writer import Writer
 
 # Frames that wait between two steps: enough to even out their times, little memory (25 MB each
 # at 4K).
@@ -67,28 +71,31 @@ def stylize_video(
 
     Times, rotation, colors, chapters and timecode are the input's. Its sound is copied, or encoded
     anew where the output's kind of file does not take it; subtitles are left out. HDR (PQ, HLG)
-    becomes SDR, and interlaced pictures are deinterlaced. Memory does not grow with the length.
+    becomes SDR, interlaced pictures are deinterlaced, and pixels become square. Memory does not
+    grow with the length.
 
-    The output has a name beside its own (``clip.partial.mp4``) until it is finished; after an error
-    or an interruption what there is by then takes its place and plays.
+    The output has a name beside its own (``clip.partial.mp4``) until it is finished. After an error
+    or an interruption it keeps that name and plays, and :func:`resume_video` goes on with it; an
+    older file of the output's name stays.
 
     Args:
         stylizer: model and options. With a :class:`~adain_core.temporal.TemporalPool`, which is
             reset here, the video does not flicker. A mask of the options may have a frame for each
             of the video's, in a tensor ``(B, H, W)`` or as the name of a video.
-        source: a video of any kind that FFmpeg reads, or numbered pictures ``frames/%06d.png``,
-            from any number on and without a gap.
+        source: a video of any kind that FFmpeg reads, an animated WebP, or numbered pictures
+            (their folder, or ``frames/%06d.png``), from any number on and without a gap.
         output: ``.mp4``, ``.mov``, ``.mkv``, ``.webm``, ``.gif``, or ``frames/%06d.png``.
         keyframes: styles and alpha that change over time, instead of the options'.
         part: of the video to draw.
         encoding: of the output.
-        overwrite: replace an existing file.
+        overwrite: replace an existing file, and what an interrupted run left.
         progress: called after each frame with the number done, of all if that is known, and the
             picture, ``(3, H, W)``, uint8, on the CPU.
 
     Raises:
         ValueError: arguments out of range or that do not fit together.
-        VideoFileError: a file that cannot be read or written; the message says what is left.
+        VideoFileError: a file that cannot be read or written, or that another run writes; the
+            message says what is left.
         KeyboardInterrupt: likewise.
 
     Example:
@@ -98,25 +105,99 @@ def stylize_video(
         >>> keyframes = [Keyframe(0, wave), Keyframe(120, stars, alpha=0.5)]
         >>> stylize_video(stylizer, "clip.mp4", "changing.mp4", keyframes=keyframes)
     """
-    options = stylizer.options
-    course = None if keyframes is None else _course(keyframes, options)
-    if stylizer.pool is not None:
-        stylizer.pool.reset()
+    job = _Job(stylizer, source, Path(output), keyframes, part, encoding)
+    return _draw_video(job, progress, overwrite=overwrite)
+
+
+def resume_video(
+    stylizer: Stylizer,
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    keyframes: Sequence[Keyframe] | None = None,
+    part: Part = WHOLE,
+    encoding: Encoding = DEFAULT,
+    progress: VideoProgress | None = None,
+) -> VideoResult:
+    """Go on with a video that an interrupted :func:`stylize_video` left, or begin it.
+
+    It goes on from the last keyframe (every two seconds), with the pool's state at that time: the
+    pictures are those of an uninterrupted run. What is encoded by then is copied. A GIF cannot be
+    resumed.
+
+    Args:
+        stylizer: as then.
+        source: likewise.
+        output: likewise.
+        keyframes: likewise.
+        part: likewise.
+        encoding: likewise.
+        progress: as for :func:`stylize_video`.
+
+    Raises:
+        ValueError: as for :func:`stylize_video`.
+        VideoFileError: likewise; or the arguments are not those of the interrupted run.
+        KeyboardInterrupt: as for :func:`stylize_video`.
+    """
+    job = _Job(stylizer, source, Path(output), keyframes, part, encoding)
+    return _draw_video(job, progress, resume=True)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What to draw; the fields are arguments of :func:`stylize_video`."""
+
+    stylizer: Stylizer
+    source: str | os.PathLike[str]
+    output: Path
+    keyframes: Sequence[Keyframe] | None
+    part: Part
+    encoding: Encoding
+
+
+def _draw_video(
+    job: _Job, progress: VideoProgress | None, overwrite: bool = False, resume: bool = False
+) -> VideoResult:
+    options = job.stylizer.options
+    course = None if job.keyframes is None else _course(job.keyframes, options)
+    encoding = replace(job.encoding, codec=choose_codec(job.output, job.encoding))
+    if resume and encoding.codec == "gif":
+        raise VideoFileError(
+            f"cannot resume {job.output}: each frame of a GIF is stored as its difference from the "
+            "one before; draw numbered pictures, which can be resumed, and make a GIF of them"
+        )
     with contextlib.ExitStack() as files:
-        reader = files.enter_context(VideoReader(source, part))
-        writer = open_writer(output, reader, encoding, overwrite, _files(options))
+        reader = files.enter_context(VideoReader(job.source, job.part))
         tracks = [MaskTrack(mask, files) for mask in options.masks or ()]
-        draw = _Drawer(stylizer, course)
+        request = describe_request(job.stylizer, reader, encoding, job.keyframes)
+        state = None if encoding.codec == "gif" else state_file(job.output)
+        checkpoints = Checkpoints(state, request, overwrite)
+        resume = resume and is_unfinished(job.output)
+        if resume and state is not None:
+            checkpoints = Checkpoints.load(state, request)
+        writer = open_writer(
+            job.output,
+            reader,
+            encoding,
+            overwrite=checkpoints.overwrite,
+            resume=resume,
+            inputs=_files(options),
+        )
+        drawer = _Drawer(job.stylizer, course, writer)
+        if resume:
+            drawer.go_on(*checkpoints.last(writer.usable))
         try:
-            _run(_steps(reader, tracks), draw, writer, reader.expected_frames, progress)
+            _run(_steps(reader, tracks), drawer, reader, checkpoints, progress)
             if writer.size is None:
-                raise VideoFileError(f"cannot read {source}: it has no frame that can be decoded")
+                raise VideoFileError(
+                    f"cannot read {job.source}: it has no frame that can be decoded"
+                )
             writer.close()
+            checkpoints.delete()
         except BaseException as error:
-            _rescue(writer, error)
+            _rescue(writer, checkpoints, error)
             raise
-        whole = part.end is None
-        masks_notes = [note for track in tracks for note in track.notes(whole)]
+        masks_notes = [note for track in tracks for note in track.notes(job.part.end is None)]
         notes = [*reader.notes, *writer.notes, *masks_notes]
         return VideoResult(writer.frames, *writer.size, complete=reader.complete, notes=notes)
 
@@ -158,10 +239,11 @@ def _files(options: StylizeOptions) -> list[str | os.PathLike[str]]:
     return [file for file in named if isinstance(file, str | os.PathLike)]
 
 
-def _rescue(writer: Writer, error: BaseException) -> None:
+def _rescue(writer: Writer, checkpoints: Checkpoints, error: BaseException) -> None:
     """Keep what is written, and raise the error with a sentence that says what that is."""
     kept, where = writer.rescue()
     if not kept:
+        checkpoints.delete()
         return
     # After a failed write, frames that refer to a lost one do not count as lost here.
     about = "" if kept == writer.frames else "about "
@@ -181,13 +263,50 @@ class _Step:
     sound: list[Packet]
 
 
+def _steps(reader: VideoReader, tracks: Sequence[MaskTrack]) -> Iterator[_Step]:
+    sound: list[Packet] = []
+    for item in reader.read():
+        if not isinstance(item, Frame):
+            sound.append(item)
+            continue
+        yield _Step(item, [track.at(item.number) for track in tracks], sound)
+        sound = []
+    yield _Step(None, [], sound)
+
+
 class _Drawer:
-    """Draws frames, with the styles and the alpha of their moment."""
+    """Draws frames and has them written, or keeps those of an earlier run.
 
-    def __init__(self, stylizer: Stylizer, course: Keyframes | None) -> None:
-        self._stylizer, self._course = stylizer, course
+    Args:
+        stylizer: draws.
+        course: styles and alpha of each moment, if they change.
+        writer: of the pictures.
 
-    def __call__(self, frame: Frame, masks: list[Tensor]) -> Tensor:
+    Attributes:
+        kept: how many of the first frames an earlier run drew.
+    """
+
+    def __init__(self, stylizer: Stylizer, course: Keyframes | None, writer: Writer) -> None:
+        self.kept = 0
+        self._stylizer, self._course, self._writer = stylizer, course, writer
+        if stylizer.pool is not None:
+            stylizer.pool.reset()
+
+    @property
+    def state(self) -> State:
+        """What the pool remembers."""
+        pool = self._stylizer.pool
+        return {} if pool is None else pool.state_dict()
+
+    def go_on(self, frames: int, state: State) -> None:
+        """Keep the first frames of an earlier run; go on with the pool's state after them."""
+        self.kept = frames
+        self._writer.go_on(frames)
+        if self._stylizer.pool is not None:
+            self._stylizer.pool.load_state_dict(state, self._stylizer.model.networks.device)
+
+    def draw(self, frame: Frame, masks: list[Tensor]) -> Tensor:
+        """Return a frame's picture, ``(3, H, W)``, uint8, on the CPU."""
         styles, alpha = None, None
         if self._course is not None:
             styles, alpha = self._course.at(frame.number, frame.seconds)
@@ -200,23 +319,23 @@ class _Drawer:
         )
         return picture[0].cpu()
 
-
-def _steps(reader: VideoReader, tracks: Sequence[MaskTrack]) -> Iterator[_Step]:
-    sound: list[Packet] = []
-    for item in reader.read():
-        if not isinstance(item, Frame):
-            sound.append(item)
-            continue
-        yield _Step(item, [track.at(item.number) for track in tracks], sound)
-        sound = []
-    yield _Step(None, [], sound)
+    def write(self, step: _Step, picture: Tensor | None) -> None:
+        """Write a frame's sound and its picture; without one that of the earlier run."""
+        self._writer.write_sound(step.sound)
+        if step.frame is None:
+            return
+        if picture is not None:
+            self._writer.write(picture, step.frame)
+            return
+        height, width = step.frame.pixels.shape[2:]
+        self._writer.keep(step.frame, self._stylizer.size((height, width)))
 
 
 def _run(
     steps: Iterable[_Step],
-    draw: _Drawer,
-    writer: Writer,
-    expected: int | None,
+    drawer: _Drawer,
+    reader: VideoReader,
+    checkpoints: Checkpoints,
     progress: VideoProgress | None,
 ) -> None:
     """Decode, draw and encode, each in a thread of its own; the model in the caller's.
@@ -224,26 +343,27 @@ def _run(
     Whatever ends it, both threads have ended when this returns.
     """
     waiting: deque[Future[None]] = deque()
+    expected, interval = reader.expected_frames, keyframe_interval(reader.rate)
     ahead = _ahead(steps)
     with ThreadPoolExecutor(1, "adain-encode") as behind:
         try:
-            for number, step in enumerate(ahead, 1):
-                picture = None if step.frame is None else draw(step.frame, step.masks)
+            for number, step in enumerate(ahead):
+                picture = None
+                if step.frame is not None and number >= drawer.kept:
+                    if number == 1 or (number and number % interval == 0):
+                        while waiting:  # a state tells that the frames before it are there
+                            waiting.popleft().result()
+                        checkpoints.add(number - number % interval, drawer.state)
+                    picture = drawer.draw(step.frame, step.masks)
                 if len(waiting) == _WAITING:
                     waiting.popleft().result()
-                waiting.append(behind.submit(_write, writer, step, picture))
+                waiting.append(behind.submit(drawer.write, step, picture))
                 if progress is not None and picture is not None:
-                    progress(number, expected, picture)
+                    progress(number + 1, expected, picture)
         finally:
             ahead.close()
         for future in waiting:
             future.result()
-
-
-def _write(writer: Writer, step: _Step, picture: Tensor | None) -> None:
-    writer.write_sound(step.sound)
-    if step.frame is not None and picture is not None:
-        writer.write(picture, step.frame)
 
 
 class _End:

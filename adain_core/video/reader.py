@@ -53,7 +53,7 @@ class VideoReader:
     def __init__(self, path: str | os.PathLike[str], part: Part = WHOLE) -> None:
         if not is_address(path) and Path(path).is_dir():
             path = pattern_in(Path(path))
-        self.path = Path(path)
+        self.path, self.part = Path(path), part
         self.notes: list[str] = []
         self.complete = True
         self._container = _open(path, part)

@@ -107,12 +107,26 @@ class SequenceWriter:
         if pattern.resolve() == source.resolve():
             raise VideoFileError(f"cannot write {pattern}: these are the pictures that are read")
         # Of any number: what is left of a longer sequence would look like this one's end.
-        there = None if overwrite else self._existing()
+        there = None if overwrite else existing_picture(pattern)
         if there is not None:
             raise VideoFileError(
                 f"cannot write {pattern}: {there} exists; choose another name or allow to replace "
                 "such files"
             )
+
+    def usable(self, frames: int) -> bool:
+        """Return whether an earlier run left the first frames whole: it wrote them one by one."""
+        return frames > 0
+
+    def go_on(self, frames: int) -> None:
+        """Do nothing: :meth:`keep` looks for each picture."""
+
+    def keep(self, frame: Frame, size: tuple[int, int]) -> None:
+        """Take a frame's picture, of this height and width, from the earlier run."""
+        path = self._path(frame)
+        if not path.is_file():
+            raise VideoFileError(f"cannot resume {self._pattern}: {path} is missing")
+        self._count(size)
 
     def write(self, pixels: Tensor, frame: Frame) -> None:
         """Write a picture, ``(3, H, W)``, uint8, under a frame's number."""
@@ -122,10 +136,8 @@ class SequenceWriter:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise VideoFileError(f"cannot make the folder {folder}: {reason(error)}") from error
-            self.size = (pixels.shape[2], pixels.shape[1])
-        path = self._pattern.with_name(self._pattern.name % frame.number)
-        save_image(path, pixels, overwrite=self._overwrite)
-        self.frames += 1
+        save_image(self._path(frame), pixels, overwrite=self._overwrite)
+        self._count((pixels.shape[1], pixels.shape[2]))
 
     def write_sound(self, packets: Sequence[Packet]) -> None:
         """Say once that there is no place for sound."""
@@ -139,9 +151,17 @@ class SequenceWriter:
         """Return how many pictures there are, and where."""
         return self.frames, self._pattern
 
-    def _existing(self) -> Path | None:
-        """Return a file that one of these pictures could have written."""
-        folder = self._pattern.parent
-        names = numbered_names(self._pattern)
-        files = folder.iterdir() if folder.is_dir() else ()
-        return min((file for file in files if names.fullmatch(file.name)), default=None)
+    def _path(self, frame: Frame) -> Path:
+        return self._pattern.with_name(self._pattern.name % frame.number)
+
+    def _count(self, size: tuple[int, int]) -> None:
+        self.frames += 1
+        self.size = self.size or (size[1], size[0])
+
+
+def existing_picture(pattern: Path) -> Path | None:
+    """Return a file that one of a sequence's pictures could have written, if there is one."""
+    folder = pattern.parent
+    names = numbered_names(pattern)
+    files = folder.iterdir() if folder.is_dir() else ()
+    return min((file for file in files if names.fullmatch(file.name)), default=None)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,13 +13,14 @@ from torch import Tensor
 
 from ..errors import VideoFileError, reason
 from . import gif
+from .earlier import EarlierPictures
 from .encoder import PictureEncoder, fit_size
-from .files import file_url, partial_file, refuse_inputs, same_file
-from .formats import DEFAULT, Encoding, choose_codec
+from .files import file_url
+from .formats import Encoding
 from .frame import Frame, Packet
 from .mp4 import is_movie, movie_options
+from .partial import PartialFile
 from .reader import VideoReader
-from .sequence import SequenceWriter
 from .shape import fit
 from .sound import SoundWriter
 
@@ -37,11 +36,20 @@ class Writer(Protocol):
 
     @property
     def frames(self) -> int:
-        """Written so far."""
+        """Written so far, those of an earlier run among them."""
 
     @property
     def size(self) -> tuple[int, int] | None:
         """Width and height of the result; ``None`` before the first frame."""
+
+    def usable(self, frames: int) -> bool:
+        """Return whether an earlier run left the first frames whole."""
+
+    def go_on(self, frames: int) -> None:
+        """Take the first frames' pictures from an earlier run; :meth:`keep` tells each of them."""
+
+    def keep(self, frame: Frame, size: tuple[int, int]) -> None:
+        """Take a frame's picture, of this height and width, from the earlier run."""
 
     def write(self, pixels: Tensor, frame: Frame) -> None:
         """Add a picture ``(3, H, W)``, uint8, at a frame's time."""
@@ -54,54 +62,6 @@ class Writer(Protocol):
 
     def rescue(self) -> tuple[int, Path]:
         """Keep what there is after a failure; return how many frames that are, and where."""
-
-
-def open_writer(
-    path: str | os.PathLike[str],
-    reader: VideoReader,
-    encoding: Encoding = DEFAULT,
-    overwrite: bool = False,
-    inputs: Iterable[str | os.PathLike[str]] = (),
-) -> Writer:
-    """Return a writer for an output file; nothing is written yet.
-
-    Args:
-        path: the file, or the pattern of numbered pictures, such as ``frames/%06d.png``.
-        reader: of the video that it is made from, for times, colors and sound; open as long.
-        encoding: of the file.
-        overwrite: replace existing files.
-        inputs: files that are read besides the video.
-
-    Raises:
-        ValueError: settings that do not fit together.
-        VideoFileError: the file exists, or what an earlier run left of it, or it is one that is
-            read; its folder does not exist.
-    """
-    path = Path(path)
-    encoding = replace(encoding, codec=choose_codec(path, encoding))
-    refuse_inputs(inputs, path)
-    if encoding.codec == "png":
-        return SequenceWriter(path, reader.path, overwrite)
-    _check_file(path, reader.path, overwrite)
-    return _VideoWriter(path, reader, encoding)
-
-
-def _check_file(path: Path, source: Path, overwrite: bool) -> None:
-    if path.is_dir():
-        raise VideoFileError(f"cannot write {path}: a folder has that name")
-    partial = partial_file(path)
-    for file, what in (
-        (path, "the file"),
-        (partial, f"{partial}, what an earlier run left of it,"),
-    ):
-        if same_file(file, source):
-            raise VideoFileError(f"cannot write {path}: {file} is the video that is read")
-        if file.exists() and not overwrite:
-            raise VideoFileError(
-                f"cannot write {path}: {what} exists; choose another name or allow to replace it"
-            )
-    if not path.parent.is_dir():
-        raise VideoFileError(f"cannot write {path}: there is no folder {path.parent}")
 
 
 class _Output:
@@ -128,7 +88,11 @@ class _Output:
         encoding, size, note = fit_size(encoding, size)
         if note:
             notes.append(f"{path}: {note}")
-        options = movie_options(reader.time_base) if is_movie(path) else {}
+        # What is encoded goes to the system at once, and outlives the program; pictures wait for
+        # sound, which may have ended, for a second (1,000,000) at most.
+        options = {"flush_packets": "1", "max_interleave_delta": "1000000"}
+        if is_movie(path):
+            options |= movie_options(reader.time_base)
         self._container: Any = av.open(file_url(file), "w", container_options=options)
         self._container.metadata.update(reader.metadata)
         self._container.set_chapters(reader.chapters)
@@ -153,42 +117,70 @@ class _Output:
         self._container.close()
 
 
-class _VideoWriter:
-    """A video file. It has a name beside its own until it is finished."""
+class VideoWriter:
+    """A video file. It has a name beside its own until it is finished.
 
-    def __init__(self, path: Path, reader: VideoReader, encoding: Encoding) -> None:
+    Args:
+        path: name of the result.
+        partial: the file until then.
+        reader: of the video that it is made from, for times, colors and sound; open as long.
+        encoding: with a codec.
+    """
+
+    def __init__(
+        self, path: Path, partial: PartialFile, reader: VideoReader, encoding: Encoding
+    ) -> None:
         self.notes: list[str] = []
-        self._path, self._reader, self._encoding = path, reader, encoding
-        self._partial = partial_file(path)
+        self._path, self._partial = path, partial
+        self._reader, self._encoding = reader, encoding
         self._first: torch.Size | None = None
         self._fitted = False
         self._broken = False
         self._output: _Output | None = None
         self._early_sound: list[Packet] = []  # before the first picture
         self._dropper = gif.FrameDropper() if encoding.codec == "gif" else None
+        self._earlier = EarlierPictures(partial.earlier) if partial.earlier else None
+        self._kept = 0  # how many of an earlier run's pictures there are to be
 
     @property
     def frames(self) -> int:
+        """Written so far, those of an earlier run among them."""
         return 0 if self._output is None else self._output.pictures.frames
 
     @property
     def size(self) -> tuple[int, int] | None:
+        """Width and height of the result; ``None`` before the first frame."""
         return None if self._output is None else self._output.pictures.size
 
+    def usable(self, frames: int) -> bool:
+        """Return whether an earlier run left the first frames whole."""
+        return self._earlier is not None and self._earlier.usable(frames)
+
+    def go_on(self, frames: int) -> None:
+        """Take the first frames' pictures from an earlier run; :meth:`keep` tells each of them."""
+        self._kept = frames
+
+    def keep(self, frame: Frame, size: tuple[int, int]) -> None:
+        """Take a frame's picture, of this height and width, from the earlier run."""
+        with self._explained():
+            if self._output is None:
+                assert self._earlier is not None
+                self._first = torch.Size(size)
+                self._open(size).pictures.go_on(self._earlier, self._kept)
+            self._opened.pictures.keep(frame.pts, frame.duration or self._reader.step)
+
     def write(self, pixels: Tensor, frame: Frame) -> None:
+        """Add a picture ``(3, H, W)``, uint8, at a frame's time."""
         if self._broken:
             return  # a gap would follow
         with self._explained():
             pixels = self._at_first_size(pixels, frame)
             if self._output is None:
-                size = (pixels.shape[2], pixels.shape[1])
-                self._output = _Output(
-                    self._partial, self._path, self._reader, self._encoding, size, self.notes
-                )
-                self._output.sound.write(self._early_sound)
-            self._show(self._output.pictures, pixels, frame)
+                self._open((pixels.shape[1], pixels.shape[2]))
+            self._show(self._opened.pictures, pixels, frame)
 
     def write_sound(self, packets: Sequence[Packet]) -> None:
+        """Add sound."""
         if self._broken:
             return
         with self._explained():
@@ -198,9 +190,10 @@ class _VideoWriter:
                 self._output.sound.write(packets)
 
     def close(self) -> None:
+        """Finish."""
         with self._explained():
             self._finish()
-            self._partial.replace(self._path)
+            self._partial.finish()
         if self._output is not None and self._output.sound.damaged:
             self.notes.append(
                 f"{self._path}: {self._output.sound.damaged} damaged sound packet(s) are left out"
@@ -209,35 +202,52 @@ class _VideoWriter:
             self.notes.extend(self._dropper.notes(self._path))
 
     def rescue(self) -> tuple[int, Path]:
-        if self._output is None:
-            return 0, self._path
+        """Keep what there is after a failure; return how many frames that are, and where."""
         count = 0
         with contextlib.suppress(Exception):
-            if not self._broken:
+            if self._output is not None and not self._broken:
                 self._finish()
                 count = self.frames
         with contextlib.suppress(Exception):
-            self._output.close()
+            if self._output is not None:
+                self._output.close()
         with contextlib.suppress(OSError):
-            count = count or _count_frames(self._partial)
-            if not count:
-                self._partial.unlink()
-        try:
-            if count:
-                self._partial.replace(self._path)
-        except OSError:  # on Windows an old output that a player has open
-            return count, self._partial
-        return count, self._path
+            count = count or EarlierPictures(self._partial.path).count
+        if count and count >= self._kept:
+            return count, self._partial.keep()
+        self._partial.discard()
+        return (
+            (0, self._path) if self._earlier is None else (self._earlier.count, self._partial.held)
+        )
+
+    @property
+    def _opened(self) -> _Output:
+        assert self._output is not None
+        return self._output
+
+    def _open(self, size: tuple[int, int]) -> _Output:
+        """Open the container for pictures of a height and width."""
+        self._output = _Output(
+            self._partial.path,
+            self._path,
+            self._reader,
+            self._encoding,
+            (size[1], size[0]),
+            self.notes,
+        )
+        self._output.sound.write(self._early_sound)
+        return self._output
 
     def _show(self, pictures: PictureEncoder, pixels: Tensor, frame: Frame) -> None:
+        duration = frame.duration or self._reader.step
         if self._dropper is None:
-            pictures.show(pixels, frame.pts, frame.duration or self._reader.step)
+            pictures.show(pixels, frame.pts, duration)
             return
-        ticks = self._reader.time_base / gif.CLOCK
-        end = frame.pts + (frame.duration or self._reader.step)
-        for shown, moment in self._dropper.add(
-            pixels, round(frame.pts * ticks), round(end * ticks)
-        ):
+        start, end = (
+            round(time * self._reader.time_base / gif.CLOCK)
+            for time in (frame.pts, frame.pts + duration)
+        )
+        for shown, moment in self._dropper.add(pixels, start, end):
             pictures.show(shown, moment)
 
     def _finish(self) -> None:
@@ -248,7 +258,7 @@ class _VideoWriter:
                 self._output.pictures.show(shown, moment)
         self._output.finish()
         if self._dropper is not None:
-            gif.write_last_delay(self._partial, self._dropper.last_delay)
+            gif.write_last_delay(self._partial.path, self._dropper.last_delay)
 
     def _at_first_size(self, pixels: Tensor, frame: Frame) -> Tensor:
         """Return ``(3, H, W)``; numbered pictures and a browser's recordings change their size."""
@@ -272,13 +282,3 @@ class _VideoWriter:
         except (OSError, ValueError, av.FFmpegError) as error:
             self._broken = True
             raise VideoFileError(f"cannot write {self._path}: {reason(error)}") from error
-
-
-def _count_frames(path: Path) -> int:
-    """Return how many frames of a file can be read."""
-    count, size = 0, path.stat().st_size
-    with contextlib.suppress(OSError, av.FFmpegError), av.open(file_url(path)) as container:
-        for packet in container.demux(video=0):
-            # The last packet may have lost its end.
-            count += packet.size > 0 and (packet.pos or 0) + packet.size <= size
-    return count

@@ -18,8 +18,9 @@ from videos import draw_video
 from adain_core import AdaINModel, Style
 from adain_core.video import Encoding, VideoReader, VideoResult
 from adain_core.video.color import Color, to_yuv
+from adain_core.video.formats import choose_codec
 from adain_core.video.frame import Frame
-from adain_core.video.writer import open_writer
+from adain_core.video.output import open_writer
 
 CLOCK = Fraction(1, 15360)
 STEADY = [512 * number for number in range(10)]  # 30 frames a second
@@ -44,6 +45,7 @@ class Clip:
     title: str | None = None
     fields: int = 0
     aspect: Fraction | None = None  # of a pixel, width by height
+    rate: int = 30  # as a rule
 
     def write(self, folder: Path, wide: Tensor) -> Path:
         """Write it; ``wide`` is the picture, ``(3, H, W)`` in 0..1, two pixels more a frame."""
@@ -80,7 +82,7 @@ class Clip:
         return path
 
     def _add_pictures(self, container: Any) -> Any:
-        stream = container.add_stream(self.codec, rate=30)
+        stream = container.add_stream(self.codec, rate=self.rate)
         stream.width, stream.height = self.size
         stream.pix_fmt = "yuv420p" if self.color is None else "yuv444p"
         stream.options = {"crf": "4", **self.options}
@@ -138,7 +140,8 @@ class Clips:
 
 def copy(reader: VideoReader, path: Path, codec: str | None = None) -> list[str]:
     """Write what is read as it is; return the notes."""
-    writer = open_writer(path, reader, Encoding(codec))
+    codec = choose_codec(path, Encoding(codec))
+    writer = open_writer(path, reader, Encoding(codec), overwrite=True)
     for item in reader.read():
         if isinstance(item, Frame):
             writer.write(item.pixels[0], item)

@@ -134,8 +134,12 @@ def test_command_tells_what_an_interruption_leaves(
     monkeypatch.setattr(Stylizer, "__call__", interrupted)
     out = tmp_path / "out.mp4"
     assert run(clips.make(), "-o", out, "--style", artworks[0]) == 130
-    assert f"interrupted; {out} holds the first 4 frames" in capsys.readouterr().err
-    assert len(frames_of(out)) == 4
+    left = tmp_path / "out.partial.mp4"
+    assert f"interrupted; {left} holds the first 4 frames" in capsys.readouterr().err
+    assert len(frames_of(left)) == 4
+    monkeypatch.setattr(Stylizer, "__call__", draw)
+    assert run(clips.folder / "clip.mp4", "-o", out, "--style", artworks[0], "--resume") == 0
+    assert len(frames_of(out)) == 10 and not left.exists()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from adain_core.video import Part, VideoReader
 from adain_core.video.clock import WHOLE
-from adain_core.video.mp4 import DecodingTimes
+from adain_core.video.packets import PacketTimes
 
 OUTPUTS = [
     ("out.mp4", "h264"),
@@ -152,38 +152,38 @@ class Packet:
 
 
 @st.composite
-def encoded(draw: st.DrawFn) -> list[Packet]:
-    """Packets in the order of decoding, with times as x264 gives them."""
+def encoded(draw: st.DrawFn) -> tuple[list[Packet], list[Packet]]:
+    """Packets as they are shown, and the same in an order of decoding as x264 makes it."""
     durations = draw(st.lists(st.integers(1, 5000), min_size=1, max_size=40))
-    times = [sum(durations[:place]) for place in range(len(durations))]
+    shown = [Packet(sum(durations[:place]), 0, each) for place, each in enumerate(durations)]
     order, place = [0], 1
-    while place < len(times):
-        following = min(place + draw(st.integers(0, 3)), len(times) - 1)  # overtakes those before
-        order += [following, *range(place, following)]
+    while place < len(shown):
+        following = min(place + draw(st.integers(0, 3)), len(shown) - 1)  # overtakes those before
+        between = list(range(place, following))
+        if draw(st.booleans()):  # the middle one first
+            between.sort(key=lambda each: each != (place + following) // 2)
+        order += [following, *between]
         place = following + 1
-    delay = int(any(a > b for a, b in pairwise(order)))
-    lead = times[delay] - times[0]
-    return [
-        Packet(
-            times[shown],
-            times[place] - lead if place < delay else times[place - delay],
-            durations[shown],
-        )
-        for place, shown in enumerate(order)
-    ]
+    return shown, [shown[place] for place in order]
 
 
 @given(packets=encoded(), step=st.integers(1, 5000), share=st.floats(0, 1))
-def test_times_of_decoding(packets: list[Packet], step: int, share: float) -> None:
-    first, end = packets[0].pts, max(packet.pts + packet.duration for packet in packets)
-    times, cut = DecodingTimes(step), int(share * len(packets))
-    early = times.add(packets[:cut])
-    late = times.finish(packets[cut:], end)
-    assert [packet.pts for packet in (*early, *late)] == [packet.pts for packet in packets]
-    decoded = [packet.dts for packet in packets]
-    assert all(one < other for one, other in pairwise(decoded))
-    assert all(packet.dts <= packet.pts for packet in packets)
-    assert first - decoded[0] <= step
-    if not early:
-        assert decoded[-1] + packets[-1].duration - decoded[0] == end - first
-        assert max(packet.pts + packet.duration for packet in packets) == end
+def test_times_of_decoding(
+    packets: tuple[list[Packet], list[Packet]], step: int, share: float
+) -> None:
+    shown, decoded = packets
+    times, cut = PacketTimes(step, reorder=2), int(share * len(shown))
+    length = shown[-1].pts + shown[-1].duration
+    for packet in shown:
+        times.show(packet.pts, packet.duration)
+        packet.duration = 0
+    for packet in decoded[:cut]:
+        times.stamp(packet)
+    times.stamp_last(decoded[cut:])
+    assert decoded[0].dts >= -2 * step
+    assert all(one.dts < other.dts for one, other in pairwise(decoded))
+    assert all(packet.dts <= packet.pts for packet in decoded)
+    assert all(packet.duration > 0 for packet in decoded)
+    if cut == 0 and length > 2 * step:
+        assert decoded[-1].dts + decoded[-1].duration - decoded[0].dts == length
+        assert max(packet.pts + packet.duration for packet in decoded) == length

@@ -32,11 +32,12 @@ def test_an_interruption_leaves_what_is_drawn(
 
     threads = threading.active_count()
     raised = error if error is KeyboardInterrupt else VideoFileError
-    with pytest.raises(raised, match="holds the first 6 frames"):
+    left = name if name == "%d.png" else name.replace("out", "out.partial")
+    with pytest.raises(raised, match=f"{re.escape(left)} holds the first 6 frames"):
         clips.draw(clips.make(), name, progress=progress)
-    assert len(frames_of(tmp_path / name)) == 6
+    assert len(frames_of(tmp_path / left)) == 6
     assert threading.active_count() == threads
-    assert not list(tmp_path.glob("*.partial*"))
+    assert not (tmp_path / name).exists()
 
 
 @pytest.mark.parametrize("error", [SystemExit, asyncio.CancelledError])
@@ -49,7 +50,39 @@ def test_the_end_of_the_program_stays_what_it_is(
 
     with pytest.raises(error):
         clips.draw(clips.make(), "out.mp4", progress=progress)
-    assert len(frames_of(tmp_path / "out.mp4")) == 6
+    assert len(frames_of(tmp_path / "out.partial.mp4")) == 6
+
+
+def test_an_interruption_keeps_the_older_film(clips: Clips, tmp_path: Path) -> None:
+    def progress(done: int, total: int | None, picture: Tensor) -> None:
+        if done == 6:
+            raise KeyboardInterrupt
+
+    clip, out = clips.make(), tmp_path / "out.mp4"
+    clips.draw(clip, out, alpha=0)
+    older = out.read_bytes()
+    with pytest.raises(KeyboardInterrupt, match=r"out\.partial\.mp4 holds the first 6 frames"):
+        clips.draw(clip, out, overwrite=True, progress=progress)
+    assert out.read_bytes() == older
+    assert len(frames_of(tmp_path / "out.partial.mp4")) == 6
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_another_run_may_not_write_the_same_video(
+    clips: Clips, tmp_path: Path, overwrite: bool
+) -> None:
+    clip, told = clips.make(), []
+
+    def progress(done: int, total: int | None, picture: Tensor) -> None:
+        if done == 6:
+            with pytest.raises(VideoFileError, match=r"out\.mp4: another run writes .*out\.p") as e:
+                clips.draw(clip, "out.mp4", overwrite=overwrite)
+            told.append(e)
+
+    result = clips.draw(clip, "out.mp4", overwrite=overwrite, progress=progress)
+    assert len(told) == 1
+    assert result.frames == len(frames_of(tmp_path / "out.mp4")) == 10
+    assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "out.mp4"}
 
 
 def test_nothing_is_left_of_a_failure_at_the_first_frame(clips: Clips, tmp_path: Path) -> None:
@@ -71,7 +104,7 @@ def test_a_full_disk(clips: Clips, tmp_path: Path, name: str) -> None:
             clips.draw(clip, name, quality=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    kept = len(pixels_of(tmp_path / name))
+    kept = len(pixels_of(tmp_path / name.replace("out", "out.partial")))
     assert 0 < kept < 60
     assert "holds about the first" in str(raised.value)
     told = int(str(raised.value).split("first ")[1].split()[0])
@@ -116,12 +149,15 @@ def test_what_an_earlier_run_left_is_replaced_when_asked(clips: Clips, tmp_path:
 def test_an_output_that_cannot_be_replaced_is_told(
     clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def replace(self: Path, target: Path) -> Path:
-        raise PermissionError(13, "Permission denied")
+    clip, out, replace = clips.make(), tmp_path / "out.mp4", Path.replace
 
-    clip, out = clips.make(), tmp_path / "out.mp4"
+    def refuse(self: Path, target: Path) -> Path:
+        if target == out:
+            raise PermissionError(13, "Permission denied")
+        return replace(self, target)
+
     out.write_bytes(b"open in a player")
-    monkeypatch.setattr(Path, "replace", replace)
+    monkeypatch.setattr(Path, "replace", refuse)
     told = r"Permission denied; .*out\.partial\.mp4 holds (about )?the first 10 frames"
     with pytest.raises(VideoFileError, match=told):
         clips.draw(clip, out, overwrite=True)

@@ -1,0 +1,61 @@
+"""Which writer writes an output, and whether it may."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import VideoFileError
+from .files import partial_file, refuse_inputs, same_file, state_file
+from .formats import Encoding
+from .partial import PartialFile
+from .reader import VideoReader
+from .sequence import SequenceWriter, existing_picture
+from .writer import VideoWriter, Writer
+
+
+def is_unfinished(path: Path) -> bool:
+    """Return whether an earlier run left something of an output."""
+    left = (state_file(path), partial_file(path))
+    return any(file.exists() for file in left) or existing_picture(path) is not None
+
+
+def open_writer(
+    path: Path,
+    reader: VideoReader,
+    encoding: Encoding,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    inputs: Iterable[str | os.PathLike[str]] = (),
+) -> Writer:
+    """Return a writer for an output, whose file is held by this run from now on.
+
+    Args:
+        path: the file, or the pattern of numbered pictures, such as ``frames/%06d.png``.
+        reader: of the video that it is made from, for times, colors and sound; open as long.
+        encoding: with a codec.
+        overwrite: replace existing files.
+        resume: go on with what an earlier run left.
+        inputs: files that are read besides the video.
+
+    Raises:
+        VideoFileError: the file exists, or what an earlier run left of it, another run writes it,
+            or it is one that is read; its folder does not exist.
+    """
+    refuse_inputs(inputs, path)
+    if encoding.codec == "png":
+        return SequenceWriter(path, reader.path, overwrite or resume)
+    if path.is_dir():
+        raise VideoFileError(f"cannot write {path}: a folder has that name")
+    for file in (path, partial_file(path)):
+        if same_file(file, reader.path):
+            raise VideoFileError(f"cannot write {path}: {file} is the video that is read")
+    if path.exists() and not overwrite:
+        raise VideoFileError(
+            f"cannot write {path}: the file exists; choose another name or allow to replace it"
+        )
+    if not path.parent.is_dir():
+        raise VideoFileError(f"cannot write {path}: there is no folder {path.parent}")
+    return VideoWriter(path, PartialFile(path, overwrite, resume), reader, encoding)

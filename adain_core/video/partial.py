@@ -1,0 +1,131 @@
+"""The file of an output that is not finished, and the run that holds it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import VideoFileError, reason
+from .earlier import EarlierPictures
+from .files import delete_partial, partial_file, resumed_file
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+# Where Windows holds a byte for us: its locks keep others from writing, and no file is as long.
+_BYTE = 2**60
+
+
+class PartialFile:
+    """The file of an output that is not finished, held by one run alone.
+
+    Args:
+        output: its name when it is finished.
+        overwrite: replace what an earlier run left.
+        resume: go on with what an earlier run left.
+
+    Attributes:
+        held: the name that says who writes the output.
+        path: the name to write to.
+        earlier: the name of what an earlier run left, to read; ``None`` without.
+
+    Raises:
+        VideoFileError: another run writes it, an earlier one left it, or it cannot be made.
+    """
+
+    def __init__(self, output: Path, overwrite: bool = False, resume: bool = False) -> None:
+        self._output, self._handle = output, -1
+        self.held = self.path = partial_file(output)
+        self.earlier: Path | None = None
+        there = self.held.exists()
+        self._hold()
+        if there and not (overwrite or resume):
+            self._release()
+            raise VideoFileError(
+                f"cannot write {output}: {self.held}, what an earlier run left of it, exists; "
+                "resume it, choose another name or allow to replace it"
+            )
+        if resume:
+            self._choose_earlier()
+            self.earlier, self.path = self.held, resumed_file(output)
+        else:
+            resumed_file(output).unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Give the file its output's name, and delete what else there was."""
+        self._release()
+        self.path.replace(self._output)
+        delete_partial(self._output)
+
+    def keep(self) -> Path:
+        """Leave the file to be resumed; return its name."""
+        self._release()
+        if self.path != self.held:
+            self.path.replace(self.held)
+        return self.held
+
+    def discard(self) -> None:
+        """Delete the file; what an earlier run left stays."""
+        self._release()
+        if self.earlier is None:
+            delete_partial(self._output)
+        else:
+            self.path.unlink(missing_ok=True)
+
+    def _hold(self) -> None:
+        try:
+            self._handle = os.open(self.held, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            raise VideoFileError(f"cannot write {self._output}: {reason(error)}") from error
+        if not (_lock(self._handle) and _is_open(self.held, self._handle)):
+            self._release()
+            raise VideoFileError(
+                f"cannot write {self._output}: another run writes {self.held}; wait for its end or "
+                "choose another name"
+            )
+
+    def _choose_earlier(self) -> None:
+        """Take the longer one of two files: a run that went on with the other was killed."""
+        resumed = resumed_file(self._output)
+        if not resumed.exists():
+            return
+        if EarlierPictures(resumed).count > EarlierPictures(self.held).count:
+            self._release()
+            resumed.replace(self.held)
+            self._hold()
+
+    def _release(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
+def _lock(handle: int) -> bool:
+    """Hold a file as long as its handle is open; return whether no other process does."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            _lock_byte(handle)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def _lock_byte(handle: int) -> None:
+    import msvcrt
+
+    os.lseek(handle, _BYTE, os.SEEK_SET)
+    msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+
+
+def _is_open(path: Path, handle: int) -> bool:
+    """Return whether a name still means the opened file: its run may have finished just now."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except OSError:
+        return False

@@ -1,0 +1,171 @@
+"""What an interrupted video needs to be gone on with: how it was drawn, and the pool's state."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import VideoFileError, WeightsError
+from ..serialization import read_tensors, write_tensors
+from ..style import Style
+from ..stylizer import Stylizer
+from .formats import Encoding
+from .keyframes import Keyframe
+from .reader import VideoReader
+
+_KIND = "adain-video-state"
+# Encoders hold back fewer frames than this: states from before them are of no use any more.
+_FRAMES_HELD_BACK = 300
+
+State = Mapping[str, Tensor]
+
+
+class Checkpoints:
+    """States of the pool at keyframes, in a file beside the unfinished video.
+
+    Args:
+        path: the file; ``None`` for a video that cannot be resumed.
+        request: what describes the drawing, of :func:`describe_request`.
+        overwrite: whether the finished video replaces an older one.
+        states: by the number of frames before them.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        request: str,
+        overwrite: bool = False,
+        states: Mapping[int, State] | None = None,
+    ) -> None:
+        self.overwrite = overwrite
+        self._path, self._request, self._states = path, request, dict(states or {})
+
+    @classmethod
+    def load(cls, path: Path, request: str) -> Checkpoints:
+        """Read the file.
+
+        Raises:
+            VideoFileError: it is missing or damaged, or the drawing was another.
+        """
+        try:
+            tensors, metadata = read_tensors(path, _KIND)
+            states: dict[int, dict[str, Tensor]] = {
+                int(frames): {} for frames in metadata["frames"].split()
+            }
+            for key, tensor in tensors.items():
+                frames, _, name = key.partition("/")
+                states[int(frames)][name] = tensor
+        except (WeightsError, KeyError, ValueError) as error:
+            raise VideoFileError(
+                f"cannot resume: {path} should say where an earlier run stopped; draw the video "
+                f"anew ({error})"
+            ) from None
+        if metadata.get("request") != request:
+            raise VideoFileError(
+                f"cannot resume: by {path} an earlier run drew with another model, video or other "
+                "options; give the same again, or draw the video anew"
+            )
+        return cls(path, request, metadata.get("overwrite") == "yes", states)
+
+    def last(self, usable: Callable[[int], bool]) -> tuple[int, State]:
+        """Return the latest state that can be used, and how many frames come before it.
+
+        Args:
+            usable: whether so many frames are there.
+
+        Returns:
+            0 and an empty state, to begin at the start, if there is none.
+        """
+        for frames in sorted(self._states, reverse=True):
+            if usable(frames):
+                return frames, self._states[frames]
+        return 0, {}
+
+    def add(self, frames: int, state: State) -> None:
+        """Write a state; old ones go.
+
+        Args:
+            frames: how many come before it; 0: the start, where there is no state.
+            state: of the pool.
+
+        Raises:
+            VideoFileError: the file cannot be written.
+        """
+        if self._path is None:
+            return
+        self._states[frames] = state if frames else {}
+        self._states = {
+            count: each
+            for count, each in self._states.items()
+            if count > frames - _FRAMES_HELD_BACK
+        }
+        tensors = {
+            f"{count}/{name}": tensor
+            for count, each in self._states.items()
+            for name, tensor in each.items()
+        }
+        metadata = {
+            "request": self._request,
+            "frames": " ".join(map(str, self._states)),
+            "overwrite": "yes" if self.overwrite else "no",
+        }
+        try:
+            write_tensors(self._path, _KIND, tensors, metadata)
+        except WeightsError as error:
+            raise VideoFileError(str(error)) from error
+
+    def delete(self) -> None:
+        """Delete the file."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def describe_request(
+    stylizer: Stylizer,
+    reader: VideoReader,
+    encoding: Encoding,
+    keyframes: Sequence[Keyframe] | None,
+) -> str:
+    """Return a digest of all that says what the frames look like."""
+    model, pool = stylizer.model, stylizer.pool
+    weights = (model.name, model.networks.fingerprint, str(model.networks.dtype))
+    request = replace(stylizer.options, tile=None)  # which changes no picture
+    digest = hashlib.sha256()
+    _update(digest, (weights, pool and (pool.mode, pool.length), request))
+    _update(digest, (reader.path.absolute(), reader.part, encoding, keyframes))
+    return digest.hexdigest()
+
+
+def _update(digest: Any, value: Any) -> None:
+    """Add a value: tensors and arrays by their numbers, files by name, size and time."""
+    if isinstance(value, Style):
+        value = (value.mean, value.std)
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().reshape(-1).view(torch.uint8).numpy()
+    if isinstance(value, np.ndarray):
+        digest.update(repr((value.shape, str(value.dtype))).encode())
+        digest.update(np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, list | tuple):
+        digest.update(f"[{len(value)}".encode())
+        for each in value:
+            _update(digest, each)
+    elif is_dataclass(value):
+        digest.update(type(value).__name__.encode())
+        for field in fields(value):
+            _update(digest, getattr(value, field.name))
+    elif isinstance(value, str | os.PathLike):
+        digest.update(os.fsencode(value) + b"\0")
+        with contextlib.suppress(OSError, ValueError):
+            status = Path(value).stat()
+            digest.update(repr((status.st_size, status.st_mtime_ns)).encode())
+    else:
+        digest.update(repr(value).encode() + b"\0")

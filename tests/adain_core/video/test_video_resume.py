@@ -1,0 +1,294 @@
+"""Going on with an interrupted video."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+import torch
+from clips import Clips, pixels_of, psnr, sound_of, times_of
+from torch import Tensor
+
+from adain_core.errors import VideoFileError
+from adain_core.video import Keyframe
+
+# 12 frames a second: a keyframe after every 24 frames.
+TIMES = [1280 * number for number in range(60)]
+OUTPUTS = [
+    ("out.mp4", "h264"),
+    ("out.mp4", "h265"),
+    ("out.mp4", "vp9"),
+    ("out.mov", "prores"),
+    ("out.mkv", "h264"),
+    ("out.mkv", "h265"),
+    ("out.webm", "vp9"),
+    ("frames/%d.png", "png"),
+]
+
+
+@pytest.fixture
+def clip(clips: Clips) -> Path:
+    """Five seconds with sound."""
+    return clips.make("clip.mkv", TIMES, sound="aac", rate=12)
+
+
+class Drawn:
+    """The pictures of a run that stops after some, or has a call made there."""
+
+    def __init__(self, at: int = 0, call: Callable[[], object] | None = None) -> None:
+        self.pictures: dict[int, Tensor] = {}
+        self._at, self._call = at, call
+
+    def __call__(self, done: int, total: int | None, picture: Tensor) -> None:
+        self.pictures[done - 1] = picture
+        if done == self._at:
+            if self._call is None:
+                raise KeyboardInterrupt
+            self._call()
+
+
+def interrupted(clips: Clips, clip: Path, name: str, at: int, **options: Any) -> Drawn:
+    drawn = Drawn(at)
+    with pytest.raises(KeyboardInterrupt, match=f"holds the first {at} frames"):
+        clips.draw(clip, name, progress=drawn, **options)
+    return drawn
+
+
+def packets_of(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+
+@pytest.mark.parametrize("temporal", ["ema", "window"])
+@pytest.mark.parametrize(("name", "codec"), OUTPUTS)
+def test_the_join_equals_an_uninterrupted_run(
+    clips: Clips, clip: Path, tmp_path: Path, name: str, codec: str, temporal: str
+) -> None:
+    options = {"codec": codec, "temporal": temporal}
+    out, whole, expected = tmp_path / name, tmp_path / "whole" / name, Drawn()
+    whole.parent.mkdir(parents=True)
+    clips.draw(clip, whole, progress=expected, **options)
+
+    before = interrupted(clips, clip, name, 40, **options).pictures
+    left = [] if codec == "png" else packets_of(out.with_stem("out.partial"))
+    after = Drawn()
+    result = clips.draw(clip, out, progress=after, resume=True, **options)
+    assert (result.frames, result.complete) == (60, True)
+    assert sorted(after.pictures) == list(range(24, 60))
+    for number, picture in expected.pictures.items():
+        both = [run[number] for run in (before, after.pictures) if number in run]
+        assert both and all(torch.equal(picture, each) for each in both)
+
+    assert times_of(out) == times_of(whole)
+    for one, other in zip(pixels_of(out), pixels_of(whole), strict=True):
+        assert torch.equal(one, other) if codec in ("png", "prores") else psnr(one, other) > 28
+    if codec != "png":
+        assert len(left) == 40 and packets_of(out)[:24] == left[:24]
+        assert sound_of(out) == sound_of(whole)
+        with av.open(str(out)) as one, av.open(str(whole)) as other:
+            streams = one.streams.video[0], other.streams.video[0]
+            for name in ("average_rate", "duration", "time_base"):
+                assert getattr(streams[0], name) == getattr(streams[1], name)
+            assert one.duration == other.duration
+    assert not list(tmp_path.rglob("*.partial*")) and not list(tmp_path.rglob("*.resumed*"))
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize(("name", "codec"), OUTPUTS)
+def test_a_killed_run_is_resumed(
+    clips: Clips, tmp_path: Path, name: str, codec: str, twice: bool
+) -> None:
+    """What is on the disk after some frames is what a killed process leaves."""
+    clip = clips.make("clip.mkv", [1280 * number for number in range(140)], rate=12)
+    left, out = tmp_path / "left", tmp_path / "out"
+    (out / name).parent.mkdir(parents=True)
+
+    def kill() -> None:
+        shutil.rmtree(left, ignore_errors=True)
+        shutil.copytree(out, left, ignore=shutil.ignore_patterns(".*"))
+
+    expected, again, after = Drawn(100, kill), Drawn(125, kill), Drawn()
+    clips.draw(clip, out / name, codec=codec, progress=expected)
+    if twice:
+        shutil.rmtree(out)
+        shutil.copytree(left, out)
+        clips.draw(clip, out / name, codec=codec, resume=True, progress=again)
+        assert 24 <= min(again.pictures) < 100
+    whole = pixels_of(out / name)
+    result = clips.draw(clip, left / name, codec=codec, resume=True, progress=after)
+    assert (result.frames, result.complete) == (140, True)
+    assert 24 <= min(after.pictures) < 125 and min(after.pictures) % 24 == 0
+    for number, picture in after.pictures.items():
+        assert torch.equal(picture, expected.pictures[number])
+    for one, other in zip(pixels_of(left / name), whole, strict=True):
+        assert torch.equal(one, other) if codec in ("png", "prores") else psnr(one, other) > 28
+    assert times_of(left / name) == times_of(out / name)
+    assert not list(left.rglob("*.partial*")) and not list(left.rglob("*.resumed*"))
+
+
+def test_a_part_with_masks_and_keyframes_is_resumed(
+    clips: Clips, clip: Path, tmp_path: Path
+) -> None:
+    other = clips.model.encode_style(clips.picture(32, 32, seed=8))
+    options: dict[str, Any] = {
+        "masks": [clips.make("mask.mp4", TIMES)],
+        "feather": 2,
+        "keyframes": [Keyframe(0, clips.style), Keyframe(60, other, alpha=0.5)],
+        "start": 0.5,
+    }
+    expected: list[Tensor] = []
+    clips.draw(clip, "whole.mp4", progress=lambda *told: expected.append(told[2]), **options)
+
+    def stop(done: int, total: int | None, picture: Tensor) -> None:
+        if done == 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        clips.draw(clip, "out.mkv", progress=stop, **options)
+    drawn: list[Tensor] = []
+    clips.draw(clip, "out.mkv", resume=True, progress=lambda *t: drawn.append(t[2]), **options)
+    assert len(expected) == 54 and len(drawn) == 30
+    for one, two in zip(drawn, expected[24:], strict=True):
+        assert torch.equal(one, two)
+    assert len(times_of(tmp_path / "out.mkv")) == 54
+
+
+@pytest.mark.parametrize("size", [(64, 48), (63, 47)])
+def test_an_odd_size_is_resumed(clips: Clips, tmp_path: Path, size: tuple[int, int]) -> None:
+    clip = clips.make("clip.webm", TIMES, size, "libvpx-vp9", rate=12)
+    interrupted(clips, clip, "out.mp4", 30, chroma="420")
+    result = clips.draw(clip, "out.mp4", resume=True, chroma="420")
+    assert (result.width, result.height, result.frames) == (size[0] // 2 * 2, size[1] // 2 * 2, 60)
+
+
+def test_an_older_film_is_replaced_as_the_interrupted_run_would_have(
+    clips: Clips, clip: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.mp4"
+    out.write_bytes(b"older")
+    interrupted(clips, clip, "out.mp4", 30, overwrite=True)
+    assert out.read_bytes() == b"older"
+    assert clips.draw(clip, out, resume=True).frames == 60
+    assert len(times_of(out)) == 60
+
+
+def test_interrupted_again(clips: Clips, clip: Path, tmp_path: Path) -> None:
+    interrupted(clips, clip, "out.mp4", 30)
+    again = interrupted(clips, clip, "out.mp4", 52, resume=True)
+    assert min(again.pictures) == 24
+    last = Drawn()
+    assert clips.draw(clip, "out.mp4", resume=True, progress=last).frames == 60
+    assert min(last.pictures) == 48
+
+
+def test_stopped_while_the_earlier_pictures_are_copied(
+    clips: Clips, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of the first run stays."""
+    interrupted(clips, clip, "out.mp4", 30)
+    before = files_of(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("adain_core.video.encoder.PictureEncoder.keep", lambda *_: 1 / 0)
+        with pytest.raises(VideoFileError, match=r"division by zero; .*about the first 30 frames"):
+            clips.draw(clip, "out.mp4", resume=True)
+    assert files_of(tmp_path) == before
+    assert clips.draw(clip, "out.mp4", resume=True).frames == 60
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "frames/%d.png"])
+def test_nothing_to_go_on_with(clips: Clips, clip: Path, name: str) -> None:
+    drawn = Drawn()
+    assert clips.draw(clip, name, resume=True, progress=drawn).frames == 60
+    assert len(drawn.pictures) == 60
+    with pytest.raises(VideoFileError, match=r"exists|should say where"):
+        clips.draw(clip, name, resume=True)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "%d.png"])
+def test_before_the_first_keyframe(clips: Clips, clip: Path, tmp_path: Path, name: str) -> None:
+    interrupted(clips, clip, name, 5)
+    drawn = Drawn()
+    assert clips.draw(clip, name, resume=True, progress=drawn).frames == 60
+    assert min(drawn.pictures) == 0 and len(times_of(tmp_path / name)) == 60
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"alpha": 0.5},
+        {"content_residual": True},
+        {"masks": [torch.ones(4, 4)]},
+        {"temporal": "window"},
+        {"temporal_length": 4},
+        {"quality": 30},
+        {"codec": "h265"},
+        {"start": 0.1},
+    ],
+)
+def test_other_options_are_refused(
+    clips: Clips, clip: Path, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    interrupted(clips, clip, "out.mp4", 30)
+    before = files_of(tmp_path)
+    with pytest.raises(VideoFileError, match="an earlier run drew with another model, video or o"):
+        clips.draw(clip, "out.mp4", resume=True, **changed)
+    assert files_of(tmp_path) == before
+    assert clips.draw(clip, "out.mp4", resume=True, tile=64).frames == 60  # the same pictures
+
+
+def test_another_style_or_video_is_refused(clips: Clips, clip: Path) -> None:
+    interrupted(clips, clip, "out.mp4", 30)
+    with pytest.raises(VideoFileError, match="drew with another model, video or other options"):
+        clips.draw(clip, "out.mp4", clips.picture(32, 32), resume=True)
+    clip.write_bytes(clip.read_bytes() + b" ")
+    with pytest.raises(VideoFileError, match="drew with another model, video or other options"):
+        clips.draw(clip, "out.mp4", resume=True)
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"no state"])
+def test_without_a_state_there_is_no_going_on(
+    clips: Clips, clip: Path, tmp_path: Path, damage: bytes | None
+) -> None:
+    interrupted(clips, clip, "out.mp4", 30)
+    state = tmp_path / "out.partial.resume"
+    if damage is None:
+        state.unlink()
+    else:
+        state.write_bytes(damage)
+    with pytest.raises(VideoFileError, match=r"out\.partial\.resume should say where an earlier"):
+        clips.draw(clip, "out.mp4", resume=True)
+    assert len(times_of(tmp_path / "out.partial.mp4")) == 30
+
+
+def test_a_picture_that_is_gone(clips: Clips, clip: Path, tmp_path: Path) -> None:
+    interrupted(clips, clip, "%d.png", 30)
+    (tmp_path / "7.png").unlink()
+    with pytest.raises(VideoFileError, match=r"cannot resume .*: .*7\.png is missing"):
+        clips.draw(clip, "%d.png", resume=True)
+
+
+def test_a_gif_is_not_resumed(clips: Clips, clip: Path, tmp_path: Path) -> None:
+    interrupted(clips, clip, "out.gif", 30)
+    assert not list(tmp_path.glob("*.resume"))
+    with pytest.raises(VideoFileError, match="each frame of a GIF is stored as its difference"):
+        clips.draw(clip, "out.gif", resume=True)
+
+
+def test_a_live_run_is_not_resumed(clips: Clips, clip: Path) -> None:
+    def intrude() -> None:
+        with pytest.raises(VideoFileError, match="another run writes"):
+            clips.draw(clip, "out.mp4", resume=True)
+
+    assert clips.draw(clip, "out.mp4", progress=Drawn(30, intrude)).frames == 60
