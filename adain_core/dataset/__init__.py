@@ -9,7 +9,8 @@ is what is left to do.
 from .job import Failure, Job, Report
 from .local import LocalRunner, Runner
 from .plan import PlanOptions, Row
-from .run import Shard, Summary, prepare_plan, stylize_dataset
+from .preparation import prepare_plan
+from .run import Shard, Summary, stylize_dataset
 
 __all__ = [
     "Failure",

@@ -8,14 +8,15 @@ paths.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..errors import DatasetError
+from ..errors import AdaINError, DatasetError
 from ..model import AdaINModel
 from .job import Failure, Job, Report
 from .local import Task, do_task
@@ -57,19 +58,14 @@ class RayRunner:
     def __init__(self, job: Job, plan: Path, address: str, workers: int | None = None) -> None:
         self._started = not ray.is_initialized()
         if self._started:
-            try:
-                ray.init(address=address, log_to_driver=False, include_dashboard=False)
-            except (ConnectionError, ValueError) as error:
-                raise DatasetError(f"cannot reach a Ray cluster at {address!r}: {error}") from None
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.print_on_execution_start = False
+            _connect(address)
         resources = _count_resources()
         gpus = int(resources.get("GPU", 0)) if job.device != "cpu" else 0
         self._actors = max(1, workers or gpus or int(resources.get("CPU", 1)))
         self._cpus = None if gpus else 1
         self._gpus = 1 if gpus else None
-        self._arguments = (job, plan)
+        # Actors have another working folder.
+        self._arguments = (_with_whole_paths(job), plan.absolute())
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Report]:
         """Do tasks; yield what became of them as it is known."""
@@ -97,13 +93,37 @@ class RayRunner:
             for row in dataset.iter_rows():
                 yield _text_to_report(row["report"])
         except ray.exceptions.RayError as error:
-            cause = getattr(error, "cause", None) or error
-            raise DatasetError(f"the cluster gave up: {cause}") from error
+            raise DatasetError(f"the cluster gave up: {error}") from error
 
     def close(self) -> None:
         """Leave the cluster; what was started here is stopped."""
         if self._started:
             ray.shutdown()
+
+
+def _connect(address: str) -> None:
+    # What goes wrong is raised; the rest is told by a progress bar of our own.
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            include_dashboard=False,
+            logging_level=logging.ERROR,
+        )
+    except (ConnectionError, ValueError) as error:
+        raise DatasetError(f"cannot reach a Ray cluster at {address!r}: {error}") from None
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+
+
+def _with_whole_paths(job: Job) -> Job:
+    paths = {name: getattr(job, name).absolute() for name in ("images", "styles", "output")}
+    model = job.model
+    if model is not None and Path(model).is_file():
+        model = Path(model).absolute()
+    return replace(job, model=model, **paths)
 
 
 class _Drawer:
@@ -116,9 +136,13 @@ class _Drawer:
         self._worker = Worker(job, plan, model)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
-        tasks = [_text_to_task(str(text)) for text in batch["task"]]
-        reports = [report for task in tasks for report in do_task(self._worker, task)]
-        return {"report": [_report_to_text(report) for report in reports]}
+        reports: list[str] = []
+        try:
+            for text in batch["task"]:
+                reports += map(_report_to_text, do_task(self._worker, _text_to_task(str(text))))
+        except AdaINError as error:  # raised here, its words would drown in Ray's own
+            reports.append(json.dumps({"error": str(error)}))
+        return {"report": reports}
 
 
 # What travels is text: rows of a Ray data set hold plain values.
@@ -139,5 +163,7 @@ def _report_to_text(report: Report) -> str:
 
 def _text_to_report(text: str) -> Report:
     value = json.loads(text)
+    if "error" in value:
+        raise DatasetError(value["error"])
     failures = tuple(Failure(Row(**each["row"]), each["reason"]) for each in value["failures"])
     return Report(value["done"], value["drawn"], failures)

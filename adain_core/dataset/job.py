@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import DatasetError, OptionError
-from ..files import replace_atomically
+from ..errors import OptionError
 from .plan import PlanOptions, Row
 from .trees import Tree
 
@@ -86,15 +84,6 @@ class Job:
         """Return the tree of artworks."""
         return Tree(self.styles, also=[STYLE_SUFFIX])
 
-    def settings(self, fingerprint: str) -> dict[str, object]:
-        """Return what all pictures of a data set have in common, but for the plan.
-
-        Args:
-            fingerprint: of the model's weights.
-        """
-        names = ("dtype", "size", "crop", "style_size", "quality", "others", "batch_size")
-        return {"model": fingerprint, **{name: getattr(self, name) for name in names}}
-
 
 @dataclass(frozen=True)
 class Failure:
@@ -122,27 +111,3 @@ class Report:
     done: int
     drawn: int = 0
     failures: tuple[Failure, ...] = ()
-
-
-def check_settings(path: Path, settings: dict[str, object]) -> None:
-    """Write a data set's settings, or compare them with those that it was begun with.
-
-    Raises:
-        DatasetError: they differ, or the file cannot be read.
-        OSError: it cannot be written.
-    """
-    if not path.exists():
-        with replace_atomically(path) as temporary:
-            temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        return
-    try:
-        begun = json.loads(path.read_text(encoding="utf-8"))
-        differing = [name for name in settings if begun[name] != settings[name]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"cannot read {path}: {error}") from None
-    if differing:
-        name = differing[0]
-        raise DatasetError(
-            f"the data set in {path.parent} was begun with {name.replace('_', ' ')} "
-            f"{begun[name]!r}, got {settings[name]!r}; take the same, or another folder"
-        )

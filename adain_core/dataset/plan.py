@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from ..errors import OptionError
-from ..files import replace_atomically
 from ..images import check_output_suffix
 from .archives import SUFFIX, split_archive
 from .trees import Folder, Tree, image_stem, split_suffix
@@ -187,15 +186,12 @@ def _sample_name(output: str) -> str:
 
 
 def write_plan(path: Path, rows: Iterable[Row]) -> None:
-    """Write a plan, atomically, row by row.
+    """Write a plan, row by row.
 
     Raises:
         OSError: it cannot be written.
     """
-    with (
-        replace_atomically(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="\n") as file,
-    ):
+    with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
             file.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
 

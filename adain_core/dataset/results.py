@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -71,6 +72,22 @@ class Results:
         except OSError as error:
             raise DatasetError(f"cannot write to {self.folder}: {reason(error)}") from None
         return temporary
+
+    @contextlib.contextmanager
+    def replace(self, name: str) -> Iterator[Path]:
+        """Yield a path to write to; at the end that file gets its relative name.
+
+        Raises:
+            DatasetError: it cannot be written.
+        """
+        try:
+            temporary = self._temporary()
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise DatasetError(f"cannot write {self.folder / name}: {reason(error)}") from None
+        self.place(temporary, name)
 
     def place(self, staged: Path, name: str) -> None:
         """Give a staged file its relative name.

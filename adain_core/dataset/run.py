@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import filecmp
-import itertools
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ..errors import DatasetError
-from ..files import replace_atomically
-from ..weights import find_model, fingerprint, load_model
 from .archives import split_archive
-from .job import FAILURES, PLAN, RECORDS, SETTINGS, STYLE_SUFFIX, STYLES, Job, check_settings
+from .job import FAILURES, RECORDS, STYLE_SUFFIX, STYLES, Job
 from .local import LocalRunner, Runner, Task
-from .plan import Part, make_rows, read_parts, write_plan
+from .plan import Part, read_parts
+from .preparation import prepare_plan
 from .results import Results
 from .style_table import StyleTable, merge_tables
 from .trees import Folder, image_stem
@@ -119,50 +114,6 @@ def stylize_dataset(
     return Summary(share.rows, drawn, share.rows - drawn - failed, failed, seconds)
 
 
-def prepare_plan(job: Job, given: Path | None = None) -> Path:
-    """Lay the plan and the settings beside the results; what is there already is compared.
-
-    Args:
-        job: the data set.
-        given: a plan to follow; ``None``: one is drawn up, unless it is there.
-
-    Returns:
-        The plan's file.
-
-    Raises:
-        ValueError: as :func:`~adain_core.dataset.plan.make_rows`.
-        AdaINError: a tree or the model cannot be read, or the data set was begun with another plan
-            or other settings.
-        OSError: the files cannot be written.
-    """
-    path = job.output / PLAN
-    job.output.mkdir(parents=True, exist_ok=True)
-    _, encoder, decoder = load_model(find_model(job.model))
-    settings = job.settings(fingerprint({**encoder.state_dict(), **decoder.state_dict()}))
-    if given is None:
-        settings |= asdict(job.plan) | {"alpha": list(job.plan.alpha)}
-    check_settings(job.output / SETTINGS, settings)
-    if given is not None:
-        if not path.exists():
-            with replace_atomically(path) as temporary:
-                shutil.copyfile(given, temporary)
-        elif not filecmp.cmp(given, path, shallow=False):
-            raise DatasetError(
-                f"the data set in {job.output} was begun with another plan, {path}; give that, or "
-                "take another folder"
-            )
-    elif not path.exists():
-        artworks = [
-            folder.join(file) for folder in job.open_styles().folders() for file in folder.images
-        ]
-        rows = make_rows(job.open_images(), artworks, job.plan)
-        first = next(rows, None)
-        if first is None:
-            raise DatasetError(f"found no images in {job.images}")
-        write_plan(path, itertools.chain([first], rows))
-    return path
-
-
 @dataclass
 class _Share:
     """What of a plan is to be done.
@@ -234,7 +185,8 @@ def _encode_styles(
             watch("artworks", done, len(missing))
     if missing or not table.exists():
         made.look()
-        merge_tables(table, [*([table] if table.exists() else []), *made.paths])
+        with results.replace(STYLES) as temporary:
+            merge_tables(temporary, [*([table] if table.exists() else []), *made.paths])
 
 
 class _MadeTables:

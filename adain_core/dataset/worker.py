@@ -88,7 +88,7 @@ class Worker:
         for name in artworks:
             try:
                 styles[name] = self._encode(name)
-            except (AdaINError, ValueError) as error:
+            except ImageFileError as error:
                 failures[name] = str(error)
         write_table(
             self._results.work / "styles" / f"{uuid.uuid4().hex}{STYLE_SUFFIX}",
@@ -110,7 +110,9 @@ class Worker:
                 return self.model.encode_style(artwork, size=self.job.style_size)
         except ImageFileError:
             raise
-        except (AdaINError, ValueError) as error:
+        except (AdaINError, ValueError, RuntimeError, MemoryError) as error:
+            if isinstance(error, RuntimeError | MemoryError) and not is_out_of_memory(error):
+                raise
             raise ImageFileError(f"{path}: {error}") from None
 
     # -- images ---------------------------------------------------------------------------------

@@ -130,8 +130,24 @@ def test_an_edited_plan_is_followed(data: DataSet, tiny: AdaINModel) -> None:
     drawn = load_image(data / "edited/x/y.png")
     torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
     assert data.plan("edited") != rows
+    assert data.draw(data.job("edited")).before == 1  # it lies beside the results
     with pytest.raises(DatasetError, match="was begun with another plan"):
         data.draw(data.job("out"), plan=data / "edited.jsonl")
+
+
+def test_a_bad_plan_is_refused_before_anything_is_begun(data: DataSet) -> None:
+    line = '{"image": "a.png", "artwork": "b.png", "alpha": 2, "seed": 7, "output": "y.png"}'
+    data.write("bad.jsonl", line.encode())
+    with pytest.raises(ValueError, match=r"bad\.jsonl, line 1: alpha must lie in 0\.\.1, got 2"):
+        data.draw(data.job(), plan=data / "bad.jsonl")
+    assert data.draw(data.job()).drawn == 6
+
+
+def test_damaged_settings(data: DataSet) -> None:
+    data.draw(data.job())
+    data.write("out/adain-settings.json", b"[")
+    with pytest.raises(DatasetError, match=r"cannot read .*adain-settings\.json"):
+        data.draw(data.job())
 
 
 @pytest.mark.parametrize(
