@@ -205,7 +205,7 @@ def test_all_experiments_end_in_one_report(config: ReproduceConfig, tmp_path: Pa
     )
     for name in ("losses.png", "ablation.png", "ablation.jpg", "normalization.png"):
         assert f"]({name})" in text
-        assert load_image(report.parent / name).shape[1] == 3
+        assert min(load_image(report.parent / name).shape[2:]) > 100
     assert reproduce(config).read_text(encoding="utf-8") != ""
 
 
