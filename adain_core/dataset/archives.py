@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import shutil
 import tarfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -91,17 +90,13 @@ class ArchiveWriter:
     the machine: the same samples make the same bytes.
 
     Args:
-        path: of the complete archive; one that is there already is taken up.
-        unfinished: of the growing one, on the same disk.
+        path: of the complete archive.
+        unfinished: of the growing one, on the same disk; what it holds already is kept.
         last_names: the name that ends each sample. What follows the last of these is cut off.
     """
 
     def __init__(self, path: Path, unfinished: Path, last_names: Collection[str]) -> None:
         self.path, self.unfinished = path, unfinished
-        if not unfinished.exists() and path.exists():
-            copy = unfinished.with_suffix(".copy")
-            shutil.copyfile(path, copy)
-            copy.replace(unfinished)
         unfinished.touch()
         self.names, end = whole_samples(unfinished, last_names)
         self._file = unfinished.open("r+b")

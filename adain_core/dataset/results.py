@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import glob
 import os
 import shutil
 import uuid
@@ -219,14 +220,27 @@ class ArchiveSink:
         self._path = results.folder / archive
         self._unfinished = results.work / "archives" / archive.replace("/", "%")
         self._writer: ArchiveWriter | None = None
-        if self._path.exists() and not self._unfinished.exists():
+        if self._path.exists() and not self._begun():
             self._names = whole_samples(self._path, self._last_names)[0]
         else:
             self._names = self._open().names
 
+    def _begun(self) -> list[Path]:
+        """Return what interrupted workers have left of it, the most last."""
+        folder, name = self._unfinished.parent, self._unfinished.name
+        return sorted(folder.glob(f"{glob.escape(name)}.*"), key=lambda path: path.stat().st_size)
+
     def _open(self) -> ArchiveWriter:
-        self._unfinished.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = ArchiveWriter(self._path, self._unfinished, self._last_names)
+        # A copy: a worker that was given up may still be writing.
+        begun = self._begun()
+        mine = self._unfinished.with_name(f"{self._unfinished.name}.{uuid.uuid4().hex}")
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        source = begun[-1] if begun else self._path
+        if source.exists():
+            shutil.copyfile(source, mine)
+        self._writer = ArchiveWriter(self._path, mine, self._last_names)
+        for each in begun:
+            each.unlink(missing_ok=True)
         return self._writer
 
     def has(self, row: Row) -> bool:

@@ -65,11 +65,6 @@ def test_an_archive_cut_anywhere_goes_on_to_the_same_bytes(
     assert write(folder, SAMPLES).read_bytes() == whole
 
 
-def test_a_sample_is_added_to_a_complete_archive(tmp_path: Path) -> None:
-    write(tmp_path, SAMPLES[:2])
-    assert list(read_index(write(tmp_path, SAMPLES))) == [n for each in SAMPLES for n, _ in each]
-
-
 def test_no_archive(tmp_path: Path) -> None:
     with pytest.raises(ImageFileError, match=r"none\.tar: expected an uncompressed tar file"):
         read_index(tmp_path / "none.tar")

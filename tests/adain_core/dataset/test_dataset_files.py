@@ -134,7 +134,8 @@ def test_an_archive_goes_on_where_it_was_cut(data: DataSet) -> None:
     whole = (data / "out/a.tar").read_bytes()
     (data / "out/a.tar").unlink()
     cut = whole.index(b"n/2.cls") + 100
-    data.write("out/.adain/archives/a.tar", whole[:cut])
+    data.write("out/.adain/archives/a.tar.less", whole[: cut // 2])
+    data.write("out/.adain/archives/a.tar.more", whole[:cut])
     summary = data.draw(job)
     assert (summary.drawn, summary.before) == (2, 4)
     assert data.files() == expected
