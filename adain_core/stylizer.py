@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from typing import Protocol
@@ -14,8 +15,8 @@ from .drawing import Draftsman, Drawing, Prepared
 from .errors import NotFiniteError, OptionError, StyleMismatchError
 from .faults import explain_not_finite
 from .images import ImageLike, read_mask, to_pixels
-from .masks import MaskLike, as_mask, feather_mask, resize_mask
-from .options import MaskSource, Source, StylizeOptions
+from .masks import MaskLike, feather_mask, resize_mask
+from .options import Source, StylizeOptions
 from .pixels import fitted, resize_shortest_side
 from .style import Style, require_same_encoder
 from .style_encoder import StyleEncoder, recolor_style, resize_style
@@ -64,7 +65,7 @@ class Stylizer:
             self._background = None
             if options.background is not None:
                 self._background = self._prepare(options.background, "background")
-        self._softened: dict[int, tuple[MaskSource, Tensor]] = {}
+        self._softened: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __call__(
         self,
@@ -176,30 +177,32 @@ class Stylizer:
         """Return the masks on the device, softened; ``(B, 1, H, W)`` or ``(1, 1, H, W)`` each."""
         if self.options.masks is None:
             return None
+        masks = self._own_masks if given is None else given
+        checked = check_masks(masks, len(self._styles), len(pictures))
         size = (pictures.shape[2], pictures.shape[3])
-        masks = self.options.masks if given is None else given
-        ready = [self._soften(number, mask, size) for number, mask in enumerate(masks)]
-        checked = check_masks(ready, len(self._styles), len(pictures))
-        return [mask.to(self.model.networks.device) for mask in checked]
+        soft = [self._soften(number, mask, size) for number, mask in enumerate(checked)]
+        return [mask.to(self.model.networks.device) for mask in soft]
 
-    def _soften(self, number: int, mask: MaskSource, size: tuple[int, int]) -> Tensor:
-        """Return a mask, with soft edges at the picture's size if that is asked for."""
+    @functools.cached_property
+    def _own_masks(self) -> list[MaskLike]:
+        """The options' masks; a path is an image file."""
+        return [
+            read_mask(mask) if isinstance(mask, str | os.PathLike) else mask
+            for mask in self.options.masks or ()
+        ]
+
+    def _soften(self, number: int, mask: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return a mask with soft edges at the picture's size, if that is asked for."""
         feather = self.options.feather
-        before, soft = self._softened.get(number, (None, None))
-        # A still mask of a video comes with every frame.
-        if before is mask and soft is not None and (not feather or soft.shape[2:] == size):
-            return soft
-        soft = as_mask(_read(mask), f"masks[{number}]")
-        if feather:
-            soft = feather_mask(resize_mask(soft, size), feather)
-        self._softened[number] = (mask, soft)
+        if not feather:
+            return mask
+        before, soft = self._softened.get(number, (None, mask))
+        # A still mask of a video comes with every frame; a caller may fill one buffer anew.
+        if before is None or soft.shape[2:] != size or not torch.equal(before, mask):
+            soft = feather_mask(resize_mask(mask, size), feather)
+            self._softened[number] = (mask, soft)
         return soft
 
 
 def _equal_shares(count: int) -> Tensor:
     return torch.full((1, count), 1 / count, device="cpu")
-
-
-def _read(mask: MaskSource) -> MaskLike:
-    """Return a mask; a path is an image file."""
-    return read_mask(mask) if isinstance(mask, str | os.PathLike) else mask

@@ -51,7 +51,7 @@ class MaskTrack:
             number: of the frame.
 
         Returns:
-            ``(1, 1, H, W)`` in 0..1, of any size; the same tensor as long as it holds.
+            ``(1, 1, H, W)`` in 0..1, of any size.
 
         Raises:
             VideoFileError: the mask has no frames.

@@ -96,6 +96,21 @@ def test_a_call_may_have_its_own_alpha_styles_and_masks(
     assert torch.equal(masked(content, masks=[1 - left]), right)
 
 
+@pytest.mark.parametrize("feather", [0, 3])
+def test_a_mask_that_is_changed_in_place_is_seen(
+    tiny: AdaINModel, picture: Picture, arts: list[Tensor], feather: int
+) -> None:
+    content, mask = picture(20, 24), torch.zeros(20, 24)
+    mask[:, :12] = 1
+    stylizer = Stylizer(tiny, StylizeOptions(arts[0], masks=[mask.clone()], feather=feather))
+    first = stylizer(content, masks=[mask])
+    mask.copy_(1 - mask)
+    second = stylizer(content, masks=[mask])
+    expected = tiny.stylize(content, [arts[0]], masks=[mask], feather=feather)
+    assert torch.equal(second, expected)
+    assert not torch.equal(first, second)
+
+
 def test_a_style_of_another_model_is_named(
     tiny: AdaINModel, make_model: Callable[..., AdaINModel], picture: Picture, arts: list[Tensor]
 ) -> None:
