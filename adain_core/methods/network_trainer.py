@@ -18,7 +18,7 @@ from ..pixels import resize_shortest_side
 from ..sheets import join_rows
 from ..signals import flag_stop_signals
 from ..training.callbacks import Callback, Callbacks, Console
-from ..training.checkpoint import load_checkpoint, save_checkpoint
+from ..training.checkpoint import RunFolder, load_checkpoint, save_checkpoint
 from ..training.data import Crops, crop_batches, seeded
 from ..training.log import TrainingLog, divergence
 from ..training.loss_network import LossNetwork
@@ -36,7 +36,7 @@ _FIXED_START, _FIXED_PHOTOS, _SHOWN_STYLES = 10**12, 4, 6
 Prepare = Callable[[Tensor], Tensor]
 
 
-class NetworkTrainer:
+class NetworkTrainer(RunFolder):
     """A run that trains a network.
 
     Everything random in a step is a function of the seed and the step, so that a resumed run is
@@ -72,12 +72,8 @@ class NetworkTrainer:
         prepare: Prepare | None = None,
         device: str | torch.device = "auto",
     ) -> None:
-        self.config, self.folder = config, Path(config.output)
-        if self.checkpoint.exists() and not resume:
-            raise TrainingError(
-                f"{self.checkpoint} is there already: resume the run, or choose another folder",
-                *("resume", "output"),
-            )
+        super().__init__(config.output, resume)
+        self.config = config
         self.device = resolve_device(device)
         saved = load_checkpoint(self.checkpoint, config, self.device) if resume else None
         console = [Console(config.steps)] if progress else []
@@ -98,16 +94,6 @@ class NetworkTrainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         if saved is not None:
             self._load_state(saved)
-
-    @property
-    def checkpoint(self) -> Path:
-        """The checkpoint's file."""
-        return self.folder / "checkpoint.pt"
-
-    @property
-    def model_file(self) -> Path:
-        """The trained network's file, named after the run's folder."""
-        return self.folder / f"{self.folder.resolve().name}.safetensors"
 
     def run(self) -> bool:
         """Train to the last step or to an interruption (Ctrl-C, SIGTERM); save a checkpoint.

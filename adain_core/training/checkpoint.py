@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,6 +36,36 @@ class Settings(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
+
+
+class RunFolder:
+    """The folder of a run and the names of its files.
+
+    Args:
+        folder: of the run.
+        resume: whether a run that is there goes on.
+
+    Raises:
+        TrainingError: a run is there, and does not go on.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], resume: bool) -> None:
+        self.folder = Path(folder)
+        if self.checkpoint.exists() and not resume:
+            raise TrainingError(
+                f"{self.checkpoint} is there already: resume the run, or choose another folder",
+                *("resume", "output"),
+            )
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint's file."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def model_file(self) -> Path:
+        """The file of what is trained, named after the folder."""
+        return self.folder / f"{self.folder.resolve().name}.safetensors"
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any], config: Settings) -> None:

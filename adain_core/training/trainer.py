@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,7 +21,7 @@ from ..signals import flag_stop_signals
 from ..weights import fingerprint
 from .batches import choose_batch
 from .callbacks import Callback, Callbacks, Console, TensorBoard
-from .checkpoint import load_checkpoint, save_checkpoint
+from .checkpoint import RunFolder, load_checkpoint, save_checkpoint
 from .config import TrainingConfig
 from .learner import Learner
 from .log import TrainingLog
@@ -35,7 +34,7 @@ from .validation import SIZE, Inspection
 FEW_IMAGES = 500
 
 
-class Trainer:
+class Trainer(RunFolder):
     """A training run.
 
     Args:
@@ -71,12 +70,8 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
     ) -> None:
         _require_packages(config)
-        self.config, self.folder = config, Path(config.output)
-        if self.checkpoint.exists() and not resume:
-            raise TrainingError(
-                f"{self.checkpoint} is there already: resume the run, or choose another folder",
-                *("resume", "output"),
-            )
+        super().__init__(config.output, resume)
+        self.config = config
         self.accelerator = _accelerator(config.precision)
         device = self.accelerator.device
         saved = load_checkpoint(self.checkpoint, config, device) if resume else None
@@ -106,16 +101,6 @@ class Trainer:
             self.load_state_dict(saved)
         elif config.init:
             self.save()  # pruning and distillation may have taken long
-
-    @property
-    def checkpoint(self) -> Path:
-        """The checkpoint's file."""
-        return self.folder / "checkpoint.pt"
-
-    @property
-    def model_file(self) -> Path:
-        """The trained model's file, named after the run's folder."""
-        return self.folder / f"{self.folder.resolve().name}.safetensors"
 
     @property
     def _rank(self) -> int:
@@ -295,7 +280,8 @@ def _accelerator(precision: str) -> Any:
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
-    # accelerate keeps one precision for the process; a second run may have another.
-    if AcceleratorState._shared_state:
-        AcceleratorState._reset_state(reset_partial_state=True)
+    # accelerate keeps one precision for the process, and a second run may have another. What it
+    # knows of devices and processes stays.
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
+        AcceleratorState._reset_state()
     return Accelerator(mixed_precision=precision)

@@ -138,6 +138,15 @@ sys.exit(trainer.run())  # 0: not finished
     assert Trainer(config, resume=True, progress=False).step == 3
 
 
+def test_two_runs_of_one_process_may_differ_in_precision(config: TrainingConfig) -> None:
+    for precision in ("no", "bf16", "no"):
+        run = dataclasses.replace(
+            config, steps=1, precision=precision, output=f"{config.output}-{precision}"
+        )
+        trainer = Trainer(run, resume=Path(run.output, "checkpoint.pt").exists(), progress=False)
+        assert trainer.accelerator.mixed_precision == precision
+
+
 @pytest.mark.parametrize(
     "options", [{"normalization": "batch"}, {"normalization": "instance"}, {"fusion": "concat"}]
 )
