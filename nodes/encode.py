@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..adain_core import Features, Style
 from ..adain_core.canvas import Underpainting
-from ..adain_core.pixels import as_uint8, resize
+from ..adain_core.pixels import reduce_uint8
 from . import host
 from .batches import common_count, join_features, parts, repeat
 from .images import from_image, from_mask
@@ -101,7 +101,7 @@ class AdaINEncodeContent:
 def _painted_over(photo: Tensor, drawn: Tensor, share: float) -> Tensor:
     """Return a photo ``(B, C, H, W)`` with an underpainting in place of its colors."""
     photo = photo.expand(-1, max(3, photo.shape[1]), -1, -1)
-    reduced = as_uint8(resize(photo, (drawn.shape[2], drawn.shape[3])))
+    reduced = reduce_uint8(photo, (drawn.shape[2], drawn.shape[3]))
     canvas = Underpainting(photo, drawn[:, :3], reduced, share)
     colors = canvas.colors((slice(None), slice(None)), photo.device)
     return torch.cat([colors, photo[:, 3:]], dim=1)

@@ -274,3 +274,18 @@ def check_tile(tile: int | None, otherwise: bool | str = True) -> bool | str:
     if tile is None or tile == 0 or lowest <= tile <= highest:
         return otherwise
     return f"tile must be 0, or {lowest} to {highest} pixels, got {tile}"
+
+
+class ChecksBeforeRun:
+    """What the host asks the style transfer nodes before the run."""
+
+    @classmethod
+    def VALIDATE_INPUTS(
+        cls,
+        tile: int | None = None,
+        weight_1: float | None = None,
+        weight_2: float | None = None,
+        weight_3: float | None = None,
+        weight_4: float | None = None,
+    ) -> bool | str:
+        return check_tile(tile, check_weights(weight_1, weight_2, weight_3, weight_4))

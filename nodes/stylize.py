@@ -29,15 +29,14 @@ from .inputs import (
     TEMPORAL_LENGTH,
     TILE,
     WEIGHT,
+    ChecksBeforeRun,
     advanced,
-    check_tile,
-    check_weights,
 )
 from .library import model_or_default
 from .request import NUMBERS, Request
 
 
-class AdaINStylize:
+class AdaINStylize(ChecksBeforeRun):
     """Pictures and styles in, pictures out."""
 
     CATEGORY = CATEGORY
@@ -95,17 +94,6 @@ class AdaINStylize:
             },
             "hidden": HIDDEN,
         }
-
-    @classmethod
-    def VALIDATE_INPUTS(
-        cls,
-        tile: int | None = None,
-        weight_1: float | None = None,
-        weight_2: float | None = None,
-        weight_3: float | None = None,
-        weight_4: float | None = None,
-    ) -> bool | str:
-        return check_tile(tile, check_weights(weight_1, weight_2, weight_3, weight_4))
 
     def stylize(
         self, content: Tensor, model: host.ManagedModel | None = None, **inputs: Any

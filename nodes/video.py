@@ -30,9 +30,8 @@ from .inputs import (
     TEMPORAL_LENGTH,
     TILE,
     WEIGHT,
+    ChecksBeforeRun,
     advanced,
-    check_tile,
-    check_weights,
 )
 from .library import model_or_default
 from .request import NUMBERS, Request, require_region
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
-class AdaINStylizeVideo:
+class AdaINStylizeVideo(ChecksBeforeRun):
     """A video of any length, frame by frame from file to file."""
 
     CATEGORY = CATEGORY
@@ -86,17 +85,6 @@ class AdaINStylizeVideo:
             },
             "hidden": HIDDEN,
         }
-
-    @classmethod
-    def VALIDATE_INPUTS(
-        cls,
-        tile: int | None = None,
-        weight_1: float | None = None,
-        weight_2: float | None = None,
-        weight_3: float | None = None,
-        weight_4: float | None = None,
-    ) -> bool | str:
-        return check_tile(tile, check_weights(weight_1, weight_2, weight_3, weight_4))
 
     def stylize(
         self, video: Any, model: host.ManagedModel | None = None, **inputs: Any
