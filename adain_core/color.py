@@ -4,9 +4,10 @@ AdaIN paints with the style's colors. To keep the content's, either recolor the 
 encoding (all methods but ``luminance``: image = style, reference = content) or put the content's
 chrominance back *after* decoding (``luminance``: image = stylized result, reference = content).
 
-Every method takes float images in 0..1 of shape (B, 3, H, W) or (3, H, W) and returns the image
-recolored, *not* clamped to 0..1, in the image's dtype; a batch of one on either side is used for
-the whole batch of the other. ``transfer_color`` picks a method by name, adds a strength and clamps.
+Every method takes float images in 0..1 of shape ``(B, 3, H, W)`` or ``(3, H, W)`` and returns the
+image recolored, *not* clamped to 0..1, in the image's dtype; a batch of one on either side is used
+for the whole batch of the other. ``transfer_color`` picks a method by name, adds a strength and
+clamps.
 """
 
 from __future__ import annotations
@@ -41,16 +42,17 @@ _LAB_KNEE = 6 / 29
 
 
 def transfer_color(image: Tensor, reference: Tensor, method: str, strength: float = 1.0) -> Tensor:
-    """Recolors ``image`` with the colors of ``reference``.
+    """Recolor ``image`` with the colors of ``reference``.
 
     Args:
-        image: (B, 3, H, W) or (3, H, W), float in 0..1.
+        image: ``(B, 3, H, W)`` or ``(3, H, W)``, float in 0..1.
         reference: the same, of any size (``luminance``: the image's size).
         method: one of ``METHODS``, which maps names to the functions below.
         strength: 0 returns the image's own colors, 1 the full transfer, linear in between.
 
     Returns:
-        The recolored image, clamped to 0..1; (3, H, W) if both inputs are, else (B, 3, H, W).
+        The recolored image, clamped to 0..1; ``(3, H, W)`` if both inputs are, else
+        ``(B, 3, H, W)``.
 
     Raises:
         ValueError: an unknown method, a strength outside 0..1, or images that do not fit.
@@ -76,7 +78,7 @@ def coral(image: Tensor, reference: Tensor) -> Tensor:
     ``sqrt(reference pixels / image pixels)``: give both images about the same number of pixels.
 
     Args:
-        image: (B, 3, H, W) or (3, H, W), float in 0..1; the style image in AdaIN.
+        image: ``(B, 3, H, W)`` or ``(3, H, W)``, float in 0..1; the style image in AdaIN.
         reference: the same, of any size; the content image in AdaIN.
 
     Returns:
@@ -135,7 +137,7 @@ def luminance(image: Tensor, reference: Tensor) -> Tensor:
     transfer") in YIQ, for use after decoding: image = stylized result, reference = content.
 
     Args:
-        image: (B, 3, H, W) or (3, H, W), float in 0..1.
+        image: ``(B, 3, H, W)`` or ``(3, H, W)``, float in 0..1.
         reference: the same, with the image's height and width.
 
     Returns:
@@ -195,7 +197,7 @@ def _match_moments(
 
 
 def _moments(image: Tensor) -> tuple[Tensor, Tensor, int]:
-    """Mean (B, 3, 1), unbiased covariance (B, 3, 3), both float64 on the CPU, and pixel count."""
+    """Return mean ``(B, 3, 1)``, unbiased covariance ``(B, 3, 3)``, and the pixel count."""
     pixels = image.flatten(2)
     count = pixels.shape[-1]
     chunks = torch.split(pixels, CHUNK, dim=-1)
@@ -234,7 +236,7 @@ def _std(covariance: Tensor) -> Tensor:
 
 
 def _divisor(covariance: Tensor) -> Tensor:
-    """Return standard deviations (B, 3), kept from 0: flat channels are divided by them."""
+    """Return standard deviations ``(B, 3)``, kept from 0: flat channels are divided by them."""
     return _std(covariance).clamp_min(_FLAT_STD)
 
 
@@ -248,7 +250,7 @@ def _scatter(covariance: Tensor, count: int) -> Tensor:
 
 
 def _root(matrix: Tensor) -> Tensor:
-    """Symmetric square root of symmetric positive definite matrices (B, 3, 3)."""
+    """Symmetric square root of symmetric positive definite matrices ``(B, 3, 3)``."""
     values, vectors = torch.linalg.eigh(matrix)
     root: Tensor = vectors @ torch.diag_embed(values.clamp_min(0).sqrt()) @ vectors.mT
     return root
@@ -298,7 +300,7 @@ def _samples_and_channels(image: Tensor) -> list[tuple[int, int]]:
 
 
 def _match_quantiles(channel: Tensor, sorted_target: Tensor) -> Tensor:
-    """Give each value of ``channel`` (H, W) the target's value at the same quantile."""
+    """Give each value of ``channel`` ``(H, W)`` the target's value at the same quantile."""
     _, inverse, counts = torch.unique(channel, return_inverse=True, return_counts=True)
     middle = widen(counts.cumsum(0)) - widen(counts) / 2
     last = len(sorted_target) - 1
@@ -357,7 +359,7 @@ def widen(x: Tensor) -> Tensor:
 
 
 def _prepare(image: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """Check both images; return them as (B, 3, H, W) in one dtype, float32 or float64."""
+    """Check both images; return them as ``(B, 3, H, W)`` in one dtype, float32 or float64."""
     for name, tensor in (("image", image), ("reference", reference)):
         shape = tuple(tensor.shape)
         if tensor.ndim in (3, 4) and shape[-3] == 4:

@@ -44,7 +44,7 @@ def as_uint8(pixels: Tensor) -> Tensor:
     return pixels.float().clamp(0, 1).mul_(255).round_().byte()
 
 
-def checked(image: Tensor) -> Tensor:
+def as_batch(image: Tensor) -> Tensor:
     """Return a tensor image as ``(B, 3 | 4, H, W)``; ``ValueError`` for what is none."""
     require_plain(image, "an image")
     shape = tuple(image.shape)
@@ -112,30 +112,30 @@ def check_finite(image: Tensor) -> None:
 
 
 def resize_shortest_side(images: Tensor, size: int) -> Tensor:
-    """Resizes so that the shorter side has ``size`` pixels, with antialiased bilinear filtering.
+    """Resize so that the shorter side has ``size`` pixels, with antialiased bilinear filtering.
 
     The longer side is rounded down, as torchvision's ``Resize`` does.
 
     Args:
-        images: (B, C, H, W), float, or uint8, which becomes float32 in 0..1.
+        images: ``(B, C, H, W)``, float, or uint8, which becomes float32 in 0..1.
         size: pixels, at least 1.
 
     Returns:
-        (B, C, H', W'); ``images`` itself where the shorter side has that size already.
+        ``(B, C, H', W')``; ``images`` itself where the shorter side has that size already.
 
     Raises:
-        ValueError: a size below 1, or a tensor that is not (B, C, H, W).
+        ValueError: a size below 1, or a tensor that is not ``(B, C, H, W)``.
     """
     if size < 1:
         raise ValueError(f"expected a size of at least 1 pixel, got {size}")
     if images.ndim != 4 or 0 in images.shape:
         raise ValueError(f"expected images as (B, C, H, W), got shape {tuple(images.shape)}")
-    wanted = fitted((images.shape[2], images.shape[3]), size)
+    wanted = fit_shortest_side((images.shape[2], images.shape[3]), size)
     return images if wanted == tuple(images.shape[2:]) else resize(images, wanted)
 
 
-def fitted(size: tuple[int, int], shortest: int) -> tuple[int, int]:
-    """Height and width with a shortest side of so many pixels; 0: as they are."""
+def fit_shortest_side(size: tuple[int, int], shortest: int) -> tuple[int, int]:
+    """Return height and width with a shortest side of so many pixels; 0: as they are."""
     # The longer side is never below the shorter: rounding down keeps at least `shortest` pixels.
     height, width = size
     short = min(size)
@@ -143,7 +143,7 @@ def fitted(size: tuple[int, int], shortest: int) -> tuple[int, int]:
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resizes (B, C, H, W), float or uint8, to a height and width; antialiased bilinear, float.
+    """Resize ``(B, C, H, W)``, float or uint8, to a height and width; antialiased bilinear, float.
 
     Colors count by their opacity, or what a cut-out hides would run into its edges.
     """

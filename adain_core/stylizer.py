@@ -17,7 +17,7 @@ from .faults import explain_not_finite
 from .images import ImageLike, read_mask, to_pixels
 from .masks import MaskLike, feather_mask, resize_mask
 from .options import Source, StylizeOptions
-from .pixels import fitted, resize_shortest_side
+from .pixels import fit_shortest_side, resize_shortest_side
 from .style import Style, require_same_encoder
 from .style_encoder import StyleEncoder, recolor_style, resize_style
 from .temporal import TemporalPool
@@ -132,7 +132,7 @@ class Stylizer:
 
     def size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return the height and width of the picture that becomes of one of this size."""
-        return fitted(size, self.options.content_size)
+        return fit_shortest_side(size, self.options.content_size)
 
     # -- what is made ready ---------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from ..images import (
     read_image_file,
     write_image_file,
 )
-from ..pixels import fitted
+from ..pixels import fit_shortest_side
 from .arguments import OUT_OF_MEMORY
 from .methods import make_drawing
 from .outputs import check_output_file, check_replaceable, read_files, refuse_inputs
@@ -151,7 +151,7 @@ def _stylize_file(
         photo = read_image_file(content, keep_uint8=True, min_side=smallest)
         # Before the work.
         size = (photo.pixels.shape[2], photo.pixels.shape[3])
-        check_output_size(output, fitted(size, args.content_size))
+        check_output_size(output, fit_shortest_side(size, args.content_size))
         picture = _draw(drawing, photo.pixels, show_progress)
         # Writing takes memory, too: the photo's pixels are not needed any more.
         photo = replace(photo, pixels=picture)

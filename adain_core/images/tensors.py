@@ -10,7 +10,7 @@ import PIL.Image
 import torch
 from torch import Tensor
 
-from ..pixels import CHANNELS, as_float, checked, layout_hint
+from ..pixels import CHANNELS, as_batch, as_float, layout_hint
 from .decoder import from_pillow
 from .image_file import ImageFile
 from .reader import read_image_file
@@ -52,7 +52,7 @@ def to_pixels(image: ImageLike) -> Tensor:
     A uint8 tensor or array is not copied where there is a way.
     """
     if isinstance(image, torch.Tensor):
-        return checked(image)
+        return as_batch(image)
     if isinstance(image, np.ndarray):
         return _from_array(image)
     if isinstance(image, PIL.Image.Image):
@@ -93,5 +93,5 @@ def _from_array(array: np.ndarray[Any, Any]) -> Tensor:
         array = array[:, :, None]
     if array.dtype != np.uint8:
         array = np.ascontiguousarray(np.moveaxis(array, -1, -3))
-        return checked(torch.from_numpy(array))
-    return checked(torch.from_numpy(array).movedim(-1, -3))
+        return as_batch(torch.from_numpy(array))
+    return as_batch(torch.from_numpy(array).movedim(-1, -3))
