@@ -97,15 +97,20 @@ class Library:
             raise ValueError(f"{name}: {words}; {self._way_out(path, name)}") from None
 
     def _way_out(self, path: Path, name: str) -> str:
-        own = self.shipped.get(path.name)
+        own, place = self.shipped.get(path.name), host.short_path(path)
         if own == path:
             return "it is the pack's own: install the pack again"
         if own is not None:
             return (
-                f"it is yours, {host.short_path(path)}, and hides the pack's own of that name: "
-                f"move it away, or choose another {name}"
+                f"it is yours, {place}, and hides the pack's own of that name: delete it, and the "
+                "pack's own serves, or replace it"
             )
-        return f"it is {host.short_path(path)}; choose another {name}"
+        if path.stem == self._first:
+            return (
+                f"it is yours, {place}, and the pack's own of that name is gone: install the pack "
+                "again and delete this file, or replace it"
+            )
+        return f"it is {place}; choose another {name}"
 
 
 MODELS = Library(
@@ -134,17 +139,25 @@ def load_model(name: str, dtype: str = "auto") -> host.ManagedModel:
     Raises:
         ValueError: there is no such file, or it is damaged.
     """
-    path = MODELS.require(name)
-    with MODELS.reading(path, "model"):
-        loaded = AdaINModel.from_pretrained(path, device="cpu", dtype="fp32")
-    return host.ManagedModel(loaded.to(host.choose_dtype(dtype)))
+    return _read_model(MODELS.require(name), dtype)
 
 
 def model_or_default(model: host.ManagedModel | None) -> host.ManagedModel:
-    """Return the connected model, or the pack's own."""
+    """Return the connected model, or the pack's own, even where the user has one of its name.
+
+    Raises:
+        ValueError: the pack's own is gone or damaged.
+    """
     if model is not None:
         return model
-    return load_model(next(iter(MODELS.shipped), f"{DEFAULT_MODEL}{host.EXTENSION}"))
+    shipped = next(iter(MODELS.shipped.values()), None)
+    return _read_model(shipped or MODELS.require(f"{DEFAULT_MODEL}{host.EXTENSION}"))
+
+
+def _read_model(path: Path, dtype: str = "auto") -> host.ManagedModel:
+    with MODELS.reading(path, "model"):
+        loaded = AdaINModel.from_pretrained(path, device="cpu", dtype="fp32")
+    return host.ManagedModel(loaded.to(host.choose_dtype(dtype)))
 
 
 def load_style(name: str) -> Style:

@@ -124,17 +124,40 @@ def test_a_shipped_model_that_is_gone(pack: Any, tmp_path: Path) -> None:
 def test_a_damaged_file_is_told_apart_from_the_shipped_one(
     pack: Any, tiny_path: Path, tmp_path: Path
 ) -> None:
+    own, shipped = tmp_path / "user" / "adain", tmp_path / "shipped"
+    own.mkdir(parents=True)
+    (own / "adain-slim.safetensors").write_bytes(b"not a model")
+
+    def read() -> str:
+        with pytest.raises(ValueError, match="damaged or not a safetensors file") as caught:
+            pack.run("AdaINModelLoader", model="adain-slim.safetensors", dtype="auto")
+        return str(caught.value)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pack.submodule("nodes.library"), "shipped_folder", lambda: shipped)
+        gone = read()
+        assert str(own / "adain-slim.safetensors") in gone
+        assert "the pack's own of that name is gone: install the pack again" in gone
+        shipped.mkdir()
+        shutil.copy(tiny_path, shipped / "adain-slim.safetensors")
+        hidden = read()
+        assert str(own / "adain-slim.safetensors") in hidden
+        assert "hides the pack's own of that name: delete it, and the pack's own serves" in hidden
+        (own / "adain-slim.safetensors").unlink()
+        pack.run("AdaINModelLoader", model="adain-slim.safetensors", dtype="auto")
+        (shipped / "adain-slim.safetensors").write_bytes(b"not a model")
+        assert read().endswith("it is the pack's own: install the pack again")
+
+
+def test_without_a_model_the_shipped_one_draws(
+    pack: Any, model: Any, image: MakeImage, tmp_path: Path
+) -> None:
     own = tmp_path / "user" / "adain" / "tiny.safetensors"
     own.parent.mkdir(parents=True)
     own.write_bytes(b"not a model")
-    with pytest.raises(ValueError, match=r"it is yours, .*hides the pack's own of that name"):
-        pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="auto")
-    own.unlink()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pack.submodule("nodes.library"), "shipped_folder", lambda: tmp_path)
-        (tmp_path / "adain-slim.safetensors").write_bytes(b"not a model")
-        with pytest.raises(ValueError, match="it is the pack's own: install the pack again"):
-            pack.run("AdaINModelLoader", model="adain-slim.safetensors", dtype="auto")
+    photo = image(16, 24)
+    (features,) = pack.run("AdaINEncodeContent", image=photo)
+    assert features.fingerprint == model.model.fingerprint
 
 
 def test_damaged_model_is_named(pack: Any, tmp_path: Path) -> None:
