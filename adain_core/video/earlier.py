@@ -9,7 +9,7 @@ from typing import Any
 
 import av
 
-from .files import file_url
+from .inputs import open_input
 
 _START = b"\0\0\0\1"  # of a unit in H.264's and H.265's byte stream
 _LENGTH = len(_START)  # of its size, which MP4 and Matroska have in that place
@@ -87,7 +87,7 @@ class EarlierPictures:
                 yield places[packet.pts], copy
 
     def _open(self) -> Any:
-        return av.open(file_url(self._path))
+        return open_input(self._path)
 
     def _as_encoded(self, data: bytes) -> bytes:
         """Return a packet as its encoder gave it: with start codes in place of lengths."""

@@ -116,7 +116,7 @@ def choose_codec(path: Path, encoding: Encoding) -> str:
     if suffix == ".png" and not (NUMBER.search(path.name) and path.name.count("%") == 1):
         raise ValueError(
             f"cannot write {path}: a picture for each frame needs the place of its number, once, "
-            f"such as {path.with_name(path.stem + '-%06d.png')}"
+            f"such as {path.with_name(path.stem.partition('%')[0] + '%06d.png')}"
         )
     _check_settings(name, encoding)
     return name

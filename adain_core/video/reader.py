@@ -16,9 +16,10 @@ from ..errors import OptionError, VideoFileError, reason
 from .animation import is_animated_webp, open_webp
 from .clock import WHOLE, Clock, Part, PictureTimes, announced_end, file_start
 from .color import Color, read_color
-from .files import file_url, is_address
+from .files import is_address
 from .filters import DEINTERLACE, FilterChain
 from .frame import Frame, Packet
+from .inputs import open_input
 from .sequence import NUMBER, first_number, pattern_in
 from .shape import PixelReader
 
@@ -51,8 +52,7 @@ class VideoReader:
     """
 
     def __init__(self, path: str | os.PathLike[str], part: Part = WHOLE) -> None:
-        if not is_address(path) and Path(path).is_dir():
-            path = pattern_in(Path(path))
+        path = _pictures_of(path)
         self.path, self.part = Path(path), part
         self.notes: list[str] = []
         self.complete = True
@@ -270,6 +270,14 @@ class VideoReader:
         return timecode
 
 
+def _pictures_of(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """Return the pattern of a folder's numbered pictures; a file or an address as it is."""
+    try:
+        return pattern_in(Path(path)) if not is_address(path) and Path(path).is_dir() else path
+    except OSError as error:  # no permission, or a name that is too long
+        raise VideoFileError(f"cannot read {path}: {reason(error)}") from None
+
+
 def _open(path: str | os.PathLike[str], part: Part) -> Any:
     """Return the opened container."""
     name = Path(path)
@@ -287,12 +295,11 @@ def _open(path: str | os.PathLike[str], part: Part) -> Any:
             return open_webp(name)
         first = first_number(name)
         if first is None:
-            return av.open(file_url(path), metadata_errors="replace")
+            return open_input(path)
         # FFmpeg looks for the first number among 0 to 4 only, and for the number's place in the
         # folder's name, too.
-        url = file_url(str(name.parent).replace("%", "%%") + f"{os.sep}{name.name}")
-        options = {"start_number": str(first), **rate}
-        return av.open(url, options=options, metadata_errors="replace")
+        pattern = Path(str(name.parent).replace("%", "%%"), name.name)
+        return open_input(pattern, {"start_number": str(first), **rate})
     except (OSError, av.FFmpegError) as error:
         why = _why_unreadable(name, error)
         raise VideoFileError(f"cannot read {path}: {why}") from None
@@ -314,4 +321,9 @@ def _why_unreadable(path: Path, error: Exception) -> str:
         )
     if isinstance(error, av.EOFError):
         return "it ends before its first frame"
+    if isinstance(error, av.ArgumentError):
+        return (
+            "it is a playlist, or of another kind that is not read; give a video file, such as "
+            ".mp4 or .mkv"
+        )
     return reason(error)

@@ -15,8 +15,8 @@ from ..images import save_image
 from ..images.formats import INPUT_SUFFIXES
 from .frame import Frame, Packet
 
-# The place of the frame's number in the name of a picture.
-NUMBER = re.compile(r"%0?\d*d")
+# The place of the frame's number in the name of a picture; no name has room for more digits.
+NUMBER = re.compile(r"%0?\d{0,2}d")
 
 
 def numbered_names(output: Path) -> re.Pattern[str]:
@@ -34,7 +34,6 @@ def first_number(pattern: Path) -> int | None:
     place = NUMBER.search(pattern.name)
     if place is None or pattern.is_file() or not pattern.parent.is_dir():
         return None
-    digits = int(place[0][1:-1] or 0)
     head, tail = (
         re.escape(os.path.normcase(part))
         for part in (pattern.name[: place.start()], pattern.name[place.end() :])
@@ -43,7 +42,7 @@ def first_number(pattern: Path) -> int | None:
     found = (names.fullmatch(os.path.normcase(file.name)) for file in pattern.parent.iterdir())
     texts = {match[1] for match in found if match}
     # %03d stands for 007 and 1007, not for 7.
-    numbers = sorted(int(text) for text in texts if text == f"{int(text):0{digits}d}")
+    numbers = sorted(int(text) for text in texts if text == _digits(place[0], int(text)))
     gap = next((one + 1 for one, other in pairwise(numbers) if other > one + 1), None)
     if gap is not None:
         missing = numbers[-1] - numbers[0] + 1 - len(numbers)
@@ -85,6 +84,11 @@ def _place(numbers: list[str]) -> str:
     """Return the place of the number in a pattern: padded with zeros, or not."""
     padded = [number for number in numbers if number[0] == "0" and len(number) > 1]
     return f"%0{min(map(len, padded))}d" if padded else "%d"
+
+
+def _digits(place: str, number: int) -> str:
+    """Return a number as it stands in a name; ``%4d`` has zeros before it, too, as FFmpeg does."""
+    return f"{number:0{int(place[1:-1] or 0)}d}"
 
 
 class SequenceWriter:
@@ -152,7 +156,8 @@ class SequenceWriter:
         return self.frames, self._pattern
 
     def _path(self, frame: Frame) -> Path:
-        return self._pattern.with_name(self._pattern.name % frame.number)
+        name = NUMBER.sub(lambda place: _digits(place[0], frame.number), self._pattern.name)
+        return self._pattern.with_name(name)
 
     def _count(self, size: tuple[int, int]) -> None:
         self.frames += 1

@@ -1,0 +1,47 @@
+"""Videos of others, opened: as files alone, of kinds that read nothing but themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import av
+
+from .files import file_url, is_address
+
+# FFmpeg's names of what is opened, whatever a file is called. It knows more, but some of it opens
+# other files and addresses that the file names (playlists, lists of parts, session descriptions),
+# or runs scripts.
+_FORMATS = (
+    *("apng", "asf", "av1", "avi", "avs2", "avs3", "cavsvideo", "dhav", "dnxhd", "dv", "flic"),
+    *("flv", "gif", "gxf", "h261", "h263", "h264", "hevc", "image2", "ivf", "live_flv", "m4v"),
+    *("matroska", "mjpeg", "mjpeg_2000", "mov", "mpeg", "mpegts", "mpegtsraw", "mpegvideo"),
+    *("mpjpeg", "mxf", "nsv", "nut", "nuv", "obu", "ogg", "rm", "swf", "vc1", "vvc", "wtv"),
+    "yuv4mpegpipe",
+    # Pictures.
+    *("bmp_pipe", "dpx_pipe", "exr_pipe", "j2k_pipe", "jpeg_pipe", "jpegxl_anim", "jpegxl_pipe"),
+    *("pam_pipe", "pbm_pipe", "pgm_pipe", "png_pipe", "ppm_pipe", "sgi_pipe", "tiff_pipe"),
+    "webp_pipe",
+    # Sound, of which is said that it has no pictures.
+    *("aac", "aiff", "flac", "mp3", "wav"),
+)
+_FILES_ALONE = {"protocol_whitelist": "file", "format_whitelist": ",".join(_FORMATS)}
+
+
+def open_input(path: str | os.PathLike[str], options: Mapping[str, str] | None = None) -> Any:
+    """Return an opened container.
+
+    A file cannot have others opened, nor an address. What an address may open FFmpeg decides: no
+    file.
+
+    Args:
+        path: a file, or an address such as ``https://…``.
+        options: of FFmpeg.
+
+    Raises:
+        av.ArgumentError: a file of another kind, such as a playlist.
+        av.FFmpegError: it cannot be read.
+    """
+    rules = {} if is_address(path) else _FILES_ALONE
+    return av.open(file_url(path), options={**rules, **(options or {})}, metadata_errors="replace")
