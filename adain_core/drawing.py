@@ -15,7 +15,7 @@ from .options import StylizeOptions, pass_sizes
 from .pixels import reduce_uint8
 from .style import Style
 from .temporal import TemporalPool
-from .tiled import Finish, TiledNetworks, copy, decode, empty_picture
+from .tiled import Finish, TiledNetworks, Watch, copy, decode, empty_picture
 from .tiles import Progress, Tiler, join_progress
 from .transfer import own_transfer, plan_transfer
 
@@ -65,6 +65,8 @@ class Draftsman:
         options: how to draw.
         pool: of the statistics of a video's frames.
         recolor: gives the style of an artwork recolored to a content picture ``(1, C, H, W)``.
+        watch: shown each group of pictures after each tile of its last pass; under the tiles that
+            are yet to come lies the canvas of that pass.
     """
 
     def __init__(
@@ -73,9 +75,10 @@ class Draftsman:
         options: StylizeOptions,
         pool: TemporalPool | None,
         recolor: Callable[[Tensor, Tensor], Style],
+        watch: Watch | None = None,
     ) -> None:
         self._networks, self._options, self._pool = networks, options, pool
-        self._recolor = recolor
+        self._recolor, self._watch = recolor, watch
 
     def draw(self, drawing: Drawing, output: Tensor, progress: Progress | None) -> None:
         """Draw groups of pictures; those of alpha 0 are copied.
@@ -100,7 +103,7 @@ class Draftsman:
             join_progress([*tilers, copies], progress)
         for group, copied in groups:
             if copied:
-                copy(drawing.pictures[group], output[group], copies)
+                copy(Canvas(drawing.pictures[group]), output[group], copies)
             else:
                 self._draw_passes(drawing.part(group), sizes, tilers, output[group])
 
@@ -124,7 +127,7 @@ class Draftsman:
                 else Underpainting(photo, *below, self._options.photo_share),
                 targets=targets,
                 background=background,
-                luminance=last and self._takes_chrominance(drawing.pictures),
+                last=last,
             )
             self._draw_pass(drawing, one, tiler, target)
             below = target, photo
@@ -154,11 +157,14 @@ class Draftsman:
             Canvas(one.canvas.pictures),
             own=own_transfer(features) if lost else None,
             residual=(1 - drawing.alphas)[:, None, None, None].float(),
-            luminance=one.luminance,
+            luminance=one.last and self._takes_chrominance(drawing.pictures),
             masks=drawing.masks if drawing.masks is not None and one.background is None else (),
         )
         opacity = features.opacity if output.shape[1] == 4 else None
-        decode(networks.decoder(features, tiler), transfer, output, finish, opacity)
+        watch = self._watch if one.last else None
+        if watch is not None:
+            copy(one.canvas, output, networks.tiler(one.canvas.size, options.tile))
+        decode(networks.decoder(features, tiler), transfer, output, finish, opacity, watch)
 
     def _targets(self, drawing: Drawing) -> tuple[list[Statistics], Statistics | None]:
         """Return the statistics of what is mixed or placed, and of the background."""
@@ -190,14 +196,14 @@ class _Pass:
         canvas: what is drawn on.
         targets: the styles' statistics, one, or one for each mask.
         background: those of what the masks leave free.
-        luminance: take the photo's chrominance at the end.
+        last: whether it draws the result.
     """
 
     number: int
     canvas: Canvas
     targets: list[Statistics]
     background: Statistics | None
-    luminance: bool
+    last: bool
 
 
 def _groups(alphas: Tensor, longest: int) -> Iterator[tuple[slice, bool]]:

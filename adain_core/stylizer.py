@@ -21,7 +21,7 @@ from .pixels import fit_shortest_side, resize_shortest_side
 from .style import Style, require_same_encoder
 from .style_encoder import StyleEncoder, recolor_style, resize_style
 from .temporal import TemporalPool
-from .tiled import TiledNetworks, empty_picture
+from .tiled import TiledNetworks, Watch, empty_picture
 from .tiles import Progress
 from .transfer import Alpha, check_masks, picture_alphas
 
@@ -75,6 +75,7 @@ class Stylizer:
         styles: Sequence[Style] | None = None,
         masks: Sequence[MaskLike] | None = None,
         progress: Progress | None = None,
+        watch: Watch | None = None,
         output_dtype: torch.dtype = torch.float32,
     ) -> Tensor:
         """Draw pictures.
@@ -87,6 +88,9 @@ class Stylizer:
             masks: likewise.
             progress: called after each tile with the number of tiles done and in all; an exception
                 that it raises ends the work.
+            watch: shown the pictures that are being drawn, ``(B, 3|4, H, W)`` of the output's
+                dtype, after each tile of their last pass, with what that pass draws on under the
+                tiles to come; an exception that it raises ends the work.
             output_dtype: ``torch.float32``, or ``torch.uint8`` for 0..255, rounded. With uint8 in
                 and out no float picture is made, whatever its size.
 
@@ -119,7 +123,7 @@ class Stylizer:
             )
             try:
                 draftsman = Draftsman(
-                    self.model.networks, self.options, self.pool, self._encode_recolored
+                    self.model.networks, self.options, self.pool, self._encode_recolored, watch
                 )
                 draftsman.draw(drawing, output, progress)
             except NotFiniteError:

@@ -7,7 +7,7 @@ to its pixels is done before the next tile.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +29,9 @@ from .transfer import Transfer
 
 _TRIMMER = HeapTrimmer()  # one for the process, whose memory it is
 OUTPUT_DTYPES = (torch.float32, torch.uint8)
+
+# Shown pictures ``(B, 3|4, H, W)`` that are drawn in part; what it raises ends the work.
+Watch = Callable[[Tensor], None]
 
 
 class TiledNetworks:
@@ -232,6 +235,7 @@ def decode(
     output: Tensor,
     finish: Finish | None = None,
     opacity: Tensor | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Decode features into pictures, on the device of ``output``.
 
@@ -241,6 +245,7 @@ def decode(
         output: filled: ``(B, 3, H, W)``, ``(B, 4, H, W)`` with opacity; float32 or uint8.
         finish: what happens to the pixels.
         opacity: the alpha channel, ``(B or 1, 1, H, W)``, float or uint8.
+        watch: shown the output after each tile.
     """
 
     def work(tile: Tile) -> None:
@@ -252,16 +257,21 @@ def decode(
         if opacity is not None:
             part = read_window(opacity, tile.pixels, output.device)
             target[:, 3:] = _as_output(part, output.dtype)
+        if watch is not None:
+            watch(output)
 
     decoder.tiler.run(work)
 
 
-def copy(pictures: Tensor, output: Tensor, tiler: Tiler) -> None:
-    """Copy pictures as they are, clamped, in the output's dtype."""
+def copy(canvas: Canvas, output: Tensor, tiler: Tiler) -> None:
+    """Copy a canvas as it is, clamped, in the output's dtype."""
 
     def work(tile: Tile) -> None:
-        part = read_window(pictures, tile.pixels, output.device)
-        crop(output, tile.pixels).copy_(_as_output(part, output.dtype))
+        part, target = canvas.colors(tile.pixels, output.device), crop(output, tile.pixels)
+        target[:, :3] = _as_output(part, output.dtype)
+        if canvas.opacity is not None:
+            part = read_window(canvas.opacity, tile.pixels, output.device)
+            target[:, 3:] = _as_output(part, output.dtype)
 
     tiler.run(work)
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ..adain_core import AdaINModel, save_image
 from ..adain_core.devices import DTYPES, resolve_device, resolve_dtype
+from ..adain_core.pixels import reduce_uint8
 from ..adain_core.tiles import activation_bytes, automatic_tile
 from ..adain_core.weights import cache_folder
 
@@ -39,8 +40,9 @@ EXTENSION = ".safetensors"
 IMAGE_LOADERS = ("LoadImage", "LoadImageOutput")
 # Of the progress bar for each picture, which are shown as percents.
 _STEPS = 100
-# Pixels of the longer side.
+# Pixels of the longer side, and seconds from one preview to the next.
 _PREVIEW_SIZE = 512
+_PREVIEW_SECONDS = 0.5
 
 
 # --- devices and memory -----------------------------------------------------------------------
@@ -135,7 +137,8 @@ class Progress:
     """
 
     def __init__(self, pictures: int) -> None:
-        self._done = 0
+        self._done, self._shown = 0, 0.0
+        self._preview: Any = None
         self._bar = HostProgressBar(pictures * _STEPS) if HOSTED else None
 
     @contextmanager
@@ -152,9 +155,22 @@ class Progress:
         self._done += pictures
         self._show(0)
 
+    def watch(self, pictures: Tensor) -> None:
+        """Show the first of some pictures with the next step, twice a second at most.
+
+        Args:
+            pictures: ``(B, 3|4, H, W)``; as the library's ``watch=``.
+        """
+        now = time.monotonic() if self._bar is not None else 0.0
+        if now - self._shown >= _PREVIEW_SECONDS:
+            self._shown, self._preview = now, _make_preview(pictures[:1, :3])
+
     def _show(self, ahead: float) -> None:
-        if self._bar is not None:
-            self._bar.update_absolute(round((self._done + ahead) * _STEPS))
+        if self._bar is None:
+            return
+        check_cancel()
+        preview, self._preview = self._preview, None
+        self._bar.update_absolute(round((self._done + ahead) * _STEPS), preview=preview)
 
 
 class VideoProgress:
@@ -162,19 +178,34 @@ class VideoProgress:
 
     def __init__(self) -> None:
         self._shown = 0.0
+        self._bar = HostProgressBar(1) if HOSTED else None
 
     def frame(self, done: int, total: int | None, picture: Tensor) -> None:
         """Show how many frames are finished; as the library's ``progress=``."""
-        if not HOSTED:
+        if self._bar is None:
             return
-        preview = None
-        now = time.monotonic()
+        check_cancel()
+        preview, now = None, time.monotonic()
         if now - self._shown >= 1:
-            self._shown = now
-            preview = ("JPEG", Image.fromarray(picture.movedim(0, -1).numpy()), _PREVIEW_SIZE)
-        # A new bar each time: the host looks for Cancel at a bar's first step for sure.
-        bar = HostProgressBar(total or 1)
-        bar.update_absolute(min(done, total) if total else 0, preview=preview)
+            self._shown, preview = now, _make_preview(picture[None])
+        self._bar.update_absolute(min(done, total) if total else 0, total or 1, preview)
+
+
+def _make_preview(picture: Tensor) -> tuple[str, Image.Image, int]:
+    """Return what the host's progress bar takes for a picture ``(1, 3, H, W)``."""
+    # A large picture is thinned out first: reading all of it would take longer than a tile.
+    step = max(1, max(picture.shape[2:]) // (2 * _PREVIEW_SIZE))
+    thin = picture[..., ::step, ::step]
+    factor = min(1, _PREVIEW_SIZE / max(thin.shape[2:]))
+    height, width = (max(1, round(side * factor)) for side in thin.shape[2:])
+    small = reduce_uint8(thin, (height, width))[0].movedim(0, -1).cpu()
+    return "JPEG", Image.fromarray(small.numpy()), _PREVIEW_SIZE
+
+
+def check_cancel() -> None:
+    """Raise what the host raises for Cancel; its progress bars look for it now and then only."""
+    if HOSTED:
+        management.throw_exception_if_processing_interrupted()
 
 
 def source_type(graph: Any, node_id: str | None, name: str) -> str:

@@ -109,10 +109,11 @@ class AdaINStylize(ChecksBeforeRun):
         size = (pictures.shape[2], pictures.shape[3])
         network, pool = model.load(*size), request.pool()
 
-        def drawn() -> Iterator[Tensor]:
+        def draw() -> Iterator[Tensor]:
             for part in parts(count, size):
                 stylizer = Stylizer(network, request.build(part), pool)
                 with progress.work(part.stop - part.start) as tiles:
-                    yield stylizer(repeat(pictures, part), progress=tiles)
+                    photos = repeat(pictures, part)
+                    yield stylizer(photos, progress=tiles, watch=progress.watch)
 
-        return (to_image(drawn(), count),)
+        return (to_image(draw(), count),)

@@ -150,3 +150,58 @@ def test_frames_share_their_statistics(
 def test_the_size_of_a_result(tiny: AdaINModel, arts: list[Tensor]) -> None:
     assert Stylizer(tiny, StylizeOptions(arts[0], content_size=20)).size((40, 60)) == (20, 30)
     assert Stylizer(tiny, StylizeOptions(arts[0])).size((40, 60)) == (40, 60)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_watcher_sees_tile_after_tile(
+    tiny: AdaINModel, picture: Picture, arts: list[Tensor], channels: int
+) -> None:
+    content = picture(64, 192, channels=channels)
+    stylizer = Stylizer(tiny, StylizeOptions(arts[0], tile=64, stroke_size="single"))
+    shown: list[Tensor] = []
+    result = stylizer(content, watch=lambda pictures: shown.append(pictures.clone()))
+    assert torch.equal(result, stylizer(content))
+    for number, pictures in enumerate(shown, start=1):
+        assert torch.equal(pictures[..., : 64 * number], result[..., : 64 * number])
+        assert torch.equal(pictures[..., 64 * number :], content[..., 64 * number :])
+    assert len(shown) == 3
+
+
+def test_under_the_tiles_to_come_lies_the_pass_before(
+    tiny: AdaINModel, picture: Picture, arts: list[Tensor]
+) -> None:
+    content = picture(256, 512)
+    canvases = []
+    for share in (1.0, 0.0):
+        options = StylizeOptions(arts[0], tile=256, stroke_size=4.0, photo_share=share)
+        shown: list[Tensor] = []
+        told: list[tuple[int, int]] = []
+        Stylizer(tiny, options)(
+            content,
+            progress=lambda *done, told=told: told.append(done),
+            watch=lambda pictures, shown=shown: shown.append(pictures.clone()),
+            output_dtype=torch.uint8,
+        )
+        assert len(shown) == 2 and told[-1][0] == told[-1][1] > 4  # a pass before
+        canvases.append(shown[0][..., 256:] / 255)
+    photo = content[..., 256:]
+    assert (canvases[0] - photo).abs().max() <= 0.5 / 255 + 1e-6
+    assert (canvases[1] - photo).abs().mean() > 0.05
+
+
+def test_each_group_of_pictures_is_shown_until_the_watcher_ends_it(
+    tiny: AdaINModel, picture: Picture, arts: list[Tensor]
+) -> None:
+    content = picture(64, 64, batch=3)
+    stylizer = Stylizer(tiny, StylizeOptions(arts[0], tile=64, alpha=[1.0, 0.0, 0.5]))
+    shown: list[Tensor] = []
+
+    def watch(pictures: Tensor) -> None:
+        shown.append(pictures.clone())
+        if len(shown) == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        stylizer(content, watch=watch)
+    result = stylizer(content)
+    assert torch.equal(torch.cat(shown), result[[0, 2]])

@@ -180,7 +180,12 @@ def host(tmp_path: Path, tiny_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         for patcher in models:
             patcher.load()
 
+    def throw_exception_if_processing_interrupted() -> None:
+        if fake.cancelled:
+            raise fake.interruption
+
     management.load_models_gpu = load_models_gpu
+    management.throw_exception_if_processing_interrupted = throw_exception_if_processing_interrupted
     fake.management = management
 
     class ProgressBar:
@@ -190,8 +195,7 @@ def host(tmp_path: Path, tiny_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         def update_absolute(
             self, value: int, total: int | None = None, preview: Any = None
         ) -> None:
-            if fake.cancelled:
-                raise fake.interruption
+            self.total = self.total if total is None else total
             self.current = value
             fake.steps.append((self.current, self.total))
             fake.previews += [] if preview is None else [preview]

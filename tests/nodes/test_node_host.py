@@ -6,8 +6,10 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -292,6 +294,29 @@ def test_cancel(host: Any, image: MakeImage) -> None:
     host.pack.run("AdaINStylize", **inputs)
     # The artwork encoded, finished; the pictures encoded, decoded, finished, all together.
     assert host.steps == [(step, 500) for step in (100, 100, 300, 500, 500)]
+
+
+def test_a_large_picture_is_shown_while_it_is_drawn(
+    host: Any, image: MakeImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice a second, reduced to 512 pixels, with the tiles that are there."""
+    (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    times = iter([10.0, 10.3, 10.6, 10.7])  # after each of four tiles
+    clock = SimpleNamespace(monotonic=lambda: next(times))
+    monkeypatch.setattr(host.pack.submodule("nodes.host"), "time", clock)
+    photo = image(256, 1024)
+    options = {"alpha": 1.0, "tile": 256, "stroke_size": "single"}
+    (result,) = host.pack.run(
+        "AdaINStylize", model=model, content=photo, style_1=image(16, 16), **options
+    )
+    assert [(kind, size) for kind, _, size in host.previews] == [("JPEG", 512)] * 2
+    assert next(times, None) is None
+    for (_, shown, _), tiles in zip(host.previews, (1, 3), strict=True):
+        assert shown.size == (512, 128)
+        partly = torch.cat([result[:, :, : 256 * tiles], photo[:, :, 256 * tiles :]], dim=2)
+        small = partly.reshape(128, 2, 512, 2, 3).mean(dim=(1, 3))  # a little sharper
+        difference = torch.from_numpy(np.array(shown)).float() / 255 - small
+        assert difference.abs().mean() < 0.02
 
 
 @pytest.mark.parametrize("tile", [64, 128])
