@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..architecture import VGG19_WIDTHS
 from ..evaluation import ModelPainter, Pairs, judge_painter, summarize
 from ..model import AdaINModel
 from ..pixels import as_uint8
@@ -15,7 +18,15 @@ from ..training import TrainingConfig
 from .lab import Lab
 from .plots import plot_curves, smooth
 from .text import number, table, verdict
-from .trainings import History, affordable_steps, make_model_run, precision, train
+from .trainings import (
+    CROPS,
+    History,
+    affordable_extent,
+    loader_processes,
+    make_model_run,
+    precision,
+    train,
+)
 
 TITLE = "Figures 5 and 6: decoders with normalization, or without AdaIN"
 
@@ -26,32 +37,56 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "Enc-AdaIN-BNDec": {"normalization": "batch"},
     "Enc-AdaIN-INDec": {"normalization": "instance"},
 }
-_WIDTHS, _CROP, _BATCH, _STYLE_WEIGHT, _MOST_STEPS = (16, 32, 64, 128), 128, 4, 10.0, 160_000
-_CONTENTS, _STYLES, _SIZE = 3, 3, 192
+_STYLE_WEIGHT, _LEARNING_RATE, _MOST_STEPS = 10.0, 4e-4, 160_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large the experiment is.
+
+    Attributes:
+        steps: of each training.
+        crop: side of the crops, pixels.
+        widths: channels of the four blocks.
+        batch: pairs a step.
+        pool: pairs that the VGG encodes at once.
+        reuse: passes over them.
+        pairs: photographs, and as many artworks, that are judged.
+        size: of these, pixels.
+    """
+
+    steps: int
+    crop: int
+    widths: Sequence[int] = VGG19_WIDTHS
+    batch: int = 4
+    pool: int = 64
+    reuse: int = 4
+    pairs: int = 3
+    size: int = 192
+
 
 _ABOUT = """\
-Four models of widths {widths}, encoder and decoder trained together, by the same command but
-for the architecture: {steps} steps of {batch} pairs of crops of {crop} pixels, Adam at
-{rate:g}, style weight {weight:g}, seed {seed}. (The paper trains decoders of four times these
-widths for the frozen VGG, for 160,000 steps of 8 pairs of 256 pixels.) Enc-Concat-Dec joins the
-content's features with the style's mean and standard deviation as constant maps, where the
-paper joins them with the style's feature map: here a style is two vectors for all models. The
-table judges pictures of {contents} photographs in {styles} artworks that no step has seen,
-{size}²."""
+Four models of widths {widths}, {trained}, by the same command but for the architecture: {steps}
+steps of {batch} pairs of crops of {crop} pixels (of {pool} photographs and artworks in {reuse}
+random orders, then of the next), Adam at {rate:g}, falling along a cosine, style weight
+{weight:g}, seed {seed}. (The paper: widths 64-128-256-512, 160,000 steps of 8 pairs of 256
+pixels.) Enc-Concat-Dec joins the content's features with the style's mean and standard deviation
+as constant maps, where the paper joins them with the style's feature map: here a style is two
+vectors for all models. The table judges pictures of {pairs} photographs in {pairs} artworks that
+no step has seen, {size}²."""
+_FROZEN, _BOTH = "decoders for the frozen VGG", "encoder and decoder trained together"
 
 
 def run(lab: Lab) -> str:
     """Measure what is not known yet; return the section of the report."""
-    first = _config(lab, "Enc-AdaIN-Dec", 10)
-    seconds = lab.seconds / len(VARIANTS)
-    steps = affordable_steps(lab, "ablation", first, make_model_run, seconds, _MOST_STEPS)
-    pairs = lab.pairs(_CONTENTS, _STYLES, _SIZE)
+    plan = lab.plan("ablation", Plan, lambda: _choose_plan(lab))
+    pairs = lab.pairs(plan.pairs, plan.pairs, plan.size)
     histories: dict[str, History] = {}
     scores: dict[str, dict[str, float]] = {}
     pictures: dict[str, list[torch.Tensor]] = {}
-    with lab.bar("ablation", steps * len(VARIANTS), "step") as bar:
+    with lab.bar("ablation", plan.steps * len(VARIANTS), "step") as bar:
         for name in VARIANTS:
-            config = _config(lab, name, steps)
+            config = _config(lab, name, plan)
             histories[name] = train(lab, f"ablation/{name}", config, make_model_run, bar)
             scores[name], pictures[name] = _judge(lab, Path(config.output), pairs)
     _plot(lab, histories)
@@ -69,27 +104,37 @@ def run(lab: Lab) -> str:
         [name, number(s["target"]), number(s["style"]), f"{s['ssim']:.3f}"]
         for name, s in scores.items()
     ]
+    values = asdict(plan) | {"widths": "-".join(map(str, plan.widths))}
     about = _ABOUT.format(
-        widths="-".join(map(str, _WIDTHS)),
-        steps=steps,
-        batch=_BATCH,
-        crop=_CROP,
-        rate=first.learning_rate,
+        trained=_FROZEN if tuple(plan.widths) == VGG19_WIDTHS else _BOTH,
+        rate=_LEARNING_RATE,
         weight=_STYLE_WEIGHT,
         seed=lab.config.seed,
-        contents=_CONTENTS,
-        styles=_STYLES,
-        size=_SIZE,
+        **values,
     )
     return "\n\n".join(
         [
             about,
-            "![Losses over the steps](ablation.png)",
+            "![Content loss and style loss over the steps](ablation.png)",
             table(["model", "content loss", "style loss", "SSIM to the photo"], rows),
             f"![Columns: photo, artwork, {', '.join(VARIANTS)}](ablation.jpg)",
+            f"Columns: photo, artwork, {', '.join(VARIANTS)}.",
             _compare(scores),
         ]
     )
+
+
+def _choose_plan(lab: Lab) -> Plan:
+    smallest = Plan(steps=10, crop=CROPS[-1])
+    extent = affordable_extent(
+        lab,
+        "ablation",
+        _config(lab, "Enc-AdaIN-Dec", smallest),
+        make_model_run,
+        lab.seconds / len(VARIANTS),
+        _MOST_STEPS,
+    )
+    return replace(smallest, steps=extent.steps, crop=extent.crop)
 
 
 def _compare(scores: dict[str, dict[str, float]]) -> str:
@@ -121,28 +166,31 @@ def _compare(scores: dict[str, dict[str, float]]) -> str:
     return "\n".join(claims)
 
 
-def _config(lab: Lab, name: str, steps: int) -> TrainingConfig:
+def _config(lab: Lab, name: str, plan: Plan) -> TrainingConfig:
     return TrainingConfig(
         content=lab.config.content,
         style=lab.config.style,
         encoder=lab.config.encoder,
         output=lab.folder / "runs" / name,
-        widths=_WIDTHS,
-        steps=steps,
-        batch_size=_BATCH,
-        learning_rate=1e-3,
+        widths=plan.widths,  # type: ignore[arg-type]
+        steps=plan.steps,
+        batch_size=plan.batch,
+        learning_rate=_LEARNING_RATE,
         schedule="cosine",
+        warmup_steps=min(20, plan.steps - 1),
         style_weight=_STYLE_WEIGHT,
-        content_size=(_CROP, 2 * _CROP),
-        style_size=(_CROP, 2 * _CROP),
-        crop=_CROP,
+        content_size=(plan.crop, 2 * plan.crop),
+        style_size=(plan.crop, 2 * plan.crop),
+        crop=plan.crop,
+        pool=plan.pool,
+        reuse=plan.reuse,
         ema=0.99,
         clip_norm=1.0,
         precision=precision(lab),
-        workers=1,
+        workers=loader_processes(plan.steps),
         seed=lab.config.seed,
         log_every=10,
-        save_every=200,
+        save_every=100,
         sample_every=10**9,
         **VARIANTS[name],
     )
@@ -182,6 +230,6 @@ def _draw(lab: Lab, pairs: Pairs, pictures: dict[str, list[torch.Tensor]]) -> No
             as_uint8(pairs.styles[number].cpu()),
             *(drawn[number] for drawn in pictures.values()),
         ]
-        for number in range(min(_CONTENTS, _STYLES))
+        for number in range(len(pairs.contents))
     ]
     lab.write_picture("ablation", join_rows(rows).float() / 255)

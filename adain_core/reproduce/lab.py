@@ -8,9 +8,10 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -29,6 +30,13 @@ from ..networks import Decoder, Encoder
 from ..weights import ModelInfo
 from .config import ReproduceConfig
 from .notebook import Notebook
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+# Ends the names of trainings' results.
+HISTORY = "/history"
+Plan = TypeVar("Plan", bound="DataclassInstance")
 
 
 class Lab:
@@ -67,6 +75,21 @@ class Lab:
     def recall(self, name: str, measure: Callable[[], Any]) -> Any:
         """Return a result that is known, or measure it and keep it."""
         return self._notebook.recall(name, measure)
+
+    def plan(self, name: str, kind: type[Plan], choose: Callable[[], Plan]) -> Plan:
+        """Return how large an experiment is: as it was begun, or as it is chosen now and kept.
+
+        Args:
+            name: of the experiment.
+            kind: a dataclass of plain values.
+            choose: returns one that fits the time.
+        """
+        return kind(**self.recall(f"{name}/plan", lambda: asdict(choose())))
+
+    @property
+    def has_trained(self) -> bool:
+        """Whether a training is among the results."""
+        return any(name.endswith(HISTORY) for name in self._notebook)
 
     @property
     def seconds(self) -> float:

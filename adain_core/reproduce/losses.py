@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,16 +18,51 @@ from ..options import StylizeOptions
 from .lab import Lab
 from .plots import plot_curves
 from .text import number, table, verdict
-from .trainings import affordable_steps, make_network_run, precision, train
+from .trainings import (
+    CROPS,
+    affordable_extent,
+    loader_processes,
+    make_network_run,
+    precision,
+    train,
+)
 
 TITLE = "Figure 3: losses over the steps of an optimization"
 
-# Size, photographs, artworks, steps; the first that takes at most half of the time.
-_PLANS = (
+# Of the optimizations: size, photographs, artworks, steps; the first that takes at most half of
+# the time.
+_OPTIMIZATIONS = (
     *((512, 50, 10, 500), (512, 10, 10, 300), (256, 10, 10, 300), (256, 5, 5, 200)),
     *((256, 3, 3, 150), (192, 3, 3, 150), (128, 3, 3, 120), (128, 2, 2, 120), (96, 2, 2, 100)),
     *((64, 2, 2, 60), (64, 1, 1, 30)),
 )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large the experiment is.
+
+    Attributes:
+        size: of photographs and artworks, pixels.
+        contents: photographs.
+        styles: artworks.
+        steps: of each optimization.
+        network_steps: of the training for each artwork; 0: no networks are trained.
+        crop: side of its crops, pixels.
+        width: channels of a network's first layer.
+        batch: photographs a step.
+    """
+
+    size: int
+    contents: int
+    styles: int
+    steps: int
+    network_steps: int = 0
+    crop: int = CROPS[-1]
+    width: int = 16
+    batch: int = 4
+
+
 # Mean scores by name.
 Summary = dict[str, float]
 _FEWEST_NETWORK_STEPS, _MOST_NETWORK_STEPS = 50, 40_000
@@ -39,15 +75,17 @@ evaluation of the losses, and of line searches the best picture so far counts. {
 paper: 50 photographs in 10 artworks at 512²."""
 _NETWORKS = (
     "Each one-style network (instance normalization, first layer {width} wide) was trained for its "
-    "artwork alone: {steps} steps of {batch} crops of {crop} pixels; Johnson et al. take 40,000."
+    "artwork alone: {network_steps} steps of {batch} crops of {crop} pixels; Johnson et al. take "
+    "40,000."
 )
+_NO_NETWORKS = "There was no time to train networks for one style."
 
 
 def run(lab: Lab) -> str:
     """Measure what is not known yet; return the section of the report."""
-    size, contents, styles, steps = lab.recall("losses/plan", lambda: _choose_plan(lab))
-    pairs = lab.pairs(contents, styles, size)
-    curves = _optimize(lab, pairs, steps)
+    plan = lab.plan("losses", Plan, lambda: _choose_plan(lab))
+    pairs = lab.pairs(plan.contents, plan.styles, plan.size)
+    curves = _optimize(lab, pairs, plan.steps)
     lines: dict[str, Summary] = {
         name: lab.recall(f"losses/{name}", measure)
         for name, measure in {
@@ -59,12 +97,10 @@ def run(lab: Lab) -> str:
         }.items()
         if lab.has_paper_decoder or "paper" not in name
     }
-    network = _train_networks(lab, pairs, size)
-    about = ""
-    if network is not None:
-        lines["network for each style"], about = network
+    if plan.network_steps:
+        lines["network for each style"] = _train_networks(lab, pairs, plan)
     names = ("content", "style")
-    xs = list(range(steps + 1))
+    xs = list(range(plan.steps + 1))
     plot_curves(
         lab.folder / "losses.png",
         {f"{name} loss": {"optimization": (xs, curves[name])} for name in names},
@@ -77,11 +113,13 @@ def run(lab: Lab) -> str:
         [k, number(s["content"]), number(s["style"]), f"{s['ssim']:.3f}"] for k, s in lines.items()
     ]
     at = [number(curves[name][-1]) for name in names]
-    rows.append([f"optimization, {steps} steps", *at, "–"])
+    rows.append([f"optimization, {plan.steps} steps", *at, "–"])
+    values = asdict(plan)
+    networks = _NETWORKS.format(**values) if plan.network_steps else _NO_NETWORKS
     return "\n\n".join(
         [
-            _ABOUT.format(contents=contents, styles=styles, size=size, network=about),
-            "![Losses over steps](losses.png)",
+            _ABOUT.format(network=networks, **values),
+            "![Content loss and style loss over the steps of an optimization](losses.png)",
             table(["method", "content loss", "style loss", "SSIM to the photo"], rows),
             _compare(curves["style"], lines),
         ]
@@ -113,9 +151,24 @@ def _compare(style: list[float], lines: dict[str, Summary]) -> str:
     return "\n".join(claims)
 
 
-def _choose_plan(lab: Lab) -> tuple[int, int, int, int]:
-    """Return size, photographs, artworks and steps that fit the time."""
-    size = _PLANS[-1][0]
+def _choose_plan(lab: Lab) -> Plan:
+    plan = _choose_optimizations(lab)
+    width, batch = (32, 4) if plan.size >= 256 else (16, 4)
+    plan = replace(plan, width=width, batch=batch, network_steps=10)
+    extent = affordable_extent(
+        lab,
+        "losses",
+        _network_config(lab, plan, 0),
+        make_network_run,
+        lab.seconds / 2 / plan.styles,
+        _MOST_NETWORK_STEPS,
+    )
+    steps = extent.steps if extent.steps >= _FEWEST_NETWORK_STEPS else 0
+    return replace(plan, crop=extent.crop, network_steps=steps)
+
+
+def _choose_optimizations(lab: Lab) -> Plan:
+    size = _OPTIMIZATIONS[-1][0]
     pair = lab.pairs(1, 1, size)
     optimization = Optimization(
         lab.vgg, StylizeOptions(pair.styles[0], style_size=0), OptimizeOptions(steps=2)
@@ -126,12 +179,12 @@ def _choose_plan(lab: Lab) -> tuple[int, int, int, int]:
         len(list_images([folder]))
         for folder in (lab.config.validation_content, lab.config.validation_style)
     ]
-    for plan in _PLANS:
+    for plan in _OPTIMIZATIONS:
         side, contents, styles, steps = plan
         fits = contents * styles * steps * unit * (side / size) ** 2 < lab.seconds / 2
         if fits and contents <= have[0] and styles <= have[1]:
-            return plan
-    return _PLANS[-1]
+            return Plan(*plan)
+    return Plan(*_OPTIMIZATIONS[-1])
 
 
 def _optimize(lab: Lab, pairs: Pairs, steps: int) -> dict[str, list[float]]:
@@ -161,49 +214,41 @@ def _optimize(lab: Lab, pairs: Pairs, steps: int) -> dict[str, list[float]]:
     return {"content": mean[:, 0].tolist(), "style": mean[:, 1].tolist()}
 
 
-def _train_networks(lab: Lab, pairs: Pairs, size: int) -> tuple[Summary, str] | None:
-    """Train a network for each artwork; return their mean scores and how they were trained."""
-    crop, batch, width = min(256, max(96, size)), 2 if size < 256 else 4, 32 if size >= 256 else 16
-    artworks = list_images([lab.config.validation_style])[: len(pairs.styles)]
-
-    def config(number: int, steps: int) -> NetworkConfig:
-        return NetworkConfig(
-            content=lab.config.content,
-            style=artworks[number],
-            encoder=lab.config.encoder,
-            output=lab.folder / "runs" / f"one-style-{number}",
-            width=width,
-            steps=steps,
-            batch_size=batch,
-            content_size=(crop, 2 * crop),
-            style_size=size,
-            crop=crop,
-            precision=precision(lab),
-            seed=lab.config.seed,
-            log_every=10,
-            save_every=100,
-            sample_every=10**9,
-        )
-
-    seconds = lab.seconds / 2 / len(artworks)
-    steps = affordable_steps(
-        lab, "losses", config(0, 10), make_network_run, seconds, _MOST_NETWORK_STEPS
-    )
-    if steps < _FEWEST_NETWORK_STEPS:
-        return None
+def _train_networks(lab: Lab, pairs: Pairs, plan: Plan) -> Summary:
+    """Train a network for each artwork; return their mean scores."""
     scores = []
-    with lab.bar("losses: networks", steps * len(artworks), "step") as bar:
-        for number in range(len(artworks)):
-            run = config(number, steps)
-            train(lab, f"losses/network {number}", run, make_network_run, bar)
-            info, network = load_network(Path(run.output) / f"one-style-{number}.safetensors")
+    with lab.bar("losses: networks", plan.network_steps * plan.styles, "step") as bar:
+        for number in range(plan.styles):
+            config = _network_config(lab, plan, number)
+            train(lab, f"losses/network {number}", config, make_network_run, bar)
+            info, network = load_network(Path(config.output) / f"one-style-{number}.safetensors")
             method = FeedForward(network.to(lab.device), info.styles, StylizeOptions("0"))
             scores += [
                 pairs.judge(content, number, method(image))
                 for content, image in enumerate(pairs.contents)
             ]
-    about = _NETWORKS.format(width=width, steps=steps, batch=batch, crop=crop)
-    return summarize(scores), about
+    return summarize(scores)
+
+
+def _network_config(lab: Lab, plan: Plan, artwork: int) -> NetworkConfig:
+    return NetworkConfig(
+        content=lab.config.content,
+        style=list_images([lab.config.validation_style])[artwork],
+        encoder=lab.config.encoder,
+        output=lab.folder / "runs" / f"one-style-{artwork}",
+        width=plan.width,
+        steps=plan.network_steps,
+        batch_size=plan.batch,
+        content_size=(plan.crop, 2 * plan.crop),
+        style_size=plan.size,
+        crop=plan.crop,
+        precision=precision(lab),
+        workers=loader_processes(plan.network_steps),
+        seed=lab.config.seed,
+        log_every=10,
+        save_every=100,
+        sample_every=10**9,
+    )
 
 
 def _judge(pairs: Pairs, painter: Painter) -> Summary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 
 from torch import Tensor
 
@@ -17,13 +18,39 @@ from ..training import Callback
 from .lab import Lab
 from .plots import Curve, plot_curves, smooth
 from .text import number, table, verdict
-from .trainings import History, affordable_steps, make_network_run, precision, train
+from .trainings import (
+    CROPS,
+    History,
+    affordable_extent,
+    loader_processes,
+    make_network_run,
+    precision,
+    train,
+)
 
 TITLE = "Figure 1: instance against batch normalization"
 
 PHOTOS = ("original", "contrast normalized", "style normalized")
 _KINDS = ("batch", "instance")
-_CROP, _BATCH, _WIDTH, _STYLE_WEIGHT, _MOST_STEPS = 128, 4, 16, 10.0, 40_000
+_STYLE_WEIGHT, _MOST_STEPS = 10.0, 40_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large the experiment is.
+
+    Attributes:
+        steps: of each training.
+        crop: side of the crops, pixels.
+        width: channels of a network's first layer.
+        batch: photographs a step.
+    """
+
+    steps: int
+    crop: int
+    width: int = 16
+    batch: int = 4
+
 
 _ABOUT = """\
 Six networks (the residual network of Johnson et al., its first layer {width} wide) for the
@@ -42,15 +69,12 @@ def run(lab: Lab) -> str:
         "contrast normalized": equalize_luminance,
         "style normalized": _style_normalizer(lab.model, style),
     }
-    steps = affordable_steps(
-        lab, "normalization", _config(lab, "original", "instance", 10), make_network_run,
-        lab.seconds / len(PHOTOS) / len(_KINDS), _MOST_STEPS,
-    )  # fmt: skip
+    plan = lab.plan("normalization", Plan, lambda: _choose_plan(lab))
     histories: dict[str, dict[str, History]] = {photos: {} for photos in PHOTOS}
-    with lab.bar("normalization", steps * len(PHOTOS) * len(_KINDS), "step") as bar:
+    with lab.bar("normalization", plan.steps * len(PHOTOS) * len(_KINDS), "step") as bar:
         for photos in PHOTOS:
             for kind in _KINDS:
-                config = _config(lab, photos, kind, steps)
+                config = _config(lab, photos, kind, plan)
                 histories[photos][kind] = train(
                     lab, f"normalization/{photos} {kind}", config, _maker(prepare[photos]), bar
                 )
@@ -74,9 +98,8 @@ def run(lab: Lab) -> str:
         for photos, f in finals.items()
     ]
     about = _ABOUT.format(
-        width=_WIDTH, artwork=artwork.name, steps=steps, batch=_BATCH, crop=_CROP,
-        model=lab.config.model, other=other.name,
-    )  # fmt: skip
+        artwork=artwork.name, other=other.name, model=lab.config.model, **asdict(plan)
+    )
     header = ["photographs", "style loss, batch", "instance", "batch / instance"]
     return "\n\n".join(
         [
@@ -87,6 +110,19 @@ def run(lab: Lab) -> str:
             _compare(finals),
         ]
     )
+
+
+def _choose_plan(lab: Lab) -> Plan:
+    smallest = Plan(steps=10, crop=CROPS[-1])
+    extent = affordable_extent(
+        lab,
+        "normalization",
+        _config(lab, "original", "instance", smallest),
+        make_network_run,
+        lab.seconds / len(PHOTOS) / len(_KINDS),
+        _MOST_STEPS,
+    )
+    return replace(smallest, steps=extent.steps, crop=extent.crop)
 
 
 def equalize_luminance(photos: Tensor) -> Tensor:
@@ -135,22 +171,22 @@ def _style_normalizer(model: AdaINModel, style: Style) -> Prepare:
     return lambda photos: model.stylize(photos, style).to(photos)
 
 
-def _config(lab: Lab, photos: str, kind: str, steps: int) -> NetworkConfig:
+def _config(lab: Lab, photos: str, kind: str, plan: Plan) -> NetworkConfig:
     return NetworkConfig(
         content=lab.config.content,
         style=list_images([lab.config.validation_style])[0],
         encoder=lab.config.encoder,
         output=lab.folder / "runs" / f"{photos} {kind}".replace(" ", "-"),
-        width=_WIDTH,
+        width=plan.width,
         normalization=kind,  # type: ignore[arg-type]
-        steps=steps,
-        batch_size=_BATCH,
+        steps=plan.steps,
+        batch_size=plan.batch,
         style_weight=_STYLE_WEIGHT,
-        content_size=(_CROP, 2 * _CROP),
+        content_size=(plan.crop, 2 * plan.crop),
         style_size=256,
-        crop=_CROP,
+        crop=plan.crop,
         precision=precision(lab),
-        workers=1,
+        workers=loader_processes(plan.steps),
         seed=lab.config.seed,
         log_every=5,
         save_every=100,

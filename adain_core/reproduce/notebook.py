@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ class Notebook:
                 raise AdaINError(
                     f"{path}: damaged ({error}); remove it, or choose another folder"
                 ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
 
     def __contains__(self, name: str) -> bool:
         return name in self._values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 
@@ -23,10 +24,13 @@ _HEAD = """\
 
 Huang & Belongie, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization",
 ICCV 2017 (arXiv 1703.06868). Written by `adain reproduce`, with a budget of {budget:g} minutes
-for {count} experiments, seed {seed}. Machine: {machine}. Trained on the folders `{content}` and
-`{style}`, judged on `{validation_content}` and `{validation_style}`, which no training sees, by
-the frozen, normalized VGG-19. What was budgeted is far less than the paper's training: each
-section says the sizes and steps."""
+for {count}, seed {seed}. Machine: {machine}."""
+_PICTURES = """\
+Pictures are drawn of the photographs in `{validation_content}`, in the artworks in
+`{validation_style}`, and judged by the frozen, normalized VGG-19."""
+_TRAININGS = """\
+Networks are trained on the folders `{content}` and `{style}`. What was budgeted is far less than
+the paper's training: each section says the sizes and steps."""
 
 
 def reproduce(config: ReproduceConfig) -> Path:
@@ -54,23 +58,32 @@ def reproduce(config: ReproduceConfig) -> Path:
 
 
 def _write_report(lab: Lab) -> Path:
-    files = [lab.folder / f"{name}.md" for name in _MODULES]
-    sections = [file.read_text(encoding="utf-8") for file in files if file.exists()]
-    settings = lab.config.to_dict()
-    names = {
-        name: Path(settings[name]).name
-        for name in ("content", "style", "validation_content", "validation_style")
+    files = {name: lab.folder / f"{name}.md" for name in _MODULES}
+    sections = {
+        name: file.read_text(encoding="utf-8") for name, file in files.items() if file.exists()
     }
-    head = _HEAD.format(
+    path = lab.folder / "report.md"
+    _write(path, "\n\n".join([_head(lab, sections), *sections.values()]))
+    return path
+
+
+def _head(lab: Lab, sections: Collection[str]) -> str:
+    """Return what holds of all sections, each by its experiment's name."""
+    sentences = [_HEAD]
+    if set(sections) != {"speed"}:  # which draws noise
+        sentences.append(_PICTURES)
+    if lab.has_trained:
+        sentences.append(_TRAININGS)
+    settings = lab.config.to_dict()
+    folders = ("content", "style", "validation_content", "validation_style")
+    count = len(lab.config.what)
+    return "\n".join(sentences).format(
         budget=lab.config.budget,
-        count=len(lab.config.what),
+        count=f"{count} experiments" if count > 1 else "one experiment",
         seed=lab.config.seed,
         machine=lab.machine,
-        **names,
+        **{name: Path(settings[name]).name for name in folders},
     )
-    path = lab.folder / "report.md"
-    _write(path, "\n\n".join([head, *sections]))
-    return path
 
 
 def _write(path: Path, text: str) -> None:

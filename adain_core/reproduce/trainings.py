@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from torch import Tensor
 
@@ -16,12 +16,16 @@ from ..devices import has_fast_bfloat16
 from ..methods.network_config import NetworkConfig
 from ..methods.network_trainer import NetworkTrainer, Prepare
 from ..training import Callback, Trainer, TrainingConfig
-from .lab import Lab
+from .lab import HISTORY, Lab
 
 Config = TypeVar("Config", NetworkConfig, TrainingConfig)
 History = list[dict[str, float]]
 
-_PROBED_STEPS = 4
+# Sides of the crops that are trained with, pixels.
+CROPS = (256, 128, 96)
+# Larger crops are taken where they leave so many steps.
+_ENOUGH_STEPS = 4000
+_PROBED_STEPS, _FEW_STEPS = 4, 50
 
 
 class Run(Protocol):
@@ -57,15 +61,27 @@ def precision(lab: Lab) -> Literal["no", "bf16"]:
     return "bf16" if fast else "no"
 
 
-def affordable_steps(
+class Extent(NamedTuple):
+    """How long a training is, and with how large pictures.
+
+    Attributes:
+        crop: side of the crops, pixels.
+        steps: of the optimizer.
+    """
+
+    crop: int
+    steps: int
+
+
+def affordable_extent(
     lab: Lab, name: str, config: Config, make: Maker[Config], seconds: float, most: int
-) -> int:
-    """Return how many steps of a training fit into a time, after a few of them.
+) -> Extent:
+    """Return the largest crops that leave enough steps for a time, after a few small ones.
 
     Args:
         lab: the tools.
         name: of the experiment; what is measured is kept under it.
-        config: of the training.
+        config: of the training, with the smallest crop.
         make: its run.
         seconds: the time.
         most: steps at most.
@@ -79,7 +95,14 @@ def affordable_steps(
         return clock.step_seconds()
 
     step: float = lab.recall(f"{name}/step seconds", probe)
-    return max(10, min(most, round(seconds / step)))
+    steps = {crop: round(seconds / step * (config.crop / crop) ** 2) for crop in CROPS}
+    crop = next((crop for crop in CROPS if steps[crop] >= min(_ENOUGH_STEPS, most)), CROPS[-1])
+    return Extent(crop, max(10, min(most, steps[crop])))
+
+
+def loader_processes(steps: int) -> int:
+    """Return how many processes read pictures; starting one takes longer than a few steps."""
+    return 1 if steps > _FEW_STEPS else 0
 
 
 def train(lab: Lab, name: str, config: Config, make: Maker[Config], bar: Any) -> History:
@@ -108,7 +131,7 @@ def train(lab: Lab, name: str, config: Config, make: Maker[Config], bar: Any) ->
         return history
 
     before = bar.n
-    history: History = lab.recall(f"{name}/history", run)
+    history: History = lab.recall(f"{name}{HISTORY}", run)
     bar.update(before + config.steps - bar.n)
     return history
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from adain_core.color import luma
 from adain_core.errors import AdaINError, OptionError
 from adain_core.images import load_image, save_image
 from adain_core.methods.network_config import NetworkConfig
-from adain_core.reproduce import speed
+from adain_core.reproduce import ablation, losses, normalization, speed
 from adain_core.reproduce.config import ReproduceConfig
 from adain_core.reproduce.lab import Lab
 from adain_core.reproduce.normalization import equalize_luminance
@@ -24,7 +25,7 @@ from adain_core.reproduce.notebook import Notebook
 from adain_core.reproduce.plots import plot_curves, smooth
 from adain_core.reproduce.report import reproduce
 from adain_core.reproduce.text import number, table, verdict
-from adain_core.reproduce.trainings import affordable_steps, make_network_run, train
+from adain_core.reproduce.trainings import affordable_extent, make_network_run, train
 
 Picture = Callable[..., Tensor]
 
@@ -41,19 +42,46 @@ def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
     return root
 
 
-@pytest.fixture
-def config(folders: Path, full_path: Path, tiny_path: Path, tmp_path: Path) -> ReproduceConfig:
+@pytest.fixture(scope="module")
+def shared_config(
+    folders: Path, full_path: Path, tiny_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> ReproduceConfig:
     return ReproduceConfig(
         content=folders / "photos",
         style=folders / "art",
         validation_content=folders / "photos",
         validation_style=folders / "art",
         encoder=full_path,
-        output=tmp_path / "report",
+        output=tmp_path_factory.mktemp("report"),
         budget=0.01,
         model=str(tiny_path),
         device="cpu",
     )
+
+
+@pytest.fixture
+def config(shared_config: ReproduceConfig, tmp_path: Path) -> ReproduceConfig:
+    return replace(shared_config, output=tmp_path / "report")
+
+
+@pytest.fixture(scope="module")
+def report(shared_config: ReproduceConfig) -> Path:
+    """The report of all experiments, each as small as it can be."""
+    lab = Lab(shared_config)
+    plans = {
+        "losses": losses.Plan(
+            size=48, contents=1, styles=2, steps=4, network_steps=3, crop=48, width=3, batch=1
+        ),
+        "ablation": ablation.Plan(
+            steps=4, crop=16, widths=(8, 12, 16, 24), batch=2, pool=0, reuse=1, pairs=2, size=32
+        ),
+        "normalization": normalization.Plan(steps=3, crop=48, width=3, batch=2),
+    }
+    for name, plan in plans.items():
+        lab.recall(f"{name}/plan", partial(asdict, plan))
+    lab.recall("speed/sizes", lambda: [48])
+    lab.recall("controls/size", lambda: 48)
+    return reproduce(shared_config)
 
 
 class Bar:
@@ -145,14 +173,23 @@ def network_config(config: ReproduceConfig) -> NetworkConfig:
     )
 
 
-def test_steps_fit_the_time(config: ReproduceConfig, network_config: NetworkConfig) -> None:
+def test_steps_and_crops_fit_the_time(
+    config: ReproduceConfig, network_config: NetworkConfig
+) -> None:
     lab = Lab(config)
     lab.recall("known/step seconds", lambda: 0.5)
-    arguments = (network_config, make_network_run)
-    assert affordable_steps(lab, "known", *arguments, 60.0, 1000) == 120
-    assert affordable_steps(lab, "known", *arguments, 1e6, 1000) == 1000
-    assert affordable_steps(lab, "known", *arguments, 0.1, 1000) == 10
-    affordable_steps(lab, "new", *arguments, 1.0, 1000)
+    smallest = replace(network_config, crop=96, content_size=(96, 96))
+    arguments = (smallest, make_network_run)
+    # 4,000 steps are enough for larger crops, whose steps take longer as their area grows.
+    assert affordable_extent(lab, "known", *arguments, 60.0, 10_000) == (96, 120)
+    assert affordable_extent(lab, "known", *arguments, 4000.0, 10_000) == (128, 4500)
+    assert affordable_extent(lab, "known", *arguments, 1e6, 10_000) == (256, 10_000)
+    assert affordable_extent(lab, "known", *arguments, 0.1, 10_000) == (96, 10)
+
+
+def test_steps_are_timed_by_a_few(config: ReproduceConfig, network_config: NetworkConfig) -> None:
+    lab = Lab(config)
+    assert affordable_extent(lab, "new", network_config, make_network_run, 0.0, 1000).steps == 10
     assert 0 < lab.recall("new/step seconds", lambda: 0) < 60
     assert not Path(network_config.output).exists()
 
@@ -182,31 +219,75 @@ def test_equalizing_keeps_the_order_and_the_colors() -> None:
     torch.testing.assert_close(difference, difference[:, :1].expand(-1, 3), atol=1e-5, rtol=0)
 
 
-def test_speed_says_what_it_measured(config: ReproduceConfig) -> None:
-    report = reproduce(replace(config, what=("speed",)))
+def test_all_experiments_end_in_one_report(report: Path) -> None:
+    text = report.read_text(encoding="utf-8")
+    titles = ("Table 1", "Figure 3", "Figures 5 and 6", "Figure 1", "Figures 7 to 10")
+    places = [text.index(f"\n## {title}") for title in titles]
+    assert places == sorted(places)
+    for name in ("losses.png", "ablation.png", "ablation.jpg", "normalization.png"):
+        assert f"]({name})" in text
+        assert min(load_image(report.parent / name).shape[2:]) > 48
+
+
+def test_the_report_says_sizes_steps_and_machine(report: Path) -> None:
+    text = " ".join(report.read_text(encoding="utf-8").split())
+    for words in (
+        "torch",
+        "a budget of 0.01 minutes for 5 experiments",
+        "1 photographs in 2 artworks at 48² pixels",
+        "3 steps of 1 crops of 48 pixels",
+        "widths 8-12-16-24, encoder and decoder trained together",
+        "4 steps of 2 pairs of crops of 16 pixels",
+        "each trained for 3 steps of 2 crops of 48 pixels",
+        "at 48² pixels",
+    ):
+        assert words in text
+
+
+def test_tables_hold_every_step(report: Path) -> None:
+    def read(name: str) -> list[dict[str, str]]:
+        with (report.parent / f"{name}.csv").open() as file:
+            return list(csv.DictReader(file))
+
+    losses_ = read("losses")
+    assert [row["step"] for row in losses_] == ["0", "1", "2", "3", "4"]
+    styles = [float(row["style"]) for row in losses_]
+    assert styles[-1] < styles[0]
+    assert {row["model"] for row in read("ablation")} == set(ablation.VARIANTS)
+    assert {(row["photographs"], row["normalization"]) for row in read("normalization")} == {
+        (photos, kind) for photos in normalization.PHOTOS for kind in ("batch", "instance")
+    }
+
+
+def test_speed_says_what_it_measured(report: Path) -> None:
     text = report.read_text(encoding="utf-8")
     with (report.parent / "speed.csv").open() as file:
         rows = {row["method"]: row for row in csv.DictReader(file)}
     assert set(rows) == {*speed.PAPER, "tiny"}
-    assert float(rows["optimization"]["64"]) > 10 * float(rows["AdaIN"]["64"])
+    assert float(rows["optimization"]["48"]) > 10 * float(rows["AdaIN"]["48"])
     assert "| AdaIN |" in text and "| 0.018 s, 1× | 0.065 s, 1× |" in text
     assert "14.2 s, 787×" in text
-    assert "0.01 minutes" in text and "torch" in text
 
 
-@pytest.mark.slow
-def test_all_experiments_end_in_one_report(config: ReproduceConfig, tmp_path: Path) -> None:
-    for name in ("speed", "losses", "ablation", "normalization", "controls"):
-        report = reproduce(replace(config, what=(name,)))
-    text = report.read_text(encoding="utf-8")
-    titles = ("Table 1", "Figure 3", "Figures 5 and 6", "Figure 1", "Figures 7 to 10")
-    assert [text.index(f"\n## {title}") for title in titles] == sorted(
-        text.index(f"\n## {title}") for title in titles
-    )
-    for name in ("losses.png", "ablation.png", "ablation.jpg", "normalization.png"):
-        assert f"]({name})" in text
-        assert min(load_image(report.parent / name).shape[2:]) > 100
-    assert reproduce(config).read_text(encoding="utf-8") != ""
+def test_the_report_names_the_folders_that_were_used(report: Path, config: ReproduceConfig) -> None:
+    def head(path: Path) -> str:
+        return path.read_text(encoding="utf-8").partition("\n## ")[0]
+
+    assert "trained on the folders `photos` and `art`" in head(report)
+    lab = Lab(config)
+    lab.recall("controls/size", lambda: 48)
+    lab.recall("speed/sizes", lambda: [48])
+    speed_alone = head(reproduce(replace(config, what=("speed",))))
+    assert "trained" not in speed_alone and "photographs" not in speed_alone
+    both = head(reproduce(replace(config, what=("controls",))))
+    assert "trained" not in both and "the photographs in `photos`" in both
+
+
+def test_a_report_is_written_again_from_what_is_known(
+    report: Path, shared_config: ReproduceConfig
+) -> None:
+    before = report.read_text(encoding="utf-8")
+    assert reproduce(shared_config).read_text(encoding="utf-8") == before
 
 
 # --- words and plots --------------------------------------------------------------------------
