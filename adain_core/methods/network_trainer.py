@@ -109,7 +109,11 @@ class NetworkTrainer(RunFolder):
         config = self.config
         started = time.monotonic() - self.seconds
         photos = crop_batches(
-            self._crops, config.batch_size, config.workers, self.step * config.batch_size
+            self._crops,
+            config.batch_size,
+            config.workers,
+            self.step * config.batch_size,
+            warn=self.log.warn,
         )
         with flag_stop_signals() as stop, self._callbacks.watch(self.step):
             while self.step < config.steps and not stop():

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -152,9 +153,22 @@ class _From(Sampler[int]):
 
 
 def crop_batches(
-    crops: Crops, batch_size: int, workers: int, start: int, stride: int = 1
+    crops: Crops,
+    batch_size: int,
+    workers: int,
+    start: int,
+    stride: int = 1,
+    warn: Callable[[str], None] = lambda sentence: None,
 ) -> Iterator[tuple[Tensor, frozenset[int]]]:
     """Yield batches ``(B, 3, crop, crop)`` from crop number ``start``, and the broken files.
+
+    Args:
+        crops: to read.
+        batch_size: ``B``.
+        workers: processes that read; 0: this one.
+        start: number of the first crop.
+        stride: from one crop's number to the next.
+        warn: takes a sentence for each broken file, as soon as it is met.
 
     Raises:
         ImageFileError: no file can be read. (Raised in a worker it would be a traceback's text.)
@@ -167,20 +181,26 @@ def crop_batches(
         collate_fn=_collate,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=workers > 0,
-        worker_init_fn=_leave_stopping_to_the_run,
+        worker_init_fn=functools.partial(_prepare_worker, PIL.Image.MAX_IMAGE_PIXELS),
     )
+    told: set[int] = set()
     for batch, broken in loader:
+        for index in sorted(broken - told):
+            warn(f"{crops.paths[index]} cannot be read; other images take its place")
+        told |= broken
         if len(broken) == len(crops.paths):
             raise ImageFileError(f"{crops.folder}: none of its images can be read")
         yield batch, broken
 
 
-def _leave_stopping_to_the_run(worker: int) -> None:
-    """Take a worker out of the run's process group.
+def _prepare_worker(largest: int | None, worker: int) -> None:
+    """Give a worker the run's limit of pixels, and take it out of the run's process group.
 
-    A terminal's Ctrl-C and a batch system's SIGTERM go to the whole group, and a run whose workers
-    have ended does not come to its checkpoint.
+    A process that is not forked has Pillow's own limit. A terminal's Ctrl-C and a batch system's
+    SIGTERM go to the whole group, and a run whose workers have ended does not come to its
+    checkpoint.
     """
+    PIL.Image.MAX_IMAGE_PIXELS = largest
     if hasattr(os, "setpgrp"):  # not on Windows
         os.setpgrp()
 

@@ -142,16 +142,22 @@ class PoolReader:
         ]
         self.broken: set[str] = set()
 
-    def read(self, first: int, stop: Callable[[], bool] = lambda: False) -> Iterator[Pool]:
+    def read(
+        self,
+        first: int,
+        stop: Callable[[], bool] = lambda: False,
+        warn: Callable[[str], None] = lambda sentence: None,
+    ) -> Iterator[Pool]:
         """Yield pools from number ``first``; each is a function of its number alone.
 
-        They end where ``stop``, asked between the batches of a pool, says so.
+        They end where ``stop``, asked between the batches of a pool, says so. ``warn`` takes a
+        sentence for each file that cannot be read, as soon as it is met.
         """
         config = self.config
         size = config.pool or config.batch_size
         start = first * size * self.processes + self.rank
         batches = [
-            crop_batches(crops, config.batch_size, config.workers, start, self.processes)
+            crop_batches(crops, config.batch_size, config.workers, start, self.processes, warn)
             for crops in self.crops
         ]
         while True:

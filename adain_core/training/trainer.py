@@ -132,7 +132,7 @@ class Trainer(RunFolder):
             def stop() -> bool:
                 return self._all_stop(requested())
 
-            pools = self.reader.read(self.step // config.pool_steps, stop)
+            pools = self.reader.read(self.step // config.pool_steps, stop, self.log.warn)
             while self.step < config.steps and not stop():
                 if pool is None or self.step % config.pool_steps == 0:
                     pool = next(pools, None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import PIL.Image
 import pytest
 import torch
 from torch import Tensor
@@ -187,6 +189,54 @@ def test_a_readable_image_is_found_among_broken_ones(tmp_path: Path, picture: Pi
     # On the border of two passes the order may have the broken file twice, one after the other.
     crops = Crops(str(tmp_path), (32, 32), 32, seed=0)
     assert all(crops[number][0].min() > 0.4 for number in range(20))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_broken_images_are_named_when_they_are_met(
+    tmp_path: Path, picture: Picture, workers: int
+) -> None:
+    for number in range(6):
+        save_image(tmp_path / f"{number}.png", picture(32, 32, seed=number))
+    (tmp_path / "4.png").write_bytes(b"no picture")
+    told: list[str] = []
+    crops = Crops(str(tmp_path), (32, 32), 32, seed=0)
+    batches = crop_batches(crops, 2, workers, 0, warn=told.append)
+    for _ in range(9):  # three passes
+        next(batches)
+    assert told == [f"{tmp_path / '4.png'} cannot be read; other images take its place"]
+
+
+class Scans:
+    """Reads a file without torchvision; spawned processes import it from here."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder, self.paths = path.parent, [path]
+
+    def __getitem__(self, number: int) -> tuple[Tensor, frozenset[int]]:
+        try:
+            return read_image_file(self.paths[0]).pixels[0], frozenset()
+        except ImageFileError:
+            return torch.zeros(3, 1, 1), frozenset({0})
+
+
+@pytest.fixture
+def spawned() -> Iterator[None]:
+    """Processes start anew, as on Windows and macOS."""
+    before = multiprocessing.get_start_method()
+    multiprocessing.set_start_method("spawn", force=True)
+    yield
+    multiprocessing.set_start_method(before, force=True)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("spawned")
+def test_spawned_workers_have_the_limit_of_pixels(
+    tmp_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_image(tmp_path / "scan.png", picture(20, 30))
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)  # Pillow reads twice as many
+    with pytest.raises(ImageFileError, match="none of its images can be read"):
+        next(crop_batches(Scans(tmp_path / "scan.png"), 1, 1, 0))
 
 
 @pytest.mark.parametrize("workers", [0, 1])

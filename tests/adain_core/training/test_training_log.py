@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,6 +92,19 @@ def test_few_images(config: TrainingConfig, capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().err == ""
     Trainer(dataclasses.replace(run, output=f"{run.output}2")).run()
     assert f"warning: {run.content} has only 6 images" in capsys.readouterr().err
+
+
+def test_a_broken_image_is_named_in_the_run(
+    config: TrainingConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(config.content, tmp_path / "photos")
+    broken = tmp_path / "photos" / "broken.png"
+    broken.write_bytes(b"no picture")
+    trainer = Trainer(dataclasses.replace(config, content=str(tmp_path / "photos")))
+    trainer.run()
+    warning = f"{broken} cannot be read; other images take its place"
+    assert warning in trainer.log.warnings and trainer.reader.broken == {str(broken)}
+    assert capsys.readouterr().err.count(f"adain: warning: {warning}") == 1
 
 
 def test_a_loss_that_rises_is_told_once() -> None:
