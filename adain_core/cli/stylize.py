@@ -50,7 +50,8 @@ def add_parser(subparsers: Subparsers) -> None:
         required=True,
         metavar="OUT",
         help="a file (.png, .jpg, .webp, .tif), or a folder, made if need be, where results take "
-        "the names of their contents; several contents need a folder",
+        "the names of their contents; several contents need a folder, and a folder's keep the "
+        "folders that they are in",
     )
 
     add_style_options(

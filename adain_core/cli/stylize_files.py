@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
-from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,17 +15,15 @@ from ..devices import is_out_of_memory
 from ..errors import AdaINError, ImageFileError, reason
 from ..images import (
     check_output_size,
-    check_output_suffix,
-    list_images,
     read_image_file,
     write_image_file,
 )
 from ..pixels import fit_shortest_side
 from .arguments import OUT_OF_MEMORY
 from .methods import make_drawing
-from .outputs import check_output_file, check_replaceable, read_files, refuse_inputs
 from .request import read_request
 from .streams import print_error, print_json, print_line
+from .stylize_plan import make_plan
 
 if TYPE_CHECKING:
     from .methods import Drawing
@@ -50,15 +46,15 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.quality <= 100:
         raise ValueError(f"--quality must lie in 1..100, got {args.quality}")
     options = read_request(args)
-    contents = list_images(args.content)
-    outputs = _plan_outputs(args, contents)
+    plan = make_plan(args)
+    contents = plan.contents
     drawing = make_drawing(args, options)
 
-    _make_folder(outputs[0].parent)
+    _make_folder(plan.folder)
     started = time.perf_counter()
     results: list[_Result] = []
     # disable=None: no bar where stderr is not a terminal.
-    pairs = zip(contents, outputs, strict=True)
+    pairs = zip(contents, plan.outputs, strict=True)
     try:
         for content, output in tqdm(
             pairs, total=len(contents), unit="image", disable=None if len(contents) > 1 else True
@@ -74,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         elif len(contents) > 1:
             seconds = time.perf_counter() - started
             print_line(
-                f"{len(written)} of {len(contents)} pictures written to {outputs[0].parent} "
+                f"{len(written)} of {len(contents)} pictures written to {plan.folder} "
                 f"in {seconds:.1f} s"
             )
         else:
@@ -83,50 +79,6 @@ def run(args: argparse.Namespace) -> int:
                     f"{result.output} ({result.width}x{result.height}, {result.seconds:.1f} s)"
                 )
     return 0 if len(written) == len(contents) else 1
-
-
-def _plan_outputs(args: argparse.Namespace, contents: list[Path]) -> list[Path]:
-    """Where each content's result goes; raises ``ValueError`` for what cannot be written."""
-    output = Path(args.output)
-    # Several contents, a folder or a pattern: anything but one file named as such.
-    several = contents != [Path(path) for path in args.content]
-    several = several or len(contents) > 1
-    as_folder = output.is_dir() or args.output.endswith(("/", os.sep))
-    if not several and not as_folder:
-        if args.format:
-            raise ValueError(f"--format is for results in a folder; name the file {output} instead")
-        check_output_suffix(output)
-        refuse_inputs([output], [*contents, *read_files(args)])
-        check_output_file(output, args.overwrite)
-        return [output]
-
-    if output.is_file() or (not as_folder and _is_writable(output)):
-        raise ValueError(f"the results need a folder, but the output {output} is a file name")
-    outputs = [output / (content.stem + _suffix(content, args.format)) for content in contents]
-    for path, count in Counter(outputs).items():
-        if count > 1:
-            same = [str(c) for c, o in zip(contents, outputs, strict=True) if o == path]
-            raise ValueError(
-                f"{' and '.join(same[:2])} would both be written to {path}: rename one, or use "
-                "different output folders"
-            )
-    refuse_inputs(outputs, [*contents, *read_files(args)])
-    check_replaceable(outputs, args.overwrite)
-    return outputs
-
-
-def _suffix(content: Path, file_format: str | None) -> str:
-    if file_format:
-        return f".{file_format}"
-    return content.suffix if _is_writable(content) else ".png"
-
-
-def _is_writable(path: Path) -> bool:
-    try:
-        check_output_suffix(path)
-    except ValueError:
-        return False
-    return True
 
 
 def _make_folder(folder: Path) -> None:
@@ -155,6 +107,7 @@ def _stylize_file(
         picture = _draw(drawing, photo.pixels, show_progress)
         # Writing takes memory, too: the photo's pixels are not needed any more.
         photo = replace(photo, pixels=picture)
+        _make_folder(output.parent)
         write_image_file(output, photo, overwrite=args.overwrite, quality=args.quality)
     except ValueError as error:  # before AdaINError: a picture of NaN is both
         return _Result(str(content), error=f"{content}: {error}")

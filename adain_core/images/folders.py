@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
-from ..errors import ImageFileError, reason
+from ..errors import ImageFileError, ImageFileWarning, reason
 from .formats import INPUT_SUFFIXES
 
 
@@ -37,17 +38,25 @@ def list_images(
     return list(found.values())
 
 
-def list_image_tree(folder: str | os.PathLike[str]) -> list[Path]:
+def list_image_tree(
+    folder: str | os.PathLike[str], but: Iterable[str | os.PathLike[str]] = ()
+) -> list[Path]:
     """Return the image files of a folder and of all folders below it, sorted.
 
-    Links to folders are followed, each folder once. Hidden files and folders are left out.
+    Links to folders are followed, each folder once. Hidden files and folders are left out, and
+    folders that cannot be read, with an ``ImageFileWarning``.
+
+    Args:
+        folder: the folder.
+        but: folders below it that are left out.
 
     Raises:
         ImageFileError: there are no image files, or the folder cannot be read.
     """
     found: list[Path] = []
-    seen: set[str] = set()
-    for name, folders, files in os.walk(folder, followlinks=True):
+    failed: list[OSError] = []
+    seen = {os.path.realpath(each) for each in but}
+    for name, folders, files in os.walk(folder, onerror=failed.append, followlinks=True):
         real = os.path.realpath(name)
         if real in seen:  # a loop of links, or a second way to the same pictures
             folders.clear()
@@ -60,7 +69,11 @@ def list_image_tree(folder: str | os.PathLike[str]) -> list[Path]:
             if Path(file).suffix.lower() in INPUT_SUFFIXES and file[0] != "."
         )
     if not found:
-        raise ImageFileError(f"found no image files in the folder {folder}")
+        why = f": {failed[0].filename}: {reason(failed[0])}" if failed else ""
+        raise ImageFileError(f"found no image files in the folder {folder}{why}")
+    for error in failed:
+        message = f"{error.filename}: left out, since it cannot be read: {reason(error)}"
+        warnings.warn(message, ImageFileWarning, stacklevel=2)
     return sorted(found)
 
 

@@ -95,15 +95,55 @@ def test_existing_output_needs_overwrite(
     assert error_line(capsys).startswith(f"{old[0]} exists (and 1 more); ")
 
 
-def test_two_contents_of_one_name(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = folder.save("a.bmp", 1), folder.save("a.ppm", 2)
+def test_two_results_of_one_name(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = folder.save("one/a.png", 1), folder.save("two/a.bmp", 2)
     style = folder.save("art.png", 9)
-    before = folder.names()
-    assert folder.run("stylize", first, second, "--style", style, "-o", folder / "out") == 2
+    words = ["stylize", first, folder.save("three/a.png", 3), "--style", style]
+    assert folder.run(*words, "-o", folder / "out") == 2
+    third = folder / "three/a.png"
     message = error_line(capsys)
-    assert f"{first} and {second} would both be written to {folder / 'out/a.png'}" in message
-    assert folder.names() == before
+    assert f"{first} and {third} would both be written to {folder / 'out/a.png'}" in message
     assert not (folder / "out").exists()
+    assert folder.run("stylize", first, second, "--style", style, "-o", folder / "out") == 0
+    assert {path.name for path in (folder / "out").iterdir()} == {"a.png", "a.bmp.png"}
+
+
+def test_names_that_formats_would_share(folder: Folder, tiny: AdaINModel) -> None:
+    names = ("a.png", "a.gif", "a.bmp", "b.png", "c.bmp")
+    for seed, name in enumerate(names):
+        folder.save(f"in/{name}", seed)
+    style = folder.save("art.png", 9)
+    assert folder.run("stylize", folder / "in", "--style", style, "-o", folder / "out") == 0
+    written = {path.name for path in (folder / "out").iterdir()}
+    assert written == {"a.png", "a.gif.png", "a.bmp.png", "b.png", "c.png"}
+    for content, result in (("a.png", "a.png"), ("a.bmp", "a.bmp.png")):
+        expected = to_array(tiny.stylize(folder / "in" / content, style))
+        np.testing.assert_array_equal(read(folder / "out" / result), expected)
+
+
+def test_a_tree_keeps_its_folders(
+    folder: Folder, tiny: AdaINModel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed, name in enumerate(("1.png", "cats/1.png", "cats/old/1.jpg", "dogs/1.bmp")):
+        folder.save(f"in/{name}", seed)
+    folder.save("in/.hidden/1.png"), folder.save("in/dogs/.1.png")
+    (folder / "in/dogs/2.png").write_bytes(b"no picture")
+    (folder / "in/birds").mkdir()
+    style, out = folder.save("art.png", 9), folder / "in/drawn"
+    expected = {"1.png", "cats/1.png", "cats/old/1.jpg", "dogs/1.png"}
+    for _ in range(2):  # what the first run wrote into a folder of the tree is none of its photos
+        options = ["--style", style, "-o", out, "--overwrite"]
+        assert folder.run("stylize", folder / "in", *options) == 1
+        files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+        assert files == expected
+        assert capsys.readouterr().out.startswith(f"4 of 5 pictures written to {out} ")
+    np.testing.assert_array_equal(
+        read(out / "dogs/1.png"), to_array(tiny.stylize(folder / "in/dogs/1.bmp", style))
+    )
+    # Beside the photos.
+    options = ["--style", style, "-o", folder / "in/cats", "--format", "webp"]
+    assert folder.run("stylize", folder / "in/cats", *options) == 0
+    assert (folder / "in/cats/old/1.webp").is_file()
 
 
 @pytest.mark.parametrize(

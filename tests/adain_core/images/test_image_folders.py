@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from adain_core.errors import ImageFileError
+from adain_core.errors import ImageFileError, ImageFileWarning
 from adain_core.images import (
     list_image_tree,
     list_images,
@@ -78,5 +80,25 @@ def test_a_tree_follows_links_once_and_leaves_out_what_is_hidden(folder: Path) -
     assert names(list_image_tree("in")) == [
         *("in/a.JPG", "in/b.png", "in/c.webp", "in/link/f.png", "in/sub/d.png", "in/x[1].png"),
     ]
+    assert names(list_image_tree("in", but=["in/sub", "elsewhere"])) == [
+        *("in/a.JPG", "in/b.png", "in/c.webp", "in/x[1].png"),
+    ]
     with pytest.raises(ImageFileError, match="found no image files in the folder empty"):
         list_image_tree("empty")
+
+
+def test_a_tree_with_a_folder_that_may_not_be_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = os.scandir
+
+    def refuse(path: str) -> Any:
+        if Path(path).name == "sub":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.warns(ImageFileWarning, match=r"in.sub: left out, .* read: Permission denied"):
+        assert len(list_image_tree("in")) == 4
+    with pytest.raises(ImageFileError, match=r"in the folder in.sub: in.sub: Permission denied"):
+        list_image_tree(Path("in", "sub"))

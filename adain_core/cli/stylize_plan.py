@@ -1,0 +1,111 @@
+"""Which photos ``adain stylize`` draws, and where each result goes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..images import check_output_suffix, list_image_tree, list_images
+from .outputs import check_output_file, check_replaceable, read_files, refuse_inputs
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Photos and their results.
+
+    Attributes:
+        contents: the photos' files.
+        outputs: the file of each one's result.
+        folder: that holds all results, some of them in folders of their own.
+    """
+
+    contents: list[Path]
+    outputs: list[Path]
+    folder: Path
+
+
+def make_plan(args: argparse.Namespace) -> Plan:
+    """Return what to draw, before any work.
+
+    Raises:
+        ValueError: a result that cannot be written.
+        ImageFileError: a folder or a pattern without photos.
+    """
+    output = Path(args.output)
+    is_folder = output.is_dir() or args.output.endswith(("/", os.sep))
+    found = _find_contents(args.content, output)
+    contents = list(found)
+    # Several contents, a folder or a pattern: anything but one file named as such.
+    if contents == [Path(path) for path in args.content] and len(contents) == 1 and not is_folder:
+        if args.format:
+            raise ValueError(f"--format is for results in a folder; name the file {output} instead")
+        check_output_suffix(output)
+        refuse_inputs([output], [*contents, *read_files(args)])
+        check_output_file(output, args.overwrite)
+        return Plan(contents, [output], output.parent)
+
+    if output.is_file() or (not is_folder and _is_writable(output)):
+        raise ValueError(f"the results need a folder, but the output {output} is a file name")
+    outputs = _name_results(found, output, args.format)
+    refuse_inputs(outputs, [*contents, *read_files(args)])
+    check_replaceable(outputs, args.overwrite)
+    return Plan(contents, outputs, output)
+
+
+def _find_contents(paths: list[str], output: Path) -> dict[Path, Path]:
+    """Return each photo's file, and its folder below the folder that was named.
+
+    Results of an earlier run in a folder among the photos are no photos.
+    """
+    found: dict[Path, tuple[Path, Path]] = {}
+    for path in paths:
+        if os.path.isdir(path):  # noqa: PTH112 (a name that is too long is none)
+            inside = [] if output.resolve() == Path(path).resolve() else [output]
+            files = {
+                file: file.parent.relative_to(path) for file in list_image_tree(path, but=inside)
+            }
+        else:
+            files = dict.fromkeys(list_images(path), Path())
+        for file, folder in files.items():
+            found.setdefault(file.absolute(), (file, folder))
+    return dict(found.values())
+
+
+def _name_results(found: dict[Path, Path], output: Path, file_format: str | None) -> list[Path]:
+    """Return the file of each photo's result.
+
+    Beside ``a.png`` the result of ``a.gif``, which would have its name, is ``a.gif.png``.
+    """
+    names = {
+        content: output / folder / (content.stem + _suffix(content, file_format))
+        for content, folder in found.items()
+    }
+    taken = Counter(names.values())
+    for content, name in names.items():
+        if taken[name] > 1 and name.name != content.name:
+            names[content] = name.with_name(content.name + name.suffix)
+    for name, count in Counter(names.values()).items():
+        if count > 1:
+            same = [str(content) for content, other in names.items() if other == name]
+            raise ValueError(
+                f"{' and '.join(same[:2])} would both be written to {name}: rename one, or use "
+                "different output folders"
+            )
+    return list(names.values())
+
+
+def _suffix(content: Path, file_format: str | None) -> str:
+    if file_format:
+        return f".{file_format}"
+    return content.suffix if _is_writable(content) else ".png"
+
+
+def _is_writable(path: Path) -> bool:
+    try:
+        check_output_suffix(path)
+    except ValueError:
+        return False
+    return True
