@@ -198,7 +198,7 @@ def add_size_options(
     )
     group.add_argument(
         "--stroke-size",
-        type=_stroke_size,
+        type=parse_stroke_size,
         default=stroke_size,
         metavar="S",
         help=f"how large strokes are beside the picture: {', '.join(STROKE_SIZES)}, or a number (1 "
@@ -215,7 +215,7 @@ def add_size_options(
     )
 
 
-def _stroke_size(text: str) -> str | float:
+def parse_stroke_size(text: str) -> str | float:
     """Return a number where the text is one; ``StylizeOptions`` knows the names."""
     try:
         return float(text)

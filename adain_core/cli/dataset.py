@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .arguments import Subparsers, add_command, add_model_options
+from ..choices import SINGLE_PASS, STROKE_SIZES
+from .arguments import Subparsers, add_command, add_model_options, parse_stroke_size
 
 _DESCRIPTION = """\
 Draw a data set (TREE: folders of any depth, or tar shards) in the styles of a tree
@@ -140,6 +141,16 @@ def _add_picture_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="resize artworks to N pixels on the shortest side; 0: as they are (default: 512, "
         "smaller ones as they are)",
+    )
+    group.add_argument(
+        "--stroke-size",
+        type=parse_stroke_size,
+        default=SINGLE_PASS,
+        metavar="S",
+        help=f"how large strokes are beside the picture: {', '.join(STROKE_SIZES)}, or a number, "
+        "as in 'adain stylize'. Pictures above 384 pixels then take several passes. "
+        f"{SINGLE_PASS}: one pass at any size, as the published data sets were made (default: "
+        f"{SINGLE_PASS})",
     )
     group.add_argument(
         "--format",

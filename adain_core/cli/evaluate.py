@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .arguments import Subparsers, add_command
+from .arguments import Subparsers, add_command, parse_stroke_size
 
 _DESCRIPTION = """\
 Judge models by the paper's losses and by what people see, in one run and on the same
@@ -124,7 +124,7 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stroke-size",
         nargs="+",
-        type=_stroke_size,
+        type=parse_stroke_size,
         default=["single"],
         metavar="S",
         help="single, fine, medium, coarse, or a number, as in 'adain stylize'; a row for each "
@@ -151,13 +151,6 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
         help="of the pictures, at 0 what the decoder makes of the photo; 'target' and 'style' "
         "stay those of alpha 1 (default: 1)",
     )
-
-
-def _stroke_size(text: str) -> str | float:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _run(args: argparse.Namespace) -> int:

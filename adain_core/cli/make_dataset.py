@@ -68,6 +68,7 @@ def _job(args: argparse.Namespace) -> Job:
         size=args.size,
         crop=args.crop,
         style_size=args.style_size,
+        stroke_size=args.stroke_size,
         quality=args.quality,
         others=args.others or "",
         exclude=tuple(args.exclude),

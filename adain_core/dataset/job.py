@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..choices import SINGLE_PASS
 from ..errors import OptionError
+from ..options import pass_sizes
 from .plan import PlanOptions, Row
 from .trees import Tree
 
@@ -36,6 +38,8 @@ class Job:
         crop: side of the square to cut out of their middle then; 0: none.
         style_size: shortest side in pixels to resize artworks to; ``None``: 512, but smaller ones
             as they are.
+        stroke_size: as in :class:`~adain_core.options.StylizeOptions`; by default each picture is
+            one pass at any size, as in the published data sets.
         quality: of JPEG and WebP, 1..100.
         others: what to do with files that are no images: ``""`` nothing, ``"copy"`` or ``"link"``.
         exclude: patterns of images that count as other files.
@@ -55,6 +59,7 @@ class Job:
     size: int = 0
     crop: int = 0
     style_size: int | None = None
+    stroke_size: str | float = SINGLE_PASS
     quality: int = 95
     others: str = ""
     exclude: Sequence[str] = ()
@@ -66,6 +71,7 @@ class Job:
                 raise OptionError(name, f"must be 0 or more pixels, got {getattr(self, name)}")
         if self.size and self.crop > self.size:
             raise OptionError("crop", f"must be at most the size, {self.size}, got {self.crop}")
+        pass_sizes((1, 1), self.stroke_size)  # checks it
         if not 1 <= self.quality <= 100:
             raise OptionError("quality", f"must lie in 1..100, got {self.quality}")
         if self.others not in ("", "copy", "link"):

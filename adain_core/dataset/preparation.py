@@ -9,11 +9,17 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
+from ..choices import PHOTO_SHARE, SINGLE_PASS
 from ..errors import DatasetError
 from ..weights import find_model, fingerprint, load_model
 from .job import PLAN, SETTINGS, Job
 from .plan import make_rows, read_parts, write_plan
 from .results import Results
+
+# Fields of a job that all of its pictures depend on.
+_COMMON = (
+    *("dtype", "size", "crop", "style_size", "stroke_size", "quality", "others", "batch_size"),
+)
 
 
 def prepare_plan(job: Job, given: Path | None = None) -> Path:
@@ -58,8 +64,9 @@ def prepare_plan(job: Job, given: Path | None = None) -> Path:
 def _settings(job: Job, planned: bool) -> dict[str, object]:
     """Return what all pictures have in common, and how the plan was drawn up if it was."""
     _, encoder, decoder = load_model(find_model(job.model))
-    names = ("dtype", "size", "crop", "style_size", "quality", "others", "batch_size")
-    settings = {name: getattr(job, name) for name in names}
+    settings = {name: getattr(job, name) for name in _COMMON}
+    if job.stroke_size != SINGLE_PASS:
+        settings["photo_share"] = PHOTO_SHARE  # no option here, but other passes with another one
     if planned:
         settings |= asdict(job.plan) | {"alpha": list(job.plan.alpha)}
     return {"model": fingerprint({**encoder.state_dict(), **decoder.state_dict()}), **settings}
@@ -81,12 +88,13 @@ def _check_settings(path: Path, settings: dict[str, object]) -> None:
     try:
         begun = json.loads(path.read_text(encoding="utf-8"))
         # How a plan that was given was drawn up is not known.
-        differing = [name for name in settings if begun.get(name, settings[name]) != settings[name]]
+        names = [name for name in settings if name in begun or name in _COMMON]
+        differing = [name for name in names if begun.get(name) != settings[name]]
     except (OSError, ValueError, AttributeError) as error:
         raise DatasetError(f"cannot read {path}: {error}; take another folder") from None
     if differing:
         name = differing[0]
         raise DatasetError(
             f"the data set in {path.parent} was begun with {name.replace('_', ' ')} "
-            f"{begun[name]!r}, got {settings[name]!r}; take the same, or another folder"
+            f"{begun.get(name)!r}, got {settings[name]!r}; take the same, or another folder"
         )

@@ -225,6 +225,7 @@ class Worker:
             [each.style for each in group],
             weights=torch.eye(len(group)).tolist(),
             alpha=[each.row.alpha for each in group],
+            stroke_size=self.job.stroke_size,
         )
         pixels = torch.cat([each.image.pixels for each in group])
         try:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from data_set import IMAGES, DataSet, read_lines
+from torch import Tensor
 
 from adain_core import AdaINModel, Style, load_image
 from adain_core.dataset import PlanOptions, Shard
@@ -65,6 +68,24 @@ def test_size_and_crop(data: DataSet, tiny: AdaINModel) -> None:
     expected = tiny.stylize(content, style)
     drawn = load_image(data / "out/cats/1.png")
     torch.testing.assert_close(drawn, expected, rtol=0, atol=1 / 255)
+
+
+@pytest.mark.parametrize("stroke_size", ["single", 4.0])
+def test_stroke_size(
+    data: DataSet, tiny: AdaINModel, picture: Callable[..., Tensor], stroke_size: str | float
+) -> None:
+    """One pass unless asked for; 4 begins at 96 pixels."""
+    data.save("images/large.png", picture(120, 136, seed=9))
+    options = {} if stroke_size == "single" else {"stroke_size": stroke_size}
+    data.draw(data.job(**options))
+    row = next(row for row in data.plan() if row["image"] == "large.png")
+    artwork = data.artwork(row["artwork"])
+    expected = tiny.stylize(data.image("large.png"), artwork, stroke_size=stroke_size)
+    drawn = load_image(data / "out/large.png")
+    torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
+    settings = json.loads((data / "out/adain-settings.json").read_text())
+    assert settings["stroke_size"] == stroke_size
+    assert ("photo_share" in settings) == (stroke_size != "single")
 
 
 def test_what_cannot_be_read_is_listed_and_the_rest_is_drawn(data: DataSet) -> None:
@@ -156,6 +177,11 @@ def test_damaged_settings(data: DataSet) -> None:
         ({"size": 16}, "was begun with size 0, got 16"),
         ({"batch_size": 3}, "was begun with batch size 2, got 3"),
         ({"style_size": 64}, "was begun with style size None, got 64"),
+        ({"stroke_size": "medium"}, "was begun with stroke size 'single', got 'medium'"),
+        ({"crop": 8}, "was begun with crop 0, got 8"),
+        ({"dtype": "bf16"}, "was begun with dtype 'fp32', got 'bf16'"),
+        ({"quality": 90}, "was begun with quality 95, got 90"),
+        ({"others": "copy"}, "was begun with others '', got 'copy'"),
         ({"plan": PlanOptions(seed=3)}, "was begun with seed 0, got 3"),
         ({"plan": PlanOptions(alpha=(0.5, 1))}, "was begun with alpha"),
     ],
@@ -199,6 +225,7 @@ def test_saved_styles_beside_artworks(data: DataSet, tiny: AdaINModel, make_mode
     ("options", "field"),
     [
         ({"size": -1}, "size"),
+        ({"stroke_size": "huge"}, "stroke_size"),
         ({"size": 16, "crop": 17}, "crop"),
         ({"quality": 0}, "quality"),
         ({"batch_size": 0}, "batch_size"),
