@@ -107,6 +107,7 @@ _OPTIONS = {
         "pixels and features",
         "balanced_style_weight": "weight of the style loss in which every artwork counts alike",
         "smoothness_weight": "weight of the loss against halos",
+        "consistency_weight": "weight of what --noise changes in the picture",
         "checkerboard_weight": "weight of what a picture repeats every 8 pixels",
         "random_alpha": "train at random alphas instead of 1",
     },

@@ -24,7 +24,8 @@ PATHS = (
 WORKERS = max(2, min(8, (os.cpu_count() or 1) // 2))
 LOSS_WEIGHTS = (
     *("style_weight", "content_weight", "identity_weight", "imitation_weight"),
-    *("balanced_style_weight", "smoothness_weight", "checkerboard_weight"),
+    *("balanced_style_weight", "smoothness_weight", "consistency_weight"),
+    "checkerboard_weight",
 )
 # The smallest values of settings that are whole numbers.
 _SMALLEST = {
@@ -86,6 +87,8 @@ class TrainingConfig:
             alike, also one of weak statistics.
         smoothness_weight: weight of :func:`~adain_core.training.losses.smoothness_loss`, against
             halos.
+        consistency_weight: weight of the squared difference between the pictures of a photograph
+            with ``noise`` and without.
         checkerboard_weight: weight of what a picture repeats every 8 pixels; 30,000 times the
             imitation's suits a slim model.
         random_alpha: draw alpha from 0..1 for each pair instead of 1, so that a slim model's
@@ -146,6 +149,7 @@ class TrainingConfig:
     imitation_weight: float = 0.0
     balanced_style_weight: float = 0.0
     smoothness_weight: float = 0.0
+    consistency_weight: float = 0.0
     checkerboard_weight: float = 0.0
     random_alpha: bool = False
     content_size: tuple[int, int] = (512, 512)
@@ -228,6 +232,12 @@ class TrainingConfig:
             "needs a wider model to start from",
             bool(self.init) or not self.distill_steps,
             f"{self.distill_steps} without one",
+        )
+        yield (
+            "consistency_weight",
+            "needs noise to compare with",
+            bool(self.noise) or not self.consistency_weight,
+            f"{self.consistency_weight} at a noise of 0",
         )
         yield (
             "validation_content",

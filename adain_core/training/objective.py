@@ -40,7 +40,11 @@ class Objective(nn.Module):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return the weighted losses of pairs by name, scalars, and their ``"total"``."""
         config, pairs = self.config, batch.pairs
-        output, reconstruction = self._draw(self.student, batch, config.identity_weight > 0)
+        consistent = config.consistency_weight > 0
+        photos = torch.cat([batch.photos, pairs.content]) if consistent else batch.photos
+        reconstruct = config.identity_weight > 0
+        pictures, reconstruction = self._draw(self.student, batch, photos, reconstruct)
+        output = pictures[: len(batch.photos)]
         levels = self.loss_network.levels(output)
         unweighted = pairs.losses(batch.alpha, levels)
         losses = {
@@ -59,6 +63,10 @@ class Objective(nn.Module):
         if config.smoothness_weight > 0:
             smoothness = smoothness_loss(output, pairs.content)
             losses["smoothness"] = config.smoothness_weight * smoothness
+        if consistent:
+            # MCCNet's (Deng et al., AAAI 2021): noise in a photo must not change its picture.
+            consistency = F.mse_loss(output.float(), pictures[len(output) :].float())
+            losses["consistency"] = config.consistency_weight * consistency
         if config.checkerboard_weight > 0:
             losses["checkerboard"] = config.checkerboard_weight * checkerboard_loss(output)
         return {**losses, "total": torch.stack(list(losses.values())).sum()}
@@ -66,13 +74,14 @@ class Objective(nn.Module):
     @torch.no_grad()
     def measure(self, batch: Batch, student: nn.Module) -> dict[str, Tensor]:
         """Return content and style loss, unweighted, of another student's pictures."""
-        output, _ = self._draw(student, batch, reconstruct=False)
+        output, _ = self._draw(student, batch, batch.photos, reconstruct=False)
         return batch.pairs.losses(batch.alpha, self.loss_network.levels(output))
 
-    def _draw(self, student: nn.Module, batch: Batch, reconstruct: bool) -> tuple[Tensor, Tensor]:
+    def _draw(
+        self, student: nn.Module, batch: Batch, photos: Tensor, reconstruct: bool
+    ) -> tuple[Tensor, Tensor]:
         with self._autocast():
-            pairs = batch.pairs
             pictures: tuple[Tensor, Tensor] = student(
-                batch.photos, pairs.style, batch.alpha, reconstruct=reconstruct
+                photos, batch.pairs.style, batch.alpha, reconstruct=reconstruct
             )
         return pictures

@@ -47,20 +47,29 @@ class Student(nn.Module):
         """Draw the pictures of a step; several devices exchange gradients around this call.
 
         Args:
-            content: ``(B, 3, S, S)``.
-            style: the same shape.
-            alpha: of each pair, ``(B, 1)``.
-            reconstruct: draw the contents at their own statistics, too.
+            content: ``(n·B, 3, S, S)``: n photos in each style, one after another.
+            style: ``(B, 3, S, S)``.
+            alpha: of each style, ``(B, 1)``.
+            reconstruct: draw the first photo in each style at its own statistics, too.
 
         Returns:
-            The stylized contents, and the contents at their own statistics (empty unless
-            ``reconstruct``).
+            The stylized contents ``(n·B, 3, S, S)``, and the first ``B`` contents at their own
+            statistics (empty unless ``reconstruct``).
         """
-        features, style_features = self.encoder(torch.cat([content, style])).chunk(2)
+        features, style_features = self.encoder(torch.cat([content, style])).split(
+            [len(content), len(style)]
+        )
         own, target = channel_statistics(features), channel_statistics(style_features)
-        mean, std = (torch.lerp(o, t, alpha) for o, t in zip(own, target, strict=True))
+        photos = len(content) // len(style)
+        mean, std = (
+            torch.lerp(o, t.repeat(photos, 1), alpha.repeat(photos, 1))
+            for o, t in zip(own, target, strict=True)
+        )
         output = self._decode(features, (mean, std))
-        return output, self._decode(features, own) if reconstruct else output[:0]
+        if not reconstruct:
+            return output, output[:0]
+        first = slice(len(style))
+        return output, self._decode(features[first], (own[0][first], own[1][first]))
 
     def start_from(self, path: str | os.PathLike[str], crops: Sequence[Crops]) -> None:
         """Take the weights of a model file of any widths.

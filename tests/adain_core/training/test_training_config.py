@@ -34,6 +34,7 @@ from adain_core.training import TrainingConfig
         ({"style_size": (40, 24)}, "style_size"),
         ({"ema": 1.0}, "ema"),
         ({"noise": -0.1}, "noise must be from 0 to 1"),
+        ({"consistency_weight": 2.0}, "needs noise to compare with, got 2.0 at a noise of 0"),
         ({"scenes": 2}, "scenes must be from 0 to 1"),
         ({"smoothness_weight": -1.0}, "smoothness_weight must be a finite number, 0 or more"),
         ({"style_weight": -1.0}, "style_weight must be a finite number, 0 or more"),
