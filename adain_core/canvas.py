@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .functional import Window, crop
-from .pixels import as_float, resize_window
+from .pixels import as_float, enlarge_window
 
 # Rows of pixels whose colors are added up at a time.
 _BAND = 64
@@ -64,16 +64,15 @@ class Underpainting(Canvas):
 
     def __init__(self, photo: Tensor, drawn: Tensor, reduced: Tensor, photo_share: float) -> None:
         super().__init__(photo)
-        self.drawn, self.reduced, self.photo_share = drawn, reduced, photo_share
+        self.photo_share = photo_share
+        # In levels; 16 bits take no more memory than the two pictures do.
+        self._change = drawn.to(torch.int16) - reduced[:, :3]
 
     def colors(self, window: Window, device: torch.device) -> Tensor:
         """Return the mix in a window, ``(B, 3, h, w)`` float32, less where the picture ends."""
-        photo = super().colors(window, device)
-        drawn, reduced = (
-            resize_window(each.to(device), self.size, window)
-            for each in (self.drawn, self.reduced[:, :3])
-        )
-        return (photo + (1 - self.photo_share) * (drawn - reduced)).clamp(0, 1)
+        change = enlarge_window(self._change.to(device), self.size, window)
+        share = (1 - self.photo_share) / 255
+        return torch.add(super().colors(window, device), change, alpha=share).clamp_(0, 1)
 
 
 def read_window(pictures: Tensor, window: Window, device: torch.device) -> Tensor:

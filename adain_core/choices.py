@@ -53,8 +53,10 @@ STROKE_SIZES = {"fine": 0.5, "medium": 1.0, "coarse": 1.5}
 # The paper's single pass at the picture's own size, whose strokes have a size in pixels.
 SINGLE_PASS = "single"
 DEFAULT_STROKE_SIZE = "medium"
-# How much of the photo each later pass keeps; the rest is the pass before.
+# How much of the photo the later passes keep; the rest is what the first pass changed.
 PHOTO_SHARE = 0.6
+# Share of alpha in later passes, whose finer strokes would cover the large ones, and small faces.
+LATER_STRENGTH = 0.7
 
 
 def recolors_artwork(method: str | None) -> bool:

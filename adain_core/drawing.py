@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .canvas import Canvas, Underpainting
+from .choices import LATER_STRENGTH
 from .color import is_gray
 from .functional import Statistics
 from .options import StylizeOptions, pass_sizes
@@ -112,25 +113,27 @@ class Draftsman:
     ) -> None:
         """Draw a group, each pass over the one before."""
         targets, background = self._targets(drawing)
-        below: tuple[Tensor, Tensor] | None = None
-        for number, (size, tiler) in enumerate(zip(sizes, tilers, strict=True)):
-            last = number == len(sizes) - 1
-            # In 8 bits, as the passes are: a large picture's take a quarter of the memory.
-            photo = drawing.pictures if last else reduce_uint8(drawing.pictures, size)
+        photos = _reduce(drawing.pictures, sizes)
+        later = len(sizes) - 1
+        # So that all later passes together keep as much of the photo as one would.
+        share = 1 - (1 - self._options.photo_share) ** (1 / max(1, later))
+        canvas = Canvas(photos.pop())
+        for number, tiler in enumerate(tilers):
+            last = number == later
             target = output
             if not last:
-                target = empty_picture((len(photo), 3, *size), torch.uint8, output.device)
+                target = empty_picture((len(output), 3, *sizes[number]), torch.uint8, output.device)
             one = _Pass(
                 number=number,
-                canvas=Canvas(photo)
-                if below is None
-                else Underpainting(photo, *below, self._options.photo_share),
+                canvas=canvas,
+                alphas=drawing.alphas * LATER_STRENGTH if number else drawing.alphas,
                 targets=targets,
                 background=background,
                 last=last,
             )
             self._draw_pass(drawing, one, tiler, target)
-            below = target, photo
+            if not last:
+                canvas = Underpainting(photos.pop(), target, canvas.pictures, share)
 
     def _takes_chrominance(self, photos: Tensor) -> bool:
         """Return whether the photos' chrominance replaces that of the drawn pictures."""
@@ -144,7 +147,7 @@ class Draftsman:
         transfer = plan_transfer(
             features,
             one.targets,
-            drawing.alphas,
+            one.alphas,
             masks=drawing.masks,
             background=one.background,
             region_statistics=options.region_statistics,
@@ -194,6 +197,7 @@ class _Pass:
     Attributes:
         number: from 0.
         canvas: what is drawn on.
+        alphas: ``(B,)``.
         targets: the styles' statistics, one, or one for each mask.
         background: those of what the masks leave free.
         last: whether it draws the result.
@@ -201,9 +205,22 @@ class _Pass:
 
     number: int
     canvas: Canvas
+    alphas: Tensor
     targets: list[Statistics]
     background: Statistics | None
     last: bool
+
+
+def _reduce(pictures: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
+    """Return pictures at each size, the largest first, where they are as they come.
+
+    The others are in 8 bits, as the passes are, each made from the next larger one: a large
+    picture's take a third of its memory.
+    """
+    photos = [pictures]
+    for size in sizes[-2::-1]:
+        photos.append(reduce_uint8(photos[-1], size))
+    return photos
 
 
 def _groups(alphas: Tensor, longest: int) -> Iterator[tuple[slice, bool]]:

@@ -66,7 +66,8 @@ class StylizeOptions:
         stroke_size: how large strokes are beside the picture: ``"fine"``, ``"medium"``,
             ``"coarse"``, or a number (1 is medium, 2 twice as large). The picture is drawn small
             first, then over that up to its full size. ``"single"``: the paper's single pass.
-        photo_share: of the photo that each later pass keeps, 0..1; the rest is the pass before.
+        photo_share: of the photo that all later passes together keep, 0..1; the rest is what the
+            first pass changed.
         tile: side in pixels, 64 or more, of the tiles that the networks see; the result does not
             depend on it. ``None``: the fastest that fits into the free memory.
 
@@ -215,7 +216,7 @@ def pass_sizes(size: tuple[int, int], stroke_size: str | float) -> list[tuple[in
     first = max(1, round(FIRST_PASS / scale))
     if shortest <= first:
         return [size]
-    steps = math.ceil(math.log2(shortest / first) - 1e-9)
+    steps = max(1, round(math.log2(shortest / first)))
     factors = [(first / shortest) ** (1 - step / steps) for step in range(steps)]
     smaller = [(max(1, round(size[0] * f)), max(1, round(size[1] * f))) for f in factors]
     return [*smaller, size]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .dense import require_plain
 from .errors import NotFiniteError
-from .functional import Window
+from .functional import Window, crop
 
 # Beyond 0..1, of pictures and masks: resampling with a sharp filter makes that much of them; more
 # is another range of values.
@@ -171,7 +171,7 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def reduce_uint8(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return smaller pictures in 8 bits, as :func:`resize` does; no float picture is made.
+    """Return smaller pictures in 8 bits, as :func:`resize` does; no float picture is made of them.
 
     Args:
         images: ``(B, 3|4, H, W)``, float in 0..1 or uint8.
@@ -180,16 +180,22 @@ def reduce_uint8(images: Tensor, size: tuple[int, int]) -> Tensor:
     Returns:
         ``(B, 3|4, h, w)``, uint8.
     """
+    if images.shape[1] == 4:
+        return _reduce_translucent(images, size)
+    if images.dtype == torch.uint8 and images.device.type == "cpu" and size[1] > 1:
+        return F.interpolate(images, size, mode="bilinear", antialias=True)
+    return as_uint8(resize(images, size))
+
+
+def _reduce_translucent(images: Tensor, size: tuple[int, int]) -> Tensor:
     height, width = size
-    with_alpha = images.shape[1] == 4
     reduced = []
     for top in range(0, height, _BAND):
         band = slice(top, min(height, top + _BAND))
-        rows = _resize_along(images, -2, height, band, _premultiply if with_alpha else as_float)
+        rows = _resize_along(images, -2, height, band, _premultiply)
         part = _resize_along(rows, -1, width, slice(0, width))
-        if with_alpha:
-            opacity = part[:, 3:]
-            part = torch.cat([part[:, :3] / opacity, opacity - _LEAST_OPACITY], dim=1)
+        opacity = part[:, 3:]
+        part = torch.cat([part[:, :3] / opacity, opacity - _LEAST_OPACITY], dim=1)
         reduced.append(as_uint8(part))
     return torch.cat(reduced, dim=2)
 
@@ -232,8 +238,8 @@ def _resize_along(
     # Named devices: a script may have made another one the default.
     steps = torch.arange(*part.indices(length), dtype=torch.float64, device="cpu")
     centers = (steps + 0.5) * scale
-    first = (centers - reach).floor().long()
-    taps = first[:, None] + torch.arange(int(2 * reach) + 2, device="cpu")
+    first = (centers - reach + 0.5).floor().long()
+    taps = first[:, None] + torch.arange(math.ceil(2 * reach), device="cpu")
     weights = (1 - (taps + 0.5 - centers[:, None]).abs() / reach).clamp_min(0)
     weights *= (taps >= 0) & (taps < source)
     dtype = images.dtype if floating else torch.float32
@@ -246,3 +252,32 @@ def _resize_along(
     )
     resized: Tensor = functools.reduce(Tensor.add, terms)
     return resized
+
+
+def enlarge_window(images: Tensor, size: tuple[int, int], window: Window) -> Tensor:
+    """Enlarge ``(B, C, h, w)`` to a height and width, bilinear; only a part of it is computed.
+
+    Args:
+        images: numbers of any dtype, as they are.
+        size: height and width of the whole result, each at least that of the images.
+        window: the part of the result that is wanted.
+
+    Returns:
+        float32.
+    """
+    source, grid = [], []
+    for have, length, part in zip(images.shape[2:], size, window, strict=True):
+        steps = torch.arange(*part.indices(length), dtype=torch.float64, device="cpu")
+        places = ((steps + 0.5) * have / length - 0.5).clamp(0, have - 1)
+        first, last = int(places[0]), min(have, int(places[-1]) + 2)
+        source.append(slice(first, last))
+        # As grid_sample counts: -1 and 1 are the centers of the first and the last pixel.
+        grid.append((places - first) * (2 / max(1, last - first - 1)) - 1)
+    y, x = torch.meshgrid(*grid, indexing="ij")
+    places = torch.stack([x, y], dim=-1).to(images.device, torch.float32)
+    sampled: Tensor = F.grid_sample(
+        crop(images, (source[0], source[1])).float(),
+        places.expand(len(images), -1, -1, -1),
+        align_corners=True,
+    )
+    return sampled
