@@ -125,8 +125,8 @@ PHOTO_SHARE: Declared = (
         "max": 1.0,
         "step": 0.01,
         "display": "slider",
-        "tooltip": "For a stroke_size other than single: how much of the photo each later pass "
-        "keeps. More keeps its details, less is more like a painting.",
+        "tooltip": "For a stroke_size other than single: how much of the photo the later "
+        "passes keep. More keeps its details, less is more like a painting.",
     },
 )
 

@@ -210,7 +210,7 @@ def add_size_options(
         type=float,
         default=PHOTO_SHARE,
         metavar="P",
-        help="how much of the photo each pass after the first keeps, 0 to 1: more keeps small "
+        help="how much of the photo the passes after the first keep, 0 to 1: more keeps small "
         f"things such as faces (default: {PHOTO_SHARE})",
     )
 

@@ -28,7 +28,7 @@ import {
 const PREVIEW = 384;
 
 /**
- * Return the sizes that a picture is drawn at, each at most twice as large as the one before.
+ * Return the sizes that a picture is drawn at, each about twice as large as the one before.
  *
  * @param {import("./pixels.js").Size} size of the picture
  * @param {number} first shortest side of the first pass
@@ -37,7 +37,7 @@ const PREVIEW = 384;
 function passSizes({ width, height }, first) {
   const shortest = Math.min(width, height);
   if (shortest <= first) return [{ width, height }];
-  const steps = Math.ceil(Math.log2(shortest / first) - 1e-9);
+  const steps = Math.max(1, Math.round(Math.log2(shortest / first)));
   const smaller = Array.from({ length: steps }, (_, step) => {
     const factor = (first / shortest) ** (1 - step / steps);
     const scaled = (length) => Math.max(1, Math.round(length * factor));
@@ -108,9 +108,8 @@ export class Photo {
     return this.first.get(key);
   }
 
-  /** @returns {Canvas} the photo at a size, changed as a smaller pass changed it */
-  underpainting(drawn, size) {
-    const change = 1 - this.networks.settings.photoShare;
+  /** @returns {Canvas} the photo at a size, changed by a share of what a smaller pass changed */
+  underpainting(drawn, size, change) {
     const [picture, reduced] = [resize(this.picture, size), resize(this.picture, drawn)];
     const planes = (window) => {
       const before = resizedPlanes(reduced, size, window);
@@ -140,22 +139,25 @@ export class Photo {
     const early = area(preview) < 0.8 * area(sizes[0]);
     const passes = [...(early ? [preview] : []), ...sizes].slice(0, quick ? 1 : Infinity);
     const total = passes.reduce((sum, size) => sum + area(size), 0);
+    // So that all later passes together keep as much of the photo as one would.
+    const { photoShare, laterStrength } = this.networks.settings;
+    const change = (1 - photoShare) ** (1 / Math.max(1, sizes.length - 1));
     let done = 0;
     let under = null;
     for (const size of passes) {
-      const canvas = under ? this.underpainting(under, size) : this.canvas(size);
+      const canvas = under ? this.underpainting(under, size, change) : this.canvas(size);
       const weight = area(size) / total;
       const progress = (share) => report.progress((done += share * weight));
-      const drawn = await this.#drawPass(canvas, look, { ...report, progress });
+      const drawn = await this.#drawPass(canvas, look, under ? laterStrength : 1, { ...report, progress });
       under = size === preview ? null : drawn;
     }
   }
 
-  async #drawPass(canvas, look, report) {
+  async #drawPass(canvas, look, strength, report) {
     const last = area(canvas.size) === area(this.picture);
     const drawn = emptyPicture(canvas.size);
     const { statistics } = await canvas.encode((share) => report.progress(share / 2));
-    const target = mixStatistics(statistics, look.style, look.alpha);
+    const target = mixStatistics(statistics, look.style, look.alpha * strength);
     const transfer = adaptiveInstanceNorm(statistics, target);
     const losses = look.alpha < 1 ? canvas.losses() : null;
     for await (const tile of this.networks.decode(canvas.features, transfer)) {

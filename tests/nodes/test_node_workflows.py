@@ -21,7 +21,7 @@ from videos import draw_video
 
 from adain_core import AdaINModel, Style, adain, devices
 from adain_core.canvas import Underpainting
-from adain_core.choices import PHOTO_SHARE
+from adain_core.choices import LATER_STRENGTH, PHOTO_SHARE
 from adain_core.color import transfer_color
 from adain_core.options import pass_sizes
 from adain_core.pixels import reduce_uint8, resize_shortest_side
@@ -413,5 +413,5 @@ def test_coarse_to_fine(reduced: Reduced) -> None:
     whole = (slice(None), slice(None))
     reduced_photo = reduce_uint8(photo, (under.shape[2], under.shape[3]))
     mixed = Underpainting(photo, under, reduced_photo, PHOTO_SHARE).colors(whole, photo.device)
-    fine = model.decode(adain(model.encode(mixed), style))
+    fine = model.decode(adain(model.encode(mixed), style, alpha=LATER_STRENGTH))
     assert_same(reduced.shown(), [fine, under])
