@@ -22,7 +22,7 @@ Config = TypeVar("Config", NetworkConfig, TrainingConfig)
 History = list[dict[str, float]]
 
 # Sides of the crops that are trained with, pixels.
-CROPS = (256, 128, 96)
+CROPS = (256, 128, 64)
 # Larger crops are taken where they leave so many steps.
 _ENOUGH_STEPS = 4000
 _PROBED_STEPS, _FEW_STEPS = 4, 50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
@@ -25,7 +26,13 @@ from adain_core.reproduce.notebook import Notebook
 from adain_core.reproduce.plots import plot_curves, smooth
 from adain_core.reproduce.report import reproduce
 from adain_core.reproduce.text import number, table, verdict
-from adain_core.reproduce.trainings import affordable_extent, make_network_run, train
+from adain_core.reproduce.trainings import (
+    affordable_extent,
+    make_model_run,
+    make_network_run,
+    train,
+)
+from adain_core.training import TrainingConfig
 
 Picture = Callable[..., Tensor]
 
@@ -85,13 +92,15 @@ def report(shared_config: ReproduceConfig) -> Path:
 
 
 class Bar:
-    """A progress bar that counts."""
+    """A progress bar that counts, and presses Ctrl-C at a count."""
 
-    def __init__(self) -> None:
-        self.n = 0
+    def __init__(self, stop_at: int = 0) -> None:
+        self.n, self.stop_at = 0, stop_at
 
     def update(self, count: int = 1) -> None:
         self.n += count
+        if self.n == self.stop_at:
+            signal.raise_signal(signal.SIGINT)
 
 
 # --- what is kept -----------------------------------------------------------------------------
@@ -178,13 +187,13 @@ def test_steps_and_crops_fit_the_time(
 ) -> None:
     lab = Lab(config)
     lab.recall("known/step seconds", lambda: 0.5)
-    smallest = replace(network_config, crop=96, content_size=(96, 96))
+    smallest = replace(network_config, crop=64, content_size=(64, 64))
     arguments = (smallest, make_network_run)
     # 4,000 steps are enough for larger crops, whose steps take longer as their area grows.
-    assert affordable_extent(lab, "known", *arguments, 60.0, 10_000) == (96, 120)
-    assert affordable_extent(lab, "known", *arguments, 4000.0, 10_000) == (128, 4500)
+    assert affordable_extent(lab, "known", *arguments, 60.0, 10_000) == (64, 120)
+    assert affordable_extent(lab, "known", *arguments, 9000.0, 10_000) == (128, 4500)
     assert affordable_extent(lab, "known", *arguments, 1e6, 10_000) == (256, 10_000)
-    assert affordable_extent(lab, "known", *arguments, 0.1, 10_000) == (96, 10)
+    assert affordable_extent(lab, "known", *arguments, 0.1, 10_000) == (64, 10)
 
 
 def test_steps_are_timed_by_a_few(config: ReproduceConfig, network_config: NetworkConfig) -> None:
@@ -200,6 +209,56 @@ def test_a_training_is_remembered(config: ReproduceConfig, network_config: Netwo
     assert histories[0] == histories[1]
     assert [entry["step"] for entry in histories[0]] == [1, 2, 3]
     assert [bar.n for bar in bars] == [3, 3]
+
+
+@pytest.fixture
+def model_config(config: ReproduceConfig) -> TrainingConfig:
+    return TrainingConfig(
+        content=config.content,
+        style=config.style,
+        encoder=config.encoder,
+        output=Path(config.output) / "runs" / "model",
+        widths=(8, 12, 16, 24),
+        steps=4,
+        batch_size=1,
+        content_size=(16, 16),
+        style_size=(16, 16),
+        crop=16,
+        pool=4,
+        reuse=2,
+        workers=0,
+        log_every=1,
+    )
+
+
+@pytest.mark.parametrize("kind", ["network", "model"])
+def test_a_training_goes_on_after_ctrl_c(
+    config: ReproduceConfig,
+    network_config: NetworkConfig,
+    model_config: TrainingConfig,
+    tmp_path: Path,
+    kind: str,
+) -> None:
+    """What comes out is what an uninterrupted run gives."""
+
+    def run(output: str, bar: Bar) -> list[dict[str, float]]:
+        own = replace(config, output=tmp_path / output)
+        folder = tmp_path / output / "runs"
+        if kind == "network":
+            return train(
+                Lab(own), "x", replace(network_config, output=folder), make_network_run, bar
+            )
+        return train(Lab(own), "x", replace(model_config, output=folder), make_model_run, bar)
+
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on from here"):
+        run("interrupted", Bar(stop_at=2))
+    assert not Lab(replace(config, output=tmp_path / "interrupted")).has_trained
+    bar = Bar()
+    resumed = run("interrupted", bar)
+    expected = run("whole", Bar())
+    assert [entry["step"] for entry in resumed] == list(range(1, len(expected) + 1))
+    assert resumed == expected
+    assert bar.n == len(expected)
 
 
 # --- experiments ------------------------------------------------------------------------------
@@ -263,13 +322,19 @@ def test_speed_says_what_it_measured(report: Path) -> None:
     text = report.read_text(encoding="utf-8")
     with (report.parent / "speed.csv").open() as file:
         rows = {row["method"]: row for row in csv.DictReader(file)}
-    assert set(rows) == {*speed.PAPER, "tiny"}
-    assert float(rows["optimization"]["48"]) > 10 * float(rows["AdaIN"]["48"])
+    assert set(rows) == {
+        *speed.PAPER,
+        *("style swap by index", "AdaIN, this library's", "tiny, this library's"),
+    }
+    assert float(rows["optimization"]["seconds, 48"]) > 10 * float(rows["AdaIN"]["seconds, 48"])
+    assert rows["tiny, this library's"]["multiplications, 48"] == ""
     assert "| AdaIN |" in text and "| 0.018 s, 1× | 0.065 s, 1× |" in text
     assert "14.2 s, 787×" in text
 
 
-def test_the_report_names_the_folders_that_were_used(report: Path, config: ReproduceConfig) -> None:
+def test_the_report_names_the_folders_that_were_used(
+    report: Path, config: ReproduceConfig, shared_config: ReproduceConfig
+) -> None:
     def head(path: Path) -> str:
         return path.read_text(encoding="utf-8").partition("\n## ")[0]
 
@@ -277,6 +342,7 @@ def test_the_report_names_the_folders_that_were_used(report: Path, config: Repro
     lab = Lab(config)
     lab.recall("controls/size", lambda: 48)
     lab.recall("speed/sizes", lambda: [48])
+    lab.recall("speed/48", lambda: Lab(shared_config).recall("speed/48", dict))
     speed_alone = head(reproduce(replace(config, what=("speed",))))
     assert "trained" not in speed_alone and "photographs" not in speed_alone
     both = head(reproduce(replace(config, what=("controls",))))
@@ -312,12 +378,15 @@ def test_a_plot_is_written(tmp_path: Path) -> None:
     assert plot.min() < 0.5
 
 
-def test_the_command_runs_one_experiment(
-    config: ReproduceConfig, capsys: pytest.CaptureFixture[str]
+def test_the_command_adds_to_its_report(
+    report: Path, shared_config: ReproduceConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    before = report.read_text(encoding="utf-8")
     words = ["reproduce", "--what", "speed", "--budget", "0.01", "--device", "cpu"]
     for name in ("content", "style", "validation_content", "validation_style", "encoder", "model"):
-        words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
-    Lab(replace(config, what=("speed",))).recall("speed/sizes", lambda: [64])
-    assert main([*words, "-o", str(config.output)]) == 0
-    assert capsys.readouterr().out == f"{Path(config.output) / 'report.md'}\n"
+        words += [f"--{name.replace('_', '-')}", str(getattr(shared_config, name))]
+    assert main([*words, "-o", str(shared_config.output)]) == 0
+    assert capsys.readouterr().out == f"{report}\n"
+    after = report.read_text(encoding="utf-8")
+    assert after.partition("\n## ")[2] == before.partition("\n## ")[2]
+    assert "one experiment" in after
