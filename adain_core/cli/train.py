@@ -62,10 +62,11 @@ imitation still, and style in proportion. Reading images, --workers, is the limi
     --workers 7 --lr 6e-4 --style-weight 1 --imitation-weight 0.1 --checkerboard-weight 3000 \\
     --steps 19000
 
-against halos: plain grounds, noise, and a loss that keeps smooth what is smooth in the photo:
+against halos and trembling: plain grounds, a loss that keeps smooth what is smooth in the photo,
+and one that lets noise in the photo change little:
   adain train (the same options, but) -o runs/slim4 --init runs/slim3/slim3.safetensors \\
-    --style-weight 1.5 --balanced-style-weight 5 --smoothness-weight 50 \\
-    --checkerboard-weight 3000 --scenes 0.33 --noise 0.03 --steps 6000
+    --style-weight 3 --content-weight 1.4 --balanced-style-weight 6 --smoothness-weight 34 \\
+    --consistency-weight 110 --noise 0.03 --scenes 0.33 --checkerboard-weight 4500 --steps 6000
 
 a network that draws one style, or several with a folder of artworks, and nothing else:
   adain train --method feedforward --content photos --style wave.jpg --encoder adain-vgg19 \\

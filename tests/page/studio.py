@@ -16,7 +16,7 @@ from torch import Tensor
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
-PATIENCE = 60_000  # milliseconds, for a machine that does much else
+PATIENCE = 180_000  # milliseconds, for a machine that does much else
 
 
 class Studio:
