@@ -102,9 +102,12 @@ def _read(path: Path, kind: str, with_tensors: bool) -> tuple[dict[str, Tensor],
         with _utf8_path(path) as name, safe_open(name, framework="pt") as file:
             metadata = dict(file.metadata() or {})
             _check_kind(path, kind, metadata)
-            keys = file.keys() if with_tensors else ()
-            # Copies: on Windows a file that tensors are still a view of cannot be replaced.
-            return {key: file.get_tensor(key).clone() for key in keys}, metadata
+            tensors: dict[str, Tensor] = {}
+            for key in file.keys() if with_tensors else ():
+                # Copies: on Windows a file that tensors are still a view of cannot be replaced.
+                tensors[key] = file.get_tensor(key).clone()
+                _check_precision(path, key, tensors[key])
+            return tensors, metadata
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {reason(error)}") from None
     except (SafetensorError, ValueError) as error:
@@ -133,6 +136,15 @@ def _is_pth(path: Path) -> bool:
             return file.read(2) in (b"PK", b"\x80\x02")
     except OSError:
         return False
+
+
+def _check_precision(path: Path, key: str, tensor: Tensor) -> None:
+    # torch can do nothing with some of them, and little with the others.
+    if tensor.is_floating_point() and tensor.dtype.itemsize < 2:
+        raise WeightsError(
+            f"{path}: tensor {key} should be of 16 bits or more, got {tensor.dtype}; store it as "
+            "float16"
+        )
 
 
 def _check_kind(path: Path, kind: str, metadata: Mapping[str, str]) -> None:

@@ -22,10 +22,13 @@ from .dense import require_plain
 from .errors import OptionError, StyleMismatchError, WeightsError
 from .previews import join_previews
 from .serialization import read_tensors, write_tensors
+from .text import printable
 
 STYLE_KIND = "adain-style"
 # Where ComfyUI's model library looks for pictures: base64 in a JSON list.
 _PREVIEWS = "ssmd_cover_images"
+# Letters of a fingerprint that are shown; the library's own have 12.
+_ENCODER = 50
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -61,7 +64,8 @@ class Style:
     def __repr__(self) -> str:
         # Short: a host prints its nodes' inputs.
         name = reprlib.repr(self.name) if self.name else "unnamed"
-        return f"Style({name}, {len(self.mean)} channels, encoder {self.fingerprint})"
+        encoder = printable(self.fingerprint, _ENCODER)  # of a file, any text
+        return f"Style({name}, {len(self.mean)} channels, encoder {encoder})"
 
     def __eq__(self, other: object) -> bool:
         """Whether both hold the same numbers from the same encoder; the rest does not count."""
@@ -149,11 +153,16 @@ class Style:
             WeightsError: the file is missing, damaged, or no style file.
         """
         tensors, metadata = read_tensors(path, STYLE_KIND)
-        mean, std = tensors.get("mean"), tensors.get("std")
+        mean, std = (_as_float32(tensors.get(name)) for name in ("mean", "std"))
         if mean is None or std is None or not _are_statistics(mean, std):
             raise WeightsError(f"{path}: expected {_STATISTICS}")
         named = metadata.get("encoder", ""), metadata.get("name", "")
-        return cls(mean.float(), std.float(), *named, _read_previews(metadata))
+        return cls(mean, std, *named, _read_previews(metadata))
+
+
+def _as_float32(tensor: Tensor | None) -> Tensor | None:
+    """Return floats as they are used: some of 64 bits are infinite then."""
+    return tensor.float() if tensor is not None and tensor.is_floating_point() else None
 
 
 def _read_previews(metadata: Mapping[str, str]) -> tuple[tuple[bytes, float], ...]:
@@ -237,7 +246,8 @@ class Features:
 
     def __repr__(self) -> str:
         height, width = self.size
-        return f"Features({len(self.tensor)} of {width}x{height} px, encoder {self.fingerprint})"
+        encoder = printable(self.fingerprint, _ENCODER)
+        return f"Features({len(self.tensor)} of {width}x{height} px, encoder {encoder})"
 
 
 def require_same_encoder(one: Any, other: Any) -> None:

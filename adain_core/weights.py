@@ -106,11 +106,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[ModelInfo, Encoder, Decode
     # Built without memory or random numbers; the file's tensors become the parameters.
     with torch.device("meta"):
         encoder, decoder = Encoder(info.architecture), Decoder(info.architecture)
-    state = {
-        name: tensor.float() if tensor.is_floating_point() else tensor
-        for name, tensor in tensors.items()
-    }
-    load_state(path, nn.ModuleDict({"encoder": encoder, "decoder": decoder}), state)
+    load_state(path, nn.ModuleDict({"encoder": encoder, "decoder": decoder}), tensors)
     return info, encoder, decoder
 
 
@@ -205,8 +201,21 @@ def _parse_info(path: Path, metadata: Mapping[str, str]) -> ModelInfo:
     )
 
 
-def load_state(path: Path, networks: nn.Module, state: dict[str, Tensor]) -> None:
-    """Make ``state`` the parameters of networks built on the meta device, after checking it."""
+def load_state(path: Path, networks: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Make tensors the parameters of networks built on the meta device, float32, checked.
+
+    Args:
+        path: their file, for messages.
+        networks: without memory so far.
+        tensors: by the names of the parameters.
+
+    Raises:
+        WeightsError: they do not fit, or are not finite.
+    """
+    state = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
     expected = networks.state_dict()
     for name in sorted(expected.keys() | state.keys()):
         if name not in state:

@@ -289,5 +289,5 @@ def _parse(path: Path, number: int, line: bytes) -> Row:
         if isinstance(values["alpha"], float) and not math.isfinite(values["alpha"]):
             raise ValueError(f"alpha must lie in 0..1, got {values['alpha']}")
         return Row(**{name: values[name] for name in names})
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}, line {number}: {error}") from None

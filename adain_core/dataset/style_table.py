@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import ImageFileError, WeightsError
@@ -32,13 +32,20 @@ class StyleTable:
         metadata = read_metadata(path, TABLE_KIND)
         try:
             names: list[str] = json.loads(metadata["names"])
-            self.failures: dict[str, str] = json.loads(metadata["failures"])
+            self.failures: dict[str, str] = dict(json.loads(metadata["failures"]))
             self.fingerprint = metadata["encoder"]
-        except (KeyError, ValueError) as error:
+            self._places = {str(name): place for place, name in enumerate(names)}
+            file: Any = safe_open(path, framework="pt")
+            self._mean, self._std = file.get_slice("mean"), file.get_slice("std")
+        except (KeyError, ValueError, TypeError, RecursionError, SafetensorError) as error:
             raise WeightsError(f"{path}: its metadata cannot be read: {error}") from None
-        self._places = {name: place for place, name in enumerate(names)}
-        file: Any = safe_open(path, framework="pt")
-        self._mean, self._std = file.get_slice("mean"), file.get_slice("std")
+        for part in (self._mean, self._std):
+            shape, kind = part.get_shape(), part.get_dtype()
+            if names and (shape[:1] != [len(names)] or len(shape) != 2 or kind != "F32"):
+                raise WeightsError(
+                    f"{path}: expected statistics of {len(names)} styles, got {kind} of shape "
+                    f"{tuple(shape)}"
+                )
 
     def names(self) -> Iterable[str]:
         """Return the names of all artworks that have a style."""

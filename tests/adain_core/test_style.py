@@ -135,6 +135,8 @@ def test_repr_is_short(tiny: AdaINModel) -> None:
         assert len(repr(thing)) < 100
         assert "\n" not in repr(thing)
         assert "tensor" not in repr(thing)
+    foreign = Style(torch.zeros(4), torch.ones(4), "\x1b[2J\0" + "x" * 9999)
+    assert r"encoder \x1b[2J\x00xxx" in repr(foreign) and len(repr(foreign)) < 100
     assert "0123456789ab" in repr(long)
     assert "10000x10000" in repr(features)
 
@@ -247,6 +249,25 @@ def test_wrong_tensors(tensors: dict[str, Tensor], tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"(cannot save .*: expected finite|as floats)"):
             Style(**tensors, fingerprint="encoder-a").save(tmp_path / "new.safetensors")
         assert not (tmp_path / "new.safetensors").exists()
+
+
+def test_statistics_are_checked_as_they_are_used(tmp_path: Path) -> None:
+    path = tmp_path / "wave.safetensors"
+    metadata = {"format": "adain-style", "format_version": "1", "encoder": "encoder-a"}
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        save_file(
+            {name: torch.full((4,), 0.5, dtype=dtype) for name in ("mean", "std")}, path, metadata
+        )
+        loaded = Style.load(path)
+        assert loaded.mean.dtype == torch.float32 and loaded.std.tolist() == [0.5] * 4
+    huge = torch.full((4,), 1e300, dtype=torch.float64)  # infinite in 32 bits
+    save_file({"mean": huge, "std": torch.ones(4)}, path, metadata)
+    assert "expected finite vectors 'mean' and 'std'" in refused(path)
+    for dtype in (torch.float8_e4m3fn, torch.float8_e5m2):
+        save_file({"mean": torch.zeros(4).to(dtype), "std": torch.ones(4)}, path, metadata)
+        assert f"tensor mean should be of 16 bits or more, got {dtype}; store it as" in refused(
+            path
+        )
 
 
 def test_other_files(tiny_path: Path, tmp_path: Path) -> None:

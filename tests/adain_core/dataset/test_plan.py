@@ -200,4 +200,7 @@ def test_a_line_that_is_no_row(tmp_path: Path) -> None:
     path.write_text("[]\n")
     with pytest.raises(ValueError, match="line 1: expected an object"):
         list(read_parts(path, 8))
+    path.write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"line 1: .*while decoding"):
+        list(read_parts(path, 8))
     assert read_rows(path, Part(0, 0, "")) == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -61,4 +62,27 @@ def test_no_table(tmp_path: Path) -> None:
     metadata = {"format": TABLE_KIND, "format_version": "1", "names": json.dumps(["a"])}
     save_file({"mean": torch.zeros(1, 3)}, path, metadata)
     with pytest.raises(WeightsError, match="its metadata cannot be read"):
+        StyleTable(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"names": "true"}, "its metadata cannot be read: 'bool' object"),
+        ({"names": "[[]]", "mean": torch.zeros(2, 3)}, r"expected statistics of 1 styles, got F32"),
+        ({"failures": "[3]"}, "its metadata cannot be read"),
+        ({"failures": "[" * 100_000}, "its metadata cannot be read: .*while decoding"),
+        ({"mean": torch.zeros(0, 3)}, r"statistics of 1 styles, got F32 of shape \(0, 3\)"),
+        ({"std": torch.zeros(1, 3).half()}, r"statistics of 1 styles, got F16 of shape \(1, 3\)"),
+        ({"std": torch.zeros(3)}, r"statistics of 1 styles, got F32 of shape \(3,\)"),
+    ],
+)
+def test_a_damaged_table(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    path = tmp_path / "table.safetensors"
+    text = {"format": TABLE_KIND, "format_version": "1", "encoder": "cafe"}
+    whole = {"names": '["a"]', "failures": "{}", **{n: torch.zeros(1, 3) for n in ("mean", "std")}}
+    content = {**whole, **changes}
+    tensors = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    save_file(tensors, path, {**text, **{n: v for n, v in content.items() if n not in tensors}})
+    with pytest.raises(WeightsError, match=message):
         StyleTable(path)

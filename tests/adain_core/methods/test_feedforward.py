@@ -103,6 +103,8 @@ def test_foreign_and_damaged_files_are_refused(
     save_network(path, NetworkInfo(network.architecture, ("wave",)), network)
     with pytest.raises(WeightsError, match="names of 3 styles, got 1"):
         load_network(path)
-    save_network(path, NetworkInfo(NetworkArchitecture(4, styles=3), NAMES), network)
+    save_network(path, NetworkInfo(network.architecture, NAMES), network.double())
+    assert {tensor.dtype for tensor in load_network(path)[1].parameters()} == {torch.float32}
+    save_network(path, NetworkInfo(NetworkArchitecture(4, styles=3), NAMES), network.float())
     with pytest.raises(WeightsError, match="should have shape"):
         load_network(path)
