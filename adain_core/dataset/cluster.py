@@ -111,7 +111,7 @@ def _connect(address: str) -> None:
             include_dashboard=False,
             logging_level=logging.ERROR,
         )
-    except (ConnectionError, ValueError) as error:
+    except Exception as error:  # Ray raises plain ones, too
         raise DatasetError(f"cannot reach a Ray cluster at {address!r}: {error}") from None
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False

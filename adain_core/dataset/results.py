@@ -21,6 +21,8 @@ from .trees import split_suffix
 WORK = ".adain"
 # Folders whose names stay in memory: the results of one follow each other in a plan.
 _FOLDERS = 64
+# Looks at an archive that others are changing.
+_ATTEMPTS = 10
 
 # A picture's file on its way: on the disk without its name, or in memory.
 Staged = Path | bytes
@@ -220,28 +222,41 @@ class ArchiveSink:
         self._path = results.folder / archive
         self._unfinished = results.work / "archives" / archive.replace("/", "%")
         self._writer: ArchiveWriter | None = None
-        if self._path.exists() and not self._begun():
-            self._names = whole_samples(self._path, self._last_names)[0]
-        else:
-            self._names = self._open().names
+        self._names = self._take_up()
 
-    def _begun(self) -> list[Path]:
-        """Return what interrupted workers have left of it, the most last."""
-        folder, name = self._unfinished.parent, self._unfinished.name
-        return sorted(folder.glob(f"{glob.escape(name)}.*"), key=lambda path: path.stat().st_size)
+    def _take_up(self) -> set[str]:
+        """Return the names of what there is of it, whole or begun."""
+        for _ in range(_ATTEMPTS):
+            # A worker that was given up may still be writing, and finishes its own at any moment.
+            with contextlib.suppress(FileNotFoundError):
+                versions = self._versions()
+                if not versions or versions[-1] != self._path:
+                    return self._begin(versions).names
+                names = whole_samples(self._path, self._last_names)[0]
+                self._remove(versions)
+                return names
+        raise DatasetError(f"cannot take up {self._path}: another worker is writing it; run again")
 
-    def _open(self) -> ArchiveWriter:
-        # A copy: a worker that was given up may still be writing.
-        begun = self._begun()
+    def _versions(self) -> list[Path]:
+        """Return it, if it is there, and what interrupted workers have left of it, largest last."""
+        begun = self._unfinished.parent.glob(f"{glob.escape(self._unfinished.name)}.*")
+        whole = [self._path] if self._path.exists() else []
+        return sorted([*begun, *whole], key=lambda path: path.stat().st_size)
+
+    def _begin(self, versions: Sequence[Path]) -> ArchiveWriter:
+        """Go on with a copy of the largest version."""
         mine = self._unfinished.with_name(f"{self._unfinished.name}.{uuid.uuid4().hex}")
         mine.parent.mkdir(parents=True, exist_ok=True)
-        source = begun[-1] if begun else self._path
-        if source.exists():
-            shutil.copyfile(source, mine)
+        if versions:
+            shutil.copyfile(versions[-1], mine)
         self._writer = ArchiveWriter(self._path, mine, self._last_names)
-        for each in begun:
-            each.unlink(missing_ok=True)
+        self._remove(versions)
         return self._writer
+
+    def _remove(self, versions: Sequence[Path]) -> None:
+        for each in versions:
+            if each != self._path:
+                each.unlink(missing_ok=True)
 
     def has(self, row: Row) -> bool:
         """Return whether a row's sample is in the archive."""
@@ -258,14 +273,18 @@ class ArchiveSink:
         stem = split_suffix(name)[0]
         files = [(stem + suffix, data) for suffix, data in companions if isinstance(data, bytes)]
         try:
-            (self._writer or self._open()).add([*files, (name, staged)])
+            (self._writer or self._begin(self._versions())).add([*files, (name, staged)])
         except OSError as error:
             raise DatasetError(f"cannot write {self._path}: {reason(error)}") from None
 
     def finish(self) -> None:
         """Give the archive its name."""
-        if self._writer is not None:
+        if self._writer is None:
+            return
+        try:
             self._writer.finish()
+        except OSError as error:
+            raise DatasetError(f"cannot write {self._path}: {reason(error)}") from None
 
     def close(self) -> None:
         """Leave an unfinished archive, to be taken up again."""

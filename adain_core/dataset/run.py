@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from ..errors import DatasetError
 from .archives import split_archive
 from .job import FAILURES, RECORDS, STYLE_SUFFIX, STYLES, Job
 from .local import LocalRunner, Runner, Task
@@ -233,6 +234,11 @@ def _draw(
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
             file.flush()
             watch("pictures", done, share.rows)
+    if done != share.rows:
+        raise DatasetError(
+            f"expected reports of {share.rows:,} pictures, got {done:,}: workers were lost; run "
+            "the same command again"
+        )
     if not failed:
         listed.unlink()
     return drawn, failed

@@ -11,6 +11,7 @@ there before must not have been touched. In the end nothing may be missing.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -29,6 +30,8 @@ import PIL.Image
 
 ROOT = Path(__file__).resolve().parents[3]
 BROKEN = "class1/broken.png"
+# Attempts to start a node of a cluster.
+_STARTS = 4
 
 
 @dataclass
@@ -67,19 +70,43 @@ class Trial:
     def command(self, output: str) -> list[str]:
         trees = [self.folder / "images", "--styles", self.folder / "art"]
         words = [sys.executable, "-m", "adain_core", "dataset", *map(str, trees)]
-        return [*words, "-o", str(self.folder / output), "--others", "copy", *self.options]
+        words += ["-o", str(self.folder / output), "--others", "copy", "--json"]
+        return [*words, *self.options]
 
     def start(self, output: str) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAY_AUTH_MODE": "disabled"}
-        # A group of its own, so that all of it can be killed.
-        return subprocess.Popen(
-            self.command(output), cwd=ROOT, env=environment, start_new_session=True
-        )
+        with (self.folder / "log").open("wb") as log:
+            # A group of its own, so that all of it can be killed.
+            return subprocess.Popen(
+                self.command(output),
+                cwd=ROOT,
+                env=environment,
+                start_new_session=True,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+
+    @contextmanager
+    def run(self, output: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Start the command; it is ended when the block is left."""
+        process = self.start(output)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def finish(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait for the command's own end, which counts the one broken image."""
-        code = process.wait()
-        assert code == 1, f"the command ended with {code}"
+        """Wait for the command's own end, which counts the one broken image.
+
+        The exit code is that of an error, too: the summary tells them apart.
+        """
+        summary, _ = process.communicate()
+        log = (self.folder / "log").read_text(errors="replace")
+        ended = f"the command ended with {process.returncode}, {summary!r} and {log[-2000:]!r}"
+        assert process.returncode == 1 and summary, ended
+        assert json.loads(summary)["failed"] == 1, ended
 
     def results(self, output: str) -> dict[str, bytes]:
         """Return all files that have their names, but for the records."""
@@ -170,10 +197,21 @@ def cluster(nodes: int) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     small = {"object_store_memory": 80 * 2**20}
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
-    made.nodes_of_work = [made.add_node(num_cpus=1, **small) for _ in range(nodes)]
-    made.new_node = lambda: made.add_node(num_cpus=1, **small)
+    made = Cluster()
+
+    def add_node(cpus: int = 1) -> Any:
+        for attempt in range(_STARTS):
+            try:
+                return made.add_node(num_cpus=cpus, **small)
+            except Exception as error:  # a plain one: a busy machine needs more than 30 seconds
+                if attempt == _STARTS - 1 or "timed out" not in str(error):
+                    raise
+        raise AssertionError
+
     try:
+        add_node(cpus=0)
+        made.nodes_of_work = [add_node() for _ in range(nodes)]
+        made.new_node = add_node
         yield made
     finally:
         made.shutdown()
@@ -181,31 +219,39 @@ def cluster(nodes: int) -> Iterator[Any]:
 
 def kill_workers(trial: Trial) -> dict[str, int]:
     """Kill an actor, then a whole node, which comes back; return when."""
-    import psutil
-
     trial.finish(trial.start("expected"))
     trial.expected = trial.results("expected")
     with cluster(nodes=2) as made:
         trial.options += ["--ray", made.address]
-        process = trial.start("out")
-        amount = len(trial.expected)
-        killed_at: dict[str, int] = {}
-
-        def wait_for(share: float) -> int:
-            while (there := len(trial.results("out"))) < share * amount:
-                assert process.poll() is None, "it ended before"
-                time.sleep(0.05)
-            return there
-
-        killed_at["results at the actor's kill"] = wait_for(0.15)
-        actors = [each for each in psutil.process_iter(["cmdline"]) if _is_actor(each)]
-        assert len(actors) == 2
-        actors[0].kill()
-        killed_at["results at the node's kill"] = wait_for(0.4)
-        made.remove_node(made.nodes_of_work[0], allow_graceful=False)
-        made.new_node()
-        trial.finish(process)
+        with trial.run("out") as process:
+            killed_at = _kill_an_actor_and_a_node(trial, made, process)
+            trial.finish(process)
     trial.check("out", complete=True)
+    return killed_at
+
+
+def _kill_an_actor_and_a_node(
+    trial: Trial, made: Any, process: subprocess.Popen[bytes]
+) -> dict[str, int]:
+    import psutil
+
+    amount = len(trial.expected)
+
+    def wait_for(share: float) -> int:
+        while (there := len(trial.results("out"))) < share * amount:
+            if process.poll() is not None:
+                trial.finish(process)
+                raise AssertionError("it ended before anything was killed")
+            time.sleep(0.05)
+        return there
+
+    killed_at = {"results at the actor's kill": wait_for(0.15)}
+    actors = [each for each in psutil.process_iter(["cmdline"]) if _is_actor(each)]
+    assert len(actors) == 2
+    actors[0].kill()
+    killed_at["results at the node's kill"] = wait_for(0.4)
+    made.remove_node(made.nodes_of_work[0], allow_graceful=False)
+    made.new_node()
     return killed_at
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adain_core.dataset.archives import ArchiveWriter, read_index, read_member, split_archive
-from adain_core.errors import ImageFileError
+from adain_core.dataset.plan import Part, Row
+from adain_core.dataset.results import Results, Sink
+from adain_core.errors import DatasetError, ImageFileError
 
 SAMPLES = [
     [("dogs/1.cls", b"dog"), ("dogs/1.jpg", b"a" * 700)],
@@ -81,3 +84,73 @@ def test_an_archive_that_changes_is_read_anew(tmp_path: Path) -> None:
     assert len(read_index(path)) == 2
     write(tmp_path, SAMPLES)
     assert len(read_index(path)) == 6
+
+
+def open_sink(folder: Path) -> Sink:
+    names = [f"a.tar/{sample[-1][0]}" for sample in SAMPLES]
+    rows = [Row("x.jpg", "y.jpg", 1.0, 0, name) for name in names]
+    return Results(folder).open(Part(0, 1, "a.tar"), rows)
+
+
+def add(sink: Sink, number: int) -> None:
+    *companions, (name, content) = SAMPLES[number]
+    row = Row("x.jpg", "y.jpg", 1.0, 0, f"a.tar/{name}")
+    if not sink.has(row):
+        stem = name.rpartition(".")[0]
+        others = [(other.removeprefix(stem), data) for other, data in companions]
+        sink.add(row, sink.stage(content), others)
+
+
+def test_a_worker_that_was_given_up_finishes_amid_the_next_one(tmp_path: Path) -> None:
+    """Nothing is lost: the archive is whole, whoever is faster."""
+    whole = write(tmp_path, SAMPLES).read_bytes()
+    (tmp_path / "a.tar").unlink()
+    given_up = open_sink(tmp_path)
+    for number in range(3):
+        add(given_up, number)
+    following = open_sink(tmp_path)  # takes a copy of its three samples, and its file away
+    add(given_up, 3)
+    with pytest.raises(DatasetError, match=r"cannot write .*a\.tar: No such file"):
+        given_up.finish()
+    for number in range(4):
+        add(following, number)
+    following.finish()
+    assert (tmp_path / "a.tar").read_bytes() == whole
+
+
+def test_a_file_that_goes_while_it_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was given up gives its archive the name at the worst moment."""
+    whole = write(tmp_path, SAMPLES).read_bytes()
+    (tmp_path / "a.tar").unlink()
+    given_up = open_sink(tmp_path)
+    for number in range(4):
+        add(given_up, number)
+    copy = shutil.copyfile
+
+    def finish_before(source: Path, target: Path) -> object:
+        given_up.finish()
+        return copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", finish_before)
+    following = open_sink(tmp_path)
+    monkeypatch.undo()
+    for number in range(4):
+        add(following, number)
+    following.finish()
+    assert (tmp_path / "a.tar").read_bytes() == whole
+    assert not list((tmp_path / ".adain/archives").iterdir())
+
+
+def test_a_whole_archive_counts_more_than_what_is_left_of_it(tmp_path: Path) -> None:
+    whole = write(tmp_path, SAMPLES)
+    identity = whole.stat().st_ino
+    left = tmp_path / ".adain/archives/a.tar.left"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(whole.read_bytes()[:2048])
+    sink = open_sink(tmp_path)
+    for number in range(4):
+        add(sink, number)
+    sink.finish()
+    assert whole.stat().st_ino == identity and not left.exists()

@@ -80,7 +80,8 @@ def test_stroke_size(
     data.draw(data.job(**options))
     row = next(row for row in data.plan() if row["image"] == "large.png")
     artwork = data.artwork(row["artwork"])
-    expected = tiny.stylize(data.image("large.png"), artwork, stroke_size=stroke_size)
+    content = (255 * data.image("large.png")).round().to(torch.uint8)  # as it is in the file
+    expected = tiny.stylize(content, artwork, stroke_size=stroke_size)
     drawn = load_image(data / "out/large.png")
     torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
     settings = json.loads((data / "out/adain-settings.json").read_text())
