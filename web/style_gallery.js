@@ -10,6 +10,8 @@ const LOOK = `
   .adain-styles { position: relative; min-height: ${LOWEST}px; height: 100%; }
   .adain-styles > div { position: absolute; inset: 0; overflow-y: auto; display: grid; gap: 6px;
     grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); grid-auto-rows: min-content; }
+  /* In an app, all of them. */
+  [data-testid="app-mode-widget-item"] .adain-styles > div { position: static; max-height: 340px; }
   .adain-styles button { padding: 0; border: 2px solid transparent; border-radius: 6px;
     background: none; color: inherit; cursor: pointer; font: 10px/1.3 sans-serif; }
   .adain-styles button[aria-pressed="true"] { border-color: #2a9df4; }
@@ -91,6 +93,7 @@ function addGallery(node, list) {
     getMinHeight: () => LOWEST,
   });
   widget.serialize = false; // workflows hold the list's value alone
+  widget.label = list.label ?? list.name; // in an app
   node.fillGallery = fill;
   return fill();
 }

@@ -26,9 +26,14 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted(
     (ROOT / "workflows").glob("*.json"), key=lambda path: int(path.stem.partition(" ")[0])
 )
+BLUEPRINTS = sorted((ROOT / "subgraphs").glob("*.json"))
+# The page's ids of the two ends of a subgraph.
+INPUTS, OUTPUTS = -10, -20
 # Nodes of the page alone: it does not send them to be run.
 NOTES = ("MarkdownNote", "Note")
 WIDGET_TYPES = {"INT": int, "FLOAT": float, "BOOLEAN": bool, "STRING": str}
+# What stands for a picture of the user's.
+USERS_PICTURE = ROOT / "samples" / "content" / "astronaut.jpg"
 _SIZE = {"default": 512, "min": 0, "max": 16384}
 
 
@@ -78,6 +83,23 @@ class SaveAnimatedWEBP(PreviewImage):
 
     def show(self, images: Tensor, **options: Any) -> tuple[()]:
         return ()
+
+
+class LoadImage:
+    """The user's picture, which is a sample here, with the mask of one without transparency."""
+
+    RETURN_TYPES = ("IMAGE", "MASK")
+    RETURN_NAMES = ("IMAGE", "MASK")
+    FUNCTION = "load"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"image": (["example.png"], {"image_upload": True})}}
+
+    def load(self, image: str) -> tuple[Tensor, Tensor]:
+        with Image.open(USERS_PICTURE) as picture:
+            values = torch.from_numpy(np.array(picture.convert("RGB")))
+        return (values[None] / 255, torch.zeros(1, 64, 64))
 
 
 class ImageToMask:
@@ -176,7 +198,7 @@ class SaveVideo(PreviewImage):
 
 
 _STAND_INS = (
-    *(PreviewImage, SaveImage, SaveAnimatedWEBP, ImageToMask, ImageScale),
+    *(PreviewImage, SaveImage, SaveAnimatedWEBP, LoadImage, ImageToMask, ImageScale),
     *(CreateVideo, SaveVideo),
 )
 CORE = {node.__name__: node for node in _STAND_INS}
@@ -224,7 +246,7 @@ class Run:
 
 
 class Workflow:
-    """A workflow file.
+    """A workflow file, or what is inside a blueprint.
 
     Args:
         path: of the JSON.
@@ -234,6 +256,9 @@ class Workflow:
     def __init__(self, path: Path, classes: Mapping[str, Any]) -> None:
         self.path, self.classes = path, {**CORE, **classes}
         self.data = json.loads(path.read_text(encoding="utf-8"))
+        if "definitions" in self.data:
+            (self.data,) = self.data["definitions"]["subgraphs"]
+            self.data["links"] = [list(link.values()) for link in self.data["links"]]
         sources = {link[0]: (link[1], link[2]) for link in self.data["links"]}
         self.nodes = [
             self._node(data, sources)
@@ -254,13 +279,42 @@ class Workflow:
         found = [node for node in self.nodes if name in (node.type, node.title)]
         return sorted(found, key=lambda node: (node.data["pos"][1], node.data["pos"][0]))
 
-    def run(self) -> Run:
-        """Execute all nodes as the host does: named inputs, none for sockets without a link."""
+    def prompt(self) -> dict[str, Any]:
+        """Return what the page sends."""
+        return {
+            str(node.id): {
+                "class_type": node.type,
+                "inputs": {
+                    **node.values,
+                    **{name: [str(source), slot] for name, (source, slot) in node.links.items()},
+                },
+            }
+            for node in self.nodes
+        }
+
+    def get_node(self, number: str) -> dict[str, Any]:
+        """Return a node as the host tells it to others, of whose run this is the graph."""
+        return dict(self.prompt().get(number, {"class_type": ""}))
+
+    def run(self, **given: Any) -> Run:
+        """Execute all nodes as the host does: named inputs, none for sockets without a link.
+
+        Args:
+            **given: to inputs of a blueprint, by their names; others have their widgets' values.
+        """
         run = Run()
+        taken = [given.get(each["name"]) for each in self.data.get("inputs", [])]
         for node in self.nodes:
-            linked = {name: run.outputs[i][slot] for name, (i, slot) in node.links.items()}
-            run.inputs[node.id] = {**node.values, **linked}
+            sources = {INPUTS: taken, **run.outputs}
+            linked = {name: sources[i][slot] for name, (i, slot) in node.links.items()}
             class_ = self.classes[node.type]
+            told = {"DYNPROMPT": self, "UNIQUE_ID": str(node.id)}
+            hidden = class_.INPUT_TYPES().get("hidden", {})
+            run.inputs[node.id] = {
+                **node.values,
+                **{name: value for name, value in linked.items() if value is not None},
+                **{name: told[kind] for name, kind in hidden.items()},
+            }
             with torch.inference_mode():
                 outputs = getattr(class_(), class_.FUNCTION)(**run.inputs[node.id])
             if isinstance(outputs, dict):  # beside what the page shows
@@ -268,3 +322,12 @@ class Workflow:
             assert len(outputs) == len(class_.RETURN_TYPES)
             run.outputs[node.id] = outputs
         return run
+
+    def results(self, run: Run) -> dict[str, Any]:
+        """Return what a blueprint gave, by the names of its outputs."""
+        names = [each["name"] for each in self.data["outputs"]]
+        return {
+            names[place]: run.outputs[source][slot]
+            for _, source, slot, target, place, _ in self.data["links"]
+            if target == OUTPUTS
+        }

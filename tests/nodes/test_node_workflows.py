@@ -14,7 +14,19 @@ import make
 import numpy as np
 import pytest
 import torch
-from graph import CORE, NOTES, ROOT, WIDGET_TYPES, WORKFLOWS, Workflow, declared_inputs, is_widget
+from graph import (
+    BLUEPRINTS,
+    CORE,
+    INPUTS,
+    NOTES,
+    OUTPUTS,
+    ROOT,
+    WIDGET_TYPES,
+    WORKFLOWS,
+    Workflow,
+    declared_inputs,
+    is_widget,
+)
 from PIL import Image
 from torch import Tensor
 from videos import draw_video
@@ -68,6 +80,11 @@ def workflow(request: Any, bare_pack: Any) -> Workflow:
     return Workflow(request.param, bare_pack.module.NODE_CLASS_MAPPINGS)
 
 
+@pytest.fixture(params=[*WORKFLOWS, *BLUEPRINTS], ids=lambda path: path.stem)
+def graph(request: Any, bare_pack: Any) -> Workflow:
+    return Workflow(request.param, bare_pack.module.NODE_CLASS_MAPPINGS)
+
+
 class TestDeclarations:
     """The JSON says what the nodes declare, as the page saves it."""
 
@@ -80,13 +97,13 @@ class TestDeclarations:
         assert sorted(node["order"] for node in data["nodes"]) == list(range(len(ids)))
         assert not re.search(r"https?:|[A-Z]:\\\\|/home/", workflow.path.read_text("utf-8"))
 
-    def test_sockets_and_widgets(self, workflow: Workflow) -> None:
-        for node in workflow.nodes:
-            inputs = declared_inputs(workflow.classes[node.type])
+    def test_sockets_and_widgets(self, graph: Workflow) -> None:
+        for node in graph.nodes:
+            inputs = declared_inputs(graph.classes[node.type])
             # Sockets come first on the page, then widgets.
             names = sorted(inputs, key=lambda name: is_widget(inputs[name][0]))
             assert [saved["name"] for saved in node.data["inputs"]] == names, node.title
-            optional = workflow.classes[node.type].INPUT_TYPES().get("optional", {})
+            optional = graph.classes[node.type].INPUT_TYPES().get("optional", {})
             for saved in node.data["inputs"]:
                 name, kind = saved["name"], inputs[saved["name"]][0]
                 assert saved["type"] == ("COMBO" if isinstance(kind, list) else kind)
@@ -96,9 +113,9 @@ class TestDeclarations:
             values = node.data.get("widgets_values", [])
             assert len(values) == sum(is_widget(kind) for kind, _ in inputs.values())
 
-    def test_values(self, workflow: Workflow) -> None:
-        for node in workflow.nodes:
-            inputs = declared_inputs(workflow.classes[node.type])
+    def test_values(self, graph: Workflow) -> None:
+        for node in graph.nodes:
+            inputs = declared_inputs(graph.classes[node.type])
             for name, value in node.values.items():
                 kind, options = inputs[name]
                 if isinstance(kind, list):
@@ -111,37 +128,45 @@ class TestDeclarations:
                     steps = (value - options["min"]) / options["step"]
                     assert steps == pytest.approx(round(steps)), (node.title, name)
 
-    def test_outputs_and_links(self, workflow: Workflow) -> None:
-        nodes = {node.id: node for node in workflow.nodes}
-        for node in workflow.nodes:
-            class_ = workflow.classes[node.type]
+    def test_outputs_and_links(self, graph: Workflow) -> None:
+        nodes = {node.id: node.data for node in graph.nodes}
+        for node in graph.nodes:
+            class_ = graph.classes[node.type]
             saved = [(output["name"], output["type"]) for output in node.data["outputs"]]
             assert saved == list(zip(class_.RETURN_NAMES, class_.RETURN_TYPES, strict=True))
+        # Of a blueprint: what comes from outside, and what goes there.
+        around = {name: graph.data.get(name, []) for name in ("inputs", "outputs")}
+        for end in (*around["inputs"], *around["outputs"]):
+            end |= {"link": end["linkIds"][0], "links": end["linkIds"]}
+            assert len(end["linkIds"]) == 1
+        nodes[INPUTS] = {"outputs": around["inputs"], "order": -1}
+        nodes[OUTPUTS] = {"inputs": around["outputs"], "order": float("inf")}
         fed, giving = [], []
-        for link, source, slot, target, place, kind in workflow.data["links"]:
-            output = nodes[source].data["outputs"][slot]
-            socket = nodes[target].data["inputs"][place]
+        for link, source, slot, target, place, kind in graph.data["links"]:
+            output = nodes[source]["outputs"][slot]
+            socket = nodes[target]["inputs"][place]
             assert link in output["links"] and link == socket["link"]
             assert kind == output["type"] and kind in socket["type"].split(",")
-            assert nodes[source].data["order"] < nodes[target].data["order"]
-        for data in workflow.data["nodes"]:
-            fed += [saved["link"] for saved in data["inputs"] if saved["link"] is not None]
-            giving += [link for output in data["outputs"] for link in output["links"]]
-        links = sorted(link[0] for link in workflow.data["links"])
+            assert nodes[source]["order"] < nodes[target]["order"]
+        for data in nodes.values():
+            ends = data.get("inputs", [])
+            fed += [saved["link"] for saved in ends if saved["link"] is not None]
+            giving += [link for output in data.get("outputs", []) for link in output["links"]]
+        links = sorted(link[0] for link in graph.data["links"])
         assert sorted(fed) == links and sorted(giving) == links
 
-    def test_every_node_has_a_purpose(self, workflow: Workflow) -> None:
-        needed: set[int] = set()
-        for node in reversed(workflow.nodes):
-            if node.id in needed or getattr(workflow.classes[node.type], "OUTPUT_NODE", False):
+    def test_every_node_has_a_purpose(self, graph: Workflow) -> None:
+        needed = {link[1] for link in graph.data["links"] if link[3] == OUTPUTS}
+        for node in reversed(graph.nodes):
+            if node.id in needed or getattr(graph.classes[node.type], "OUTPUT_NODE", False):
                 needed |= {node.id, *(source for source, _ in node.links.values())}
-        assert needed == {node.id for node in workflow.nodes}
+        assert needed - {INPUTS} == {node.id for node in graph.nodes}
 
-    def test_origin(self, workflow: Workflow) -> None:
+    def test_origin(self, graph: Workflow) -> None:
         """What the page looks for where a node is missing; the pack's name in the registry."""
         name = re.search(r'^name = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
         assert name
-        for node in workflow.nodes:
+        for node in graph.nodes:
             properties = node.data["properties"]
             assert properties["Node name for S&R"] == node.type
             assert properties["cnr_id"] == ("comfy-core" if node.type in CORE else name[1])
@@ -175,7 +200,7 @@ class TestDeclarations:
         (note,) = [data for data in workflow.data["nodes"] if data["type"] in NOTES]
         assert note["pos"] == [0, 0]
         (text,) = note["widgets_values"]
-        assert text.startswith(f"## {workflow.path.stem[3:]}\n")
+        assert text.startswith(f"## {workflow.path.stem[3:].removesuffix('.app')}\n")
         english, japanese, chinese = re.split(r"\n### (?:日本語|中文)\n", text)
         for language, part in (("en", english), ("ja", japanese), ("zh", chinese)):
             bold = set(re.findall(r"\*\*(.+?)\*\*", part))
@@ -219,7 +244,13 @@ class Reduced:
                 mask = resize_shortest_side(mask[None], SMALL)[0]
                 return (image.movedim(1, -1), mask)
 
-        classes["AdaINSampleImage"] = Small
+        class SmallPhoto(CORE["LoadImage"]):  # type: ignore[misc]
+            def load(self, image: str) -> tuple[Tensor, Tensor]:
+                picture, mask = super().load(image)
+                picture = resize_shortest_side(picture.movedim(-1, 1), SMALL)
+                return (picture.movedim(1, -1), mask)
+
+        classes |= {"AdaINSampleImage": Small, "LoadImage": SmallPhoto}
         self.workflow = Workflow(ROOT / "workflows" / f"{name}.json", classes)
         for node in self.workflow.nodes:
             smaller = {"style_size": SMALL, "width": 3 * SMALL, "tile": 64}
@@ -229,7 +260,7 @@ class Reduced:
 
     def samples(self) -> list[Tensor]:
         """The pictures that the workflow loads, from top to bottom, as the library takes them."""
-        nodes = self.workflow.find("AdaINSampleImage")
+        nodes = self.workflow.find("AdaINSampleImage") or self.workflow.find("LoadImage")
         return [self.run.outputs[node.id][0].movedim(-1, 1) for node in nodes]
 
     def style(self, name: str) -> Style:
@@ -301,6 +332,27 @@ def test_subject(reduced: Reduced) -> None:
         photo,
         [reduced.style("van-gogh-starry-night")],
         masks=[mask],
+        background=reduced.style("van-gogh-cafe-terrace"),
+        feather=8,
+    )
+    assert_same(reduced.shown(), [expected])
+
+
+@workflow_named("12 Paint your photo.app")
+def test_paint_your_photo(reduced: Reduced) -> None:
+    (photo,) = reduced.samples()  # nothing of it is painted in the mask editor: all of it is meant
+    expected = reduced.model.stylize(photo, reduced.style("van-gogh-starry-night"))
+    assert_same(reduced.shown(), [expected])
+
+
+@workflow_named("13 Two styles.app")
+def test_two_styles(reduced: Reduced) -> None:
+    (photo,) = reduced.samples()
+    (node,) = reduced.workflow.find("AdaINSampleImage")
+    expected = reduced.model.stylize(
+        photo,
+        [reduced.style("mosaic")],
+        masks=[reduced.run.outputs[node.id][1]],
         background=reduced.style("van-gogh-cafe-terrace"),
         feather=8,
     )

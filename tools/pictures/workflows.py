@@ -61,7 +61,7 @@ def tiles(pictures: list[Tensor], columns: int, labels: list[str], size: tuple[i
 
 def loaded(workflow: Workflow, run: Run) -> list[Tensor]:
     """Return the pictures and the artworks of styles that a workflow loads."""
-    samples = workflow.find("AdaINSampleImage")
+    samples = workflow.find("AdaINSampleImage") + workflow.find("LoadImage")
     pictures = [run.outputs[node.id][0][:1].movedim(-1, 1) for node in samples]
     names = [node.values["style"] for node in workflow.find("AdaINLoadStyle")]
     folder = ROOT / "samples" / "style"

@@ -17,7 +17,7 @@ from node_texts import load_pack  # noqa: E402
 
 NOTES = Path(__file__).with_name("notes")
 # So that files stay the same from run to run.
-_IDS = uuid.UUID("6f0f2ea2-8f0d-4f0c-9c35-1f3f1f0ad41e")
+IDS = uuid.UUID("6f0f2ea2-8f0d-4f0c-9c35-1f3f1f0ad41e")
 # Where older pages look at: all of it, at a scale at which they draw words.
 _VIEW = {"scale": 0.62, "offset": [130, 190]}
 _NOTE_COLORS = {"color": "#432", "bgcolor": "#653"}
@@ -29,12 +29,14 @@ class Output:
 
     Attributes:
         bends: points that the line goes through.
+        value: of the widget that it feeds, where it stands for that.
     """
 
     node: int
     slot: int
     kind: str
     bends: tuple[tuple[int, int], ...] = ()
+    value: Any = None
 
     def around(self, *bends: tuple[int, int]) -> Output:
         """Return the output with a line that goes around what is in its way."""
@@ -96,8 +98,8 @@ class Board:
         pack = "comfy-core" if kind in CORE else "adain"
         node["properties"] = {"cnr_id": pack, "Node name for S&R": kind}
         if widgets:
-            values = {name: _default(*declared[name]) for name in widgets}
-            values |= {n: v for n, v in given.items() if n in values and not isinstance(v, Output)}
+            values = {name: default(*declared[name]) for name in widgets}
+            values |= {n: _value(v, values[n]) for n, v in given.items() if n in values}
             node["widgets_values"] = list(values.values())
         return {name: Output(number, slot, type_) for slot, (name, type_) in enumerate(outputs)}
 
@@ -113,7 +115,7 @@ class Board:
         if self.bends:
             extra |= {"reroutes": self.bends, "linkExtensions": self.bent}
         return {
-            "id": str(uuid.uuid5(_IDS, self.name)),
+            "id": str(uuid.uuid5(IDS, self.name)),
             "revision": 0,
             "last_node_id": len(self.nodes),
             "last_link_id": len(self.links),
@@ -149,13 +151,21 @@ class Board:
             saved["widget"] = {"name": name}
         saved["link"] = None
         if isinstance(value, Output):
-            saved["link"] = len(self.links) + 1
-            self.links.append([saved["link"], value.node, value.slot, node, slot, value.kind])
-            self.nodes[value.node - 1]["outputs"][value.slot]["links"].append(saved["link"])
-            self._bend(saved["link"], value.bends)
+            saved["link"] = self._connect(value, node, slot)
         if optional:
             saved["shape"] = 7
         return saved
+
+    def _connect(self, source: Output, node: int, slot: int) -> int:
+        link = len(self.links) + 1
+        self.links.append([link, source.node, source.slot, node, slot, source.kind])
+        self._outputs(source.node)[source.slot]["links"].append(link)
+        self._bend(link, source.bends)
+        return link
+
+    def _outputs(self, node: int) -> list[dict[str, Any]]:
+        outputs: list[dict[str, Any]] = self.nodes[node - 1]["outputs"]
+        return outputs
 
     def _bend(self, link: int, points: tuple[tuple[int, int], ...]) -> None:
         for number, point in enumerate(points):
@@ -172,7 +182,13 @@ def write(path: Path, document: Mapping[str, Any]) -> None:
     path.write_text(_lines(document) + "\n", encoding="utf-8")
 
 
-def _default(kind: Any, options: Mapping[str, Any]) -> Any:
+def _value(given: Any, otherwise: Any) -> Any:
+    value = given.value if isinstance(given, Output) else given
+    return otherwise if value is None else value
+
+
+def default(kind: Any, options: Mapping[str, Any]) -> Any:
+    """Return what a widget holds at first."""
     return options["default"] if "default" in options else kind[0]
 
 

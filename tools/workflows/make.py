@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from blueprint import Blueprint
 from board import ROOT, Board, Output, write
 
 from adain_core.choices import LATER_STRENGTH
@@ -20,6 +21,9 @@ SAMPLE, GALLERY = (280, 306), (280, 390)
 STYLIZE, VIDEO = (290, 580), (290, 580)
 BLEND, SMALL = (270, 300), (270, 46)
 _FOLDER = "AdaIN/"
+STARRY_NIGHT = "van-gogh-starry-night"
+# That ComfyUI comes with, in its input folder.
+HOSTS_PICTURE = "example.png"
 
 
 def photo(board: Board, place: tuple[int, int], picture: str) -> dict[str, Output]:
@@ -54,16 +58,53 @@ def quick_start(board: Board) -> None:
     """One photo, one style."""
     board.note((320, 750))
     castle = photo(board, (350, 0), "content/castle.jpg")
-    style = gallery(board, (350, 356), "van-gogh-starry-night")
+    style = gallery(board, (350, 356), STARRY_NIGHT)
     drawn = board.add("AdaINStylize", (695, 0), STYLIZE, content=castle["image"], style_1=style)
     save(board, (1020, 0), (530, 440), drawn["image"], "quick-start")
+
+
+def paint_your_photo(board: Board) -> dict[str, Any]:
+    """An app: the user's photo, or the painted part of it, and a style."""
+    board.note((320, 720))
+    photo = board.add("LoadImage", (350, 0), SAMPLE, image=HOSTS_PICTURE)
+    style = gallery(board, (350, 356), STARRY_NIGHT)
+    inputs = {"content": photo["IMAGE"], "mask_1": photo["MASK"], "style_1": style}
+    drawn = board.add("AdaINStylize", (695, 0), STYLIZE, **inputs, feather=8)
+    save(board, (1020, 0), (530, 440), drawn["image"], "your-photo")
+    inputs = [[2, "image"], [3, "gallery"], [4, "alpha"], [4, "stroke_size"]]
+    return app(inputs, [5])
+
+
+def two_styles(board: Board) -> dict[str, Any]:
+    """An app: a style for the subject, another for the rest."""
+    board.note((320, 720))
+    bird = photo(board, (350, 0), "content/kingfisher.jpg")
+    one = gallery(board, (350, 356), "mosaic", (280, 290))
+    rest = gallery(board, (350, 696), "van-gogh-cafe-terrace", (280, 290))
+    inputs = {"content": bird["image"], "mask_1": bird["mask"], "style_1": one, "style_2": rest}
+    drawn = board.add("AdaINStylize", (700, 220), STYLIZE, **inputs, feather=8)
+    save(board, (1025, 220), (560, 480), drawn["image"], "two-styles")
+    # The page does not translate these.
+    subject_, rest_ = "Subject · 被写体 · 主体", "Background · 背景"
+    styles = [[3, "gallery", {"description": subject_}], [4, "gallery", {"description": rest_}]]
+    return app([[2, "picture"], *styles, [5, "alpha"], [5, "stroke_size"]], [6])
+
+
+def app(inputs: list[list[Any]], outputs: list[int]) -> dict[str, Any]:
+    """Return what makes the page show a workflow as an app.
+
+    Args:
+        inputs: its controls: numbers of nodes and names of their widgets, from top to bottom.
+        outputs: numbers of the nodes whose results it shows.
+    """
+    return {"linearMode": True, "linearData": {"inputs": inputs, "outputs": outputs}}
 
 
 def strength(board: Board) -> None:
     """One photo in four strengths."""
     board.note((310, 640))
     panda = photo(board, (340, 0), "content/red-panda.jpg")
-    style = gallery(board, (340, 356), "van-gogh-starry-night")
+    style = gallery(board, (340, 356), STARRY_NIGHT)
     alphas = board.add(
         "AdaINAlphaKeyframes", (340, 796), (280, 220), keyframes="0: 0.25\n1: 0.5\n2: 0.75\n3: 1"
     )
@@ -84,7 +125,7 @@ def mix(board: Board) -> None:
     board.note((290, 660))
     wall = photo(board, (314, 0), "content/great-wall.jpg")
     features = board.add("AdaINEncodeContent", (624, 0), (280, 106), image=wall["image"])
-    names = ("van-gogh-starry-night", "van-gogh-cafe-terrace", "mosaic", "engraving")
+    names = (STARRY_NIGHT, "van-gogh-cafe-terrace", "mosaic", "engraving")
     styles = [
         gallery(board, (624, 185 + number * 212), name, (280, 165))
         for number, name in enumerate(names)
@@ -106,7 +147,7 @@ def subject(board: Board) -> None:
     """A style for the subject, another for the rest."""
     board.note((320, 720))
     bird = photo(board, (350, 0), "content/kingfisher.jpg")
-    one = gallery(board, (350, 356), "van-gogh-starry-night", (280, 290))
+    one = gallery(board, (350, 356), STARRY_NIGHT, (280, 290))
     rest = gallery(board, (350, 696), "van-gogh-cafe-terrace", (280, 290))
     drawn = board.add(
         "AdaINStylize",
@@ -148,7 +189,7 @@ def library(board: Board) -> None:
     features = board.add("AdaINEncodeContent", (846, 0), (240, 106), image=panda["image"])
     name = {"name": "example-painter", "overwrite": True}
     kept = board.add("AdaINSaveStyle", (846, 185), (240, 330), style=encoded["style"], **name)
-    night = gallery(board, (846, 566), "van-gogh-starry-night", (240, 180))
+    night = gallery(board, (846, 566), STARRY_NIGHT, (240, 180))
     lines = gallery(board, (846, 798), "engraving", (240, 180))
     blend = board.add(
         "AdaINBlend",
@@ -183,7 +224,7 @@ def big_photo(board: Board) -> None:
     """Strokes that suit a large picture."""
     board.note((300, 800))
     castle = photo(board, (324, 0), "content/castle.jpg")
-    style = gallery(board, (324, 356), "van-gogh-starry-night")
+    style = gallery(board, (324, 356), STARRY_NIGHT)
     size = {"upscale_method": "lanczos", "width": 2400, "height": 0}
     large = board.add("ImageScale", (634, 0), (250, 130), image=castle["image"], **size)
     inputs = {"content": large["IMAGE"], "style_1": style, "stroke_size": "medium"}
@@ -196,7 +237,7 @@ def fade(board: Board) -> None:
     board.note((300, 770))
     wall = photo(board, (324, 0), "content/great-wall.jpg")
     first = gallery(board, (324, 356), "mosaic", (270, 290))
-    second = gallery(board, (324, 696), "van-gogh-starry-night", (270, 290))
+    second = gallery(board, (324, 696), STARRY_NIGHT, (270, 290))
     size, kind = (250, 230), "AdaINAlphaKeyframes"
     gentle = {"keyframes": "0: 0\n8: 1\n23: 1\n31: 0", "easing": "ease_in_out"}
     much = board.add(kind, (670, 500), size, **gentle)
@@ -220,7 +261,7 @@ def video(board: Board) -> None:
     """From file to file."""
     board.note((300, 800))
     clip = photo(board, (324, 0), "video/castle")
-    style = gallery(board, (324, 356), "van-gogh-starry-night")
+    style = gallery(board, (324, 356), STARRY_NIGHT)
     source = board.add("CreateVideo", (634, 0), (230, 78), images=clip["image"], fps=12.0)
     inputs = {"video": source["VIDEO"], "style_1": style}
     drawn = board.add("AdaINStylizeVideo", (910, 120), VIDEO, **inputs)
@@ -233,7 +274,7 @@ def coarse_to_fine(board: Board) -> None:
     """Two passes by hand."""
     board.note((280, 740))
     castle = photo(board, (304, 0), "content/castle.jpg")["image"]
-    style = gallery(board, (304, 356), "van-gogh-starry-night")
+    style = gallery(board, (304, 356), STARRY_NIGHT)
     size = {"upscale_method": "lanczos", "width": 512, "height": 0}
     small = board.add("ImageScale", (640, 70), (240, 130), image=castle, **size)
     features = board.add("AdaINEncodeContent", (640, 264), (240, 106), image=small["IMAGE"])
@@ -242,7 +283,7 @@ def coarse_to_fine(board: Board) -> None:
     under = board.add("AdaINDecode", (640, 830), (240, 46), features=blend["features"])["image"]
     inputs = {"image": castle, "underpainting": under}
     features = board.add("AdaINEncodeContent", (960, 0), (240, 106), **inputs)
-    style = gallery(board, (960, 576), "van-gogh-starry-night", (240, 270))
+    style = gallery(board, (960, 576), STARRY_NIGHT, (240, 270))
     inputs = {"features": features["features"], "style_1": style, "alpha": LATER_STRENGTH}
     blend = board.add("AdaINBlend", (960, 190), (240, 300), **inputs)
     drawn = board.add("AdaINDecode", (1280, 190), (440, 46), features=blend["features"])
@@ -251,7 +292,58 @@ def coarse_to_fine(board: Board) -> None:
     save(board, (1280, 700), size, under.around((914, 960), (1250, 960)), "coarse")
 
 
-WORKFLOWS: dict[str, Callable[[Board], None]] = {
+def paint_photo(blueprint: Blueprint) -> dict[str, Any]:
+    """A photo in a style of the library."""
+    image = blueprint.take("image", "IMAGE")
+    drawn = transfer(blueprint, "AdaINStylize", {"content": image})
+    blueprint.give("image", drawn["image"])
+    return {
+        "description": "Draws pictures in one of the styles of the library: the pack's, or yours.",
+        "aliases": ["style transfer", "photo to painting", "art filter", "van gogh"],
+        "category": "Image Tools/Style transfer",
+    }
+
+
+def paint_subject(blueprint: Blueprint) -> dict[str, Any]:
+    """The subject of a photo in a style, the rest as it is."""
+    inputs = {name: blueprint.take(name, name.upper()) for name in ("image", "mask")}
+    given = {"content": inputs["image"], "mask_1": inputs["mask"]}
+    drawn = transfer(blueprint, "AdaINStylize", given, feather=8)
+    blueprint.give("image", drawn["image"])
+    return {
+        "description": "Draws what a mask covers in a style of the library, and leaves the rest "
+        "as it is. The mask may come from background removal, segmentation or the mask editor.",
+        "aliases": ["style transfer mask", "stylize person", "paint the background"],
+        "category": "Image Tools/Style transfer",
+    }
+
+
+def paint_video(blueprint: Blueprint) -> dict[str, Any]:
+    """A video in a style of the library."""
+    given = {"video": blueprint.take("video", "VIDEO")}
+    drawn = transfer(blueprint, "AdaINStylizeVideo", given, temporal="ema")
+    blueprint.give("video", drawn["video"])
+    return {
+        "description": "Draws a video of any length in a style of the library, and keeps its "
+        "sound.",
+        "aliases": ["style transfer video", "video to painting", "stylize video"],
+        "category": "Video Tools/Style transfer",
+    }
+
+
+def transfer(
+    blueprint: Blueprint, kind: str, given: dict[str, Output], **widgets: Any
+) -> dict[str, Output]:
+    """Lay down a style of the library and the node that draws in it, with widgets outside."""
+    name = blueprint.expose("style", "AdaINLoadStyle", "style", f"{STARRY_NIGHT}.safetensors")
+    style = blueprint.add("AdaINLoadStyle", (0, 300), GALLERY, style=name)["style"]
+    exposed = {"alpha": blueprint.expose("strength", kind, "alpha")}
+    for widget, value in {"stroke_size": None, **widgets}.items():
+        exposed[widget] = blueprint.expose(widget, kind, widget, value)
+    return blueprint.add(kind, (400, 0), STYLIZE, style_1=style, **given, **exposed)
+
+
+WORKFLOWS: dict[str, Callable[[Board], dict[str, Any] | None]] = {
     "01 Quick start": quick_start,
     "02 Strength": strength,
     "03 Mix styles": mix,
@@ -263,6 +355,14 @@ WORKFLOWS: dict[str, Callable[[Board], None]] = {
     "09 Style fade": fade,
     "10 Video": video,
     "11 Coarse to fine": coarse_to_fine,
+    "12 Paint your photo.app": paint_your_photo,
+    "13 Two styles.app": two_styles,
+}
+# By the names of their files, which the page shows.
+BLUEPRINTS: dict[str, Callable[[Blueprint], dict[str, Any]]] = {
+    "Paint a Photo (AdaIN)": paint_photo,
+    "Paint the Subject (AdaIN)": paint_subject,
+    "Paint a Video (AdaIN)": paint_video,
 }
 
 
@@ -271,8 +371,12 @@ def documents() -> dict[str, dict[str, Any]]:
     made = {}
     for name, lay_out in WORKFLOWS.items():
         board = Board(name)
-        lay_out(board)
-        made[f"workflows/{name}.json"] = board.document()
+        extra = lay_out(board) or {}
+        made[f"workflows/{name}.json"] = board.document(**extra)
+    for name, lay_out_inside in BLUEPRINTS.items():
+        blueprint = Blueprint(name)
+        described = lay_out_inside(blueprint)
+        made[f"subgraphs/{name}.json"] = blueprint.document(**described)
     return made
 
 
