@@ -20,9 +20,11 @@ from typing import Any
 import pytest
 from host_page import Page
 from host_server import ROOT, Client, Server
+from PIL import Image
 
 # The workflows' runner without a host.
 sys.path.append(str(ROOT / "tests" / "nodes"))
+from graph import USERS_PICTURE
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,6 +53,8 @@ def comfyui(
     server = Server(checkout, python, tmp_path_factory.mktemp("comfyui"))
     try:
         shutil.copy(tiny_path, server.base / "models" / "adain")
+        # ComfyUI comes with a picture of this name.
+        Image.open(USERS_PICTURE).save(server.base / "input" / "example.png")
         server.wait()
         yield server
     finally:

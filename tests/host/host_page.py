@@ -25,6 +25,7 @@ _FLAGS = [
 # First-run tours, news and complaints about the checkout's other packages would cover the canvas.
 _SETTINGS = {
     "Comfy.TutorialCompleted": True,
+    "Comfy.OnboardingCoachmarks.Seen": ["appMode", "firstRun"],
     "Comfy.Notification.ShowVersionUpdates": False,
     "Comfy.VersionCompatibility.DisableWarnings": True,
 }
@@ -65,6 +66,30 @@ _WORDS = """() => [...document.querySelectorAll(
 # The ranking behind the search box, by the ids of nodes.
 _SEARCH = """word => document.querySelector('#vue-app').__vue_app__.config.globalProperties.$pinia
   ._s.get('nodeDef').nodeSearchService.searchNode(word).map(node => node.name)"""
+
+# A blueprint, by its name, on an empty canvas, as the page lays it there.
+_LAY_BLUEPRINT = """name => {
+  const {$pinia} = document.querySelector('#vue-app').__vue_app__.config.globalProperties;
+  const store = $pinia._s.get('subgraph'), {app} = window;
+  const found = store.subgraphBlueprints.find(each => each.display_name === name);
+  const {nodes, definitions} = store.getBlueprint(found.name);
+  app.graph.clear();
+  app.canvas._deserializeItems({nodes, subgraphs: definitions.subgraphs}, {position: [500, 100]});
+  return found.description;
+}"""
+# A node for each socket of the only one on the canvas, and one for its output: ids by type.
+_CONNECT = """([sources, end]) => {
+  const {graph} = window.app, [main] = graph._nodes;
+  const lay = (type, place) => {
+    const node = window.LiteGraph.createNode(type);
+    node.pos = place;
+    graph.add(node);
+    return node;
+  };
+  for (const [number, [slot, type, output]] of sources.entries())
+    lay(type, [50, 100 + 400 * number]).connect(output, main, slot);
+  main.connect(0, lay(end, [900, 100]), 0);
+}"""
 
 _SET = "([name, value]) => window.app.extensionManager.setting.set(name, value)"
 _GET = "name => window.app.extensionManager.setting.get(name)"
@@ -216,6 +241,24 @@ class Page:
         self.page.wait_for_timeout(1000)  # what they show settles
         return dict(self.page.evaluate(_LAYOUT))
 
+    def lay_blueprint(self, name: str) -> str:
+        """An empty canvas with a blueprint on it; returns its description."""
+        return str(self.page.evaluate(_LAY_BLUEPRINT, name))
+
+    def connect(self, sources: list[tuple[int, str, int]], end: str) -> None:
+        """Give the only node on the canvas what it needs.
+
+        Args:
+            sources: its sockets, the types of the nodes for them and their outputs.
+            end: the type of the node for its first output.
+        """
+        self.page.evaluate(_CONNECT, [sources, end])
+
+    def frontend(self) -> tuple[int, ...]:
+        """The page's version."""
+        version = self.page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__")
+        return tuple(int(part) for part in str(version).split(".")[:3])
+
     def words(self) -> list[str]:
         """What the page says in dialogs, toasts and error panels."""
         return list(self.page.evaluate(_WORDS))
@@ -228,10 +271,10 @@ class Page:
             for name, node in prompt.items()
         }
 
-    def run(self, limit: float = 900) -> PageRun:
+    def run(self, limit: float = 900, button: str = '[data-testid="queue-button"]') -> PageRun:
         """Press Run once and wait for the end."""
         self.page.evaluate("() => { window.record.length = 0; }")
-        self.page.locator('[data-testid="queue-button"]').first.click()
+        self.page.locator(button).first.click()
         end, status, error = time.monotonic() + limit, "timeout", {}
         while time.monotonic() < end and status == "timeout":
             self.page.wait_for_timeout(200)

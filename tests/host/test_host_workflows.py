@@ -16,20 +16,6 @@ from host_server import Client
 from adain_core.video import VideoReader
 
 
-def api_prompt(workflow: Workflow) -> dict[str, Any]:
-    """The prompt that the page sends for a workflow."""
-    return {
-        str(node.id): {
-            "class_type": node.type,
-            "inputs": {
-                **node.values,
-                **{name: [str(source), slot] for name, (source, slot) in node.links.items()},
-            },
-        }
-        for node in workflow.nodes
-    }
-
-
 def differences(found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> tuple[int, float]:
     """The largest difference in steps of 255, and PSNR in dB."""
     difference = np.abs(found.astype(int) - expected.astype(int))
@@ -49,7 +35,7 @@ def test_workflow_gives_the_librarys_pictures(
     for node in workflow.nodes:
         if "dtype" in node.values:
             node.values["dtype"] = "fp32"
-    run = client.run(api_prompt(workflow))
+    run = client.run(workflow.prompt())
     assert run.status == "success", run.message
     # Not the nodes that show what they loaded or saved.
     ends = {"PreviewImage", "SaveImage", "SaveAnimatedWEBP", "SaveVideo"}
