@@ -34,6 +34,7 @@ pictures: $(VENV)/development
 	$(BIN)/python tools/pictures/styles.py
 	$(BIN)/python tools/pictures/readme.py
 	$(BIN)/python tools/pictures/icon.py
+	$(BIN)/python tools/pictures/banner.py
 	$(BIN)/python tools/pictures/help_pages.py
 	$(BIN)/python tools/pictures/workflows.py
 
