@@ -71,8 +71,9 @@ class Underpainting(Canvas):
     def colors(self, window: Window, device: torch.device) -> Tensor:
         """Return the mix in a window, ``(B, 3, h, w)`` float32, less where the picture ends."""
         change = enlarge_window(self._change.to(device), self.size, window)
-        share = (1 - self.photo_share) / 255
-        return torch.add(super().colors(window, device), change, alpha=share).clamp_(0, 1)
+        change *= (1 - self.photo_share) / 255
+        change += super().colors(window, device)
+        return change.clamp_(0, 1)
 
 
 def read_window(pictures: Tensor, window: Window, device: torch.device) -> Tensor:

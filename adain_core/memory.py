@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,19 +79,24 @@ class HeapTrimmer:
     between and takes more: a long-lived host would grow without end.
 
     Args:
-        changes: of the size, after which memory is given back. It takes about 30 ms.
+        changes: of the size, after which memory is given back; a megapixel counts as one more. It
+            takes about 30 ms.
     """
 
     def __init__(self, changes: int = 16) -> None:
         self._changes, self._count = changes, 0
-        self._last: object = None
+        self._last: tuple[int, ...] = ()
 
-    def note(self, size: object) -> None:
-        """Take note of a picture's size; give back memory if it was the last of many."""
+    def note(self, size: tuple[int, ...]) -> None:
+        """Take note of a picture's size; give back memory if it was the last of many, or large.
+
+        Args:
+            size: number of pictures, height, width.
+        """
         if size == self._last:
             return
         self._last = size
-        self._count += 1
+        self._count += 1 + math.prod(size) // 2**20
         if self._count >= self._changes:
             self._count = 0
             trim_heap()

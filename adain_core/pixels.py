@@ -272,9 +272,10 @@ def enlarge_window(images: Tensor, size: tuple[int, int], window: Window) -> Ten
         first, last = int(places[0]), min(have, int(places[-1]) + 2)
         source.append(slice(first, last))
         # As grid_sample counts: -1 and 1 are the centers of the first and the last pixel.
-        grid.append((places - first) * (2 / max(1, last - first - 1)) - 1)
+        places = (places - first) * (2 / max(1, last - first - 1)) - 1
+        grid.append(places.to(images.device, torch.float32))
     y, x = torch.meshgrid(*grid, indexing="ij")
-    places = torch.stack([x, y], dim=-1).to(images.device, torch.float32)
+    places = torch.stack([x, y], dim=-1)
     sampled: Tensor = F.grid_sample(
         crop(images, (source[0], source[1])).float(),
         places.expand(len(images), -1, -1, -1),

@@ -84,11 +84,13 @@ def test_memory_goes_back_after_pictures_of_many_sizes(monkeypatch: pytest.Monke
     monkeypatch.setattr(memory, "trim_heap", lambda: calls.append(1))
     trimmer = HeapTrimmer(changes=4)
     for _ in range(100):  # frames of a video
-        trimmer.note((480, 640))
+        trimmer.note((1, 480, 640))
     assert calls == []
     for side in range(12):
-        trimmer.note((side, side))
+        trimmer.note((1, side, side))
     assert len(calls) == 3
+    trimmer.note((1, 2048, 2048))  # four megapixels
+    assert len(calls) == 4
 
 
 def test_drawing_notes_its_sizes(tiny: AdaINModel, monkeypatch: pytest.MonkeyPatch) -> None:
