@@ -206,6 +206,8 @@ class TestDeclarations:
             bold = set(re.findall(r"\*\*(.+?)\*\*", part))
             assert bold <= shown_names(workflow.classes, language), language
             assert part.count("\n- ") == english.count("\n- ")
+            # The page would show these asterisks.
+            assert not re.search(r"[)）]\*+\w", part), language
 
 
 def shown_names(classes: Mapping[str, Any], language: str) -> set[str]:
