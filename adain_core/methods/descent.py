@@ -33,6 +33,7 @@ class Step(NamedTuple):
         content: content loss, unweighted.
         style: style loss, unweighted.
         total: the weighted sum, which is lowered.
+        picture: that of the lowest total so far, ``(1, 3, H, W)`` in 0..1; later steps change it.
     """
 
     step: int
@@ -41,6 +42,7 @@ class Step(NamedTuple):
     content: float
     style: float
     total: float
+    picture: Tensor
 
 
 # Told every step; what it raises ends the work at once.
@@ -128,7 +130,7 @@ def minimize(
         lows.append(min(total, lowest))
         if watch is not None:
             size = (picture.shape[2], picture.shape[3])
-            watch(Step(step, options.steps, size, content, style, total))
+            watch(Step(step, options.steps, size, content, style, total, best))
         if step >= options.steps or _stands_still(lows, options.tolerance):
             raise _Finished
         return losses.total

@@ -13,7 +13,7 @@ from ..networks import Encoder
 from ..options import StylizeOptions
 from ..style import Features
 from ..transfer import plan_transfer
-from .descent import DescentOptions, Watch, minimize
+from .descent import DescentOptions, Step, Watch, minimize
 from .objective import Losses, LossWeights, Objective, Region, describe_levels, levels_of
 from .tasks import Task
 
@@ -99,4 +99,8 @@ def descend(
             picture = luminance(picture, task.photo).clamp(0, 1)
         return picture
 
-    return drawn(minimize(lambda picture: losses(drawn(picture)), start, how, watch))
+    def tell(step: Step) -> None:
+        if watch is not None:
+            watch(step._replace(picture=drawn(step.picture)))
+
+    return drawn(minimize(lambda picture: losses(drawn(picture)), start, how, tell))

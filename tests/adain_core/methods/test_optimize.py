@@ -248,6 +248,24 @@ def test_what_no_mask_covers_stays(vgg: Encoder, tiny: AdaINModel, picture: Pict
     assert (result[..., 16:] - start[..., 16:]).abs().max() > 0.01
 
 
+def test_the_watcher_sees_the_best_picture_so_far(
+    vgg: Encoder, tiny: AdaINModel, picture: Picture
+) -> None:
+    """With what no mask covers, as in the result."""
+    photo, mask = picture(32, 40, seed=1), torch.zeros(32, 40)
+    mask[:, 16:] = 1
+    options = StylizeOptions(picture(40, 32, seed=2), masks=[mask])
+    start = Stylizer(tiny, options)(photo)
+    shown: list[Tensor] = []
+    result = refine(
+        start, photo, options, vgg, steps=8, watch=lambda step: shown.append(step.picture.clone())
+    )
+    assert len(shown) == 9
+    torch.testing.assert_close(shown[0], start, rtol=0, atol=1e-5)
+    assert torch.equal(shown[-1], result)
+    assert all(torch.equal(each[..., :16], shown[0][..., :16]) for each in shown)
+
+
 def test_a_raising_watcher_ends_it_and_leaves_the_picture(
     vgg: Encoder, tiny: AdaINModel, picture: Picture
 ) -> None:
