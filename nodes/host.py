@@ -1,4 +1,6 @@
-"""ComfyUI: devices, memory, progress and folders. The one module that touches its modules.
+"""ComfyUI: devices, memory, progress and folders.
+
+This and host_video alone touch its modules.
 
 Outside ComfyUI, in tests and scripts, every function here has a plain stand-in.
 """
@@ -99,16 +101,19 @@ class ManagedModel:
         # Short: the host prints its nodes' inputs.
         return f"ManagedModel({self.model!r})"
 
-    def load(self, height: int, width: int) -> AdaINModel:
+    def load(self, height: int, width: int, bytes_per_pixel: int | None = None) -> AdaINModel:
         """Bring the model to the compute device, with memory to spare for one picture.
 
         Args:
             height: of the picture, pixels.
             width: of the picture, pixels.
+            bytes_per_pixel: that the work on it takes; ``None``: what drawing takes.
         """
         device = compute_device()
         if HOSTED:
             required = memory_required(self.model, height, width)
+            if bytes_per_pixel is not None:
+                required = bytes_per_pixel * height * width
             management.load_models_gpu(
                 [self._patcher], memory_required=required, force_full_load=True
             )
@@ -229,49 +234,6 @@ def interruption(error: BaseException) -> BaseException | None:
             if each is not None and isinstance(each, management.InterruptProcessingException):
                 return each
     return None
-
-
-# --- videos -----------------------------------------------------------------------------------
-
-
-def video_size(video: Any) -> tuple[int, int]:
-    """Height and width of a VIDEO. Outside the host, where a VIDEO is a path, nobody asks."""
-    if not HOSTED:
-        return 0, 0
-    width, height = video.get_dimensions()
-    return height, width
-
-
-@contextmanager
-def video_file(video: Any) -> Iterator[Path]:
-    """Yield a file with what a VIDEO shows: its own, or one that the host writes for as long."""
-    if not HOSTED:
-        yield Path(video)
-        return
-    from comfy_api.input_impl import VideoFromFile
-
-    if isinstance(video, VideoFromFile):
-        source = video.get_stream_source()
-        # A part of a file is one as well; it is shorter.
-        whole = isinstance(source, str) and VideoFromFile(source)
-        if whole and whole.get_duration() == video.get_duration():
-            yield Path(source)
-            return
-    path = temporary_file(".mp4")
-    try:
-        video.save_to(str(path))
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def as_video(path: Path) -> Any:
-    """Return a file as VIDEO."""
-    if not HOSTED:
-        return path
-    from comfy_api.input_impl import VideoFromFile
-
-    return VideoFromFile(str(path))
 
 
 # --- folders and files ------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..adain_core import Style
 from ..adain_core.choices import SINGLE_PASS
 from ..adain_core.stylizer import Stylizer
-from . import host
+from . import host, host_video
 from .batches import common_count, single, take
 from .errors import named_errors
 from .inputs import (
@@ -111,14 +111,16 @@ class AdaINStylizeVideo(ChecksBeforeRun):
         keyframes = _keyframes(request, count)
         if keyframes is not None:
             request = replace(request, alphas=[1.0], weights={})
-        network = model.load(*host.video_size(video))
+        network = model.load(*host_video.video_size(video))
         stylizer = Stylizer(network, request.build(), request.pool())
         made = host.temporary_file(".mp4")
-        progress = host.VideoProgress()
-        with named_errors(request.names), host.video_file(video) as source:
+        show = host.VideoProgress().frame
+        # Frames have the numbers of the whole file, also in a part.
+        as_part = keyframes is None and all(count == 1 for count in request.mask_counts.values())
+        with named_errors(request.names), host_video.video_file(video, as_part) as (source, part):
             try:
                 result = stylize_video(
-                    stylizer, source, made, keyframes=keyframes, progress=progress.frame
+                    stylizer, source, made, keyframes=keyframes, part=part, progress=show
                 )
             except BaseException as error:
                 cancelled = host.interruption(error)
@@ -128,7 +130,7 @@ class AdaINStylizeVideo(ChecksBeforeRun):
                 raise cancelled from None
         for note in result.notes:
             _LOG.warning("Style Transfer Video (AdaIN): %s", note)
-        return (host.as_video(made),)
+        return (host_video.as_video(made),)
 
 
 def _keyframes(request: Request, count: int) -> list[Keyframe] | None:

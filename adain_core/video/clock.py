@@ -30,6 +30,8 @@ class Part:
         end: likewise, exclusive; ``None``: to the end.
         fps: frames per second of numbered pictures, such as ``24`` or ``Fraction(24000, 1001)``;
             ``None``: 25. A video has times of its own.
+        file_clock: whether start and end are times of the file's clock, which need not begin at 0,
+            cut off to its ticks.
 
     Raises:
         OptionError: start below 0, end not after it, or fps not above 0.
@@ -38,6 +40,7 @@ class Part:
     start: float = 0.0
     end: float | None = None
     fps: float | Fraction | None = None
+    file_clock: bool = False
 
     def __post_init__(self) -> None:
         if not (0 <= self.start < math.inf and (self.end is None or self.start < self.end)):
@@ -79,9 +82,18 @@ class Clock:
             for stream in (pictures, *sounds)
             if stream.start_time is not None and stream.time_base
         ]
-        self.skipped = round(part.start / self.time_base)
-        self.length = None if part.end is None else round(part.end / self.time_base) - self.skipped
-        self._begin = math.floor(min(starts, default=0) / self.time_base) + self.skipped
+        zero = math.floor(min(starts, default=0) / self.time_base)
+        if part.file_clock:
+            begin, end = (
+                None if time is None else math.floor(time / self.time_base) - zero
+                for time in (part.start, part.end)
+            )
+            begin = max(0, begin or 0)
+        else:
+            begin = round(part.start / self.time_base)
+            end = None if part.end is None else round(part.end / self.time_base)
+        self.skipped, self.length = begin, None if end is None else end - begin
+        self._begin = zero + begin
 
     @property
     def step(self) -> int:

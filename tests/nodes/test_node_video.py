@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import sys
 from collections.abc import Callable
@@ -267,8 +268,9 @@ class Video:
     def get_dimensions(self) -> tuple[int, int]:
         return WIDTH, HEIGHT
 
-    def save_to(self, path: str) -> None:
+    def save_to(self, path: str, crf: float | None = None) -> None:
         self.saved.append(Path(path))
+        self.crf = crf
         with av.open(self.file) as source, av.open(path, "w") as container:
             stream = container.add_stream("libx264", rate=30)
             stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -327,6 +329,62 @@ def test_a_frame_is_shown_every_second(
     # Not equal: color has half the resolution in the file.
     difference = (torch.stack(shown)[:, None].float() - made.float()).abs().mean(dim=(2, 3, 4))
     assert difference.argmin(dim=1).tolist() == [0, 2, 4]
+
+
+class Part(VideoFromFile):
+    """A newer host's: all of a file or a part, perhaps cropped."""
+
+    def __init__(
+        self, file: Any, start: float = 0.0, duration: float = 0.0, cropped: bool = False
+    ) -> None:
+        super().__init__(file)
+        self.window, self.cropped = (start, duration), cropped
+
+    def get_active_trim_window(self) -> tuple[float, float]:
+        return self.window
+
+    def has_pending_frame_edits(self) -> bool:
+        return self.cropped
+
+
+@pytest.mark.parametrize(
+    ("start", "duration", "numbers"),
+    [(0.0, 0.0, [0, 1, 2, 3, 4]), (0.05, 0.0, [2, 3, 4]), (1 / 30, 2 / 30, [1, 2])],
+)
+def test_a_part_is_read_from_the_whole_file(
+    run: Callable[[Any], Any], clip: Path, start: float, duration: float, numbers: list[int]
+) -> None:
+    video = Part(str(clip), start, duration)
+    found, expected = (frames_of(Path(run(each).file)) for each in (video, Part(str(clip))))
+    difference = (found[:, None].float() - expected.float()).abs().mean(dim=(2, 3, 4))
+    assert difference.argmin(dim=1).tolist() == numbers
+    assert not video.saved
+
+
+def test_what_is_cropped_is_saved_first(run: Callable[[Any], Any], clip: Path) -> None:
+    video = Part(str(clip), cropped=True)
+    run(video)
+    assert len(video.saved) == 1 and video.crf == 8  # hardly any loss
+
+
+def test_what_lies_in_memory_is_copied_to_a_file(run: Callable[[Any], Any], clip: Path) -> None:
+    video = Part(io.BytesIO(clip.read_bytes()))
+    assert len(frames_of(Path(run(video).file))) == FRAMES
+    assert len(video.saved) == 1 and video.crf is None  # the host would encode it anew
+
+
+def test_frames_of_a_part_have_their_own_alphas_and_masks(
+    video_host: Any, clip: Path, image: MakeImage
+) -> None:
+    """A part's numbers are not those of the whole file: the host writes it first."""
+    (model,) = video_host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    inputs = {"model": model, "style_1": image(32, 32, seed=3)}
+    masks = torch.ones(3, 8, 8)
+    for more in ({"alpha": [0.0, 1.0, 1.0]}, {"alpha": 1.0, "mask_1": masks}):
+        video = Part(str(clip), 2 / 30)
+        video.frames = 3
+        video_host.pack.run("AdaINStylizeVideo", video=video, **inputs, **more)
+        assert len(video.saved) == 1
 
 
 def test_what_is_no_whole_file_is_saved_first(

@@ -105,6 +105,29 @@ def test_chapters_and_timecode_of_a_part(clips: Clips, tmp_path: Path) -> None:
     assert clips.draw(clip, out, end=0.2, overwrite=True).notes == []
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "numbers"),
+    [(0.0, None, range(10)), (0.09, 0.2, [1, 2, 3]), (0.16, 0.17, [3]), (0.23, 9, range(5, 10))],
+)
+def test_a_part_by_the_files_clock(
+    clips: Clips, start: float, end: float | None, numbers: list[int]
+) -> None:
+    """Here the first picture is at 1000 of 15360 ticks a second, 0.065 s."""
+    clip = clips.make("clip.mkv", UNSTEADY)
+    with VideoReader(clip, Part(start, end, file_clock=True)) as reader:
+        frames = list(reader)
+    assert [frame.number for frame in frames] == list(numbers)
+    whole = [frame.pixels for frame in VideoReader(clip)]
+    assert all(torch.equal(frame.pixels, whole[frame.number]) for frame in frames)
+
+
+def test_a_cut_between_two_ticks_is_at_the_first(clips: Clips) -> None:
+    """Nearest would be the second."""
+    clip, tick = clips.make(), 1 / 15360
+    with VideoReader(clip, Part(512.9 * tick, 1024.9 * tick, file_clock=True)) as reader:
+        assert [frame.number for frame in reader] == [1]
+
+
 def test_parts_that_are_not_there(clips: Clips, tmp_path: Path) -> None:
     clip, out = clips.make(), tmp_path / "out.mp4"
     with pytest.raises(VideoFileError, match=r"from 2.50 s on, its last one is at 0.30 s"):
