@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ import PIL.Image
 
 ROOT = Path(__file__).resolve().parents[3]
 BROKEN = "class1/broken.png"
-# Attempts to start a node of a cluster.
+# Attempts to start a part of Ray.
 _STARTS = 4
 
 
@@ -190,6 +190,23 @@ def _kill_once(trial: Trial, output: str, chance: random.Random, count: dict[str
     return running
 
 
+def start_patiently(start: Callable[[], Any], clean: Callable[[], Any] = lambda: None) -> Any:
+    """Start a part of Ray, again where a busy machine takes longer than its 30 seconds.
+
+    Args:
+        start: starts it.
+        clean: removes what an attempt has left.
+    """
+    for _ in range(_STARTS - 1):
+        try:
+            return start()
+        except Exception as error:  # Ray raises a plain one
+            if "timed out" not in str(error):
+                raise
+            clean()
+    return start()
+
+
 @contextmanager
 def cluster(nodes: int) -> Iterator[Any]:
     """A Ray cluster on this machine whose nodes have one core each."""
@@ -200,13 +217,7 @@ def cluster(nodes: int) -> Iterator[Any]:
     made = Cluster()
 
     def add_node(cpus: int = 1) -> Any:
-        for attempt in range(_STARTS):
-            try:
-                return made.add_node(num_cpus=cpus, **small)
-            except Exception as error:  # a plain one: a busy machine needs more than 30 seconds
-                if attempt == _STARTS - 1 or "timed out" not in str(error):
-                    raise
-        raise AssertionError
+        return start_patiently(lambda: made.add_node(num_cpus=cpus, **small))
 
     try:
         add_node(cpus=0)

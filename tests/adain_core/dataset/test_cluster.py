@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from data_set import DataSet, read_lines
-from kills import Trial, kill_workers
+from kills import Trial, kill_workers, start_patiently
 
 from adain_core.dataset import PlanOptions, stylize_dataset
 from adain_core.errors import DatasetError
@@ -24,13 +24,15 @@ def _cluster() -> Iterator[None]:
     ray = importlib.import_module("ray")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "disabled")
-        ray.init(
+        init = partial(
+            ray.init,
             address="local",
             num_cpus=4,
             object_store_memory=80 * 2**20,
             log_to_driver=False,
             include_dashboard=False,
         )
+        start_patiently(init, clean=ray.shutdown)
         yield
         ray.shutdown()
 

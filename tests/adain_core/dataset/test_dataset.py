@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from data_set import IMAGES, DataSet, read_lines
 from torch import Tensor
 
 from adain_core import AdaINModel, Style, load_image
-from adain_core.dataset import PlanOptions, Shard
+from adain_core.dataset import LocalRunner, PlanOptions, Shard, stylize_dataset
+from adain_core.dataset.job import Report
+from adain_core.dataset.local import Task
 from adain_core.errors import DatasetError, OptionError
 
 NAMES = set(IMAGES)
@@ -267,6 +270,16 @@ def test_a_result_that_cannot_be_written_ends_the_run(data: DataSet) -> None:
     summary = data.draw(data.job())
     assert summary.failed == 0
     assert set(data.files()) == NAMES
+
+
+def test_lost_reports_end_the_run(data: DataSet) -> None:
+    class Forgetful(LocalRunner):
+        def run(self, tasks: Iterable[Task]) -> Iterator[Report]:
+            yield from list(super().run(tasks))[1:]
+
+    with pytest.raises(DatasetError, match=r"reports of 6 pictures, got [45]: workers"):
+        stylize_dataset(data.job(), runner=partial(Forgetful, workers=1))
+    assert data.draw(data.job()).before == 6
 
 
 def test_progress(data: DataSet) -> None:

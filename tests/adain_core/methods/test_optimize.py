@@ -48,12 +48,14 @@ def test_it_beats_adain_in_style(vgg: Encoder, tiny: AdaINModel, picture: Pictur
 
 @pytest.mark.parametrize("style_loss", ["statistics", "gram"])
 @pytest.mark.parametrize("start", ["content", "noise"])
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_its_loss_falls_from_any_start(
-    vgg: Encoder, picture: Picture, style_loss: str, start: str
+    vgg: Encoder, picture: Picture, style_loss: str, start: str, optimizer: str
 ) -> None:
     steps: list[Step] = []
     how = OptimizeOptions(
         steps=40,
+        optimizer=optimizer,  # type: ignore[arg-type]
         weights=LossWeights(style_loss),  # type: ignore[arg-type]
         start=start,  # type: ignore[arg-type]
     )
