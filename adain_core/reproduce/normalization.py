@@ -202,9 +202,12 @@ def _plot(lab: Lab, histories: dict[str, dict[str, History]]) -> None:
     plot_curves(
         lab.folder / "normalization.png",
         {
-            f"style loss, {photos} photographs": {k: curve(h) for k, h in by_kind.items()}
+            f"style loss, {photos} photographs": {
+                f"{k} normalization": curve(h) for k, h in by_kind.items()
+            }
             for photos, by_kind in histories.items()
         },
+        share_scale=True,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+# The largest value beside the smallest that is shown.
+_SPAN = 1000
 # Steps and values.
 Curve = tuple[Sequence[float], Sequence[float]]
 
@@ -13,15 +15,15 @@ def plot_curves(
     path: Path,
     panels: Mapping[str, Mapping[str, Curve]],
     levels: Mapping[str, Mapping[str, float]] | None = None,
-    xlabel: str = "step",
+    share_scale: bool = False,
 ) -> None:
-    """Plot curves side by side, on logarithmic scales.
+    """Plot losses over steps side by side, on logarithmic scales.
 
     Args:
         path: the PNG file.
         panels: title of each panel, and its curves by name; a name has one color in all panels.
         levels: horizontal lines of each panel by name.
-        xlabel: of all panels.
+        share_scale: give all panels the same scale, to compare them.
     """
     from matplotlib.figure import Figure  # pyplot would take the caller's backend away
 
@@ -29,15 +31,19 @@ def plot_curves(
     figure = Figure(figsize=(4.5 * len(panels), 3.6), layout="constrained")
     names = [*dict.fromkeys(name for curves in panels.values() for name in curves)]
     lines = [*dict.fromkeys(name for values in levels.values() for name in values)]
-    for axes, (title, curves) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
-    ):
+    columns = figure.subplots(1, len(panels), squeeze=False, sharey=share_scale)[0]
+    columns[0].set_ylabel("loss, mean over channels")
+    for axes, (title, curves) in zip(columns, panels.items(), strict=True):
+        heights = [*levels.get(title, {}).values()]
         for name, (steps, values) in curves.items():
+            heights += values
             axes.plot(steps, values, color=f"C{names.index(name)}", label=name, linewidth=1.4)
         for name, value in levels.get(title, {}).items():
             color = f"C{len(names) + lines.index(name)}"
             axes.axhline(value, color=color, label=name, linewidth=1.2, linestyle="--")
-        axes.set(title=title, xlabel=xlabel, yscale="log")
+        axes.set(title=title, xlabel="step", yscale="log")
+        # A loss that begins at 0 would squeeze the rest into a line.
+        axes.set_ylim(bottom=max(axes.get_ylim()[0], max(heights) / _SPAN))
         axes.grid(alpha=0.3, which="both")
         axes.legend(fontsize=8)
     figure.savefig(path, dpi=100)
