@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..files import replace_atomically
+
 # The largest value beside the smallest that is shown.
 _SPAN = 1000
 # Steps and values.
@@ -46,7 +48,8 @@ def plot_curves(
         axes.set_ylim(bottom=max(axes.get_ylim()[0], max(heights) / _SPAN))
         axes.grid(alpha=0.3, which="both")
         axes.legend(fontsize=8)
-    figure.savefig(path, dpi=100)
+    with replace_atomically(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)
 
 
 def smooth(values: Sequence[float], window: int) -> list[float]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import __version__
+from ..files import replace_atomically
 from ..functional import channel_statistics, fuse
 from ..images import save_image
 from ..sheets import join_rows
@@ -62,7 +63,8 @@ def write_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
     axes.grid(alpha=0.3)
     if names:
         axes.legend()
-    figure.savefig(path, dpi=110)
+    with replace_atomically(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
 
 
 def write_results(
@@ -98,7 +100,8 @@ def write_results(
         parameters=sum(p.numel() for network in networks for p in network.parameters()),
         broken=sorted(Path(path).name for path in broken),
     )
-    model_file.with_name(f"{name}.md").write_text(card, encoding="utf-8")
+    with replace_atomically(model_file.with_name(f"{name}.md")) as temporary:
+        temporary.write_text(card, encoding="utf-8")
 
 
 def training_summary(config: TrainingConfig, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,7 +56,12 @@ def test_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert matplotlib.get_backend().lower() == "pdf"  # the caller's
     assert load_image(tmp_path / "curves.png").shape[2:] == (495, 990)
     figures: list[Figure] = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+
+    def keep(figure: Figure, path: Path, **_: object) -> None:
+        figures.append(figure)
+        path.touch()
+
+    monkeypatch.setattr(Figure, "savefig", keep)
     for length in (1, 2):
         write_curves(tmp_path / "curves.png", history[:length])
     markers = [figure.axes[0].lines[0].get_marker() for figure in figures]
