@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from data_set import DataSet, read_lines
-from kills import Trial, kill_workers, start_patiently
+from kills.dataset import Trial, kill_workers, start_patiently
 
 from adain_core.dataset import PlanOptions, stylize_dataset
 from adain_core.errors import DatasetError

@@ -1,6 +1,6 @@
 """Kill what makes a data set, again and again, and look at what is left each time.
 
-``python tests/adain_core/dataset/kills.py --kills 100`` kills ``adain dataset`` with SIGKILL at
+``python -m tests.kills.dataset --kills 100`` kills ``adain dataset`` with SIGKILL at
 random moments, on folders and on tar shards; with ``--ray`` it works on a local Ray cluster that
 outlives it. ``--workers`` kills actors and restarts a node of a cluster instead.
 
@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,9 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-ROOT = Path(__file__).resolve().parents[3]
+from .killer import kill
+
+ROOT = Path(__file__).resolve().parents[2]
 BROKEN = "class1/broken.png"
 # Attempts to start a part of Ray.
 _STARTS = 4
@@ -180,7 +181,7 @@ def _kill_once(trial: Trial, output: str, chance: random.Random, count: dict[str
         time.sleep(0.02)
     running = process.poll() is None
     if running:
-        os.killpg(process.pid, signal.SIGKILL)
+        kill(process.pid)
         process.wait()
         count["kills"] += 1
         count["kills amid results"] += progress(folder) > there
