@@ -95,7 +95,7 @@ class Trial:
             yield process
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                kill(process.pid)
                 process.wait()
 
     def finish(self, process: subprocess.Popen[bytes]) -> None:
