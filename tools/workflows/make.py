@@ -67,7 +67,7 @@ def paint_your_photo(board: Board) -> dict[str, Any]:
     """An app: the user's photo, or the painted part of it, and a style."""
     board.note((320, 720))
     photo = board.add("LoadImage", (350, 0), SAMPLE, image=HOSTS_PICTURE)
-    style = gallery(board, (350, 356), STARRY_NIGHT)
+    style = gallery(board, (350, 376), STARRY_NIGHT)
     inputs = {"content": photo["IMAGE"], "mask_1": photo["MASK"], "style_1": style}
     drawn = board.add("AdaINStylize", (695, 0), STYLIZE, **inputs, feather=8)
     save(board, (1020, 0), (530, 440), drawn["image"], "your-photo")
