@@ -45,6 +45,7 @@ def test_app_runs_at_the_first_click(path: Path, app_page: Page) -> None:
         page.locator("#mobile-app-control-tab").click()
         page.wait_for_timeout(1000)
     controls = page.locator('[data-testid="app-mode-widget-item"]')
+    controls.first.wait_for()
     page.wait_for_function(
         "() => [...document.querySelectorAll('.adain-styles img')].every(i => i.naturalWidth)"
     )

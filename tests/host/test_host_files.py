@@ -54,7 +54,8 @@ def test_translations_cover_every_node_and_input(comfyui: Server) -> None:
         for name, info in nodes.items():
             assert translated[name]["display_name"]
             assert translated[name]["description"]
-            inputs = {key for section in info["input"].values() for key in section}
+            sections = {**info["input"], "hidden": {}}.values()
+            inputs = {key for section in sections for key in section}
             assert set(translated[name]["inputs"]) == inputs, f"{language} {name}"
 
 
