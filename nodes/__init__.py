@@ -11,6 +11,7 @@ from .keyframes import AdaINAlphaKeyframes
 from .library import MODEL_FOLDER, STYLE_FOLDER, STYLES
 from .loading import AdaINModelLoader
 from .masked import AdaINMasked
+from .refine import AdaINRefine
 from .samples import AdaINSampleImage
 from .styles import AdaINLoadStyle, AdaINSaveStyle
 from .stylize import AdaINStylize
@@ -33,6 +34,7 @@ NODE_CLASS_MAPPINGS = {
     "AdaINSaveStyle": AdaINSaveStyle,
     "AdaINLoadStyle": AdaINLoadStyle,
     "AdaINSampleImage": AdaINSampleImage,
+    "AdaINRefine": AdaINRefine,
 }
 
 NODE_DISPLAY_NAME_MAPPINGS = {
@@ -49,6 +51,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "AdaINSaveStyle": "Save AdaIN Style",
     "AdaINLoadStyle": "Load AdaIN Style",
     "AdaINSampleImage": "Load AdaIN Sample Image",
+    "AdaINRefine": "AdaIN Refine",
 }
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]

@@ -69,7 +69,12 @@ def from_mask(mask: Tensor, name: str) -> Tensor:
     """Return an input MASK of any size as ``(B, 1, H, W)``.
 
     Raises:
-        ValueError: not a MASK, NaN, or values that are not in 0..1.
+        ValueError: not a MASK, none in it, NaN, or values that are not in 0..1.
     """
+    if mask.ndim == 3 and not len(mask):
+        raise ValueError(
+            f"{name} holds no mask: the node that is connected to it has found nothing; look at "
+            f"its result, or disconnect {name} for the whole picture"
+        )
     with named_errors():
         return as_mask(mask, name)

@@ -133,7 +133,8 @@ PHOTO_SHARE: Declared = (
 # Of the tooltips of masks that place styles. A painted mask of Load Image's needs no inverting.
 CUT_OUT = (
     "The mask that Load Image gives for a cut-out (a picture with a transparent background) is "
-    "white around the subject: Invert Mask makes it that of the subject."
+    "white around the subject: Invert Mask makes it that of the subject. Masks of Remove "
+    "Background and of SAM3 nodes are white on the subject and fit as they are."
 )
 # Where styles without masks mix.
 MASK: Declared = (

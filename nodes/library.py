@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 
+import torch
+
 from ..adain_core import AdaINModel, Style, WeightsError
+from ..adain_core.architecture import VGG19_WIDTHS
 from ..adain_core.choices import DEFAULT_MODEL
+from ..adain_core.networks import Encoder
 from ..adain_core.weights import shipped_folder
 from . import host
 
 MODEL_FOLDER = "adain"
+# The paper's official model, whose encoder measures pictures.
+VGG19 = "adain-vgg19"
 STYLE_FOLDER = "adain_styles"
+# What gradients of the loss network take for each pixel of a picture.
+_DESCENT_BYTES = 4096
 
 
 class Library:
@@ -152,6 +161,37 @@ def model_or_default(model: host.ManagedModel | None) -> host.ManagedModel:
         return model
     shipped = next(iter(MODELS.shipped.values()), None)
     return _read_model(shipped or MODELS.require(f"{DEFAULT_MODEL}{host.EXTENSION}"))
+
+
+def load_loss_network(model: host.ManagedModel | None, height: int, width: int) -> Encoder:
+    """Return the network that measures content and style, in float32 on the compute device.
+
+    Args:
+        model: the connected model; ``None``: the official one from the model folder.
+        height: of the pictures that are to be changed, pixels.
+        width: likewise.
+
+    Raises:
+        ValueError: there is none, or the model is a slim one.
+    """
+    if model is None:
+        name = f"{VGG19}{host.EXTENSION}"
+        if MODELS.find(name) is None:
+            places = " or ".join(map(str, host.folders(MODEL_FOLDER)))
+            raise ValueError(
+                f"model: there is no {VGG19} to measure pictures with. Put {name} into {places}; "
+                "the help of Load AdaIN Model says how to get it"
+            )
+        model = load_model(name, "fp32")
+    found = model.model.info.architecture.widths
+    if found != VGG19_WIDTHS:
+        raise ValueError(
+            f"model: expected {VGG19} or another model of its widths {VGG19_WIDTHS}, got "
+            f"{model.model.name} with {found}; choose {VGG19} in Load AdaIN Model"
+        )
+    encoder = model.load(height, width, bytes_per_pixel=_DESCENT_BYTES).encoder
+    # With half precision the last steps are smaller than rounding.
+    return encoder if model.model.dtype == torch.float32 else deepcopy(encoder).float()
 
 
 def _read_model(path: Path, dtype: str = "auto") -> host.ManagedModel:

@@ -1,4 +1,4 @@
-"""What the two style transfer nodes are asked for, as the library's request."""
+"""What style transfer nodes are asked for, as the library's request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Source = Tensor | Style
 
 @dataclass(frozen=True)
 class Request:
-    """The inputs of a style transfer node, checked before any work.
+    """The inputs of a style transfer node, or of AdaIN Refine, checked before any work.
 
     Attributes:
         styles: those that mix or have masks, by the name of their input: artworks
@@ -72,11 +72,11 @@ class Request:
         shares = [] if masks or len(styles) == 1 else [f"weight_{name[-1]}" for name in styles]
         weights = {name: numbers(given[name], name) for name in shares}
         method = given["preserve_color"]
-        options = {name: given[name] for name in _SAME}
+        options = {name: given[name] for name in _SAME if name in given}
         options |= {
             "preserve_color": None if method == "none" else method,
             "style_size": read_style_size(given["style_size"]),
-            "tile": given["tile"] or None,
+            "tile": given.get("tile") or None,
             "feather": given["feather"] if masks else 0,
         }
         alphas = numbers(given["alpha"], "alpha")
@@ -87,10 +87,10 @@ class Request:
             weights,
             alphas,
             options,
-            given["temporal"],
-            given["temporal_length"],
+            given.get("temporal", "frame"),
+            given.get("temporal_length", 1),
         )
-        if masks and not background and given["temporal"] == "frame":
+        if masks and not background and request.temporal == "frame":
             require_region(masks)  # one frame of a video may show nothing of what a mask follows
         with named_errors(request.names):
             request.build()

@@ -114,7 +114,8 @@ def minimize(
     Returns:
         ``(1, 3, H, W)`` in 0..1.
     """
-    picture = start.detach().clamp(0, 1).clone().requires_grad_()
+    # Contiguous: LBFGS wants its gradient as one row of numbers.
+    picture = start.detach().clamp(0, 1).contiguous().clone().requires_grad_()
     best = picture.detach().clone()
     lows: list[float] = []
 

@@ -14,4 +14,5 @@ NODE_IDS = [
     "AdaINSaveStyle",
     "AdaINLoadStyle",
     "AdaINSampleImage",
+    "AdaINRefine",
 ]

@@ -38,6 +38,10 @@ WIDGETS = {
     "AdaINSaveStyle": ["name", "overwrite", "preview"],
     "AdaINLoadStyle": ["style"],
     "AdaINSampleImage": ["picture"],
+    "AdaINRefine": [
+        *("steps", "alpha", "preserve_color", "style_size"),
+        *("weight_1", "weight_2", "weight_3", "weight_4", "feather", "region_statistics"),
+    ],
 }
 SOCKETS = {
     "AdaINModelLoader": [],
@@ -62,6 +66,10 @@ SOCKETS = {
     "AdaINSaveStyle": ["style"],
     "AdaINLoadStyle": [],
     "AdaINSampleImage": [],
+    "AdaINRefine": [
+        *("image", "content", "style_1", "model", "mask_1", "style_2", "mask_2"),
+        *("style_3", "mask_3", "style_4", "mask_4"),
+    ],
 }
 WIDGET_TYPES = ("INT", "FLOAT", "BOOLEAN", "STRING")
 
@@ -111,7 +119,7 @@ class TestNode:
         declared = node.INPUT_TYPES()
         parameters = dict(inspect.signature(getattr(node, node.FUNCTION)).parameters)
         del parameters["self"]
-        # The two large nodes read the others by their declarations.
+        # The large nodes read the others by their declarations.
         rest = parameters.pop("inputs", None)
         assert rest is None or rest.kind is inspect.Parameter.VAR_KEYWORD
         names = {*all_inputs(node), *declared.get("hidden", {})}

@@ -65,6 +65,17 @@ class Things:
         inputs = {"features": self.features, "style_1": self.style, "mask_1": self.mask}
         return {**inputs, "alpha": 1.0, "feather": 0, "region_statistics": True}
 
+    @property
+    def refine(self) -> dict[str, Any]:
+        """Inputs of a refinement."""
+        return {**self.one, "image": self.image, "steps": 1}
+
+    def let_measure(self) -> dict[str, Any]:
+        """Inputs of a refinement by a model that counts as wide enough."""
+        widths = self.model.model.info.architecture.widths
+        self.patch.setattr(self.pack.submodule("nodes.library"), "VGG19_WIDTHS", widths)
+        return self.refine
+
     def write(self, kind: str, content: bytes) -> str:
         """Put a file among the user's; its name."""
         path = self.folder / kind / "mine.safetensors"
@@ -241,6 +252,22 @@ ERRORS: dict[str, dict[str, Recipe]] = {
         },
     },
     "AdaINSampleImage": {"there is no sample": lambda t: {"picture": "content/x.jpg"}},
+    "AdaINRefine": {
+        "there is no adain-vgg19 to measure pictures with": lambda t: {**t.refine, "model": None},
+        "expected adain-vgg19 or another model of its widths": lambda t: t.refine,
+        "connect the picture that image was drawn of": lambda t: {
+            **t.refine,
+            "content": t.image[:, :8],
+        },
+        "holds no picture, and refining needs the artwork": lambda t: {
+            **t.let_measure(),
+            "style_1": t.style,
+        },
+        "must be one artwork for refining": lambda t: {
+            **t.let_measure(),
+            "style_1": t.image.expand(2, -1, -1, -1),
+        },
+    },
 }
 # What a page says of nodes that come after its own.
 ELSEWHERE = {("AdaINAlphaKeyframes", COUNTS), ("AdaINLoadStyle", ENCODERS)}

@@ -282,3 +282,36 @@ def test_what_is_told_before_the_run(pack: Any, node: str) -> None:
     weights = {f"weight_{number}": 0.0 for number in range(1, 5)}
     assert "are all 0: raise the weight of at least one style" in str(check(**weights))
     assert check(**{**weights, "weight_3": None}) is True  # by a wire
+
+
+@pytest.mark.parametrize("kind", ["RemoveBackground", "SAM3_Detect"])
+def test_masks_of_the_hosts_segmentation_fit_as_they_are(
+    pack: Any,
+    model: Any,
+    image: MakeImage,
+    from_nodes: Callable[..., dict[str, Any]],
+    kind: str,
+) -> None:
+    """White is the subject: soft and in half precision from the one, hard from the other."""
+    place = torch.zeros(1, 48, 64)
+    place[:, 8:40, 16:40] = 1
+    mask = (12 * place - 6).sigmoid().half() if kind == "RemoveBackground" else place
+    photo, (subject, around) = image(48, 64), [image(32, 32, seed=seed) for seed in (2, 3)]
+    inputs = {"content": photo, "style_1": subject, "style_2": around, "mask_1": mask}
+    found = run(pack, model, **inputs, **from_nodes(mask_1=kind))
+    options = {"masks": [mask.float()], "background": around.movedim(-1, 1)}
+    torch.testing.assert_close(found, expect(model, photo, [subject], **options))
+
+
+def test_a_segmentation_that_found_nothing_is_told(
+    pack: Any,
+    model: Any,
+    image: MakeImage,
+    from_nodes: Callable[..., dict[str, Any]],
+) -> None:
+    inputs = {"model": model, "content": image(16, 24), "style_1": image(16, 16), "alpha": 1.0}
+    origin = from_nodes(mask_1="SAM3_Detect")
+    with pytest.raises(ValueError, match=r"^mask_1 holds no mask: the node .* has found nothing"):
+        pack.run("AdaINStylize", **inputs, mask_1=torch.zeros(0, 16, 24), **origin)
+    with pytest.raises(ValueError, match=r"^mask_1 is black everywhere"):
+        pack.run("AdaINStylize", **inputs, mask_1=torch.zeros(1, 16, 24), **origin)

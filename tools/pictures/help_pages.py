@@ -16,10 +16,20 @@ from panels import ROOT, SAMPLES, content, crop, style, views
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from adain_core import AdaINModel, Features, Style, adain, load_image, save_image
+from adain_core import (
+    AdaINModel,
+    Features,
+    Style,
+    StylizeOptions,
+    Stylizer,
+    adain,
+    load_image,
+    save_image,
+)
 from adain_core.color import transfer_color
 from adain_core.images import list_images, to_tensor
 from adain_core.masks import feather_mask
+from adain_core.methods import load_loss_network, refine
 from adain_core.sheets import add_label, join_rows
 from adain_core.temporal import TemporalPool
 
@@ -305,6 +315,15 @@ def sample_image(model: AdaINModel) -> Rows:
     return [panels[start : start + 5] for start in range(0, len(panels), 5)]
 
 
+def refine_drawn(model: AdaINModel) -> Rows:
+    """A picture, and what refining makes of it; needs the official model, downloaded."""
+    castle, painting = content("castle"), style("van-gogh-night-cafe")
+    options = StylizeOptions(painting)
+    drawn = Stylizer(model, options)(castle)
+    refined = refine(drawn, castle, options, load_loss_network(), steps=50)
+    return [[(painting, "style_1"), (drawn, "image, as drawn"), (refined, "refined by 50 steps")]]
+
+
 PICTURES: dict[str, Callable[[AdaINModel], Rows]] = {
     "AdaINModelLoader": load_model,
     "AdaINStylize": stylize,
@@ -319,6 +338,7 @@ PICTURES: dict[str, Callable[[AdaINModel], Rows]] = {
     "AdaINSaveStyle": save_style,
     "AdaINLoadStyle": load_style,
     "AdaINSampleImage": sample_image,
+    "AdaINRefine": refine_drawn,
 }
 
 

@@ -293,6 +293,14 @@ def test_it_takes_pictures_in_8_bits(vgg: Encoder, tiny: AdaINModel, picture: Pi
     torch.testing.assert_close(result, refine(start / 255, photo, options, vgg, steps=3))
 
 
+def test_it_takes_pictures_whose_channels_come_last(vgg: Encoder, picture: Picture) -> None:
+    photo, options = picture(32, 40, seed=1), StylizeOptions(picture(40, 32, seed=2))
+    start = picture(32, 40, seed=3)
+    strided = start.movedim(1, -1).contiguous().movedim(-1, 1)
+    result = refine(strided, photo, options, vgg, steps=3)
+    torch.testing.assert_close(result, refine(start, photo, options, vgg, steps=3))
+
+
 def test_it_needs_steps_and_the_artwork(vgg: Encoder, tiny: AdaINModel, picture: Picture) -> None:
     photo, artwork = picture(32, 40), picture(40, 32)
     with pytest.raises(OptionError, match="steps must be 1 or more, got 0"):
