@@ -30,6 +30,7 @@ from ..networks import Decoder, Encoder
 from ..weights import ModelInfo
 from .config import ReproduceConfig
 from .notebook import Notebook
+from .text import count
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -182,7 +183,7 @@ def _machine(device: torch.device) -> str:
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     return (
-        f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
+        f"{name}, {count(torch.get_num_threads(), 'thread')}, torch {torch.__version__}, "
         f"adain_core {__version__}"
     )
 

@@ -17,7 +17,7 @@ from ..methods.optimize import Optimization, OptimizeOptions
 from ..options import StylizeOptions
 from .lab import Lab
 from .plots import plot_curves
-from .text import number, table, verdict
+from .text import count, number, table, verdict
 from .trainings import (
     CROPS,
     affordable_extent,
@@ -68,7 +68,7 @@ Summary = dict[str, float]
 _FEWEST_NETWORK_STEPS, _MOST_NETWORK_STEPS = 50, 40_000
 
 _ABOUT = """\
-Means over {contents} photographs in {styles} artworks at {size}² pixels, measured by the frozen
+Means over {photographs} in {artworks} at {size}² pixels, measured by the frozen
 VGG. The optimization starts from the photo, with L-BFGS, and lowers the content loss and ten
 times the style loss of means and standard deviations (the paper's fair variant); a step is one
 evaluation of the losses, and of line searches the best picture so far counts. {network} The
@@ -118,7 +118,12 @@ def run(lab: Lab) -> str:
     networks = _NETWORKS.format(**values) if plan.network_steps else _NO_NETWORKS
     return "\n\n".join(
         [
-            _ABOUT.format(network=networks, **values),
+            _ABOUT.format(
+                photographs=count(plan.contents, "photograph"),
+                artworks=count(plan.styles, "artwork"),
+                network=networks,
+                **values,
+            ),
             "![Content loss and style loss over the steps of an optimization](losses.png)",
             table(["method", "content loss", "style loss", "SSIM to the photo"], rows),
             _compare(curves["style"], lines),

@@ -10,6 +10,7 @@ from ..files import replace_atomically
 from . import ablation, controls, losses, normalization, speed
 from .config import ReproduceConfig
 from .lab import Lab
+from .text import count
 
 _MODULES: dict[str, ModuleType] = {
     "speed": speed,
@@ -76,10 +77,9 @@ def _head(lab: Lab, sections: Collection[str]) -> str:
         sentences.append(_TRAININGS)
     settings = lab.config.to_dict()
     folders = ("content", "style", "validation_content", "validation_style")
-    count = len(lab.config.what)
     return "\n".join(sentences).format(
         budget=lab.config.budget,
-        count=f"{count} experiments" if count > 1 else "one experiment",
+        count=count(len(lab.config.what), "experiment"),
         seed=lab.config.seed,
         machine=lab.machine,
         **{name: Path(settings[name]).name for name in folders},

@@ -16,6 +16,11 @@ def verdict(claim: str, holds: bool, measured: str) -> str:
     return f"- {'Holds' if holds else '**Does not hold**'}: {claim} ({measured})."
 
 
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``2 threads``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def number(value: float) -> str:
     """Return a number with three significant digits."""
     return f"{value:.3g}"

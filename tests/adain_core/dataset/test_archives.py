@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import io
+import random
 import shutil
 import tarfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -154,3 +157,47 @@ def test_a_whole_archive_counts_more_than_what_is_left_of_it(tmp_path: Path) -> 
         add(sink, number)
     sink.finish()
     assert whole.stat().st_ino == identity and not left.exists()
+
+
+def test_workers_at_one_archive_at_once(tmp_path: Path) -> None:
+    """As after a driver's death: old workers write on while new ones begin, again and again."""
+    whole = write(tmp_path, SAMPLES).read_bytes()
+    (tmp_path / "a.tar").unlink()
+    errors: list[BaseException] = []
+
+    def work(seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(30):
+            try:
+                sink, amount = open_sink(tmp_path), chance.choice([1, 2, 4, 4])
+                for number in range(amount):
+                    time.sleep(chance.uniform(0, 0.001))
+                    add(sink, number)
+                    # Nothing is ever there that is not whole.
+                    if (tmp_path / "a.tar").exists():
+                        assert (tmp_path / "a.tar").read_bytes() == whole
+                if amount == len(SAMPLES):
+                    sink.finish()
+                sink.close()
+                if chance.random() < 0.3:
+                    (tmp_path / "a.tar").unlink(missing_ok=True)
+            except DatasetError:
+                pass  # another worker has taken its file away
+            except FileNotFoundError as error:
+                if error.filename != str(tmp_path / "a.tar"):
+                    errors.append(error)
+            except BaseException as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=work, args=[seed]) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    last = open_sink(tmp_path)
+    for number in range(4):
+        add(last, number)
+    last.finish()
+    assert (tmp_path / "a.tar").read_bytes() == whole
+    assert not list((tmp_path / ".adain/archives").iterdir())

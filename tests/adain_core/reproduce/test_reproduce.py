@@ -25,7 +25,7 @@ from adain_core.reproduce.normalization import equalize_luminance
 from adain_core.reproduce.notebook import Notebook
 from adain_core.reproduce.plots import plot_curves, smooth
 from adain_core.reproduce.report import reproduce
-from adain_core.reproduce.text import number, table, verdict
+from adain_core.reproduce.text import count, number, table, verdict
 from adain_core.reproduce.trainings import (
     affordable_extent,
     make_model_run,
@@ -293,7 +293,7 @@ def test_the_report_says_sizes_steps_and_machine(report: Path) -> None:
     for words in (
         "torch",
         "a budget of 0.01 minutes for 5 experiments",
-        "1 photographs in 2 artworks at 48² pixels",
+        "1 photograph in 2 artworks at 48² pixels",
         "3 steps of 1 crops of 48 pixels",
         "widths 8-12-16-24, encoder and decoder trained together",
         "4 steps of 2 pairs of crops of 16 pixels",
@@ -363,6 +363,7 @@ def test_tables_and_verdicts() -> None:
     assert table(["a", "b"], [[1, "x"]]) == "| a | b |\n| --- | --- |\n| 1 | x |"
     assert verdict("it is so", True, "3") == "- Holds: it is so (3)."
     assert verdict("it is so", False, "3") == "- **Does not hold**: it is so (3)."
+    assert (count(1, "thread"), count(2, "thread")) == ("1 thread", "2 threads")
     assert number(1234.5) == "1.23e+03" or number(0.012345) == "0.0123"
 
 
@@ -389,4 +390,4 @@ def test_the_command_adds_to_its_report(
     assert capsys.readouterr().out == f"{report}\n"
     after = report.read_text(encoding="utf-8")
     assert after.partition("\n## ")[2] == before.partition("\n## ")[2]
-    assert "one experiment" in after
+    assert "for 1 experiment," in after
