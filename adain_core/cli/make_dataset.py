@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
@@ -41,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
     except ImportError as error:
         print_error(error)
         return 1
-    with _bars() as watch:
+    # Ray prints what becomes of its machines to stdout, where --json must stand alone.
+    with _bars() as watch, contextlib.redirect_stdout(sys.stderr):
         summary = stylize_dataset(job, plan=args.plan, shard=shard, runner=runner, watch=watch)
     if args.json:
         print_json(asdict(summary))
