@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +15,14 @@ from tqdm import tqdm
 from ..devices import is_out_of_memory
 from ..errors import AdaINError, ImageFileError, reason
 from ..images import (
+    ImageFile,
     check_output_size,
     read_image_file,
     write_image_file,
 )
 from ..pixels import fit_shortest_side
 from .arguments import OUT_OF_MEMORY
+from .behind import Behind
 from .methods import make_drawing
 from .request import read_request
 from .streams import print_error, print_json, print_line
@@ -27,6 +30,8 @@ from .stylize_plan import make_plan
 
 if TYPE_CHECKING:
     from .methods import Drawing
+
+_EXPECTED = (ValueError, AdaINError, RuntimeError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -53,17 +58,24 @@ def run(args: argparse.Namespace) -> int:
     _make_folder(plan.folder)
     started = time.perf_counter()
     results: list[_Result] = []
+
+    def report(done: list[_Result]) -> None:
+        for result in done:
+            if result.error:
+                print_error(result.error)
+            results.append(result)
+
+    behind: Behind[_Result] = Behind()
     # disable=None: no bar where stderr is not a terminal.
     pairs = zip(contents, plan.outputs, strict=True)
     try:
         for content, output in tqdm(
             pairs, total=len(contents), unit="image", disable=None if len(contents) > 1 else True
         ):
-            result = _stylize_file(drawing, content, output, args, len(contents) == 1)
-            if result.error:
-                print_error(result.error)
-            results.append(result)
-    finally:  # after Ctrl-C, too
+            work, size = _stylize_file(drawing, content, output, args, len(contents) == 1)
+            report(behind.add(work, size))
+    finally:  # after Ctrl-C, too: what is drawn is worth being written
+        report(behind.finish())
         written = [result for result in results if not result.error]
         if args.json:
             print_json([asdict(result) for result in results])
@@ -94,32 +106,59 @@ def _stylize_file(
     output: Path,
     args: argparse.Namespace,
     show_progress: bool,
-) -> _Result:
-    """One picture from file to file; what goes wrong with it must not stop the others."""
+) -> tuple[Callable[[], _Result], int]:
+    """Draw one picture; return what writes it, and how many bytes wait for that.
+
+    What goes wrong with it must not stop the others.
+    """
     started = time.perf_counter()
     try:
-        # A JPEG of more than twice the size that is wanted is decoded smaller.
-        smallest = 2 * args.content_size or None
-        photo = read_image_file(content, keep_uint8=True, min_side=smallest)
-        # Before the work.
-        size = (photo.pixels.shape[2], photo.pixels.shape[3])
-        check_output_size(output, fit_shortest_side(size, args.content_size))
-        picture = _draw(drawing, photo.pixels, show_progress)
-        # Writing takes memory, too: the photo's pixels are not needed any more.
-        photo = replace(photo, pixels=picture)
-        _make_folder(output.parent)
-        write_image_file(output, photo, overwrite=args.overwrite, quality=args.quality)
-    except ValueError as error:  # before AdaINError: a picture of NaN is both
+        photo = _draw_file(drawing, content, output, args, show_progress)
+    except _EXPECTED as error:
+        failure = _failure(content, error)
+        return lambda: failure, 0
+    drawn = time.perf_counter() - started
+
+    def write() -> _Result:
+        started = time.perf_counter()
+        try:
+            _make_folder(output.parent)
+            write_image_file(output, photo, overwrite=args.overwrite, quality=args.quality)
+        except _EXPECTED as error:
+            return _failure(content, error)
+        height, width = photo.pixels.shape[-2:]
+        seconds = round(drawn + time.perf_counter() - started, 3)
+        return _Result(str(content), str(output), width, height, seconds)
+
+    return write, photo.pixels.nbytes
+
+
+def _draw_file(
+    drawing: Drawing,
+    content: Path,
+    output: Path,
+    args: argparse.Namespace,
+    show_progress: bool,
+) -> ImageFile:
+    # A JPEG of more than twice the size that is wanted is decoded smaller.
+    smallest = 2 * args.content_size or None
+    photo = read_image_file(content, keep_uint8=True, min_side=smallest)
+    # Before the work.
+    size = (photo.pixels.shape[2], photo.pixels.shape[3])
+    check_output_size(output, fit_shortest_side(size, args.content_size))
+    # Writing takes memory, too: the photo's pixels are not needed any more.
+    return replace(photo, pixels=_draw(drawing, photo.pixels, show_progress))
+
+
+def _failure(content: Path, error: Exception) -> _Result:
+    """Return what is told of an error; what nobody expected is raised again."""
+    if isinstance(error, ValueError):  # before AdaINError: a picture of NaN is both
         return _Result(str(content), error=f"{content}: {error}")
-    except AdaINError as error:
+    if isinstance(error, AdaINError):
         return _Result(str(content), error=str(error))
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return _Result(str(content), error=f"{content}: {OUT_OF_MEMORY}")
-    height, width = picture.shape[-2:]
-    seconds = round(time.perf_counter() - started, 3)
-    return _Result(str(content), str(output), width, height, seconds)
+    if not is_out_of_memory(error):
+        raise error
+    return _Result(str(content), error=f"{content}: {OUT_OF_MEMORY}")
 
 
 def _draw(drawing: Drawing, pixels: Tensor, show_progress: bool) -> Tensor:
