@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from adain_core.choices import LATER_STRENGTH
+
 MakeImage = Callable[..., Tensor]
 
 
@@ -32,21 +34,22 @@ def test_an_underpainting_is_drawn_over(pack: Any, model: Any, image: MakeImage)
     def rounded(picture: Tensor) -> Tensor:
         return library.as_float(library.as_uint8(picture))
 
-    def draw(picture: Tensor, **inputs: Any) -> Tensor:
+    def draw(picture: Tensor, alpha: float = 1.0, **inputs: Any) -> Tensor:
         (features,) = pack.run("AdaINEncodeContent", model=model, image=picture, **inputs)
         blended, _ = pack.run(
-            "AdaINBlend", features=features, style_1=style, alpha=1.0, weight_1=1.0
+            "AdaINBlend", features=features, style_1=style, alpha=alpha, weight_1=1.0
         )
         return pack.run("AdaINDecode", model=model, features=blended)[0]
 
     # In 8 bits, as the library keeps the passes.
     small = rounded(library.resize(photo.movedim(-1, 1), passes[0]).movedim(1, -1))
-    found = draw(photo, underpainting=rounded(draw(small)), photo_share=0.2)
+    below = {"underpainting": rounded(draw(small)), "photo_share": 0.2}
+    found = draw(photo, LATER_STRENGTH, **below)
     expected = model.model.stylize(
         photo.movedim(-1, 1), style, stroke_size=4.0, photo_share=0.2
     ).movedim(1, -1)
     torch.testing.assert_close(found, expected)
-    assert (found - draw(photo)).abs().mean() > 0.02
+    assert (found - draw(photo, LATER_STRENGTH)).abs().mean() > 0.02
     see_through = torch.cat([photo, image(144, 180, channels=1, seed=5)], dim=-1)
     opacity = draw(see_through, underpainting=draw(small), photo_share=0.2)[..., 3]
     assert torch.equal(opacity, see_through[..., 3])
@@ -70,7 +73,7 @@ def test_alpha_channel_passes_through(pack: Any, model: Any, image: MakeImage) -
     (features,) = pack.run("AdaINEncodeContent", model=model, image=photos)
     (decoded,) = pack.run("AdaINDecode", model=model, features=features)
     assert torch.equal(decoded[..., 3], photos[..., 3])
-    (stylized,) = pack.run(
+    stylized, _ = pack.run(
         "AdaINStylize", model=model, content=photos, style_1=image(20, 20, seed=1), alpha=1.0
     )
     assert torch.equal(stylized[..., 3], photos[..., 3])
@@ -82,7 +85,7 @@ def test_half_precision_images_count_as_their_values(
     photo, artwork = image(24, 32).half(), image(20, 28, seed=1).half()
 
     def pictures(photo: Tensor, artwork: Tensor) -> list[Tensor]:
-        (stylized,) = pack.run(
+        stylized, _ = pack.run(
             "AdaINStylize", model=model, content=photo, style_1=artwork, alpha=1.0, style_size=16
         )
         (recolored,) = pack.run(

@@ -36,7 +36,7 @@ from adain_core.canvas import Underpainting
 from adain_core.choices import LATER_STRENGTH, PHOTO_SHARE
 from adain_core.color import transfer_color
 from adain_core.options import pass_sizes
-from adain_core.pixels import reduce_uint8, resize_shortest_side
+from adain_core.pixels import as_uint8, reduce_uint8, resize_shortest_side
 from adain_core.temporal import TemporalPool
 from adain_core.video import VideoReader
 
@@ -466,6 +466,7 @@ def test_coarse_to_fine(reduced: Reduced) -> None:
     under = model.decode(adain(model.encode(small), style))
     whole = (slice(None), slice(None))
     reduced_photo = reduce_uint8(photo, (under.shape[2], under.shape[3]))
-    mixed = Underpainting(photo, under, reduced_photo, PHOTO_SHARE).colors(whole, photo.device)
+    canvas = Underpainting(photo, as_uint8(under), reduced_photo, PHOTO_SHARE)
+    mixed = canvas.colors(whole, photo.device)
     fine = model.decode(adain(model.encode(mixed), style, alpha=LATER_STRENGTH))
     assert_same(reduced.shown(), [fine, under])
