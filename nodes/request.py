@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ..adain_core import Style
+from ..adain_core.masks import feather_mask, region_weights, resize_mask
 from ..adain_core.options import StylizeOptions
 from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
@@ -176,6 +177,18 @@ class Request:
             alpha=take(self.alphas, pictures),
             **self.options,
         )
+
+    def covered(self, size: tuple[int, int]) -> Tensor | None:
+        """Return how far styles cover the first picture, ``(1, 1, H, W)``; ``None``: all of it.
+
+        Args:
+            size: height and width of the picture.
+        """
+        if not self.masks or self.background:
+            return None
+        masks = [resize_mask(mask[:1], size) for mask in self.masks.values()]
+        soft = [feather_mask(mask, self.options["feather"]) for mask in masks]
+        return region_weights(soft, size).sum(dim=0)
 
     @property
     def names(self) -> dict[str, str]:

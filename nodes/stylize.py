@@ -32,6 +32,7 @@ from .inputs import (
     ChecksBeforeRun,
     advanced,
 )
+from .layers import as_layers
 from .library import model_or_default
 from .request import NUMBERS, Request
 
@@ -57,9 +58,13 @@ class AdaINStylize(ChecksBeforeRun):
         "art filter",
         "van gogh",
     )
-    RETURN_TYPES = ("IMAGE",)
-    RETURN_NAMES = ("image",)
-    OUTPUT_TOOLTIPS = ("The stylized pictures, of the size of the content.",)
+    RETURN_TYPES = ("IMAGE", "LAYERS")
+    RETURN_NAMES = ("image", "layers")
+    OUTPUT_TOOLTIPS = (
+        "The stylized pictures, of the size of the content.",
+        "The first picture over its photo, as two layers for Create Layered Image, which older "
+        "ComfyUI does not have. With masks the upper one is transparent where nothing is drawn.",
+    )
     FUNCTION = "stylize"
 
     @classmethod
@@ -97,7 +102,7 @@ class AdaINStylize(ChecksBeforeRun):
 
     def stylize(
         self, content: Tensor, model: host.ManagedModel | None = None, **inputs: Any
-    ) -> tuple[Tensor]:
+    ) -> tuple[Tensor, dict[str, Any]]:
         """Run the node."""
         pictures = from_image(content, "content")
         request = Request.read(self, inputs)
@@ -116,4 +121,6 @@ class AdaINStylize(ChecksBeforeRun):
                     photos = repeat(pictures, part)
                     yield stylizer(photos, progress=tiles, watch=progress.watch)
 
-        return (to_image(draw(), count),)
+        image = to_image(draw(), count)
+        photo = pictures[:1].movedim(1, -1).to(image.device)
+        return (image, as_layers(photo, image[:1], request.covered(size)))

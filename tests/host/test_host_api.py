@@ -235,6 +235,19 @@ def test_masks_give_the_librarys_picture(
     assert_pictures(pictures(client, masked), expected)
 
 
+def test_layers_look_as_the_picture(
+    client: Client, library: AdaINModel, content: Tensor, style: Tensor
+) -> None:
+    if "ImageCompositor" not in client.server.json("/object_info"):
+        pytest.skip("this ComfyUI has no layers")
+    flat = node("ImageCompositor", layers=["stylized", 1], compositor={})
+    (found,) = pictures(client, prompt(stylized=stylized(), flat=flat, out=saved("flat")))
+    expected = library.stylize(content, style, alpha=0.8, style_size=64)[0].movedim(0, -1)
+    assert found.shape == expected.shape
+    # Layers are composed in linear light, and back.
+    assert np.abs(found - 255 * expected.numpy()).max() <= 2
+
+
 # --- progress and cancel ----------------------------------------------------------------------
 
 
@@ -251,6 +264,7 @@ def test_a_batch_announces_its_progress(client: Client) -> None:
     # The artwork, then the pictures, which go together as far as they fill a tile. ComfyUI 0.33
     # passes on ten steps a second at most.
     assert steps == sorted(steps) and steps[-1] == 800 and len(set(steps)) > 1
+    assert run.previews >= 1
 
 
 def test_cancel_ends_a_long_run_and_the_next_one_works(client: Client) -> None:

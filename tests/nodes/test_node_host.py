@@ -306,7 +306,7 @@ def test_a_large_picture_is_shown_while_it_is_drawn(
     monkeypatch.setattr(host.pack.submodule("nodes.host"), "time", clock)
     photo = image(256, 1024)
     options = {"alpha": 1.0, "tile": 256, "stroke_size": "single"}
-    (result,) = host.pack.run(
+    result, _ = host.pack.run(
         "AdaINStylize", model=model, content=photo, style_1=image(16, 16), **options
     )
     assert [(kind, size) for kind, _, size in host.previews] == [("JPEG", 512)] * 2
@@ -346,6 +346,6 @@ def test_results_are_the_same_as_without_a_host(
 ) -> None:
     (hosted,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
     inputs = {"content": image(20, 30, 2), "style_1": image(24, 24, seed=1), "alpha": 0.8}
-    (ours,) = host.pack.run("AdaINStylize", model=hosted, **inputs)
-    (theirs,) = pack.run("AdaINStylize", model=model, **inputs)
+    ours, _ = host.pack.run("AdaINStylize", model=hosted, **inputs)
+    theirs, _ = pack.run("AdaINStylize", model=model, **inputs)
     assert torch.equal(ours, theirs)

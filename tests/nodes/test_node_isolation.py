@@ -68,7 +68,7 @@ def run_all():
         region_statistics=True)
     (decoded,) = run("AdaINDecode", features=blended, model=model)
     alphas, _ = run("AdaINAlphaKeyframes", keyframes="0: 0, 1: 1")
-    (drawn,) = run("AdaINStylize", content=photo, style_1=art, alpha=alphas, model=model,
+    drawn, _ = run("AdaINStylize", content=photo, style_1=art, alpha=alphas, model=model,
                    temporal="ema")
     return [decoded, drawn]
 

@@ -200,7 +200,7 @@ def mixed(pack: Any, model: Any, image: MakeImage) -> Callable[..., dict[str, Te
         inputs = {**styles, "weight_1": weight_1, "weight_2": weight_2, "alpha": 1.0, **options}
         (features,) = pack.run("AdaINEncodeContent", model=model, image=content)
         blended, style = pack.run("AdaINBlend", features=features, **inputs)
-        (drawn,) = pack.run("AdaINStylize", model=model, content=content, **inputs)
+        drawn, _ = pack.run("AdaINStylize", model=model, content=content, **inputs)
         return {"AdaINBlend": blended.tensor, "AdaINStylize": drawn, "style": style.mean[None]}
 
     return run
@@ -268,6 +268,6 @@ def test_weights_beside_masks_do_not_count(pack: Any, model: Any, image: MakeIma
     content = image(16, 16, 2)
     inputs = {"model": model, "content": content, "style_1": image(16, 16, seed=3), "alpha": 1.0}
     inputs["mask_1"] = torch.ones(1, 8, 8)
-    (expected,) = pack.run("AdaINStylize", **inputs)
-    (found,) = pack.run("AdaINStylize", **inputs, weight_1=[0.0, 0.5, 1.0])
+    expected, _ = pack.run("AdaINStylize", **inputs)
+    found, _ = pack.run("AdaINStylize", **inputs, weight_1=[0.0, 0.5, 1.0])
     assert torch.equal(found, expected)

@@ -50,7 +50,7 @@ def test_one_style(
 
 def test_defaults(pack: Any, model: Any, content: Tensor, arts: list[Tensor]) -> None:
     """Optional inputs that the host leaves out."""
-    (result,) = pack.run("AdaINStylize", model=model, content=content, style_1=arts[0], alpha=1.0)
+    result, _ = pack.run("AdaINStylize", model=model, content=content, style_1=arts[0], alpha=1.0)
     torch.testing.assert_close(result, expect(model, content, arts[:1], style_size=None))
 
 
@@ -200,8 +200,8 @@ def test_without_a_model_the_shipped_one_draws(
 ) -> None:
     monkeypatch.setattr(pack.submodule("adain_core.devices"), "has_fast_bfloat16", lambda: False)
     inputs = {"content": content, "style_1": arts[0], "alpha": 0.8}
-    (found,) = pack.run("AdaINStylize", **inputs)
-    (expected,) = pack.run("AdaINStylize", model=model, **inputs)
+    found, _ = pack.run("AdaINStylize", **inputs)
+    expected, _ = pack.run("AdaINStylize", model=model, **inputs)
     torch.testing.assert_close(found, expected)
 
 
@@ -220,9 +220,9 @@ def test_small_artworks_are_enlarged_only_on_demand(
 ) -> None:
     art = image(24, 30, seed=9)
     inputs = {"content": content, "style_1": art, "alpha": 1.0}
-    (default,) = pack.run("AdaINStylize", model=model, **inputs)
-    (kept,) = pack.run("AdaINStylize", model=model, **inputs, style_size=0)
-    (larger,) = pack.run("AdaINStylize", model=model, **inputs, style_size=64)
+    default, _ = pack.run("AdaINStylize", model=model, **inputs)
+    kept, _ = pack.run("AdaINStylize", model=model, **inputs, style_size=0)
+    larger, _ = pack.run("AdaINStylize", model=model, **inputs, style_size=64)
     assert torch.equal(default, kept) and not torch.allclose(default, larger, atol=1e-3)
 
 
@@ -315,3 +315,22 @@ def test_a_segmentation_that_found_nothing_is_told(
         pack.run("AdaINStylize", **inputs, mask_1=torch.zeros(0, 16, 24), **origin)
     with pytest.raises(ValueError, match=r"^mask_1 is black everywhere"):
         pack.run("AdaINStylize", **inputs, mask_1=torch.zeros(1, 16, 24), **origin)
+
+
+def test_layers_look_as_the_picture(pack: Any, model: Any, image: MakeImage) -> None:
+    """Two of the first picture: its photo, and what is drawn, cut out where nothing is drawn."""
+    photo = image(30, 37, 2, seed=9)
+    inputs = {"model": model, "content": photo, "style_1": image(32, 40), "alpha": 1.0}
+    drawn, document = pack.run("AdaINStylize", **inputs)
+    bottom, top = document["layers"]
+    assert document["canvas"] == (37, 30)
+    assert [(e["name"], e["z_index"]) for e in (bottom, top)] == [("photo", 0), ("drawn", 1)]
+    assert torch.equal(bottom["image"], photo[:1]) and torch.equal(top["image"], drawn[:1])
+    assert "mask" not in top
+    drawn, document = pack.run("AdaINStylize", **inputs, mask_1=left(), feather=4)
+    top = document["layers"][1]
+    hidden = top["mask"][..., None]  # white is transparent
+    assert torch.equal(hidden * photo[:1] + (1 - hidden) * top["image"], drawn[:1])
+    assert top["mask"][:, :, :22].sum() == 0 and top["mask"][:, :, 23:].min() == 1
+    drawn, document = pack.run("AdaINStylize", **inputs, mask_1=left(), style_2=image(32, 40))
+    assert "mask" not in document["layers"][1]  # the second style fills the rest
