@@ -36,18 +36,18 @@ def plot_curves(
     columns = figure.subplots(1, len(panels), squeeze=False, sharey=share_scale)[0]
     columns[0].set_ylabel("loss, mean over channels")
     for axes, (title, curves) in zip(columns, panels.items(), strict=True):
-        heights = [*levels.get(title, {}).values()]
         for name, (steps, values) in curves.items():
-            heights += values
             axes.plot(steps, values, color=f"C{names.index(name)}", label=name, linewidth=1.4)
         for name, value in levels.get(title, {}).items():
             color = f"C{len(names) + lines.index(name)}"
             axes.axhline(value, color=color, label=name, linewidth=1.2, linestyle="--")
         axes.set(title=title, xlabel="step", yscale="log")
-        # A loss that begins at 0 would squeeze the rest into a line.
-        axes.set_ylim(bottom=max(axes.get_ylim()[0], max(heights) / _SPAN))
         axes.grid(alpha=0.3, which="both")
         axes.legend(fontsize=8)
+    for axes in columns:  # when all is plotted: panels may share their scale
+        lowest, highest = axes.get_ylim()
+        # A loss that begins at 0 would squeeze the rest into a line.
+        axes.set_ylim(bottom=max(lowest, highest / _SPAN))
     with replace_atomically(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100)
 
