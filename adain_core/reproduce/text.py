@@ -22,5 +22,6 @@ def count(number: int, noun: str) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number with three significant digits."""
-    return f"{value:.3g}"
+    """Return a number with three significant digits, such as ``0.0123`` or ``1,230``."""
+    text = f"{value:.3g}"
+    return f"{float(text):,.0f}" if abs(value) >= 1000 else text
