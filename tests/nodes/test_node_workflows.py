@@ -173,10 +173,11 @@ class TestDeclarations:
 
     def test_layout(self, workflow: Workflow) -> None:
         """From left to right, nothing on top of another, and a note that explains."""
-        boxes = {
-            data["id"]: (*data["pos"], data["pos"][0] + data["size"][0], data["size"][1])
-            for data in workflow.data["nodes"]
-        }
+        boxes = {}
+        for data in workflow.data["nodes"]:
+            (left, top), (width, height) = data["pos"], data["size"]
+            grown = make.PREVIEW if data["type"].startswith("AdaINStylize") else 0
+            boxes[data["id"]] = (left, top, left + width, height + grown)
         for one, other in combinations(boxes.values(), 2):
             (left, top, right, height), (left_2, top_2, right_2, height_2) = one, other
             beside = right < left_2 or right_2 < left

@@ -19,6 +19,8 @@ WIDEST, HIGHEST = 1720, 1060
 # Sizes of nodes, with their pictures: a sample's, a gallery's, a result's of 3:2.
 SAMPLE, GALLERY = (280, 306), (280, 390)
 STYLIZE, VIDEO = (290, 580), (290, 580)
+# By how much these grow when they run: they show what they draw.
+PREVIEW = 220
 BLEND, SMALL = (270, 300), (270, 46)
 _FOLDER = "AdaIN/"
 STARRY_NIGHT = "van-gogh-starry-night"
@@ -110,14 +112,14 @@ def strength(board: Board) -> None:
     )
     drawn = board.add(
         "AdaINStylize",
-        (695, 240),
+        (695, 200),
         STYLIZE,
         content=panda["image"],
         style_1=style,
         alpha=alphas["alpha"],
         content_residual=True,
     )
-    save(board, (1020, 240), (580, 580), drawn["image"], "strength")
+    save(board, (1020, 200), (580, 580), drawn["image"], "strength")
 
 
 def mix(board: Board) -> None:
@@ -167,17 +169,27 @@ def colors(board: Board) -> None:
     board.note((270, 720))
     coffee = photo(board, (294, 0), "content/coffee.jpg")["image"]
     painting = photo(board, (294, 356), "style/van-gogh-starry-night.jpg")["image"]
-    plain = board.add("AdaINStylize", (640, 450), STYLIZE, content=coffee, style_1=painting)[
+    plain = board.add("AdaINStylize", (640, 220), STYLIZE, content=coffee, style_1=painting)[
         "image"
     ]
-    coral = {"content": coffee, "style_1": painting, "preserve_color": "coral"}
+    above = painting.around((607, 150), (948, 110))
+    coral = {"content": coffee, "style_1": above, "preserve_color": "coral"}
     before = board.add("AdaINStylize", (980, 0), STYLIZE, **coral)["image"]
-    pair = {"image": plain, "color_reference": coffee.around((954, 30), (954, 600))}
-    after = board.add("AdaINColorPreserve", (980, 640), (290, 110), **pair, method="luminance")
+    pair = {
+        "image": plain.around((952, 300), (952, 860)),
+        "color_reference": coffee.around((960, 30), (960, 890)),
+    }
+    after = board.add("AdaINColorPreserve", (980, 850), (290, 110), **pair, method="luminance")
     size = (390, 306)
     save(board, (1330, 0), size, before, "colors-before")
     save(board, (1330, 356), size, after["image"], "colors-after")
-    save(board, (1330, 712), size, plain.around((954, 820), (1300, 820)), "colors-painting")
+    save(
+        board,
+        (1330, 712),
+        size,
+        plain.around((946, 300), (946, 1024), (1300, 1024)),
+        "colors-painting",
+    )
 
 
 def library(board: Board) -> None:
@@ -212,11 +224,12 @@ def frames(board: Board) -> None:
     board.note((280, 750))
     clip = photo(board, (304, 0), "video/castle")["image"]
     style = gallery(board, (304, 356), "van-gogh-cafe-terrace")
-    one = board.add("AdaINStylize", (650, 450), STYLIZE, content=clip, style_1=style)["image"]
-    inputs = {"content": clip, "style_1": style, "temporal": "ema"}
+    one = board.add("AdaINStylize", (650, 220), STYLIZE, content=clip, style_1=style)["image"]
+    above = style.around((617, 150), (948, 110))
+    inputs = {"content": clip, "style_1": above, "temporal": "ema"}
     calm = board.add("AdaINStylize", (980, 0), STYLIZE, **inputs)["image"]
     animation(board, (1320, 0), (400, 480), calm, "video-ema")
-    bent = one.around((956, 660), (1290, 660))
+    bent = one.around((954, 300), (956, 860), (1290, 860))
     animation(board, (1320, 530), (400, 480), bent, "video-frame")
 
 
