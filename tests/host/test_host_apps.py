@@ -97,7 +97,6 @@ def test_blueprint_is_a_node(path: Path, page: Page) -> None:
     except HTTPError:
         pytest.skip("this ComfyUI has no blueprints of node packs")
     (outer,) = json.loads(path.read_text(encoding="utf-8"))["nodes"]
-    page.reload()
     assert page.lay_blueprint(path.stem) != "User generated subgraph blueprint"
     kinds = [each["type"] for each in outer["inputs"] if "widget" not in each]
     sources = [(slot, *_AROUND[kind][:2]) for slot, kind in enumerate(kinds)]
