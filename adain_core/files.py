@@ -77,3 +77,11 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(number)
         finally:
             os.close(number)
+
+
+def real_path(path: str | os.PathLike[str]) -> Path:
+    """Return an absolute path without links, which a loop of links keeps.
+
+    ``Path.resolve`` raises a ``RuntimeError`` for that.
+    """
+    return Path(os.path.realpath(path))

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..files import real_path
 from ..images import check_output_suffix, list_image_tree, list_images
 from .outputs import check_output_file, check_replaceable, read_files, refuse_inputs
 
@@ -63,7 +64,7 @@ def _find_contents(paths: list[str], output: Path) -> dict[Path, Path]:
     found: dict[Path, tuple[Path, Path]] = {}
     for path in paths:
         if os.path.isdir(path):  # noqa: PTH112 (a name that is too long is none)
-            inside = [] if output.resolve() == Path(path).resolve() else [output]
+            inside = [] if real_path(output) == real_path(path) else [output]
             files = {
                 file: file.parent.relative_to(path) for file in list_image_tree(path, but=inside)
             }

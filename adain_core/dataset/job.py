@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..choices import SINGLE_PASS
 from ..errors import OptionError
+from ..files import real_path
 from ..options import pass_sizes
 from .plan import PlanOptions, Row
 from .trees import Tree
@@ -78,7 +79,7 @@ class Job:
             raise OptionError("others", f"must be copy or link, got {self.others!r}")
         if self.batch_size < 1:
             raise OptionError("batch_size", f"must be 1 or more images, got {self.batch_size}")
-        images, output = self.images.resolve(), self.output.resolve()
+        images, output = real_path(self.images), real_path(self.output)
         if output == images or images in output.parents or output in images.parents:
             raise OptionError("output", f"must lie outside the images, {self.images}")
 

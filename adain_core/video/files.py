@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import VideoFileError
+from ..files import real_path
 from .sequence import NUMBER, numbered_names
 
 # FFmpeg's addresses without ``://`` that are taken for such; others are names with a colon.
@@ -71,12 +72,12 @@ def same_file(one: Path, other: Path) -> bool:
 
 def _is_written(file: Path, output: Path) -> bool:
     if any(
-        file.resolve() == written.resolve() or same_file(file, written)
+        real_path(file) == real_path(written) or same_file(file, written)
         for written in (output, partial_file(output), resumed_file(output))
     ):
         return True
     names = numbered_names(output)
     return any(
-        each.parent.resolve() == output.parent.resolve() and names.fullmatch(each.name)
-        for each in (file, file.resolve())
+        real_path(each.parent) == real_path(output.parent) and names.fullmatch(each.name)
+        for each in (file, real_path(file))
     )

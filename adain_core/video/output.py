@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import VideoFileError
+from ..errors import VideoFileError, reason
 from .files import partial_file, refuse_inputs, same_file, state_file
 from .formats import Encoding
 from .partial import PartialFile
@@ -47,6 +47,12 @@ def open_writer(
     refuse_inputs(inputs, path)
     if encoding.codec == "png":
         return SequenceWriter(path, reader.path, overwrite or resume)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:  # a loop of links, a name that is too long
+        raise VideoFileError(f"cannot write {path}: {reason(error)}") from None
     if path.is_dir():
         raise VideoFileError(f"cannot write {path}: a folder has that name")
     for file in (path, partial_file(path)):

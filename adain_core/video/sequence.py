@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..errors import VideoFileError, reason
+from ..files import real_path
 from ..images import save_image
 from ..images.formats import INPUT_SUFFIXES
 from .frame import Frame, Packet
@@ -108,7 +109,7 @@ class SequenceWriter:
         self.size: tuple[int, int] | None = None
         self.notes: list[str] = []
         self._pattern, self._overwrite = pattern, overwrite
-        if pattern.resolve() == source.resolve():
+        if real_path(pattern) == real_path(source):
             raise VideoFileError(f"cannot write {pattern}: these are the pictures that are read")
         # Of any number: what is left of a longer sequence would look like this one's end.
         there = None if overwrite else existing_picture(pattern)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import av
 import pytest
 from cli_folder import Folder, error_line
 
+from adain_core import AdaINModel
 from adain_core.cli import main
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -92,29 +95,88 @@ def test_no_home_folder(tmp_path: Path) -> None:
 # --- the file system --------------------------------------------------------------------------
 
 
+WRITING = {
+    "stylize": ("stylize {photo} --style {art} {model}", ".png"),
+    "sheet": ("sheet {photo} --style {art} --cell 64 --content-size 32 {model}", ".png"),
+    "encode": ("style encode {art} {model}", ".safetensors"),
+    "mix": ("style mix {style} {style}", ".safetensors"),
+    "video": ("video {clip} --style {art} {model}", ".mp4"),
+}
+
+
+@pytest.fixture
+def write(folder: Folder, tiny: AdaINModel) -> Callable[..., int]:
+    """``write(command, output, *options)``: run one of the commands above in the folder."""
+    files = {
+        "photo": folder.save(NOT_UTF8 + ".png", 1),
+        "art": folder.save(NOT_UTF8 + "-art.png", 2),
+        "style": str(folder / (NOT_UTF8 + ".safetensors")),
+        "clip": str(folder / (NOT_UTF8 + ".mkv")),
+        "model": f"--model {folder.model_path} --device cpu --dtype fp32",
+    }
+    tiny.encode_style(files["art"]).save(files["style"])
+    with av.open(files["clip"], "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame(32, 32, "yuv420p")))
+        container.mux(stream.encode(None))
+
+    def run(command: str, output: str, *options: str) -> int:
+        words, suffix = WRITING[command]
+        line = words.format(**files).split()
+        return main([*line, "-o", str(folder / (output + suffix)), *options])
+
+    return run
+
+
+# As file names come from archives and old disks.
+NOT_UTF8 = os.fsdecode(b"caf\xe9")
+
+
+@posix
+@pytest.mark.parametrize("command", WRITING)
 @pytest.mark.parametrize(
     ("output", "cause"),
     [
-        ("x" * 300 + ".png", "File name too long"),
-        ("nowhere/out.png", "there is no folder"),
-        ("a.png/out.png", "there is no folder"),
-        ("loop.png", "Too many levels of symbolic links"),
+        ("x" * 300, "File name too long"),
+        ("nowhere/out", "there is no folder"),
+        ("file/out", "there is no folder"),
+        ("loop", "Too many levels of symbolic links"),
     ],
 )
-@posix
 def test_places_that_cannot_be_written(
-    folder: Folder, output: str, cause: str, capsys: pytest.CaptureFixture[str]
+    folder: Folder,
+    write: Callable[..., int],
+    command: str,
+    output: str,
+    cause: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (folder / "loop.png").symlink_to(folder / "loop2.png")
-    (folder / "loop2.png").symlink_to(folder / "loop.png")
-    photo, art = folder.save("a.png", 1), folder.save("b.png", 2)
+    loop = output + WRITING[command][1]
+    if output == "loop":
+        (folder / loop).symlink_to(folder / "other")
+        (folder / "other").symlink_to(folder / loop)
+    (folder / "file").touch()
+    before = folder.names()
     for extra in ([], ["--overwrite"]):
-        words = ["stylize", photo, "--style", art, "-o", folder / output, *extra]
-        assert folder.run(*words) in (1, 2)
+        assert write(command, output, *extra) in (1, 2)
         line = error_line(capsys)
         assert cause in line
         assert "Errno" not in line
-    assert folder.names() == {"a.png", "b.png"}
+    assert folder.names() == before
+
+
+@posix
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no such names")
+@pytest.mark.parametrize("command", WRITING)
+def test_names_that_are_not_utf_8(
+    folder: Folder, write: Callable[..., int], command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = NOT_UTF8 + "-out"
+    assert write(command, output) == 0
+    assert (folder / (output + WRITING[command][1])).stat().st_size > 0
+    assert r"caf\udce9-out" in capsys.readouterr().out
 
 
 @posix
