@@ -174,8 +174,10 @@ class Progress:
         if self._bar is None:
             return
         check_cancel()
-        preview, self._preview = self._preview, None
-        self._bar.update_absolute(round((self._done + ahead) * _STEPS), preview=preview)
+        step = round((self._done + ahead) * _STEPS)
+        # What is finished the next node shows; a preview would stay on this one.
+        preview, self._preview = None if step == self._bar.total else self._preview, None
+        self._bar.update_absolute(step, preview=preview)
 
 
 class VideoProgress:

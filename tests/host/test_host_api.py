@@ -264,7 +264,16 @@ def test_a_batch_announces_its_progress(client: Client) -> None:
     # The artwork, then the pictures, which go together as far as they fill a tile. ComfyUI 0.33
     # passes on ten steps a second at most.
     assert steps == sorted(steps) and steps[-1] == 800 and len(set(steps)) > 1
-    assert run.previews >= 1
+
+
+def test_a_picture_is_shown_while_its_tiles_are_drawn(client: Client) -> None:
+    shown, plain = (
+        client.run(prompt(stylized=stylized(alpha=alpha, **tile), out=saved("stylized")))
+        for alpha, tile in ((0.73, {"tile": 64}), (0.74, {}))
+    )
+    assert shown.status == plain.status == "success"
+    assert shown.previews >= 1
+    assert plain.previews == 0  # one tile, and done
 
 
 def test_cancel_ends_a_long_run_and_the_next_one_works(client: Client) -> None:

@@ -319,6 +319,14 @@ def test_a_large_picture_is_shown_while_it_is_drawn(
         assert difference.abs().mean() < 0.02
 
 
+def test_what_is_drawn_in_one_tile_is_not_shown_before(host: Any, image: MakeImage) -> None:
+    """The page would keep it on the node."""
+    (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
+    inputs = {"content": image(48, 64), "style_1": image(16, 16), "alpha": 1.0}
+    host.pack.run("AdaINStylize", model=model, **inputs)
+    assert host.previews == []
+
+
 @pytest.mark.parametrize("tile", [64, 128])
 def test_tiles_of_a_picture_are_steps(host: Any, image: MakeImage, tile: int) -> None:
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")

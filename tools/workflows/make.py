@@ -183,13 +183,8 @@ def colors(board: Board) -> None:
     size = (390, 306)
     save(board, (1330, 0), size, before, "colors-before")
     save(board, (1330, 356), size, after["image"], "colors-after")
-    save(
-        board,
-        (1330, 712),
-        size,
-        plain.around((946, 300), (946, 1024), (1300, 1024)),
-        "colors-painting",
-    )
+    bent = plain.around((946, 300), (946, 1024), (1300, 1024))
+    save(board, (1330, 712), size, bent, "colors-painting")
 
 
 def library(board: Board) -> None:
