@@ -111,6 +111,8 @@ def _connect(address: str) -> None:
             include_dashboard=False,
             logging_level=logging.ERROR,
         )
+    except SystemExit:  # so Ray ends a program whose cluster does not answer
+        raise DatasetError(f"cannot reach a Ray cluster at {address!r}: no answer") from None
     except Exception as error:  # Ray raises plain ones, too
         raise DatasetError(f"cannot reach a Ray cluster at {address!r}: {error}") from None
     context = ray.data.DataContext.get_current()

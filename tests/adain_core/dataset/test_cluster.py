@@ -18,7 +18,7 @@ pytest.importorskip("ray", reason="needs the package ray")
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def _cluster() -> Iterator[None]:
     """A cluster with four cores by name, to start actors in."""
     ray = importlib.import_module("ray")
