@@ -284,7 +284,7 @@ class Page:
                     error = detail if status == "error" else {}
         self.page.wait_for_timeout(1000)  # what follows the last message
         record = self.page.evaluate("() => window.record")
-        outputs = {d["node"]: d["output"] for kind, d in record if kind == "executed"}
+        outputs = {d["node"]: d["output"] or {} for kind, d in record if kind == "executed"}
         return PageRun(status, error, outputs)
 
     def wait_for_pictures(self) -> None:
