@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,10 @@ settings.register_profile("adain", deadline=None)
 settings.load_profile("adain")
 # Pictures here are tiny: more threads wait for each other, on a busy machine five times as long.
 torch.set_num_threads(1)
+# A job in the background, or under nohup, ignores them, and its children, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_configure(config: pytest.Config) -> None:

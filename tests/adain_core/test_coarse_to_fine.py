@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import hypothesis.strategies as st
@@ -16,7 +15,7 @@ from torch import Tensor
 from adain_core import AdaINModel, StylizeOptions, Stylizer, TemporalPool
 from adain_core.canvas import Canvas, Underpainting
 from adain_core.choices import LATER_STRENGTH, PHOTO_SHARE
-from adain_core.options import FIRST_PASS, pass_sizes
+from adain_core.options import pass_sizes
 from adain_core.pixels import as_float, as_uint8, enlarge_window, reduce_uint8, resize
 
 Picture = Callable[..., Tensor]
@@ -96,18 +95,6 @@ def test_three_passes_together_keep_the_photo_share(tiny: AdaINModel, picture: P
     expected = again(photo, second, middle, torch.float32)
     drawn = draw(tiny, photo, style, photo_share=0.8)
     torch.testing.assert_close(drawn, expected, rtol=0, atol=1e-5)
-
-
-@given(side=st.integers(1, 40_000), scale=st.floats(0.05, 4))
-def test_passes_grow_from_one_size(side: int, scale: float) -> None:
-    sizes = pass_sizes((side, 2 * side), scale)
-    assert sizes[-1] == (side, 2 * side)
-    first = max(1, round(FIRST_PASS / scale))
-    assert sizes[0][0] == min(side, first)
-    for smaller, larger in pairwise(height for height, _ in sizes):
-        assert smaller < larger and larger / smaller < 2**1.5 * 1.1
-    # The earlier passes together cost no more than the last.
-    assert len(sizes) == 1 or sum(h * w for h, w in sizes[:-1]) <= 1.05 * side * 2 * side
 
 
 def test_small_pictures_have_one_pass(tiny: AdaINModel, picture: Picture) -> None:
