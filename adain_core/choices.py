@@ -54,9 +54,9 @@ STROKE_SIZES = {"fine": 0.5, "medium": 1.0, "coarse": 1.5}
 SINGLE_PASS = "single"
 DEFAULT_STROKE_SIZE = "medium"
 # How much of the photo the later passes keep; the rest is what the first pass changed.
-PHOTO_SHARE = 0.6
+PHOTO_SHARE = 0.5
 # Share of alpha in later passes, whose finer strokes would cover the large ones, and small faces.
-LATER_STRENGTH = 0.7
+LATER_STRENGTH = 0.85
 
 
 def recolors_artwork(method: str | None) -> bool:
