@@ -18,6 +18,8 @@ from .functional import Window, crop
 # is another range of values.
 OVERSHOOT = 0.5
 CHANNELS = (1, 3, 4)
+# Pixels: one of 1x5000 with a shortest side of 512 would have 1,311 million.
+_LARGEST_ENLARGEMENT = 2**28
 # Rows that are float at once when pictures are reduced.
 _BAND = 64
 # What transparent pixels count, so that something does where all are.
@@ -135,11 +137,22 @@ def resize_shortest_side(images: Tensor, size: int) -> Tensor:
 
 
 def fit_shortest_side(size: tuple[int, int], shortest: int) -> tuple[int, int]:
-    """Return height and width with a shortest side of so many pixels; 0: as they are."""
+    """Return height and width with a shortest side of so many pixels; 0: as they are.
+
+    Raises:
+        ValueError: that would enlarge a narrow picture beyond 268 megapixels.
+    """
+    if not shortest:
+        return size
     # The longer side is never below the shorter: rounding down keeps at least `shortest` pixels.
-    height, width = size
-    short = min(size)
-    return (shortest * height // short, shortest * width // short) if shortest else size
+    height, width = (shortest * length // min(size) for length in size)
+    if shortest > min(size) and height * width > _LARGEST_ENLARGEMENT:
+        raise ValueError(
+            f"a shortest side of {shortest} pixels makes {width}x{height} pixels of a picture of "
+            f"{size[1]}x{size[0]}, more than {_LARGEST_ENLARGEMENT // 10**6} megapixels; choose a "
+            "smaller size"
+        )
+    return height, width
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:

@@ -287,7 +287,9 @@ def normalized_weights(weights: Sequence[float] | None, count: int) -> list[floa
         return [1 / count] * count
     values = [float(weight) for weight in weights]
     if len(values) != count:
-        raise OptionError("weights", f"must be {count}, one for each style, got {len(values)}")
+        raise OptionError(
+            "weights", f"must have one number for each style ({count}), got {len(values)}"
+        )
     if not all(math.isfinite(value) and value >= 0 for value in values):
         raise OptionError("weights", f"must be finite and 0 or more, got {values}")
     # Divided by the largest first: the sum of huge weights would overflow.

@@ -159,8 +159,9 @@ def available_models() -> dict[str, Path]:
     with contextlib.suppress(WeightsError):  # without a home nothing was downloaded
         folders.append(cache_folder())
     for folder in folders:
-        for path in sorted(folder.glob("*.safetensors")):
-            files.setdefault(path.stem, path)
+        with contextlib.suppress(PermissionError):  # another user's cache
+            for path in sorted(folder.glob("*.safetensors")):
+                files.setdefault(path.stem, path)
     return dict(sorted(files.items(), key=lambda item: item[0] != DEFAULT_MODEL))
 
 

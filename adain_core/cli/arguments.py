@@ -193,7 +193,7 @@ def add_size_options(
         "--style-size",
         type=int,
         metavar="N",
-        help="the same for artworks; it sets the scale of strokes and texture: larger is coarser; "
+        help="the same for artworks; it changes which of their textures become strokes; "
         "0: as they are (default: 512, smaller ones as they are)",
     )
     group.add_argument(

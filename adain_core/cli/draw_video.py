@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 
 from torch import Tensor
 from tqdm import tqdm
@@ -19,6 +20,7 @@ from ..stylizer import Stylizer
 from ..temporal import TemporalPool
 from ..video import Encoding, Keyframe, Part, VideoResult, resume_video, stylize_video
 from ..video.files import refuse_inputs
+from .outputs import check_replaceable
 from .request import load_model, make_request, open_style
 from .streams import print_json, print_line, print_note
 
@@ -50,6 +52,9 @@ def run(args: argparse.Namespace) -> int:
     paths = [path for moment in moments for path in moment.paths] or args.style
     background = [] if args.background is None else [args.background]
     refuse_inputs([*paths, *(args.mask or []), *background], args.output)
+    if not args.resume:
+        # The library cannot say which option replaces it.
+        check_replaceable([Path(args.output)], args.overwrite)
     sources = {path: open_style(path) for path in [*paths, *background]}
     part = Part(args.start, args.end, args.fps)
     pool = TemporalPool(args.temporal, args.temporal_length)

@@ -71,7 +71,7 @@ def option_word(field: str, args: argparse.Namespace) -> str:
         ``"--alpha"``, ``"--style stars.jpg"``.
     """
     name, _, number = field.rstrip("]").partition("[")
-    word = _WORDS.get(name, name)
+    word = name if name in args else _WORDS.get(name, name)
     given = getattr(args, word, None)
     if number and given is not None:
         given = given[int(number)]

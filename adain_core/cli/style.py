@@ -95,8 +95,8 @@ def _add_encode(actions: Subparsers) -> None:
         "--style-size",
         type=int,
         metavar="N",
-        help="resize to N pixels on the shortest side before; it sets the scale of strokes and "
-        "texture: larger is coarser; 0: as it is (default: 512, smaller ones as they are)",
+        help="resize to N pixels on the shortest side before; it changes which of its textures "
+        "become strokes; 0: as it is (default: 512, smaller ones as they are)",
     )
     parser.add_argument(
         "--no-preview",

@@ -41,6 +41,8 @@ def prepare_plan(job: Job, given: Path | None = None) -> Path:
     path = job.output / PLAN
     settings = _settings(job, planned=given is None)
     if not path.exists():
+        if given is not None and not given.is_file():
+            raise DatasetError(f"cannot read {given}: there is no such file; a plan is expected")
         # Without a plan nothing is drawn yet, and other settings do no harm.
         with results.replace(SETTINGS) as temporary:
             temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")

@@ -76,7 +76,8 @@ class PartialFile:
 
     def _hold(self) -> None:
         try:
-            self._handle = os.open(self.held, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0))
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            self._handle = os.open(self.held, flags, 0o666)
         except OSError as error:
             raise VideoFileError(f"cannot write {self._output}: {reason(error)}") from error
         if not (_lock(self._handle) and _is_open(self.held, self._handle)):

@@ -59,9 +59,9 @@ def test_extreme_weights(weights: list[float] | None, expected: list[float]) -> 
         ([1, NAN], "weights must be finite and 0 or more, got [1.0, nan]"),
         ([1, INFINITY], "weights must be finite and 0 or more, got [1.0, inf]"),
         ([0, 0], "weights are all 0: give at least one style more than 0"),
-        ([1], "weights must be 2, one for each style, got 1"),
-        ([1, 2, 3], "weights must be 2, one for each style, got 3"),
-        ([], "weights must be 2, one for each style, got 0"),
+        ([1], "weights must have one number for each style (2), got 1"),
+        ([1, 2, 3], "weights must have one number for each style (2), got 3"),
+        ([], "weights must have one number for each style (2), got 0"),
     ],
 )
 def test_bad_weights(weights: list[float], message: str) -> None:

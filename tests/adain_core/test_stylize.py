@@ -268,8 +268,8 @@ def test_bad_weights(tiny: AdaINModel, picture: Picture) -> None:
         ([1, NAN], "weights must be finite and 0 or more, got [1.0, nan]"),
         ([INFINITY, 1], "weights must be finite and 0 or more, got [inf, 1.0]"),
         ([0, 0], "weights are all 0: give at least one style more than 0"),
-        ([1], "weights must be 2, one for each style, got 1"),
-        ([1, 1, 1], "weights must be 2, one for each style, got 3"),
+        ([1], "weights must have one number for each style (2), got 1"),
+        ([1, 1, 1], "weights must have one number for each style (2), got 3"),
     ):
         with pytest.raises(ValueError) as caught:
             tiny.stylize(content, styles, weights=weights)

@@ -87,7 +87,7 @@ def test_style_errors(folder: Folder, tiny: AdaINModel, capsys: pytest.CaptureFi
         (["encode", art, art, "--mask", art, art, "-o", new], 2, "one --mask for each image"),
         (["encode", art, "--style-size", -5, "-o", new], 2, "--style-size must be 0 or more"),
         (["encode", folder / "none.png", "-o", new], 1, "none.png: there is no such file"),
-        (["mix", file, file, "--weights", 1, "-o", new], 2, "weights must be 2"),
+        (["mix", file, file, "--weights", 1, "-o", new], 2, "--weights must have one number for"),
         (["mix", file, folder.model_path, "-o", new], 1, "expected a file of format 'adain-style'"),
         (["info", art], 1, "damaged or not a safetensors file"),
     ):

@@ -165,6 +165,8 @@ def test_a_bad_plan_is_refused_before_anything_is_begun(data: DataSet) -> None:
     data.write("bad.jsonl", line.encode())
     with pytest.raises(ValueError, match=r"bad\.jsonl, line 1: alpha must lie in 0\.\.1, got 2"):
         data.draw(data.job(), plan=data / "bad.jsonl")
+    with pytest.raises(DatasetError, match=r"cannot read .*none\.jsonl: there is no such file"):
+        data.draw(data.job(), plan=data / "none.jsonl")
     assert data.draw(data.job()).drawn == 6
 
 

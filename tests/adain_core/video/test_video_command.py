@@ -140,6 +140,12 @@ def test_command_tells_what_an_interruption_leaves(
     monkeypatch.setattr(Stylizer, "__call__", draw)
     assert run(clips.folder / "clip.mp4", "-o", out, "--style", artworks[0], "--resume") == 0
     assert len(frames_of(out)) == 10 and not left.exists()
+    # As a file that any program makes.
+    (tmp_path / "any").touch()
+    assert out.stat().st_mode == (tmp_path / "any").stat().st_mode
+    capsys.readouterr()
+    assert run(clips.folder / "clip.mp4", "-o", out, "--style", artworks[0]) == 2
+    assert f"{out} exists; pass --overwrite to replace it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
