@@ -1,4 +1,6 @@
-"""Draw the first two seconds of a video in a style. Needs ``pip install ".[video]"``.
+"""Draw the first two seconds of a video in a style.
+
+Needs ``pip install -c constraints.txt -e ".[video]"`` in a clone.
 
 python docs/examples/stylize_video.py clip.mp4 painting.jpg
 """
