@@ -150,9 +150,15 @@ def test_an_error_reaches_the_page(page: Page) -> None:
 
 def help_text(page: Page, node: str) -> str:
     """The help page of a node, opened by the button that a selected node shows."""
-    page.add(node)
+    button = page.page.get_by_test_id("info-button").first
+    for _ in range(10):
+        page.add(node)
+        if button.count():
+            break
+        # The page forgets a selection that comes while it is at the help of another node.
+        page.page.wait_for_timeout(3000)
     # Not a click at its place: the help of the node before may lie there.
-    page.page.get_by_test_id("info-button").first.dispatch_event("click")
+    button.dispatch_event("click")
     content = page.page.locator(".node-help-content")
     picture = content.locator("img").first
     picture.wait_for()
