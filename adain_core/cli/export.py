@@ -24,7 +24,7 @@ _EXAMPLES = """
 adain export -o onnx/
 
 # half the size: for browsers
-adain export --dtype fp16 -o onnx/
+adain export --dtype fp16 -o onnx16/
 
 # another model
 adain export --model adain-vgg19 -o vgg19/
