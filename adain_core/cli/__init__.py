@@ -27,7 +27,7 @@ from . import (
     video,
     weights,
 )
-from .arguments import OUT_OF_MEMORY, HelpFormatter
+from .arguments import OUT_OF_MEMORY, HelpFormatter, Parser
 from .request import option_word
 from .streams import notes_for_warnings, open_streams, print_error
 
@@ -136,7 +136,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands, without importing torch."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="adain", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=HelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"adain {__version__}")

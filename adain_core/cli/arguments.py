@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from textwrap import indent
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from ..choices import (
     COLOR_METHODS,
@@ -25,6 +25,14 @@ Group: TypeAlias = "argparse._ArgumentGroup"
 OUT_OF_MEMORY = "not enough memory; try a smaller --content-size or --style-size, or --device cpu"
 
 HelpFormatter = argparse.RawDescriptionHelpFormatter
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line; argparse's own print all options first."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the message, and where help is."""
+        self.exit(2, f"{self.prog}: error: {message}; '{self.prog} --help' explains the options\n")
 
 
 def add_command(

@@ -66,10 +66,13 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["paint"], ["stylize", "a.jpg"], ["style"], ["weights"]])
-def test_wrong_usage_is_2(words: list[str]) -> None:
+def test_wrong_usage_is_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(words)
     assert exit_.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("adain") and " error: " in line
+    assert line.endswith(" --help' explains the options")
 
 
 def test_bugs_are_not_hidden(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
