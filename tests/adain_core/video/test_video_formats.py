@@ -103,7 +103,7 @@ def test_subtitles_are_left_out(clips: Clips, tmp_path: Path) -> None:
         ("out.gif", {"quality": 5}, "quality is no setting of gif, got 5"),
         ("out.mov", {"codec": "prores", "chroma": "420"}, "chroma of prores must be 422 or 444"),
         ("out.mp4", {"temporal": "mean"}, "temporal must be"),
-        ("out.mp4", {"weights": [1, 2]}, "weights must be 1"),
+        ("out.mp4", {"weights": [1, 2]}, "weights must have one number for each style"),
         (
             "out.mp4",
             {"masks": [torch.ones(4, 4)] * 2},
