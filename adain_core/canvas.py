@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .functional import Window, crop
-from .pixels import as_float, enlarge_window
+from .pixels import as_float, as_uint8, enlarge_window
 
 # Rows of pixels whose colors are added up at a time.
 _BAND = 64
@@ -57,8 +57,8 @@ class Underpainting(Canvas):
 
     Args:
         photo: as for :class:`Canvas`; its size is the canvas's.
-        drawn: the pass before, ``(B, 3, h, w)``, uint8.
-        reduced: the photo that it was drawn of, ``(B, 3|4, h, w)``, uint8.
+        drawn: the pass before, ``(B, 3, h, w)``, uint8 or float in 0..1.
+        reduced: the photo that it was drawn of, ``(B, 3|4, h, w)``, likewise.
         photo_share: of the photo in the mix, 0..1.
     """
 
@@ -66,7 +66,7 @@ class Underpainting(Canvas):
         super().__init__(photo)
         self.photo_share = photo_share
         # In levels; 16 bits take no more memory than the two pictures do.
-        self._change = drawn.to(torch.int16) - reduced[:, :3]
+        self._change = as_uint8(drawn).to(torch.int16) - as_uint8(reduced[:, :3])
 
     def colors(self, window: Window, device: torch.device) -> Tensor:
         """Return the mix in a window, ``(B, 3, h, w)`` float32, less where the picture ends."""

@@ -195,6 +195,7 @@ def reduce_uint8(images: Tensor, size: tuple[int, int]) -> Tensor:
     """
     if images.shape[1] == 4:
         return _reduce_translucent(images, size)
+    # One column is left to resize, which mends it; other devices cannot reduce 8 bits.
     if images.dtype == torch.uint8 and images.device.type == "cpu" and size[1] > 1:
         return F.interpolate(images, size, mode="bilinear", antialias=True)
     return as_uint8(resize(images, size))

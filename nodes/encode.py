@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..adain_core import Features, Style
 from ..adain_core.canvas import Underpainting
-from ..adain_core.pixels import as_uint8, reduce_uint8
+from ..adain_core.pixels import reduce_uint8
 from . import host
 from .batches import common_count, join_features, parts, repeat
 from .images import from_image, from_mask
@@ -103,7 +103,7 @@ def _painted_over(photo: Tensor, drawn: Tensor, share: float) -> Tensor:
     photo = photo.expand(-1, max(3, photo.shape[1]), -1, -1)
     reduced = reduce_uint8(photo, (drawn.shape[2], drawn.shape[3]))
     # Both in 8 bits, as the library keeps the passes.
-    canvas = Underpainting(photo, as_uint8(drawn[:, :3]), reduced, share)
+    canvas = Underpainting(photo, drawn[:, :3], reduced, share)
     colors = canvas.colors((slice(None), slice(None)), photo.device)
     return torch.cat([colors, photo[:, 3:]], dim=1)
 

@@ -36,6 +36,8 @@ def test_a_later_canvas_is_the_photo_changed_as_the_pass_before(picture: Picture
     change = resize(as_float(drawn) - as_float(reduced), (60, 80))
     expected = (photo + 0.7 * change).clamp(0, 1)
     torch.testing.assert_close(canvas.colors(EVERYWHERE, CPU), expected, rtol=0, atol=1e-5)
+    floats = Underpainting(photo, as_float(drawn), as_float(reduced), share)
+    assert torch.equal(floats.colors(EVERYWHERE, CPU), canvas.colors(EVERYWHERE, CPU))
     window = (slice(8, 24), slice(40, 80))
     torch.testing.assert_close(canvas.colors(window, CPU), expected[..., 8:24, 40:80])
 

@@ -87,20 +87,6 @@ def test_read_colour_key(tmp_path: Path) -> None:
     assert torch.equal(pixels[0, 3, 0], torch.tensor([1.0, 0.0]))
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
-@pytest.mark.parametrize("byte_order", ["<", ">"])
-def test_read_16_bit_gray(tmp_path: Path, suffix: str, byte_order: str) -> None:
-    values = np.array([[0, 1, 255, 256], [32768, 40000, 65534, 65535]], dtype=f"{byte_order}u2")
-    mode = "I;16" if byte_order == "<" else "I;16B"
-    image = PIL.Image.frombytes(mode, (4, 2), values.tobytes())
-    if suffix == ".pgm":
-        image = PIL.Image.fromarray(values.astype(np.int32))  # mode I
-    image.save(tmp_path / f"a{suffix}")
-    pixels = load_image(tmp_path / f"a{suffix}")
-    expected = torch.from_numpy(values.astype(np.float32)) / 65535
-    assert torch.equal(pixels, expected.expand(1, 3, 2, 4))
-
-
 def test_read_cmyk_without_a_profile(tmp_path: Path) -> None:
     image = PIL.Image.new("CMYK", (2, 1))
     image.putdata([(255, 0, 0, 0), (0, 0, 0, 204)])
