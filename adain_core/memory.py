@@ -80,10 +80,10 @@ class HeapTrimmer:
 
     Args:
         changes: of the size, after which memory is given back; a megapixel counts as one more. It
-            takes about 30 ms.
+            takes 5 to 30 ms.
     """
 
-    def __init__(self, changes: int = 16) -> None:
+    def __init__(self, changes: int = 4) -> None:
         self._changes, self._count = changes, 0
         self._last: tuple[int, ...] = ()
 
