@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..weights import ModelInfo
 
 _LONGEST_CELL = 300  # characters of a table's cell
+_WIDTH = 100  # columns of a paragraph
 
 _DESCRIPTION = """\
 A model is one .safetensors file: encoder, decoder, architecture, license and
@@ -231,14 +233,38 @@ def _info(args: argparse.Namespace) -> int:
     if args.json:
         print_json(facts)
         return 0
+    facts["bytes"] = _megabytes(facts["bytes"])
     for key, value in facts.items():
-        if isinstance(value, dict):
-            print_line(f"{key}:" if value else f"{key:<14}unstated")
-            for name, item in value.items():
-                print_line(f"  {name:<18}{item}")
-        else:
-            print_line(f"{key:<14}{_megabytes(value) if key == 'bytes' else value}")
+        _print_fact(key, value or "unstated")
     return 0
+
+
+def _print_fact(name: str, value: Any, depth: int = 0) -> None:
+    """Print a value beside its name, those of a dictionary and each one of a list below it."""
+    indent = "  " * depth
+    if isinstance(value, dict):
+        print_line(f"{indent}{name}:")
+        for key, item in value.items():
+            _print_fact(key, item, depth + 1)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        print_line(f"{indent}{name}:")
+        for number, item in enumerate(value, 1):
+            bullet = f"{indent}  {number:>2}. "
+            text = printable(_phrase(item, "; "))
+            for line in textwrap.wrap(text, _WIDTH - len(bullet)):
+                print_line(bullet + line)
+                bullet = " " * len(bullet)
+    else:
+        print_line(f"{indent}{name:<{16 - len(indent)}}{_phrase(value)}")
+
+
+def _phrase(value: Any, separator: str = ", ") -> str:
+    """Return a value in one line."""
+    if isinstance(value, dict):
+        return separator.join(f"{name} {_phrase(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_phrase, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _verify(args: argparse.Namespace) -> int:

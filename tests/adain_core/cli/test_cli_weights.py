@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,28 @@ def test_weights_info(
     }
     assert main(["weights", "info", str(path)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert f"fingerprint   {tiny.fingerprint}" in lines
-    assert "  widths            [4, 6, 8, 10]" in lines
+    assert f"fingerprint     {tiny.fingerprint}" in lines
+    assert "  widths        4, 6, 8, 10" in lines
+
+
+def test_weights_info_lists_the_parts_of_a_training(
+    tiny: AdaINModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "parts.safetensors"
+    parts = [{"stage": "first", "loss": {"content": 2.34261, "style": 5.0}}, {"stage": "wo " * 40}]
+    info = replace(tiny.info, training={"steps": 7, "parts": parts})
+    save_model(path, info, tiny.encoder, tiny.decoder)
+    assert main(["weights", "info", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index("training:")
+    assert lines[place + 1] == "  steps         7"
+    assert lines[place + 2 : place + 4] == [
+        "  parts:",
+        "     1. stage first; loss content 2.343, style 5",
+    ]
+    assert lines[place + 4].startswith("     2. stage wo wo")
+    assert lines[place + 5].startswith(" " * 8 + "wo")
+    assert max(map(len, lines[place:])) <= 100
 
 
 def test_weights_verify_goes_through_all(
