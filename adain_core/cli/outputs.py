@@ -9,7 +9,9 @@ from pathlib import Path
 from .request import STYLE_SUFFIX
 
 
-def check_replaceable(paths: Sequence[Path], overwrite: bool) -> None:
+def check_replaceable(
+    paths: Sequence[Path], overwrite: bool, advice: str = "pass --overwrite to replace it"
+) -> None:
     """Raise ``ValueError`` where writing would hit a folder, or a file without ``--overwrite``."""
     taken = [path for path in paths if path.exists() and not (overwrite and path.is_file())]
     if not taken:
@@ -18,7 +20,7 @@ def check_replaceable(paths: Sequence[Path], overwrite: bool) -> None:
     if first.is_dir():
         raise ValueError(f"cannot write {first}: a folder has that name")
     others = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
-    raise ValueError(f"{first} exists{others}; pass --overwrite to replace it")
+    raise ValueError(f"{first} exists{others}; {advice}")
 
 
 def check_output_file(path: Path, overwrite: bool) -> None:

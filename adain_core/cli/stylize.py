@@ -29,6 +29,9 @@ adain stylize photo.jpg --style wave.jpg stars.safetensors --style-weights 3 1 -
 # one style in the sky, another on the ground (white in the masks)
 adain stylize photo.jpg --style stars.jpg engraving.jpg --mask sky.png ground.png -o result.png
 
+# continue an interrupted run
+adain stylize photos/ --style painting.jpg -o results/ --skip-existing
+
 # what AdaIN draws, improved by 50 steps of optimization
 adain stylize photo.jpg --style painting.jpg --refine 50 -o result.png
 
@@ -76,7 +79,14 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="Q",
         help="of JPEG and WebP, 1 to 100 (default: 95)",
     )
-    files.add_argument("--overwrite", action="store_true", help="replace existing files")
+    existing = files.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace existing files")
+    existing.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help="leave results that already exist and draw only the missing ones, for example after "
+        "an interruption; whether they were drawn with the same options is not checked",
+    )
     files.add_argument(
         "--json", action="store_true", help="print what became of each picture as JSON"
     )

@@ -43,6 +43,7 @@ class _Result:
     width: int | None = None
     height: int | None = None
     seconds: float | None = None
+    skipped: bool = False
     error: str | None = None
 
 
@@ -76,21 +77,24 @@ def run(args: argparse.Namespace) -> int:
             report(behind.add(work, size))
     finally:  # after Ctrl-C, too: what is drawn is worth being written
         report(behind.finish())
-        written = [result for result in results if not result.error]
+        written = [result for result in results if not (result.error or result.skipped)]
+        skipped = [result for result in results if result.skipped]
         if args.json:
             print_json([asdict(result) for result in results])
         elif len(contents) > 1:
             seconds = time.perf_counter() - started
             print_line(
                 f"{len(written)} of {len(contents)} pictures written to {plan.folder} "
-                f"in {seconds:.1f} s"
+                f"in {seconds:.1f} s" + (f", {len(skipped)} skipped" if skipped else "")
             )
         else:
+            for result in skipped:
+                print_line(f"{result.output} exists: skipped")
             for result in written:
                 print_line(
                     f"{result.output} ({result.width}x{result.height}, {result.seconds:.1f} s)"
                 )
-    return 0 if len(written) == len(contents) else 1
+    return 0 if len(written) + len(skipped) == len(contents) else 1
 
 
 def _make_folder(folder: Path) -> None:
@@ -111,6 +115,9 @@ def _stylize_file(
 
     What goes wrong with it must not stop the others.
     """
+    if args.skip_existing and output.exists():
+        skipped = _Result(str(content), str(output), skipped=True)
+        return lambda: skipped, 0
     started = time.perf_counter()
     try:
         photo = _draw_file(drawing, content, output, args, show_progress)

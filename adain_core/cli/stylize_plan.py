@@ -45,14 +45,18 @@ def make_plan(args: argparse.Namespace) -> Plan:
             raise ValueError(f"--format is for results in a folder; name the file {output} instead")
         check_output_suffix(output)
         refuse_inputs([output], [*contents, *read_files(args)])
-        check_output_file(output, args.overwrite)
+        check_output_file(output, args.overwrite or args.skip_existing)
         return Plan(contents, [output], output.parent)
 
     if output.is_file() or (not is_folder and _is_writable(output)):
         raise ValueError(f"the results need a folder, but the output {output} is a file name")
     outputs = _name_results(found, output, args.format)
     refuse_inputs(outputs, [*contents, *read_files(args)])
-    check_replaceable(outputs, args.overwrite)
+    check_replaceable(
+        outputs,
+        args.overwrite or args.skip_existing,
+        "pass --skip-existing to draw only the missing ones, or --overwrite to replace them",
+    )
     return Plan(contents, outputs, output)
 
 

@@ -92,7 +92,41 @@ def test_existing_output_needs_overwrite(
     words = ["stylize", content, folder.save("b.png", 2), "--style", style, "-o", folder / "out"]
     capsys.readouterr()
     assert folder.run(*words) == 2
-    assert error_line(capsys).startswith(f"{old[0]} exists (and 1 more); ")
+    assert error_line(capsys).startswith(f"{old[0]} exists (and 1 more); pass --skip-existing ")
+
+
+def test_skip_existing_draws_only_what_is_missing(
+    folder: Folder, tiny: AdaINModel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.save("in/a.png", 1), folder.save("in/deep/b.png", 2)
+    style, kept = folder.save("art.png", 9), Path(folder.save("out/a.png", 3))
+    before = kept.read_bytes()
+    words = ["stylize", folder / "in", "--style", style, "-o", folder / "out", "--skip-existing"]
+    assert folder.run(*words) == 0
+    assert capsys.readouterr().out.endswith(", 1 skipped\n")
+    assert kept.read_bytes() == before
+    expected = to_array(tiny.stylize(folder / "in/deep/b.png", style))
+    np.testing.assert_array_equal(read(folder / "out/deep/b.png"), expected)
+
+    assert folder.run(*words, "--json") == 0
+    results = json.loads(capsys.readouterr().out)
+    assert [result["skipped"] for result in results] == [True, True]
+    assert [result["output"] for result in results] == [
+        str(folder / "out/a.png"),
+        str(folder / "out/deep/b.png"),
+    ]
+
+
+def test_skip_existing_of_one_file(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    content, style, kept = (folder.save(f"{name}.png") for name in "abc")
+    before = Path(kept).read_bytes()
+    words = ["stylize", content, "--style", style, "-o", kept]
+    assert folder.run(*words, "--skip-existing") == 0
+    assert capsys.readouterr().out == f"{kept} exists: skipped\n"
+    assert Path(kept).read_bytes() == before
+    with pytest.raises(SystemExit) as stop:
+        folder.run(*words, "--skip-existing", "--overwrite")
+    assert stop.value.code == 2
 
 
 def test_two_results_of_one_name(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
