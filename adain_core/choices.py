@@ -1,7 +1,7 @@
-"""The names that options take, each with what it does.
+"""Named values of options, with descriptions.
 
-No torch here: the command line's help is made from these and comes at once. Nodes, pages and tests
-take them from here, too.
+This module does not import torch, so that the command line's help, which uses it, is fast. Nodes,
+documents and tests use it, too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 DEFAULT_MODEL = "adain-slim"
 
-# Ways to give one image the colors of another; adain_core.color.METHODS has their functions.
+# Methods of color transfer; adain_core.color.METHODS has their functions.
 COLOR_METHODS = {
     "coral": "match how the colors correlate, as the paper's authors do",
     "histogram": "match the histogram of each channel",
@@ -20,20 +20,20 @@ COLOR_METHODS = {
     "reinhard": "match the mean and the contrast in CIELAB, lightness apart from colors",
 }
 
-# Systems that draw photos in a style; adain_core.methods has all but the first.
+# Style transfer methods; adain_core.methods has all but the first.
 METHODS = {
     "adain": "one pass, any style (the default)",
-    "optimize": "Gatys et al. 2016: the picture itself is optimized, hundreds of times as slow",
-    "swap": "Chen & Schmidt 2016: the artwork's patches in place of the photo's",
-    "feedforward": "Johnson, Ulyanov, Dumoulin et al.: a network trained for its styles, --model",
+    "optimize": "optimize the image itself, hundreds of times slower (Gatys et al. 2016)",
+    "swap": "replace the photo's patches with the artwork's (Chen & Schmidt 2016)",
+    "feedforward": "a network trained for its styles, --model (Johnson, Ulyanov, Dumoulin et al.)",
 }
-# What of the paper is measured again; adain_core.reproduce has a module for each.
+# Parts of the paper that are reproduced; adain_core.reproduce has a module for each.
 EXPERIMENTS = {
-    "speed": "Table 1, seconds for a picture",
+    "speed": "Table 1, seconds per image",
     "losses": "Figure 3, losses over the steps of an optimization",
     "ablation": "Figures 5 and 6, decoders with normalization or without AdaIN",
-    "normalization": "Figure 1, batch against instance normalization",
-    "controls": "Figures 7 to 10, strength, mixes, colors, places",
+    "normalization": "Figure 1, batch and instance normalization",
+    "controls": "Figures 7 to 10, strength, mixing, color and spatial control",
 }
 # How an optimization measures style.
 STYLE_LOSSES = {
@@ -41,21 +41,21 @@ STYLE_LOSSES = {
     "gram": "Gram matrices, as Gatys et al",
 }
 
-# Which frames of a video give the content's statistics; see adain_core.temporal.TemporalPool.
+# Which frames of a video provide the content's statistics; see adain_core.temporal.TemporalPool.
 TEMPORAL_MODES = {
     "frame": "each frame by itself, as for unrelated pictures",
     "window": "the last frames together",
     "ema": "an exponential mean over the last frames",
 }
 
-# How large strokes are beside the picture; 1 has a first pass of 384 pixels on the shortest side.
+# Sizes of strokes relative to the image; at 1 the first pass has 384 pixels on the shortest side.
 STROKE_SIZES = {"fine": 0.5, "medium": 1.0, "coarse": 1.5}
-# The paper's single pass at the picture's own size, whose strokes have a size in pixels.
+# The paper's single pass at full size, where the size of strokes is fixed in pixels.
 SINGLE_PASS = "single"
 DEFAULT_STROKE_SIZE = "medium"
-# How much of the photo the later passes keep; the rest is what the first pass changed.
+# How much of the photo later passes mix into the result of the one before.
 PHOTO_SHARE = 0.5
-# Share of alpha in later passes, whose finer strokes would cover the large ones, and small faces.
+# Factor of alpha in later passes: at full strength their finer strokes would cover large ones.
 LATER_STRENGTH = 0.85
 
 

@@ -1,8 +1,7 @@
 """The command ``adain``: argument parsing and messages around the library's functions.
 
-Exit codes: 0 all good; 1 something failed (a file, the memory); 2 wrong usage or arguments;
-130 interrupted (143 by SIGTERM, 129 by SIGHUP). Results and ``--json`` go to stdout, progress and
-errors to stderr.
+Exit codes: 0 success; 1 failure (a file, or memory); 2 invalid usage; 130 Ctrl-C (129 SIGHUP, 143
+SIGTERM). Results and ``--json`` go to stdout, progress and errors to stderr.
 """
 
 from __future__ import annotations
@@ -46,9 +45,8 @@ _COMMANDS = (
     export,
 )
 _DESCRIPTION = """\
-Draw photos in the style of any artwork: arbitrary style transfer with Adaptive
-Instance Normalization (AdaIN; Huang & Belongie, ICCV 2017). One pass through a
-network, any style."""
+Paint photos and videos in the style of any artwork, with Adaptive Instance
+Normalization (AdaIN; Huang & Belongie, ICCV 2017)."""
 
 _EPILOG = """\
 examples:
@@ -59,20 +57,20 @@ examples:
   adain style encode painting.jpg -o painting.safetensors
   adain weights list
 
-'adain COMMAND --help' explains a command with more examples."""
+Run 'adain COMMAND --help' for the options of a command and more examples."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
-    SIGTERM and SIGHUP (``docker stop``, a closed terminal) count as Ctrl-C: what is done is kept.
+    SIGTERM and SIGHUP (``docker stop``, a closed terminal) act like Ctrl-C: finished work is kept.
 
     Args:
-        arguments: without the program's name; ``None`` for those of the process.
+        arguments: without the program's name; ``None``: those of the process.
 
     Returns:
-        The exit code. Wrong usage, ``--help`` and ``--version`` raise ``SystemExit``, as is
-        argparse's way.
+        The exit code. As usual with argparse, invalid usage, ``--help`` and ``--version`` raise
+        ``SystemExit``.
     """
     open_streams()
     out_of_memory = OUT_OF_MEMORY
@@ -96,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(error: Exception, out_of_memory: str) -> int:
-    """Say what failed and return the exit code; what nobody expected is raised again."""
+    """Print an expected error and return the exit code; raise any other again."""
     if isinstance(error, ValueError | OverflowError) and not isinstance(error, AdaINError):
         # The library's way to refuse an argument.
         print_error(error)

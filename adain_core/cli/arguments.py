@@ -1,4 +1,4 @@
-"""Options that several commands declare."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line; argparse's own print all options first."""
 
     def error(self, message: str) -> NoReturn:
-        """End with the message, and where help is."""
-        self.exit(2, f"{self.prog}: error: {message}; '{self.prog} --help' explains the options\n")
+        """Print the message and a pointer to the help, and exit."""
+        self.exit(2, f"{self.prog}: error: {message}; see '{self.prog} --help'\n")
 
 
 def add_command(
@@ -65,7 +65,7 @@ def add_command(
 
 
 def add_contents(parser: argparse.ArgumentParser) -> None:
-    """Add the photos to draw, for :func:`~adain_core.images.list_images`."""
+    """Add the photos, for :func:`~adain_core.images.list_images`."""
     parser.add_argument(
         "content",
         nargs="+",
@@ -85,14 +85,14 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--device",
         default="auto",
-        help="auto, cpu, cuda, cuda:1, mps or another of torch's (default: auto, the fastest)",
+        help="auto, cpu, cuda, cuda:1, mps or any other torch device (default: auto, the fastest)",
     )
     group.add_argument(
         "--dtype",
         default="auto",
         choices=("auto", "fp32", "bf16", "fp16"),
-        help="precision (default: auto, fp16 on CUDA, bf16 on a CPU with instructions for it, else "
-        "fp32)",
+        help="precision (default: auto, which is fp16 on CUDA, bf16 on CPUs with native support, "
+        "otherwise fp32)",
     )
 
 
@@ -102,13 +102,13 @@ def add_style_options(
     style_required: bool = True,
     stroke_size: str = DEFAULT_STROKE_SIZE,
 ) -> None:
-    """Add all options of drawing, for :func:`~adain_core.cli.request.read_request`.
+    """Add all style transfer options, for :func:`~adain_core.cli.request.read_request`.
 
     Args:
         parser: of the command.
-        mask_help: which files give masks.
-        style_required: whether ``--style`` is.
-        stroke_size: the default.
+        mask_help: help text of ``--mask``.
+        style_required: whether ``--style`` is required.
+        stroke_size: default of ``--stroke-size``.
     """
     group = parser.add_argument_group("style")
     group.add_argument(
@@ -116,36 +116,36 @@ def add_style_options(
         nargs="+",
         required=style_required,
         metavar="S",
-        help="artworks: image files, style files (.safetensors) of 'adain style', or both",
+        help="artworks: image files, or style files (.safetensors) made with 'adain style'",
     )
     group.add_argument(
         "--style-weights",
         nargs="+",
         type=float,
         metavar="W",
-        help="share of each style in the mix, of any sum: 3 1 is three quarters of the first "
-        "(default: equal shares)",
+        help="weight of each style in the mix; only their ratio matters: 3 1 is three quarters of "
+        "the first (default: equal weights)",
     )
     add_look_options(group)
 
     group = parser.add_argument_group("masks")
     group.add_argument("--mask", nargs="+", metavar="M", help=mask_help)
     group.add_argument(
-        "--background", metavar="S", help="style (image or style file) of what no mask covers"
+        "--background", metavar="S", help="style (image or style file) of pixels outside every mask"
     )
     group.add_argument(
         "--feather",
         type=int,
         default=0,
         metavar="N",
-        help="soften the masks' edges over N pixels of the picture to both sides (default: 0)",
+        help="soften the edges of the masks by N pixels on both sides (default: 0)",
     )
     group.add_argument(
         "--global-statistics",
         dest="region_statistics",
         action="store_false",
-        help="normalize each region by the statistics of the whole photo instead of its own: "
-        "differences of light and color between the regions stay",
+        help="normalize each region by the statistics of the whole photo instead of its own, which "
+        "preserves differences in light and color between the regions",
     )
 
     group = parser.add_argument_group("size")
@@ -154,77 +154,78 @@ def add_style_options(
         "--tile",
         type=int,
         metavar="N",
-        help="work in tiles of N pixels, 64 or more, so that pictures of any size fit into memory; "
-        "the result is the same (default: the fastest that fit into the free memory)",
+        help="process the image in tiles of N pixels, 64 or more, to limit memory use; the result "
+        "is the same (default: the fastest size that fits into the free memory)",
     )
 
 
 def add_look_options(group: Group) -> None:
-    """Add how much of the style there is, and the colors."""
+    """Add style strength and color preservation."""
     group.add_argument(
         "--alpha",
         type=float,
         default=1.0,
         metavar="A",
-        help="content-style trade-off: 0 leaves the photo, 1 is the full style; 0.6 to 0.8 keeps "
-        "more of the photo recognizable (default: 1)",
+        help="style strength: 0 is the photo, 1 the full style; 0.6 to 0.8 keeps the photo easily "
+        "recognizable (default: 1)",
     )
     group.add_argument(
         "--content-residual",
         action="store_true",
-        help="with an alpha below 1: give back the detail that the network loses, so that the "
-        "result goes to the photo itself as alpha goes to 0",
+        help="with alpha below 1: add back the detail that the network loses, so that the result "
+        "approaches the photo as alpha approaches 0",
     )
     after = [name for name in COLOR_METHODS if not recolors_artwork(name)]
     group.add_argument(
         "--preserve-color",
         choices=list(COLOR_METHODS),
         metavar="METHOD",
-        help=f"keep the photo's colors. {describe(COLOR_METHODS)} All but {' and '.join(after)} "
-        "recolor the artwork before, so they need image files as styles",
+        help=f"keep the colors of the photo. {describe(COLOR_METHODS)} All but "
+        f"{' and '.join(after)} recolor the artwork, so styles must be images, not style files",
     )
 
 
 def add_size_options(
     group: Group, content_size: int, stroke_size: str = DEFAULT_STROKE_SIZE
 ) -> None:
-    """Add the sizes of photos and strokes, with their defaults, and of artworks."""
+    """Add the sizes of photos, artworks and strokes."""
     group.add_argument(
         "--content-size",
         type=int,
         default=content_size,
         metavar="N",
-        help="resize photos to N pixels on the shortest side before; 0: as they are (default: "
+        help="resize photos to N pixels on the shortest side first; 0: keep their size (default: "
         f"{content_size})",
     )
     group.add_argument(
         "--style-size",
         type=int,
         metavar="N",
-        help="the same for artworks; it changes which of their textures become strokes; "
-        "0: as they are (default: 512, smaller ones as they are)",
+        help="the same for artworks; it determines which of their textures become strokes "
+        "(default: 512, but smaller artworks keep their size)",
     )
     group.add_argument(
         "--stroke-size",
         type=parse_stroke_size,
         default=stroke_size,
         metavar="S",
-        help=f"how large strokes are beside the picture: {', '.join(STROKE_SIZES)}, or a number (1 "
-        "is medium, 2 twice as large). The photo is drawn small first, then over that up to its "
-        f"full size; {SINGLE_PASS}: the paper's single pass (default: {stroke_size})",
+        help=f"size of the strokes relative to the image: {', '.join(STROKE_SIZES)}, or a number "
+        "(1 is medium, 2 twice as large). The photo is stylized at a small size first, then at "
+        f"increasing sizes on top of that. {SINGLE_PASS}: the paper's single pass (default: "
+        f"{stroke_size})",
     )
     group.add_argument(
         "--photo-share",
         type=float,
         default=PHOTO_SHARE,
         metavar="P",
-        help="how much of the photo the passes after the first keep, 0 to 1: more keeps small "
-        f"things such as faces (default: {PHOTO_SHARE})",
+        help="how much of the photo the passes after the first mix in, 0 to 1; more keeps small "
+        f"details such as faces (default: {PHOTO_SHARE})",
     )
 
 
 def parse_stroke_size(text: str) -> str | float:
-    """Return a number where the text is one; ``StylizeOptions`` knows the names."""
+    """Return the text as a number if it is one; ``StylizeOptions`` validates names."""
     try:
         return float(text)
     except ValueError:

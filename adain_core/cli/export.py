@@ -1,4 +1,4 @@
-"""``adain export``: a model as ONNX files."""
+"""``adain export``: export a model to ONNX."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from .outputs import check_replaceable
 from .streams import print_error, print_line
 
 _DESCRIPTION = """\
-Write a model as two ONNX files, for runtimes without Python: encode.onnx (images to
-features, their mean and standard deviation) and decode.onnx (features, scale and shift
-to images), for pictures of any size and number.
+Export a model as two ONNX files: encode.onnx (images to features, with their mean and
+standard deviation) and decode.onnx (features, scale and shift to images). Both accept any
+batch and image size.
 
-AdaIN between the two is one multiplication and one addition, left to the program that
-runs them, so that saved styles, mixes, alpha and masks work there as here:
-scale = style_std / std, shift = style_mean - mean * scale. docs/onnx.md has an example.
-Needs the package onnx: python -m pip install "adain[export]"."""
+AdaIN in between is a multiplication and an addition, which your program performs. This
+way, saved styles, mixes, alpha and masks all work: scale = style_std / std,
+shift = style_mean - mean * scale. See docs/onnx.md for an example. Requires the package
+onnx: python -m pip install "adain[export]"."""
 
 _EXAMPLES = """
 adain export -o onnx/
 
-# half the size: for browsers
+# half the size, for browsers
 adain export --dtype fp16 -o onnx16/
 
 # another model
@@ -34,7 +34,7 @@ adain export --model adain-vgg19 -o vgg19/
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = add_command(
-        subparsers, "export", _run, "write a model as ONNX files", _DESCRIPTION, _EXAMPLES
+        subparsers, "export", _run, "export a model to ONNX", _DESCRIPTION, _EXAMPLES
     )
     parser.add_argument(
         "--model",
@@ -47,14 +47,14 @@ def add_parser(subparsers: Subparsers) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="folder of the two files, made if need be",
+        help="folder for the two files; created if missing",
     )
     parser.add_argument(
         "--dtype",
         choices=("fp32", "fp16"),
         default="fp32",
-        help="of weights and arithmetic; fp16 halves the files. What goes in and out is float32 "
-        "(default: fp32)",
+        help="precision of weights and arithmetic; fp16 halves the size. Inputs and outputs are "
+        "always float32 (default: fp32)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace existing files")
 

@@ -1,4 +1,4 @@
-"""Options of the methods that AdaIN is compared with, and of refining what it draws."""
+"""Options of the methods that AdaIN is compared with, and of refinement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     # From a photo's pixels to a picture, float or uint8.
     Drawing = Callable[[Tensor, Progress], Tensor]
 
-# Which methods know an option; at another it would be without effect.
+# The methods that an option applies to.
 _KNOWN_BY = {
     "refine": ("adain",),
     "loss_network": ("adain", "optimize"),
@@ -42,31 +42,31 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=list(METHODS),
         default="adain",
-        help=describe(METHODS) + " The last one's --style are names or numbers of its styles",
+        help=describe(METHODS) + " There, --style takes names or numbers of the network's styles",
     )
     group.add_argument(
         "--refine",
         type=int,
         metavar="N",
-        help="improve what AdaIN draws by N steps of optimization, fewer where nothing is gained; "
-        "50 change a picture visibly. Each takes some twenty times as long as drawing",
+        help="improve AdaIN's result with up to N steps of optimization; 50 make a visible "
+        "difference. A step takes about twenty times as long as AdaIN",
     )
     group.add_argument(
         "--loss-network",
         metavar="NAME|PATH",
-        help="of --refine and --method optimize: adain-vgg19, another full-width model, or "
+        help="for --refine and --method optimize: adain-vgg19, another full-width model, or "
         "vgg_normalised.pth (default: adain-vgg19)",
     )
     group.add_argument(
         "--steps",
         type=int,
         metavar="N",
-        help="of an optimization, at each size (default: 200, of --method swap 100)",
+        help="optimization steps at each size (default: 200; 100 for --method swap)",
     )
     group.add_argument(
         "--optimizer",
         choices=("lbfgs", "adam"),
-        help="of an optimization; lbfgs takes fewer steps (default: lbfgs)",
+        help="for optimization; lbfgs needs fewer steps (default: lbfgs)",
     )
     group.add_argument(
         "--style-loss",
@@ -77,35 +77,35 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
         "--style-loss-weight",
         type=float,
         metavar="W",
-        help="of --method optimize: against a content loss of weight 1 (default: 10)",
+        help="for --method optimize, relative to a content loss of weight 1 (default: 10)",
     )
     group.add_argument(
         "--start",
         choices=("content", "noise", "adain"),
-        help="what --method optimize starts from: the photo, noise, or what AdaIN draws with "
+        help="for --method optimize: start from the photo, noise, or the result of AdaIN with "
         "--model (default: content)",
     )
     group.add_argument(
         "--smallest",
         type=int,
         metavar="N",
-        help="--method optimize draws pictures of N pixels on the longest side first, then over "
-        "them at √2 times the size, up to the full one (default: the full one alone)",
+        help="for --method optimize: start at N pixels on the longest side, and repeat at √2 times "
+        "the size up to the full size (default: full size only)",
     )
-    group.add_argument("--seed", type=int, metavar="N", help="of --start noise (default: 0)")
+    group.add_argument("--seed", type=int, metavar="N", help="for --start noise (default: 0)")
     group.add_argument(
         "--layer",
         choices=("relu4_1", "relu3_1"),
-        help="of --method swap: relu4_1, which the model's decoder draws, or relu3_1, finer and "
-        "slower, since a picture is optimized to it (default: relu4_1)",
+        help="for --method swap: relu4_1, which the model decodes, or relu3_1, which is finer but "
+        "needs optimization and is slower (default: relu4_1)",
     )
 
 
 def make_drawing(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
-    """Return what draws photos by the method that is asked for.
+    """Return a function that stylizes photos with the chosen method.
 
     Raises:
-        ValueError: an option that the method does not know.
+        ValueError: an option that does not apply to the method.
     """
     for option, methods in _KNOWN_BY.items():
         if getattr(args, option) is not None and args.method not in methods:

@@ -1,4 +1,4 @@
-"""``adain reproduce``: the paper's tables and figures, measured again."""
+"""``adain reproduce``: reproduce the paper's tables and figures."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from .arguments import Subparsers, add_command
 from .streams import print_line
 
 _DESCRIPTION = """\
-Measure the paper's tables and figures again, at sizes that fit the time, and write a
-report: Markdown, plots (PNG), pictures (JPEG), tables (CSV), with the exact sizes and
-steps, beside the paper's own figures.
+Reproduce the paper's tables and figures, scaled to the available time, and write a
+report: Markdown, plots (PNG), images (JPEG) and tables (CSV), with the exact sizes and
+steps, next to the paper's own numbers.
 
-What is measured is kept at once: after Ctrl-C the same command goes on where it
-stopped. With another --what it adds to the same report."""
+Results are saved as they come. After Ctrl-C, the same command resumes. With a different
+--what, it adds to the same report."""
 
 _EXAMPLES = """
 adain reproduce --content photos/ --style paintings/ --validation-content samples/content \\
     --validation-style samples/style --encoder adain-vgg19 --budget 60 -o report/
 
-# two experiments, half an hour for each
+# two experiments, half an hour each
 adain reproduce (the same folders) --what speed losses --budget 60 -o report/
 """
 
@@ -31,7 +31,7 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "reproduce",
         _run,
-        "measure the paper's figures again",
+        "reproduce the paper's figures",
         _DESCRIPTION,
         _EXAMPLES,
     )
@@ -48,30 +48,30 @@ def add_parser(subparsers: Subparsers) -> None:
         type=float,
         default=60.0,
         metavar="MINUTES",
-        help="for all experiments together, about; each has an equal part (default: 60)",
+        help="approximate total time, divided equally among the experiments (default: 60)",
     )
     for kind, images in (("content", "photographs"), ("style", "artworks")):
         text = f"folder of {images} to train with"
         parser.add_argument(f"--{kind}", required=True, metavar="DIR", help=text)
-        text = f"folder of {images} that are drawn and judged"
+        text = f"folder of {images} for evaluation"
         parser.add_argument(f"--validation-{kind}", required=True, metavar="DIR", help=text)
     parser.add_argument(
         "--encoder",
         required=True,
         metavar="NAME|PATH",
         help="the frozen VGG: vgg_normalised.pth, or a full-width model (adain-vgg19), whose "
-        "decoder is then measured as the paper's AdaIN",
+        "decoder then represents the paper's AdaIN",
     )
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
         metavar="NAME|PATH",
-        help=f"the AdaIN model that is measured beside it (default: {DEFAULT_MODEL})",
+        help=f"AdaIN model to compare (default: {DEFAULT_MODEL})",
     )
     parser.add_argument(
-        "-o", "--output", required=True, metavar="REPORT_DIR", help="folder of the report"
+        "-o", "--output", required=True, metavar="REPORT_DIR", help="folder for the report"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     parser.add_argument("--device", default="auto", help="(default: auto)")
     parser.set_defaults(out_of_memory="not enough memory; try a smaller --budget, or --device cpu")
 

@@ -1,4 +1,4 @@
-"""``adain sheet``: photos in many styles on one picture, to choose from."""
+"""``adain sheet``: a contact sheet of photos in many styles."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from .arguments import (
 )
 
 _DESCRIPTION = """\
-Draw photos (CONTENT) in each of many styles on one picture, to choose from.
+Make a contact sheet of photos (CONTENT) in many styles, to choose from.
 
-Every photo begins a row; then come its pictures, with the style's name below and
-the artwork in the corner. What is chosen is drawn at its full size by 'adain stylize':
-strokes are as large beside the picture there as here where --content-size is the same,
-and finer in a larger one."""
+Each photo starts a row, followed by its stylized versions, with the name of the style
+below and the artwork in the corner. Use 'adain stylize' to create the chosen one at full
+size. With the same --content-size it looks the same; in a larger one, details are finer."""
 
 _EXAMPLES = """
-# one photo in all paintings of a folder
+# one photo in the style of every painting in a folder
 adain sheet photo.jpg --style paintings/ -o sheet.jpg
 
-# three photos, their colors kept, each in a row
+# three photos with their own colors, one per row
 adain sheet a.jpg b.jpg c.jpg --style wave.jpg stars.jpg --preserve-color coral -o sheet.jpg
 
-# saved styles, larger pictures, three side by side
+# saved styles, larger images, three columns
 adain sheet photo.jpg --style my-styles/ --cell 480 --columns 3 -o sheet.png
 """
 
@@ -40,7 +39,7 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "sheet",
         _run,
-        "draw photos in many styles on one picture",
+        "make a contact sheet of many styles",
         _DESCRIPTION,
         _EXAMPLES,
     )
@@ -69,14 +68,14 @@ def add_parser(subparsers: Subparsers) -> None:
         type=int,
         default=256,
         metavar="N",
-        help="pixels of each picture's longest side on the sheet (default: 256)",
+        help="longest side of each image on the sheet, in pixels (default: 256)",
     )
     group.add_argument(
         "--columns",
         type=int,
         metavar="N",
-        help="pictures side by side, the photo included (default: a row for each photo; of a "
-        "single one about as many as rows)",
+        help="images per row, including the photo (default: one row per photo; for a single photo, "
+        "about as many columns as rows)",
     )
     add_model_options(parser)
     files = parser.add_argument_group("files")

@@ -1,4 +1,4 @@
-"""``adain style``: styles as files of a few kB."""
+"""``adain style``: style files of a few kB."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from ..style import Style
 
 _DESCRIPTION = """\
-A style is all that AdaIN takes from an artwork: the mean and standard deviation
-of each feature channel. It is a file of a few kB that can be kept, mixed and given
-to 'adain stylize --style'. It belongs to the encoder that made it. For people there is
-a small picture of the artwork in it, 128 pixels wide."""
+A style is what AdaIN uses of an artwork: the mean and standard deviation of each
+feature channel. A style file is a few kB. It can be mixed with others and passed to
+'adain stylize --style', with a model that has the same encoder. It includes a
+thumbnail of the artwork, 128 pixels wide."""
 
 _OVERVIEW = """
 adain style encode painting.jpg -o painting.safetensors
@@ -35,32 +35,32 @@ adain style encode painting.jpg -o painting.safetensors
 # the average of a painter's works
 adain style encode van-gogh/*.jpg --name "van Gogh" -o van-gogh.safetensors
 
-# without the frame around it (black in the mask), with finer strokes
+# exclude the frame (black in the mask), and make strokes finer
 adain style encode framed.jpg --mask canvas.png --style-size 256 -o canvas.safetensors
 """
 
 _MIX_EXAMPLES = """
-# half and half
+# equal parts
 adain style mix wave.safetensors stars.safetensors -o half.safetensors
 
-# three parts of the first and one of the second
+# a 3:1 mix
 adain style mix wave.safetensors stars.safetensors --weights 3 1 -o mixed.safetensors
 
-# name the mix
+# give the mix a name
 adain style mix a.safetensors b.safetensors c.safetensors --name abc -o abc.safetensors
 """
 
 _INFO_EXAMPLES = """
 adain style info painting.safetensors
 
-# the encoder alone; compare with 'adain weights info'
+# only the encoder; compare with 'adain weights info'
 adain style info painting.safetensors --json | jq -r .encoder
 """
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    text = "encode artworks into small style files, mix them"
+    text = "encode artworks to small style files, mix them"
     parser = add_command(subparsers, "style", None, text, _DESCRIPTION, _OVERVIEW)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     _add_encode(actions)
@@ -73,8 +73,8 @@ def _add_encode(actions: Subparsers) -> None:
         actions,
         "encode",
         _encode,
-        "image files to a style file",
-        "Encode an artwork, or the average of several, into a style file.",
+        "encode images to a style file",
+        "Encode an artwork, or the average of several, to a style file.",
         _ENCODE_EXAMPLES,
     )
     parser.add_argument(
@@ -88,22 +88,21 @@ def _add_encode(actions: Subparsers) -> None:
         "--mask",
         nargs="+",
         metavar="M",
-        help="an image for each artwork, white where it counts (of an image with transparency: "
-        "opaque where it counts); of any size",
+        help="an image per artwork: white for the parts to encode, black for the rest (if the "
+        "image has transparency, its opacity counts instead); any size",
     )
     parser.add_argument(
         "--style-size",
         type=int,
         metavar="N",
-        help="resize to N pixels on the shortest side before; it changes which of its textures "
-        "become strokes; 0: as it is (default: 512, smaller ones as they are)",
+        help="resize to N pixels on the shortest side first, which determines which textures "
+        "become strokes; 0: keep the size (default: 512, but smaller artworks keep their size)",
     )
     parser.add_argument(
         "--no-preview",
         dest="preview",
         action="store_false",
-        help="leave the small pictures of the artworks out of the file, for an artwork that nobody "
-        "else is to see",
+        help="do not store a thumbnail of the artwork, for example to keep it private",
     )
     add_model_options(parser)
 
@@ -113,25 +112,25 @@ def _add_mix(actions: Subparsers) -> None:
         actions,
         "mix",
         _mix,
-        "several style files to one",
-        "Mix styles. AdaIN is linear in a style's statistics, so mixing these mixes what\n"
-        "'adain stylize --style-weights' would mix.",
+        "mix style files",
+        "Mix styles by averaging their statistics. The result equals that of\n"
+        "'adain stylize --style-weights' with the same styles.",
         _MIX_EXAMPLES,
     )
-    parser.add_argument("file", nargs="+", metavar="FILE", help="style files of one encoder")
+    parser.add_argument("file", nargs="+", metavar="FILE", help="style files of the same encoder")
     parser.add_argument(
         "--weights",
         nargs="+",
         type=float,
         metavar="W",
-        help="share of each file, of any sum (default: equal shares)",
+        help="weight of each file; only their ratio matters (default: equal weights)",
     )
     _add_output(parser)
 
 
 def _add_info(actions: Subparsers) -> None:
     parser = add_command(
-        actions, "info", _info, "what a style file holds", "Show a style file.", _INFO_EXAMPLES
+        actions, "info", _info, "show a style file", "Show a style file.", _INFO_EXAMPLES
     )
     parser.add_argument("file", metavar="FILE", help="style file")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -146,7 +145,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="style file to write (.safetensors)",
     )
-    parser.add_argument("--name", help="of the style, for people (default: from the file names)")
+    parser.add_argument("--name", help="name of the style (default: from the file names)")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 

@@ -17,21 +17,20 @@ if TYPE_CHECKING:
     from ..training import Trainer
 
 _DESCRIPTION = """\
-Train a model under the paper's losses, measured by the frozen, normalized VGG-19.
+Train a model with the paper's losses, computed with the frozen, normalized VGG-19.
 
-At full width (the default) this is the paper's training: the encoder is the VGG itself and only
-the decoder learns. Beyond the paper, half of the crops are mirrored and artworks turned by quarter
-turns (--no-augment: neither), the running mean of the weights is the result (--ema 0: the last
-ones), and the decoder starts from He's initialization. With --width 0.25 or --widths a slim encoder
-and decoder learn together, end to end; the VGG serves as loss network only and is not part of the
-result.
+At full width (the default) this is the paper's training: the encoder is the VGG itself, and only
+the decoder is trained. Unlike in the paper, half of the crops are flipped and artworks are rotated
+by multiples of 90° (--no-augment disables both), the result is a moving average of the weights
+(--ema 0 uses the last weights), and the decoder starts from He initialization. With --width 0.25 or
+--widths, a slim encoder and decoder are trained end to end, and the VGG is only the loss network.
 
-The run's folder gets the checkpoint (one file, replaced each time), sample grids, TensorBoard
-scalars, and at the end the model (.safetensors), its model card (.md), a grid of its pictures and
-its loss curves. Ctrl-C saves the checkpoint; the same command with --resume goes on exactly where
-it stopped, and with another --steps makes the run shorter or longer. A run with --init has its
-first checkpoint when the model is pruned and distilled; before the first, nothing is saved. Several
-GPUs: start it with 'accelerate launch -m adain_core train …'.
+The run's folder receives the checkpoint (one file, replaced each time), sample grids, TensorBoard
+scalars, and at the end the model (.safetensors), its model card (.md), a grid of its results and
+its loss curves. Ctrl-C saves the checkpoint. The same command with --resume continues exactly where
+it stopped; with another --steps, the run becomes shorter or longer. With --init, the first
+checkpoint is saved after pruning and distillation. For several GPUs, run
+'accelerate launch -m adain_core train …'.
 """
 
 _EXAMPLES = """
@@ -39,8 +38,8 @@ the paper's decoder (160,000 steps, for a GPU):
   adain weights download vgg19
   adain train --content photos --style paintings --encoder adain-vgg19 -o runs/decoder
 
-a slim model on a CPU: the full-width one pruned, then trained to draw its pictures and under the
-paper's losses; every encoded pair is used 6 times:
+a slim model on a CPU: prune the full-width model, then train it with the paper's losses and to
+imitate that model; every encoded pair is used 6 times:
   adain train --content photos --style paintings --encoder adain-vgg19 -o runs/slim \\
     --init adain-vgg19 --widths 24 48 96 192 --distill-steps 2000 --steps 8000 \\
     --batch-size 4 --crop 128 --content-size 128 384 --style-size 128 384 \\
@@ -48,31 +47,31 @@ paper's losses; every encoded pair is used 6 times:
     --clip-norm 1 --style-weight 3 --imitation-weight 1 --checkerboard-weight 30000 \\
     --precision bf16
 
-from there on with SOAP, less imitation, fresh pairs, which SOAP would learn by heart otherwise,
-artworks in each other's palettes, and larger photographs, which have more flat areas:
+then SOAP with less imitation, more fresh pairs (SOAP overfits otherwise), exchanged palettes, and
+larger photos, which have more flat areas:
   adain train (the same options, but) -o runs/slim2 --init runs/slim/slim.safetensors \\
     --optimizer soap --lr 3e-4 --steps 44000 --imitation-weight 0.2 --checkerboard-weight 6000 \\
     --pool 256 --reuse 2 \\
     --recolor 0.05 --palette-exchange 0.5 --content-size 128 640
 
-on a GPU, larger crops and many of them; and once it draws nearly as well as its teacher, less
-imitation still, and style in proportion. Reading images, --workers, is the limit then:
+on a GPU, larger crops and batches; when the model is close to its teacher, even less imitation,
+with the style weight in proportion. Reading images (--workers) is now the bottleneck:
   adain train (the same options, but) -o runs/slim3 --init runs/slim2/slim2.safetensors \\
     --batch-size 28 --crop 224 --content-size 224 640 --style-size 224 448 --pool 336 --reuse 3 \\
     --workers 7 --lr 6e-4 --style-weight 1 --imitation-weight 0.1 --checkerboard-weight 3000 \\
     --steps 19000
 
-against halos and trembling: plain grounds, a loss that keeps smooth what is smooth in the photo,
-and one that lets noise in the photo change little:
+against halos and instability: plain backgrounds, a loss that keeps smooth areas smooth, and one
+that penalizes changes caused by noise:
   adain train (the same options, but) -o runs/slim4 --init runs/slim3/slim3.safetensors \\
     --style-weight 3 --content-weight 1.4 --balanced-style-weight 6 --smoothness-weight 34 \\
     --consistency-weight 110 --noise 0.03 --scenes 0.33 --checkerboard-weight 4500 --steps 6000
 
-a network that draws one style, or several with a folder of artworks, and nothing else:
+a network for a single style, or for a folder of artworks:
   adain train --method feedforward --content photos --style wave.jpg --encoder adain-vgg19 \\
     -o runs/wave
 
-go on after an interruption, or to more steps:
+resume after an interruption, or train for more steps:
   adain train (the same options) --resume
   adain train (the same options) --resume --steps 60000
 """
@@ -81,60 +80,56 @@ go on after an interruption, or to more steps:
 # Settings and their help by group; defaults, types and choices are those of TrainingConfig.
 _OPTIONS = {
     "the model": {
-        "init": "model to start from, of any widths: narrower blocks are widened, "
-        "wider ones pruned",
-        "normalization": "layers after the decoder's convolutions; the paper's ablation, section "
-        "7.2",
-        "fusion": "how content and style meet; concat is the paper's ablation, section 7.2",
+        "init": "model to start from, of any width: narrower blocks are widened, wider ones pruned",
+        "normalization": "layers after the decoder's convolutions (ablation in section 7.2)",
+        "fusion": "how content and style are combined (concat: ablation in section 7.2)",
     },
     "steps": {
-        "steps": "optimizer steps in all",
-        "distill_steps": "steps before the first that match a pruned encoder's features with those "
-        "of --init",
-        "batch_size": "pairs a step, on each device",
-        "optimizer": "Adam, the paper's, or SOAP, which takes a slim model further in a step",
+        "steps": "total number of optimizer steps",
+        "distill_steps": "initial steps that fit a pruned encoder's features to those of --init",
+        "batch_size": "pairs per step, on each device",
+        "optimizer": "Adam, as in the paper, or SOAP, which makes more progress per step",
         "learning_rate": "learning rate",
-        "schedule": "of the learning rate: the paper's lr/(1+5e-5 t), or cosine to 0 at --steps",
+        "schedule": "learning rate schedule: the paper's lr/(1+5e-5 t), or cosine to 0 at --steps",
         "warmup_steps": "steps of linear warm-up",
-        "clip_norm": "largest norm of the gradient; 0: any",
-        "ema": "decay of the shipped mean of the weights; 0: none",
+        "clip_norm": "maximum norm of the gradient; 0: no clipping",
+        "ema": "decay of the moving average of the weights; 0: no average",
     },
     "losses": {
-        "style_weight": "weight of the style loss; means over channels as in pytorch-AdaIN (the "
+        "style_weight": "weight of the style loss, averaged over channels as in pytorch-AdaIN (the "
         "Lua code sums)",
         "content_weight": "weight of the content loss",
-        "identity_weight": "weight of the pixel loss of the content at its own statistics",
-        "imitation_weight": "weight of the differences to the full-width model's picture, in "
+        "identity_weight": "weight of the pixel loss of the content in its own style",
+        "imitation_weight": "weight of the difference from the full-width model's result, in "
         "pixels and features",
-        "balanced_style_weight": "weight of the style loss in which every artwork counts alike",
+        "balanced_style_weight": "weight of the style loss that treats all artworks equally",
         "smoothness_weight": "weight of the loss against halos",
-        "consistency_weight": "weight of what --noise changes in the picture",
-        "checkerboard_weight": "weight of what a picture repeats every 8 pixels",
-        "random_alpha": "train at random alphas instead of 1",
+        "consistency_weight": "weight of the change that --noise causes in the result",
+        "checkerboard_weight": "weight of artifacts that repeat every 8 pixels",
+        "random_alpha": "train with random alpha instead of 1",
     },
     "data": {
-        "content_size": "smallest and largest shortest side of photographs before the crop, pixels",
-        "style_size": "smallest and largest shortest side of artworks before the crop, pixels",
-        "crop": "side of the random crop, pixels",
-        "augment": "mirror no crops and turn no artworks, as in the paper",
-        "recolor": "share of crops that get other colors and contrasts",
-        "palette_exchange": "share of the artworks that get the colors of another one",
-        "scenes": "share of the photographs that become a plain ground with an object",
-        "noise": "largest standard deviation of noise in the photographs, which the losses do not "
-        "see",
-        "pool": "images of each kind encoded at a time; 0: one batch",
-        "reuse": "passes over a pool, in new pairs",
-        "workers": "processes that read images of each kind",
-        "seed": "of everything random",
+        "content_size": "range of the photos' shortest side before cropping, in pixels",
+        "style_size": "range of the artworks' shortest side before cropping, in pixels",
+        "crop": "size of the random crop, in pixels",
+        "augment": "do not flip crops or rotate artworks, as in the paper",
+        "recolor": "fraction of crops with changed colors and contrast",
+        "palette_exchange": "fraction of artworks that get the colors of another one",
+        "scenes": "fraction of photos replaced by an object on a plain background",
+        "noise": "maximum standard deviation of noise added to the photos, but not to the targets "
+        "of the losses",
+        "pool": "images of each kind that are encoded at once; 0: one batch",
+        "reuse": "number of times a pool is used, in new pairs",
+        "workers": "processes that read images, for each kind",
+        "seed": "random seed",
     },
     "the run": {
         "precision": "mixed precision",
         "log_every": "steps between log entries",
-        "save_every": "steps between checkpoints, which replace each other",
-        "sample_every": "steps between sample grids, and validations",
-        "validation_content": "folder of photographs kept aside: how the run does on them is "
-        "logged and shown",
-        "validation_style": "folder of artworks kept aside",
+        "save_every": "steps between checkpoints; each replaces the previous one",
+        "sample_every": "steps between sample grids and validations",
+        "validation_content": "folder of held-out photos; their losses are logged and plotted",
+        "validation_style": "folder of held-out artworks",
     },
 }
 _METAVARS = {
@@ -156,20 +151,20 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.set_defaults(
         out_of_memory="not enough memory; try a smaller --batch-size, --crop or --pool"
     )
-    need = parser.add_argument_group("what is needed")
-    text = "folder of photographs, with its sub-folders"
+    need = parser.add_argument_group("inputs and output")
+    text = "folder of photos, including subfolders"
     need.add_argument("--content", required=True, metavar="DIR", help=text)
-    text = "folder of artworks, with its sub-folders"
+    text = "folder of artworks, including subfolders"
     need.add_argument("--style", required=True, metavar="DIR", help=text)
     need.add_argument(
         "--encoder",
         required=True,
         metavar="NAME|PATH",
         help="the frozen VGG: vgg_normalised.pth, or a full-width model (adain-vgg19, or a "
-        ".safetensors file), whose decoder is then the teacher of --imitation-weight",
+        ".safetensors file), whose decoder is the teacher for --imitation-weight",
     )
-    need.add_argument("-o", "--output", required=True, metavar="RUN_DIR", help="folder of the run")
-    parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+    need.add_argument("-o", "--output", required=True, metavar="RUN_DIR", help="folder for the run")
+    parser.add_argument("--resume", action="store_true", help="continue from the run's checkpoint")
     add_network_options(parser)
 
     for title, options in _OPTIONS.items():
@@ -178,7 +173,7 @@ def add_parser(subparsers: Subparsers) -> None:
             _add_option(group, name, text)
         if title == "the model":
             widths = group.add_mutually_exclusive_group()
-            text = "of the paper's widths: 0.25"
+            text = "fraction of the paper's widths, such as 0.25"
             widths.add_argument("--width", type=float, metavar="FRACTION", help=text)
             text = "channels of the four blocks"
             widths.add_argument("--widths", type=int, nargs=4, metavar="N", help=text)
@@ -201,7 +196,7 @@ def _add_option(group: Any, name: str, text: str) -> None:
     if name in _METAVARS:
         options["metavar"] = _METAVARS[name]
     text = f"{text} (default: {shown})"
-    # What is not given has the default of what is trained; a network's differ.
+    # Suppressed, because the defaults depend on --method.
     group.add_argument(flag, dest=name, default=argparse.SUPPRESS, help=text, **options)
 
 
@@ -220,7 +215,7 @@ def _run(args: argparse.Namespace) -> int:
     if finished:
         print_line(trainer.model_file)
         return 0
-    print_line(f"stopped at step {trainer.step}; the same command with --resume goes on")
+    print_line(f"stopped at step {trainer.step}; run the same command with --resume to continue")
     return 130
 
 

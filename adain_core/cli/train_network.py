@@ -1,4 +1,4 @@
-"""``adain train --method feedforward``: a network that draws the styles it is trained for."""
+"""``adain train --method feedforward``: a network for a fixed set of styles."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ if TYPE_CHECKING:
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
-    """Add what tells a network's training from a model's."""
+    """Add the options that select and configure the training of a network."""
     group = parser.add_argument_group("method")
     group.add_argument(
         "--method",
         choices=("adain", "feedforward"),
         default="adain",
-        help="adain: a model for any style; feedforward: a network (Johnson et al. 2016) for the "
-        "artworks of --style alone, an image or a folder, with instance or batch --normalization "
-        "(Ulyanov et al. 2017); several share it but for a scale and a shift of each channel "
-        "(Dumoulin et al. 2017). --init: a network that learns these of new artworks, and keeps "
-        "the rest. By default 40000 steps of 4 photographs, --lr 0.001 that falls to 0, "
-        "--content-size 256 512, --crop 256 (default: adain)",
+        help="adain: a model for any style. feedforward: a network (Johnson et al. 2016) for the "
+        "artworks of --style only, an image or a folder, with instance or batch --normalization "
+        "(Ulyanov et al. 2017); several styles differ in a scale and shift per channel (Dumoulin "
+        "et al. 2017). --init adds styles to a trained network without changing the rest. "
+        "Defaults: 40000 steps of 4 photos, --lr 0.001 falling to 0, --content-size 256 512, "
+        "--crop 256 (default: adain)",
     )
     group.add_argument(
         "--style-loss",
         choices=list(STYLE_LOSSES),
-        help=f"of --method feedforward. {describe(STYLE_LOSSES)} (default: statistics)",
+        help=f"for --method feedforward. {describe(STYLE_LOSSES)} (default: statistics)",
     )
 
 
 def make_network_trainer(args: argparse.Namespace) -> NetworkTrainer:
-    """Return the run that the options ask for.
+    """Return the trainer for the given options.
 
     Raises:
-        ValueError: an option of a model's training alone.
+        ValueError: an option that applies only to ``--method adain``.
         OptionError: a value out of range.
     """
     from ..methods.network import NetworkArchitecture

@@ -1,4 +1,4 @@
-"""``adain weights``: the models that are here, and how others come."""
+"""``adain weights``: list, inspect, convert and download models."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _LONGEST_CELL = 300  # characters of a table's cell
 _WIDTH = 100  # columns of a paragraph
 
 _DESCRIPTION = """\
-A model is one .safetensors file: encoder, decoder, architecture, license and
-origin. Models are found by name among those shipped with adain and those
-downloaded, or by the path of the file."""
+A model is a .safetensors file with the encoder, the decoder, and metadata such as
+architecture, license and source. Bundled and downloaded models are found by name,
+others by path."""
 
 _OVERVIEW = """
 adain weights list
@@ -44,7 +44,7 @@ _INFO_EXAMPLES = """
 adain weights info adain-slim
 adain weights info my-model.safetensors
 
-# which encoder; compare with 'adain style info'
+# only the encoder; compare with 'adain style info'
 adain weights info adain-slim --json | jq -r .fingerprint
 """
 
@@ -57,7 +57,7 @@ _CONVERT_EXAMPLES = """
 # pytorch-AdaIN's two files
 adain weights convert --vgg vgg_normalised.pth --decoder decoder.pth -o official.safetensors
 
-# half the size; pictures are the same at 75 dB
+# half the size; results agree at 75 dB
 adain weights convert --vgg vgg_normalised.pth --decoder decoder.pth \\
   --dtype fp16 -o half.safetensors
 
@@ -65,11 +65,11 @@ adain stylize photo.jpg --style painting.jpg --model official.safetensors -o res
 """
 
 _DOWNLOAD_EXAMPLES = """
-# about 95 MB, once; then known as adain-vgg19
+# download about 95 MB; then available as adain-vgg19
 adain weights download vgg19
 adain stylize photo.jpg --style painting.jpg --model adain-vgg19 -o result.png
 
-# into a folder of your own
+# to another folder
 adain weights download vgg19 --to models/
 """
 
@@ -91,8 +91,8 @@ def _add_list(actions: Subparsers) -> None:
         actions,
         "list",
         _list,
-        "the models that are here",
-        "List shipped and downloaded models; * marks the default one.",
+        "list available models",
+        "List bundled and downloaded models; * marks the default.",
         _LIST_EXAMPLES,
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -103,8 +103,8 @@ def _add_info(actions: Subparsers) -> None:
         actions,
         "info",
         _info,
-        "what a model file says of itself",
-        "Show architecture, size, license, origin and training of a model.",
+        "show a model",
+        "Show the architecture, size, license, source and training of a model.",
         _INFO_EXAMPLES,
     )
     parser.add_argument("model", metavar="NAME|PATH", help="model")
@@ -116,8 +116,8 @@ def _add_verify(actions: Subparsers) -> None:
         actions,
         "verify",
         _verify,
-        "check that models are whole and work",
-        "Load each model completely, check its numbers and draw a small picture with it.",
+        "check that models are intact and work",
+        "Load each model, check its weights, and stylize a small test image.",
         _VERIFY_EXAMPLES,
     )
     parser.add_argument("model", nargs="+", metavar="NAME|PATH", help="models")
@@ -128,9 +128,9 @@ def _add_convert(actions: Subparsers) -> None:
         actions,
         "convert",
         _convert,
-        "pytorch-AdaIN's .pth files to a model file",
+        "convert pytorch-AdaIN's .pth files",
         "Convert the two files of naoto0804/pytorch-AdaIN (the official model) to a model\n"
-        "file. They are read as plain tensors: nothing in them is executed.",
+        "file. They are read as plain tensors; no code in them is executed.",
         _CONVERT_EXAMPLES,
     )
     for option, file in (("--vgg", "vgg_normalised.pth"), ("--decoder", "decoder.pth")):
@@ -154,9 +154,9 @@ def _add_download(actions: Subparsers) -> None:
         actions,
         "download",
         _download,
-        "fetch the official model",
-        "Fetch the official model at the paper's full width: the two release files of\n"
-        "naoto0804/pytorch-AdaIN, checked against their known sha256 and converted.",
+        "download the official model",
+        "Download the official model at the paper's full width: the two release files of\n"
+        "naoto0804/pytorch-AdaIN, verified by SHA-256 and converted.",
         _DOWNLOAD_EXAMPLES,
     )
     parser.add_argument("model", choices=("vgg19",), help="which model")
@@ -164,7 +164,7 @@ def _add_download(actions: Subparsers) -> None:
         "--to",
         type=Path,
         metavar="FOLDER",
-        help="folder to store it in (default: the user's cache folder, where --model finds it)",
+        help="target folder (default: the user's cache folder, where --model finds it)",
     )
 
 
@@ -176,7 +176,7 @@ def _list(args: argparse.Namespace) -> int:
         print_json(entries)
         return 0
     if not entries:
-        print_line(f"no models here, neither shipped nor in {cache_folder()}")
+        print_line(f"found no models, neither bundled nor in {cache_folder()}")
     rows = [
         [
             f"{'*' if entry['default'] else ' '} {entry['name']}",
@@ -281,7 +281,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _try_out(name: str) -> None:
-    """Raise ``WeightsError`` unless the model loads and draws a picture."""
+    """Raise ``WeightsError`` unless the model loads and stylizes an image."""
     import torch
 
     from ..model import AdaINModel
@@ -292,7 +292,7 @@ def _try_out(name: str) -> None:
     try:
         model.stylize(ramp, ramp.mT)
     except NotFiniteError:
-        raise WeightsError(f"{find_model(name)}: the pictures it draws are not finite") from None
+        raise WeightsError(f"{find_model(name)}: its results have NaN or infinite values") from None
 
 
 def _convert(args: argparse.Namespace) -> int:
