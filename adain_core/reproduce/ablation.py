@@ -14,13 +14,14 @@ from ..evaluation import ModelPainter, Pairs, judge_painter, summarize
 from ..model import AdaINModel
 from ..pixels import as_uint8
 from ..sheets import join_rows
-from ..training import TrainingConfig
+from ..training import Callback, Trainer, TrainingConfig
 from .lab import Lab
 from .plots import plot_curves, smooth
 from .text import number, table, verdict
 from .trainings import (
     CROPS,
     History,
+    Maker,
     affordable_extent,
     loader_processes,
     make_model_run,
@@ -37,7 +38,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "Enc-AdaIN-BNDec": {"normalization": "batch"},
     "Enc-AdaIN-INDec": {"normalization": "instance"},
 }
-_STYLE_WEIGHT, _LEARNING_RATE, _MOST_STEPS = 10.0, 4e-4, 160_000
+_STYLE_WEIGHT, _LEARNING_RATE, _MOST_STEPS = 2.0, 1e-3, 160_000
+# Of the last layer's random weights: pictures start as gray ground, and not far outside of 0..1,
+# from where a decoder first learns a grid.
+_START_GAIN = 0.03
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ class Plan:
     Attributes:
         steps: of each training.
         crop: side of the crops, pixels.
-        widths: channels of the four blocks.
+        widths: channels of the four blocks: the VGG's, or those of the model that is measured
+            beside the paper's.
         batch: pairs a step.
         pool: pairs that the VGG encodes at once.
         reuse: passes over them.
@@ -66,28 +71,31 @@ class Plan:
 
 
 _ABOUT = """\
-Four models of widths {widths}, {trained}, by the same command but for the architecture: {steps}
-steps of {batch} pairs of crops of {crop} pixels (of {pool} photographs and artworks in {reuse}
-random orders, then of the next), Adam at {rate:g}, falling along a cosine, style weight
-{weight:g}, seed {seed}. (The paper: widths 64-128-256-512, 160,000 steps of 8 pairs of 256
-pixels.) Enc-Concat-Dec joins the content's features with the style's mean and standard deviation
-as constant maps, where the paper joins them with the style's feature map: here a style is two
-vectors for all models. The table judges pictures of {pairs} photographs in {pairs} artworks that
-no step has seen, {size}²."""
-_FROZEN, _BOTH = "decoders for the frozen VGG", "encoder and decoder trained together"
+Decoders of four kinds for the same frozen encoder, {encoder} (widths {widths}), trained from random
+weights by the same command: {steps} steps of {batch} pairs of crops of {crop} pixels, out of
+pictures of {crop} to {largest} (of {pool} photographs and artworks in {reuse} random orders, then
+of the next), under the paper's two losses with style weight {weight:g}; SOAP at {rate:g}, falling
+along a cosine; the last layer's weights start at {gain:g} times their usual size, around mid-gray;
+seed {seed}. (The paper: the VGG, widths 64-128-256-512, 160,000 steps of 8 pairs of 256 pixels,
+Adam.) Enc-Concat-Dec joins the content's features with the style's mean and standard deviation as
+constant maps, where the paper joins them with the style's feature map: here a style is two vectors
+for all models. The table judges pictures of {pairs} photographs in {pairs} artworks that no step
+has seen, {size}²."""
+_VGG = "the normalized VGG-19 up to relu4_1"
 
 
 def run(lab: Lab) -> str:
     """Measure what is not known yet; return the section of the report."""
-    plan = lab.plan("ablation", Plan, lambda: _choose_plan(lab))
+    plan = lab.plan("ablation", Plan, lambda: choose_plan(lab))
     pairs = lab.pairs(plan.pairs, plan.pairs, plan.size)
+    make = make_decoder_runs(lab, plan)
     histories: dict[str, History] = {}
     scores: dict[str, dict[str, float]] = {}
     pictures: dict[str, list[torch.Tensor]] = {}
     with lab.bar("ablation", plan.steps * len(VARIANTS), "step") as bar:
         for name in VARIANTS:
             config = _config(lab, name, plan)
-            histories[name] = train(lab, f"ablation/{name}", config, make_model_run, bar)
+            histories[name] = train(lab, f"ablation/{name}", config, make, bar)
             scores[name], pictures[name] = _judge(lab, Path(config.output), pairs)
     _plot(lab, histories)
     _draw(lab, pairs, pictures)
@@ -106,9 +114,11 @@ def run(lab: Lab) -> str:
     ]
     values = asdict(plan) | {"widths": "-".join(map(str, plan.widths))}
     about = _ABOUT.format(
-        trained=_FROZEN if tuple(plan.widths) == VGG19_WIDTHS else _BOTH,
-        rate=_LEARNING_RATE,
+        encoder=_VGG if _is_full(plan) else f"that of `{lab.model.name}`",
+        largest=_largest(plan),
         weight=_STYLE_WEIGHT,
+        rate=_LEARNING_RATE,
+        gain=_START_GAIN,
         seed=lab.config.seed,
         **values,
     )
@@ -124,17 +134,55 @@ def run(lab: Lab) -> str:
     )
 
 
-def _choose_plan(lab: Lab) -> Plan:
+def choose_plan(lab: Lab) -> Plan:
+    """Return the paper's widths where there is time for more than the smallest crops, else slim."""
     smallest = Plan(steps=10, crop=CROPS[-1])
+    full = _fit(lab, "ablation", smallest)
+    if full.crop > smallest.crop:
+        return full
+    widths = lab.model.info.architecture.widths
+    return _fit(lab, "ablation, slim", replace(smallest, widths=widths))
+
+
+def _fit(lab: Lab, name: str, plan: Plan) -> Plan:
+    """Return the plan with as many steps, and as large crops, as there is time for."""
     extent = affordable_extent(
         lab,
-        "ablation",
-        _config(lab, "Enc-AdaIN-Dec", smallest),
-        make_model_run,
+        name,
+        _config(lab, "Enc-AdaIN-Dec", plan),
+        make_decoder_runs(lab, plan),
         lab.seconds / len(VARIANTS),
         _MOST_STEPS,
     )
-    return replace(smallest, steps=extent.steps, crop=extent.crop)
+    return replace(plan, steps=extent.steps, crop=extent.crop)
+
+
+def _is_full(plan: Plan) -> bool:
+    return tuple(plan.widths) == VGG19_WIDTHS
+
+
+def _largest(plan: Plan) -> int:
+    """Return the largest shortest side that pictures are resized to before the crop."""
+    return max(plan.crop, min(4 * plan.crop, 512))
+
+
+def make_decoder_runs(lab: Lab, plan: Plan) -> Maker[TrainingConfig]:
+    """Return what makes runs of decoders for one frozen encoder, from pictures near to gray."""
+    encoder = lab.vgg if _is_full(plan) else lab.model.encoder
+
+    def make(config: TrainingConfig, callback: Callback, resume: bool) -> Trainer:
+        trainer = make_model_run(config, callback, resume)
+        for student in (trainer.learner.student, trainer.learner.average):
+            student.encoder.load_state_dict(encoder.state_dict())
+            student.encoder.requires_grad_(False)
+            if not resume:
+                weight, bias = list(student.decoder.parameters())[-2:]
+                with torch.no_grad():
+                    weight.mul_(_START_GAIN)
+                    bias.fill_(0.5)
+        return trainer
+
+    return make
 
 
 def _compare(scores: dict[str, dict[str, float]]) -> str:
@@ -175,12 +223,13 @@ def _config(lab: Lab, name: str, plan: Plan) -> TrainingConfig:
         widths=plan.widths,  # type: ignore[arg-type]
         steps=plan.steps,
         batch_size=plan.batch,
+        optimizer="soap",
         learning_rate=_LEARNING_RATE,
         schedule="cosine",
         warmup_steps=min(20, plan.steps - 1),
         style_weight=_STYLE_WEIGHT,
-        content_size=(plan.crop, 2 * plan.crop),
-        style_size=(plan.crop, 2 * plan.crop),
+        content_size=(plan.crop, _largest(plan)),
+        style_size=(plan.crop, _largest(plan)),
         crop=plan.crop,
         pool=plan.pool,
         reuse=plan.reuse,

@@ -80,7 +80,7 @@ def report(shared_config: ReproduceConfig) -> Path:
             size=48, contents=1, styles=2, steps=4, network_steps=3, crop=48, width=3, batch=1
         ),
         "ablation": ablation.Plan(
-            steps=4, crop=16, widths=(8, 12, 16, 24), batch=2, pool=0, reuse=1, pairs=2, size=32
+            steps=4, crop=16, widths=(4, 6, 8, 10), batch=2, pool=0, reuse=1, pairs=2, size=32
         ),
         "normalization": normalization.Plan(steps=3, crop=48, width=3, batch=2),
     }
@@ -295,7 +295,7 @@ def test_the_report_says_sizes_steps_and_machine(report: Path) -> None:
         "a budget of 0.01 minutes for 5 experiments",
         "1 photograph in 2 artworks at 48² pixels",
         "3 steps of 1 crops of 48 pixels",
-        "widths 8-12-16-24, encoder and decoder trained together",
+        "the same frozen encoder, that of `tiny` (widths 4-6-8-10)",
         "4 steps of 2 pairs of crops of 16 pixels",
         "each trained for 3 steps of 2 crops of 48 pixels",
         "at 48² pixels",
