@@ -52,30 +52,54 @@ function makeButton(name, address, choose) {
   return button;
 }
 
-function addGallery(node, list) {
+// The node that has this one's number now: pages go on showing the gallery of a node that another
+// has replaced, such as that of an app which is opened again.
+const present = (node) => (node.graph ?? app.canvas.graph)?.getNodeById(node.id) ?? node;
+const findList = (node) => node.widgets?.find(({ name }) => name === "style");
+
+// The galleries that are on the page, and the one that will be.
+const withShown = (frame) => new Set([...document.querySelectorAll(".adain-styles"), frame]);
+
+function makeFrame(node) {
   // The outer one has the size that the node gives, whatever the inner one holds.
   const frame = document.createElement("div");
   const gallery = document.createElement("div");
   frame.className = "adain-styles";
   frame.append(gallery);
-  const mark = () => {
+  const list = () => findList(present(node)) ?? findList(node);
+  const choose = (name) => {
+    list().value = name;
+    list().callback?.(name);
+    present(node).graph?.setDirtyCanvas?.(true, true);
+  };
+  // Not scrollIntoView, which moves the canvas, too.
+  const show = ({ offsetTop, offsetHeight }) => {
+    const { scrollTop, clientHeight } = gallery;
+    if (offsetTop < scrollTop || offsetTop + offsetHeight > scrollTop + clientHeight)
+      gallery.scrollTop = offsetTop;
+  };
+  frame.mark = () => {
     for (const button of gallery.children) {
-      const chosen = button.dataset.style === list.value;
+      const chosen = button.dataset.style === list().value;
       button.setAttribute("aria-pressed", chosen);
-      // Not scrollIntoView, which moves the canvas, too.
-      if (chosen) gallery.scrollTop = button.offsetTop;
+      if (chosen) show(button);
     }
   };
-  const choose = (name) => {
-    list.value = name;
-    list.callback?.(name);
-    node.graph?.setDirtyCanvas?.(true, true);
+  frame.fill = (pictures) => {
+    const names = list().options.values;
+    gallery.replaceChildren(...names.map((name) => makeButton(name, pictures[name], choose)));
+    frame.mark();
   };
+  new ResizeObserver(frame.mark).observe(frame); // what is hidden cannot be scrolled
+  return frame;
+}
+
+function addGallery(node, list) {
+  const frame = makeFrame(node);
+  const mark = () => withShown(frame).forEach((each) => each.mark());
   const fill = async () => {
     const pictures = await findPictures();
-    const names = list.options.values;
-    gallery.replaceChildren(...names.map((name) => makeButton(name, pictures[name], choose)));
-    mark();
+    withShown(frame).forEach((each) => each.fill(pictures));
   };
   const changed = list.callback;
   list.callback = function (...values) {
@@ -106,7 +130,7 @@ app.registerExtension({
     document.head.append(look);
   },
   async nodeCreated(node) {
-    const list = node.comfyClass === NODE && node.widgets?.find(({ name }) => name === "style");
+    const list = node.comfyClass === NODE && findList(node);
     if (list && node.addDOMWidget) await addGallery(node, list);
   },
   // R was pressed: new styles may have been saved.

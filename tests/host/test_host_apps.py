@@ -15,15 +15,17 @@ from test_host_page import as_graph
 
 APPS = [path for path in WORKFLOWS if path.stem.endswith(".app")]
 WIDE, PHONE = (1440, 900), (390, 844)
-# The first page that opens a workflow with linearMode as an app.
-FIRST_WITH_APPS = (1, 42)
+_HAS_APPS = """() => {
+  const {$pinia} = document.querySelector('#vue-app').__vue_app__.config.globalProperties;
+  return $pinia._s.has('appMode');
+}"""
 _RUN = '[data-testid="linear-run-button"] button:has([data-testid="linear-run-button-icon"])'
 
 
 @pytest.fixture(params=[WIDE, PHONE], ids=["wide", "phone"])
 def app_page(request: pytest.FixtureRequest, page: Page) -> Iterator[Page]:
     """The page at a desktop's and at a phone's size."""
-    if page.frontend() < FIRST_WITH_APPS:
+    if not page.page.evaluate(_HAS_APPS):
         pytest.skip("this page has no apps")
     width, height = request.param
     page.page.set_viewport_size({"width": width, "height": height})
@@ -33,6 +35,8 @@ def app_page(request: pytest.FixtureRequest, page: Page) -> Iterator[Page]:
     # Which the page opens again when it is loaded, and not as an app.
     page.load(as_graph(WORKFLOWS[0]), WORKFLOWS[0].stem)
     page.reload()
+    # It has kept the view of a canvas that an app hid: of no size.
+    page.page.evaluate("() => window.app.canvas.ds.reset()")
 
 
 @pytest.mark.parametrize("path", APPS, ids=lambda path: path.stem)
@@ -80,6 +84,25 @@ def test_app_runs_at_the_first_click(path: Path, app_page: Page) -> None:
     )
     app_page.shot(f"{name}-done")
     assert app_page.words() == []
+
+
+@pytest.mark.parametrize("app_page", [WIDE], indirect=True, ids=["wide"])
+def test_an_app_opened_again_has_a_working_gallery(app_page: Page) -> None:
+    """The page keeps an app's controls, and with them the gallery of the first one's node."""
+    document = json.loads(APPS[0].read_text(encoding="utf-8"))
+    shown = app_page.page.locator('[data-testid="app-mode-widget-item"] .adain-styles')
+    pressed = shown.locator('button[aria-pressed="true"]')
+    first = None
+    for _ in range(2):
+        assert app_page.load(document, APPS[0].stem) == []
+        shown.locator("button").first.wait_for()
+        first = first or pressed.get_attribute("data-style")
+        assert pressed.get_attribute("data-style") == first  # the app's own again
+        wanted = shown.locator("button").first
+        wanted.click()
+        (node,) = (n for n in app_page.prompt().values() if n["class_type"] == "AdaINLoadStyle")
+        assert node["inputs"] == {"style": wanted.get_attribute("data-style")}
+        assert wanted.get_attribute("data-style") != first
 
 
 # What feeds a blueprint's sockets, and what takes its result.
