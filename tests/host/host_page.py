@@ -94,6 +94,12 @@ _CONNECT = """([sources, end]) => {
 _SET = "([name, value]) => window.app.extensionManager.setting.set(name, value)"
 _GET = "name => window.app.extensionManager.setting.get(name)"
 _VUE_NODES = "Comfy.VueNodes.Enabled"
+# The first pages that have the setting keep it hidden: their newer nodes show no pictures yet.
+_OFFERED = """name => {
+  const {$pinia} = document.querySelector('#vue-app').__vue_app__.config.globalProperties;
+  const setting = $pinia._s.get('setting').settingsById[name];
+  return setting !== undefined && setting.type !== 'hidden';
+}"""
 # Boxes [left, top, right, bottom] in the canvas's units, titles included: nodes by id as the page's
 # elements show them, and groups. What moves the canvas moves all elements: they are measured from
 # the first node's corner. And where a line, with 3 units beside it, crosses the edge of a node that
@@ -221,11 +227,11 @@ class Page:
 
     @contextmanager
     def vue_nodes(self) -> Iterator[bool]:
-        """Nodes drawn by "Nodes 2.0" meanwhile; whether the page has that."""
-        before = self.page.evaluate(_GET, _VUE_NODES)
-        if before is None:
+        """Nodes drawn by "Nodes 2.0" meanwhile; whether the page offers that to its users."""
+        if not self.page.evaluate(_OFFERED, _VUE_NODES):
             yield False
             return
+        before = self.page.evaluate(_GET, _VUE_NODES)
         self.page.evaluate(_SET, [_VUE_NODES, True])
         try:
             yield True
@@ -253,11 +259,6 @@ class Page:
             end: the type of the node for its first output.
         """
         self.page.evaluate(_CONNECT, [sources, end])
-
-    def frontend(self) -> tuple[int, ...]:
-        """The page's version."""
-        version = self.page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__")
-        return tuple(int(part) for part in str(version).split(".")[:3])
 
     def words(self) -> list[str]:
         """What the page says in dialogs, toasts and error panels."""

@@ -68,8 +68,9 @@ def quick_start(board: Board) -> None:
 def paint_your_photo(board: Board) -> dict[str, Any]:
     """An app: the user's photo, or the painted part of it, and a style."""
     board.note((320, 720))
-    photo = board.add("LoadImage", (350, 0), SAMPLE, image=HOSTS_PICTURE)
-    style = gallery(board, (350, 376), STARRY_NIGHT)
+    # Older pages draw the picture as wide as the node, whatever its height.
+    photo = board.add("LoadImage", (350, 0), (280, 366), image=HOSTS_PICTURE)
+    style = gallery(board, (350, 436), STARRY_NIGHT)
     inputs = {"content": photo["IMAGE"], "mask_1": photo["MASK"], "style_1": style}
     drawn = board.add("AdaINStylize", (695, 0), STYLIZE, **inputs, feather=8)
     save(board, (1020, 0), (530, 440), drawn["image"], "your-photo")
