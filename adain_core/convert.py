@@ -136,7 +136,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: no such file")
     if path.suffix == ".t7":
         raise WeightsError(
-            f"{path}: Torch7 files are not read; use pytorch-AdaIN's .pth files of the same "
+            f"{path}: Torch7 files are not supported; use pytorch-AdaIN's .pth files of the same "
             "weights ('adain weights download vgg19' fetches them)"
         )
     try:

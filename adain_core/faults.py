@@ -38,8 +38,8 @@ def explain_not_finite(name: str, networks: TiledNetworks, styles: Sequence[Styl
     elif bad := [style for style in styles if not is_finite(style)]:
         largest = max(float(value.abs().max()) for value in (bad[0].mean, bad[0].std))
         cause = f"the style {bad[0].name or 'without a name'!r}, with statistics of {largest:.3g}"
-        advice = "encode its artwork again" + (", or use fp32" if half else "")
+        advice = "encode the artwork again" + (", or use fp32" if half else "")
     else:
         cause = f"the precision {str(networks.dtype).removeprefix('torch.')}"
-        advice = "use fp32" if half else "the picture's values are too far apart for it"
-    return f"the picture has NaN or infinite values; they come from {cause}: {advice}"
+        advice = "use fp32" if half else "the values of the image exceed its range"
+    return f"the image has NaN or infinite values, caused by {cause}: {advice}"

@@ -133,7 +133,7 @@ class StylizeOptions:
 
     def _check_mix(self) -> None:
         if self.background is not None:
-            raise OptionError("background", "needs masks; without them the styles cover everything")
+            raise OptionError("background", "needs masks; without them styles cover everything")
         if self.feather:
             raise OptionError("feather", f"needs masks, got {self.feather} pixels and none")
         _ = self.shares  # checks the weights
@@ -143,7 +143,8 @@ class StylizeOptions:
         masks, styles = list(self.masks), len(self.sources)
         if self.weights is not None:
             raise OptionError(
-                "weights", "cannot go with masks: weights mix styles everywhere, masks place each"
+                "weights",
+                "cannot be combined with masks: weights mix styles everywhere, masks place them",
             )
         if len(masks) != styles:
             raise OptionError("masks", f"must be one for each style, got {len(masks)} and {styles}")

@@ -55,7 +55,7 @@ def write_tensors(
             temporary.write_bytes(save(copies, metadata=entries))
     except FileExistsError:
         raise WeightsError(
-            f"{path}: the file exists; choose another name or have it replaced"
+            f"{path}: the file exists; choose another name or allow replacing it"
         ) from None
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path}: cannot be written: {reason(error)}") from None

@@ -266,7 +266,7 @@ def require_same_encoder(one: Any, other: Any) -> None:
     if one.fingerprint != other.fingerprint:
         raise StyleMismatchError(
             f"{other!r} does not fit {one!r}: they come from different encoders; encode the "
-            "picture again with the model that is used now"
+            "image again with the current model"
         )
 
 

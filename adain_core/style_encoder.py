@@ -70,8 +70,7 @@ class StyleEncoder:
             if len(weight) not in (1, len(images)):
                 raise OptionError(
                     "mask",
-                    f"must hold 1 or {len(images)} masks, as many as style images, "
-                    f"got {len(weight)}",
+                    f"must hold 1 or {len(images)} masks, one per style image, got {len(weight)}",
                 )
         if canvas.opacity is not None:
             visible = canvas.opacity.to(device)

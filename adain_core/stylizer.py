@@ -171,7 +171,7 @@ class Stylizer:
         if len(shares) not in (1, batch):
             raise OptionError(
                 "weights",
-                f"must have one row, or one for each of {batch} pictures, got {len(shares)}",
+                f"must have one row, or one for each of {batch} images, got {len(shares)}",
             )
         return shares.expand(batch, -1)
 

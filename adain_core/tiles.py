@@ -207,7 +207,7 @@ class Tiler:
         if not self.halvable or longest <= smallest:
             raise MemoryError(
                 f"not enough memory for a tile of {max(SMALLEST_TILE, STRIDE * longest)} pixels: "
-                "close other programs, use a smaller batch or picture, or run on the CPU"
+                "close other programs, use a smaller batch or image, or run on the CPU"
             )
         self.cells = max(smallest, -(-longest // 2))
 

@@ -139,7 +139,7 @@ def adain(
         raise ValueError(
             "without masks expected one style and no background, got "
             f"{len(styles)} style(s){' and a background' if background else ''}; "
-            "Style.mix makes one style of several"
+            "combine several styles with Style.mix"
         )
     for each in [*styles, *([background] if background else [])]:
         require_same_encoder(features, each)
@@ -227,7 +227,7 @@ def picture_alphas(alpha: Alpha, batch: int) -> Tensor:
     if len(values) not in (1, batch):
         raise OptionError(
             "alpha",
-            f"must be one number, or one for each of {batch} pictures, got {len(values)}",
+            f"must be one number, or one for each of {batch} images, got {len(values)}",
         )
     if isinstance(alpha, Tensor):
         return alpha.reshape(-1)
@@ -240,8 +240,7 @@ def check_alpha(alpha: Alpha) -> list[float]:
     if values.ndim > 1 or values.numel() == 0:
         raise OptionError(
             "alpha",
-            "must be one number, or one for each picture, got a tensor of shape "
-            f"{tuple(values.shape)}",
+            f"must be one number, or one per image, got a tensor of shape {tuple(values.shape)}",
         )
     numbers: list[float] = values.reshape(-1).tolist()
     for number in numbers:
@@ -272,7 +271,7 @@ def check_masks(masks: Sequence[MaskLike], styles: int, batch: int | None = None
         if batch is not None and len(mask) not in (1, batch):
             raise OptionError(
                 f"masks[{number}]",
-                f"must hold 1 or {batch} masks, as many as content pictures, got {len(mask)}",
+                f"must hold 1 or {batch} masks, one per content image, got {len(mask)}",
             )
     return checked
 

@@ -147,8 +147,8 @@ def cache_folder() -> Path:
         return Path.home() / ".cache" / "adain"
     except RuntimeError:
         raise WeightsError(
-            "there is no home folder to keep models in: set the environment variable ADAIN_CACHE "
-            "to a folder of yours, or name one"
+            "found no home folder for models: set the environment variable ADAIN_CACHE "
+            "to a folder, or give one"
         ) from None
 
 
@@ -183,7 +183,7 @@ def find_model(name_or_path: str | os.PathLike[str] | None = None) -> Path:
         return Path(name)
     known = ", ".join(models) or "none"
     hint = "; 'adain weights download vgg19' fetches it" if name == "adain-vgg19" else ""
-    raise WeightsError(f"no model or file named {name!r}; the models here are: {known}{hint}")
+    raise WeightsError(f"no model or file named {name!r}; available models: {known}{hint}")
 
 
 def _parse_info(path: Path, metadata: Mapping[str, str]) -> ModelInfo:

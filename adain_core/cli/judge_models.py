@@ -122,7 +122,7 @@ def _check(args: argparse.Namespace, names: list[str]) -> None:
     for stroke_size in args.stroke_size:
         pass_sizes((1, 1), stroke_size)  # checks it
     if args.pictures and args.drawn_size:
-        raise ValueError("--drawn-size cannot go with --pictures, which are drawn already")
+        raise ValueError("--drawn-size does not apply to --pictures, which are finished")
     if args.csv:
         check_output_file(args.csv, args.overwrite)
     if args.grid:

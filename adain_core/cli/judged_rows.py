@@ -95,7 +95,7 @@ def _model_studios(args: argparse.Namespace, name: str, device: torch.device) ->
     """Return a model, or a network that was trained for its styles, at each stroke size."""
     if is_network_file(name):
         if args.stroke_size != [SINGLE_PASS]:
-            raise ValueError(f"--stroke-size: the network {name} has but one")
+            raise ValueError(f"--stroke-size: the network {name} has only one")
         info, network = load_network(name)
         return [partial(NetworkPainter, info=info, network=network.to(device))]
     model = AdaINModel.from_pretrained(name, device, "fp32")

@@ -185,8 +185,8 @@ def _network(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
 
     if args.model is None:
         raise ValueError(
-            "--method feedforward needs --model, the file of a network that 'adain train --method "
-            "feedforward' has written"
+            "--method feedforward needs --model, a network file written by 'adain train --method "
+            "feedforward'"
         )
     info, network = load_network(args.model)
     device = resolve_device(args.device)

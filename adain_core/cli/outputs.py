@@ -47,9 +47,7 @@ def refuse_inputs(outputs: Sequence[Path], read: Sequence[str | Path]) -> None:
     inputs = {_identity(Path(path)) for path in read}
     for output in outputs:
         if output.exists() and _identity(output) in inputs:
-            raise ValueError(
-                f"cannot write {output}: it is a picture that is read; choose another name"
-            )
+            raise ValueError(f"cannot write {output}: it is one of the inputs; choose another name")
 
 
 def _identity(file: Path) -> object:

@@ -115,8 +115,8 @@ def make_rows(images: Tree, artworks: Sequence[str], options: PlanOptions) -> It
     for number, row in enumerate(rows):
         if row.archive:
             raise ValueError(
-                f"{row.image} lies in a tar file already, and its results go into one of the same "
-                "name; leave the number of pictures for each tar file out"
+                f"{row.image} is in a tar file, and its results go to one of the same name; leave "
+                "the number of images per tar file out"
             )
         archive = f"{number // options.shard_size:06d}{SUFFIX}"
         yield replace(row, output=f"{archive}/{_sample_name(row.output)}")

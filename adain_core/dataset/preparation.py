@@ -34,8 +34,8 @@ def prepare_plan(job: Job, given: Path | None = None) -> Path:
 
     Raises:
         ValueError: as :func:`~adain_core.dataset.plan.make_rows`.
-        AdaINError: a tree or the model cannot be read, the data set was begun with another plan or
-            other settings, or the files cannot be written.
+        AdaINError: a tree or the model cannot be read, the data set was started with another plan
+            or other settings, or the files cannot be written.
     """
     results = Results(job.output)
     path = job.output / PLAN
@@ -57,8 +57,8 @@ def prepare_plan(job: Job, given: Path | None = None) -> Path:
     _check_settings(job.output / SETTINGS, settings)
     if given is not None and not filecmp.cmp(given, path, shallow=False):
         raise DatasetError(
-            f"the data set in {job.output} was begun with another plan, {path}; give that, or take "
-            "another folder"
+            f"the data set in {job.output} was started with another plan, {path}; use it, or "
+            "choose another folder"
         )
     return path
 
@@ -86,7 +86,7 @@ def _write_new_plan(path: Path, job: Job) -> None:
 
 
 def _check_settings(path: Path, settings: dict[str, object]) -> None:
-    """Raise ``DatasetError`` where a data set was begun with other settings."""
+    """Raise ``DatasetError`` where a data set was started with other settings."""
     try:
         begun = json.loads(path.read_text(encoding="utf-8"))
         # How a plan that was given was drawn up is not known.
@@ -97,6 +97,6 @@ def _check_settings(path: Path, settings: dict[str, object]) -> None:
     if differing:
         name = differing[0]
         raise DatasetError(
-            f"the data set in {path.parent} was begun with {name.replace('_', ' ')} "
+            f"the data set in {path.parent} was started with {name.replace('_', ' ')} "
             f"{begun.get(name)!r}, got {settings[name]!r}; take the same, or another folder"
         )

@@ -235,7 +235,7 @@ class ArchiveSink:
                 names = whole_samples(self._path, self._last_names)[0]
                 self._remove(versions)
                 return names
-        raise DatasetError(f"cannot take up {self._path}: another worker is writing it; run again")
+        raise DatasetError(f"cannot continue {self._path}: another worker is writing it; run again")
 
     def _versions(self) -> list[Path]:
         """Return it, if it is there, and what interrupted workers have left of it, largest last."""

@@ -62,7 +62,7 @@ def from_pillow(
     try:
         pixels = _read(image, depth, profile)
     except profiles.ProfileError as error:
-        message = f"{name}: its color profile is not used: {error}"
+        message = f"{name}: its color profile is ignored: {error}"
         warnings.warn(message, ImageFileWarning, stacklevel=3)
         profile = None
         pixels = _read(image, depth, None)
@@ -75,9 +75,7 @@ def _read(image: PIL.Image.Image, depth: _Depth | None, profile: bytes | None) -
     if profile is not None:
         space = profiles.color_space(profile)
         if image.mode not in _MODES.get(space, ()):
-            raise profiles.ProfileError(
-                f"it is for pixels of the kind {space!r}, these are {image.mode}"
-            )
+            raise profiles.ProfileError(f"it is for {space!r} pixels, but these are {image.mode!r}")
     return _read_8_bits(image, profile) if depth is None else _read_deep(image, depth, profile)
 
 
@@ -174,7 +172,7 @@ def _read_deep(image: PIL.Image.Image, depth: _Depth, profile: bytes | None) -> 
     highest = float(values.max()) / depth.white
     if highest > 1 + OVERSHOOT:
         raise ValueError(
-            f"expected values in 0..1, got up to {highest:.4g}; divide by what stands for white"
+            f"expected values in 0..1, got up to {highest:.4g}; divide by the value of white"
         )
     gray = (values / depth.white).clamp_(0, 1)
     gray = 1 - gray if depth.inverted else gray

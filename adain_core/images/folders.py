@@ -72,7 +72,7 @@ def list_image_tree(
         why = f": {failed[0].filename}: {reason(failed[0])}" if failed else ""
         raise ImageFileError(f"found no image files in the folder {folder}{why}")
     for error in failed:
-        message = f"{error.filename}: left out, since it cannot be read: {reason(error)}"
+        message = f"{error.filename}: skipped, because it cannot be read: {reason(error)}"
         warnings.warn(message, ImageFileWarning, stacklevel=2)
     return sorted(found)
 

@@ -112,7 +112,7 @@ def _read(
     file = Path(path)
     try:
         if data is None and file.is_dir():
-            raise IsADirectoryError(0, "it is a folder, an image file is expected")
+            raise IsADirectoryError(0, "it is a folder, expected an image file")
         # Pillow warns from half of its limit on; photographs of that size are ordinary.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
@@ -129,8 +129,8 @@ def _read(
     except PIL.UnidentifiedImageError:
         if file.suffix.lower() in HEIC_SUFFIXES or _is_heic(file, data):
             raise ImageFileError(
-                f'cannot read {path}: it is a HEIC image; python -m pip install "adain[heic]" '
-                "installs what reads it, or save it as JPEG or PNG"
+                f"cannot read {path}: it is a HEIC image; install support with: python -m pip "
+                'install "adain[heic]", or save it as JPEG or PNG'
             ) from None
         raise ImageFileError(f"cannot read {path}: it is not an image of a known format") from None
     except PIL.Image.DecompressionBombError as error:
@@ -158,7 +158,7 @@ def _is_heic(file: Path, data: bytes | None) -> bool:
 def _note_frames(image: PIL.Image.Image, path: str | os.PathLike[str]) -> None:
     """Warn of a picture that is the first of several; a camera's MPO has smaller copies there."""
     if image.format != "MPO" and getattr(image, "is_animated", False):
-        message = f"{path}: it holds several pictures, of which the first is read"
+        message = f"{path}: it contains several images; only the first is used"
         warnings.warn(message, ImageFileWarning, stacklevel=4)
 
 

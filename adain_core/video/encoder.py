@@ -101,7 +101,7 @@ class PictureEncoder:
         """
         self._container.start_encoding()
         if not earlier.fits(bytes(self._stream.codec_context.extradata or b"")):
-            raise ValueError("an earlier run encoded it in another way; draw the video anew")
+            raise ValueError("the earlier run encoded it differently; start over")
         self._earlier = earlier.read(frames)
         self._next = next(self._earlier, None)
 

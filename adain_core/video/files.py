@@ -59,7 +59,7 @@ def refuse_inputs(inputs: Iterable[str | os.PathLike[str]], output: str | os.Pat
     """
     for file in inputs:
         if _is_written(Path(file), Path(output)):
-            raise VideoFileError(f"cannot write {output}: {file} is read; choose another name")
+            raise VideoFileError(f"cannot write {output}: {file} is an input; choose another name")
 
 
 def same_file(one: Path, other: Path) -> bool:

@@ -57,10 +57,10 @@ def open_writer(
         raise VideoFileError(f"cannot write {path}: a folder has that name")
     for file in (path, partial_file(path)):
         if same_file(file, reader.path):
-            raise VideoFileError(f"cannot write {path}: {file} is the video that is read")
+            raise VideoFileError(f"cannot write {path}: {file} is the input video")
     if path.exists() and not overwrite:
         raise VideoFileError(
-            f"cannot write {path}: the file exists; choose another name or allow to replace it"
+            f"cannot write {path}: the file exists; choose another name or allow replacing it"
         )
     if not path.parent.is_dir():
         raise VideoFileError(f"cannot write {path}: there is no folder {path.parent}")

@@ -44,8 +44,8 @@ class PartialFile:
         if there and not (overwrite or resume):
             self._release()
             raise VideoFileError(
-                f"cannot write {output}: {self.held}, what an earlier run left of it, exists; "
-                "resume it, choose another name or allow to replace it"
+                f"cannot write {output}: {self.held} from an earlier run exists; "
+                "resume it, choose another name or allow replacing it"
             )
         if resume:
             self._choose_earlier()
@@ -83,8 +83,8 @@ class PartialFile:
         if not (_lock(self._handle) and _is_open(self.held, self._handle)):
             self._release()
             raise VideoFileError(
-                f"cannot write {self._output}: another run writes {self.held}; wait for its end or "
-                "choose another name"
+                f"cannot write {self._output}: another run is writing {self.held}; wait until it "
+                "ends or choose another name"
             )
 
     def _choose_earlier(self) -> None:

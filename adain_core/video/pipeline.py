@@ -163,8 +163,8 @@ def _draw_video(
     encoding = replace(job.encoding, codec=choose_codec(job.output, job.encoding))
     if resume and encoding.codec == "gif":
         raise VideoFileError(
-            f"cannot resume {job.output}: each frame of a GIF is stored as its difference from the "
-            "one before; draw numbered pictures, which can be resumed, and make a GIF of them"
+            f"cannot resume {job.output}: each frame of a GIF is stored as a difference from the "
+            "previous one; write numbered images, which can be resumed, and convert them to a GIF"
         )
     with contextlib.ExitStack() as files:
         reader = files.enter_context(VideoReader(job.source, job.part))
@@ -219,11 +219,11 @@ def _course(keyframes: Sequence[Keyframe], options: StylizeOptions) -> Keyframes
     if options.alpha != (1.0,):
         raise OptionError(
             "alpha",
-            f"belongs to each keyframe where there are some, got {options.alpha} for all",
+            f"must be set in each keyframe if there are any, got {options.alpha} for all",
         )
     if options.masks is None and count > 1:
         raise OptionError(
-            "keyframes", "of several styles need a mask for each; Style.mix makes one of several"
+            "keyframes", "of several styles need a mask for each; combine styles with Style.mix"
         )
     if options.masks is not None and len(options.masks) != count:
         raise OptionError(

@@ -286,8 +286,8 @@ def _open(path: str | os.PathLike[str], part: Part) -> Any:
         if NUMBER.search(name.name) is None:
             raise OptionError(
                 "fps",
-                f"is for numbered pictures, such as frames/%06d.png, got {part.fps} with {name}, "
-                "which has times of its own; leave it out",
+                f"applies to numbered images such as frames/%06d.png, got {part.fps} with {name}, "
+                "which has its own timestamps; leave it out",
             )
         rate = {"framerate": str(Fraction(part.fps).limit_denominator(1001))}
     try:

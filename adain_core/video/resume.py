@@ -66,13 +66,13 @@ class Checkpoints:
                 states[int(frames)][name] = tensor
         except (WeightsError, KeyError, ValueError) as error:
             raise VideoFileError(
-                f"cannot resume: {path} should say where an earlier run stopped; draw the video "
-                f"anew ({error})"
+                f"cannot resume: {path} does not say where the earlier run stopped; start over "
+                f"({error})"
             ) from None
         if metadata.get("request") != request:
             raise VideoFileError(
-                f"cannot resume: by {path} an earlier run drew with another model, video or other "
-                "options; give the same again, or draw the video anew"
+                f"cannot resume: according to {path} the earlier run had another model, video or "
+                "other options; use the same ones, or start over"
             )
         return cls(path, request, metadata.get("overwrite") == "yes", states)
 

@@ -49,9 +49,8 @@ def first_number(pattern: Path) -> int | None:
         missing = numbers[-1] - numbers[0] + 1 - len(numbers)
         which = f"frame {gap} is" if missing == 1 else f"frame {gap} and {missing - 1} more are"
         raise VideoFileError(
-            f"cannot read {pattern}: expected pictures numbered without a gap, got "
-            f"{numbers[0]} to {numbers[-1]}, of which {which} missing; add them or number the "
-            "pictures anew"
+            f"cannot read {pattern}: expected consecutively numbered images, got "
+            f"{numbers[0]} to {numbers[-1]}, of which {which} missing; add them or renumber all"
         )
     return numbers[0] if numbers else None
 
@@ -70,13 +69,13 @@ def pattern_in(folder: Path) -> Path:
     patterns = sorted(f"{head}{_place(found)}{tail}" for (head, tail), found in numbers.items())
     if not patterns:
         raise VideoFileError(
-            f"cannot read {folder}: expected a video, or numbered pictures such as 0001.png in a "
-            "folder, got a folder without"
+            f"cannot read {folder}: expected a video, or a folder with numbered images such as "
+            "0001.png, got a folder without any"
         )
     if len(patterns) > 1:
         raise VideoFileError(
-            f"cannot read {folder}: it holds numbered pictures of several names; give one of "
-            f"{', '.join(patterns)} with the folder's name"
+            f"cannot read {folder}: it contains several sequences of numbered images; give one of "
+            f"{', '.join(patterns)} together with the folder"
         )
     return folder / patterns[0]
 
@@ -101,7 +100,7 @@ class SequenceWriter:
         overwrite: replace existing files.
 
     Raises:
-        VideoFileError: these are the pictures that are read, or there are such files.
+        VideoFileError: these are the input images, or there are such files.
     """
 
     def __init__(self, pattern: Path, source: Path, overwrite: bool) -> None:
@@ -110,12 +109,12 @@ class SequenceWriter:
         self.notes: list[str] = []
         self._pattern, self._overwrite = pattern, overwrite
         if real_path(pattern) == real_path(source):
-            raise VideoFileError(f"cannot write {pattern}: these are the pictures that are read")
+            raise VideoFileError(f"cannot write {pattern}: these are the input images")
         # Of any number: what is left of a longer sequence would look like this one's end.
         there = None if overwrite else existing_picture(pattern)
         if there is not None:
             raise VideoFileError(
-                f"cannot write {pattern}: {there} exists; choose another name or allow to replace "
+                f"cannot write {pattern}: {there} exists; choose another name or allow replacing "
                 "such files"
             )
 

@@ -182,7 +182,7 @@ def test_missing_file(reader: Reader, tmp_path: Path) -> None:
 def test_torch7_file(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "vgg_normalised.t7"
     path.write_bytes(b"\x04\0\0\0\x01\0\0\0")
-    assert "Torch7 files are not read; use pytorch-AdaIN's .pth files" in refused(reader, path)
+    assert "Torch7 files are not supported; use pytorch-AdaIN's .pth files" in refused(reader, path)
 
 
 @readers
@@ -326,5 +326,5 @@ def test_loss_network_by_name(
     for network, expected in ((vgg, model.encoder), (decoder, model.decoder)):
         for name, value in network.state_dict().items():
             assert torch.equal(value, expected.state_dict()[name])
-    with pytest.raises(WeightsError, match="no model or file named 'none'; the models here are"):
+    with pytest.raises(WeightsError, match="no model or file named 'none'; available models"):
         read_loss_network("none")

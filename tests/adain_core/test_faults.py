@@ -40,7 +40,7 @@ def broken(make_model: Callable[..., AdaINModel]) -> AdaINModel:
 def test_the_model_is_named(broken: AdaINModel, picture: Picture, dtype: torch.dtype) -> None:
     with pytest.raises(
         NotFiniteError,
-        match=r"^the picture has NaN or infinite values; they come from the model 'tiny': its weig",
+        match=r"^the image has NaN or infinite values, caused by the model 'tiny': its weig",
     ):
         broken.stylize(picture(40, 50), picture(30, 30, seed=1), output_dtype=dtype)
 
@@ -55,7 +55,7 @@ def test_the_style_is_named(tiny: AdaINModel, picture: Picture, dtype: torch.dty
         {"styles": [good, bad], "masks": masks},
         {"styles": [good], "masks": masks[1:], "background": bad},
     ):
-        with pytest.raises(NotFiniteError, match=r"from the style 'glare', with statistics of 3e"):
+        with pytest.raises(NotFiniteError, match=r"by the style 'glare', with statistics of 3e"):
             tiny.stylize(picture(40, 50), **request, output_dtype=dtype)
 
 
@@ -79,5 +79,5 @@ def test_nothing_is_written(
     options = ["--style", str(tmp_path / "art.png"), "-o", str(tmp_path / "out.png")]
     options += ["--model", str(tmp_path / "broken.safetensors"), "--device", "cpu"]
     assert main(["stylize", str(tmp_path / "photo.png"), *options]) == 1
-    assert "from the model 'broken'" in capsys.readouterr().err
+    assert "by the model 'broken'" in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == before

@@ -460,7 +460,7 @@ def test_what_is_no_encoded_thing_is_named(tiny: AdaINModel, picture: Picture) -
         tiny.decode(picture(24, 24))
     with pytest.raises(TypeError, match=r"mask must be a torch tensor .* got \w+Path"):
         tiny.encode_style(picture(24, 24), mask=Path("mask.png"))
-    with pytest.raises(ValueError, match="alpha must be one number, or one for each of 1 pictures"):
+    with pytest.raises(ValueError, match="alpha must be one number, or one for each of 1 images"):
         adain(features, style, torch.tensor([0.2, 0.8]))
 
 

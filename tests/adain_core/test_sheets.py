@@ -306,7 +306,7 @@ def test_nothing_readable_leaves_no_sheet(run: Run, tmp_path: Path) -> None:
         (["--style-size", -1], "--style-size must lie in 0..65536 pixels, got -1"),
         (["-o", "sheet.txt"], "expected a file name ending in"),
         (["-o", "no-folder/sheet.png"], "there is no folder"),
-        (["-o", "photos/a.png"], "it is a picture that is read"),
+        (["-o", "photos/a.png"], "it is one of the inputs"),
         (["-o", "taken.png"], "pass --overwrite to replace it"),
     ],
 )

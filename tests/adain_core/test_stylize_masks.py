@@ -109,17 +109,18 @@ def test_bad_masks(tiny: AdaINModel, picture: Picture) -> None:
         (
             [style],
             {"masks": [mask.expand(3, -1, -1)]},
-            "masks[0] must hold 1 or 2 masks, as many as content pictures, got 3",
+            "masks[0] must hold 1 or 2 masks, one per content image, got 3",
         ),
         (
             [style],
             {"masks": [mask], "weights": [1]},
-            "weights cannot go with masks: weights mix styles everywhere, masks place each",
+            "weights cannot be combined with masks: "
+            "weights mix styles everywhere, masks place them",
         ),
         (
             style,
             {"background": style},
-            "background needs masks; without them the styles cover everything",
+            "background needs masks; without them styles cover everything",
         ),
         (style, {"feather": 3}, "feather needs masks, got 3 pixels and none"),
         (
@@ -233,7 +234,7 @@ def test_bad_style_masks(tiny: AdaINModel, picture: Picture) -> None:
         (torch.full((8, 8), 2.0), "mask must hold values in 0..1, got 2 to 2"),
         (
             torch.ones(3, 8, 8),
-            "mask must hold 1 or 2 masks, as many as style images, got 3",
+            "mask must hold 1 or 2 masks, one per style image, got 3",
         ),
     ):
         with pytest.raises(ValueError) as caught:

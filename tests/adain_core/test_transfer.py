@@ -420,7 +420,7 @@ def test_one_pixel_region_is_finite(dtype: torch.dtype, scale: float) -> None:
         (
             2,
             [(8, 10), (3, 8, 10)],
-            "masks[1] must hold 1 or 2 masks, as many as content pictures, got 3",
+            "masks[1] must hold 1 or 2 masks, one per content image, got 3",
         ),
     ],
 )

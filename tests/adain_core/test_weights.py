@@ -515,13 +515,13 @@ def test_unknown_name_lists_the_known(
     put(tiny_path, shipped / "one.safetensors", cache / "two.safetensors")
     with pytest.raises(WeightsError) as caught:
         find_model(name)
-    assert str(caught.value) == f"no model or file named {name!r}; the models here are: one, two"
+    assert str(caught.value) == f"no model or file named {name!r}; available models: one, two"
 
 
 def test_no_models_at_all(folders: tuple[Path, Path]) -> None:
     folders[1].rmdir()
     assert available_models() == {}
-    with pytest.raises(WeightsError, match=f"named '{DEFAULT_MODEL}'; the models here are: none$"):
+    with pytest.raises(WeightsError, match=f"named '{DEFAULT_MODEL}'; available models: none$"):
         find_model()
 
 

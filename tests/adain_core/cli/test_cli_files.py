@@ -188,7 +188,7 @@ def test_a_tree_keeps_its_folders(
         ("--style-weights 1 2", "--style-weights must have one number for each style (1)"),
         ("--style-weights -1", "must be finite and 0 or more"),
         ("--mask a.png a.png", "--mask must be one for each style, got 2 and 1"),
-        ("--mask a.png --style-weights 1", "--style-weights cannot go with masks"),
+        ("--mask a.png --style-weights 1", "--style-weights cannot be combined with masks"),
         ("--background s.png", "--background s.png needs masks; without"),
         ("--feather 3", "--feather needs masks, got 3 pixels and none"),
         ("--mask a.png --feather -1", "--feather must be 0 pixels or"),
@@ -234,7 +234,7 @@ def test_several_contents_need_a_folder(
     contents = [folder.save("a.png", 1), folder.save("b.png", 2)]
     before = folder.names()
     assert folder.run("stylize", *contents, "--style", contents[0], "-o", folder / output) == 2
-    assert "the results need a folder" in error_line(capsys)
+    assert "several results need a folder" in error_line(capsys)
     assert folder.names() == before
 
 
@@ -273,7 +273,7 @@ def test_what_is_read_is_not_replaced(folder: Folder, capsys: pytest.CaptureFixt
         (content, "-o", folder / "link.png"),  # as under a name in other letters on macOS
     ):
         assert folder.run("stylize", *options, "--style", style, "--overwrite") == 2
-        assert "it is a picture that is read; choose another name" in error_line(capsys)
+        assert "it is one of the inputs; choose another name" in error_line(capsys)
     assert (Path(content).read_bytes(), Path(style).read_bytes()) == before
 
 

@@ -188,8 +188,8 @@ def test_what_a_photo_says_and_cannot_be_followed_is_a_note(
     words = ["stylize", folder / "a.gif", "--style", style, "-o", folder / "out.png"]
     assert folder.run(*words) == 0
     assert capsys.readouterr().err.splitlines() == [
-        f"adain: note: {style}: its color profile is not used: it is damaged",
-        f"adain: note: {folder / 'a.gif'}: it holds several pictures, of which the first is read",
+        f"adain: note: {style}: its color profile is ignored: it is damaged",
+        f"adain: note: {folder / 'a.gif'}: it contains several images; only the first is used",
     ]
 
 

@@ -89,7 +89,7 @@ def test_no_home_folder(tmp_path: Path) -> None:
     assert (run.returncode, run.stdout, run.stderr) == (0, "adain-slim: ok\n", "")
     run = start(f"{tmp_path / 'home.py'} weights download vgg19", tmp_path)
     assert run.returncode == 1
-    assert run.stderr.startswith("adain: error: there is no home folder to keep models in: set")
+    assert run.stderr.startswith("adain: error: found no home folder for models: set")
 
 
 # --- the file system --------------------------------------------------------------------------

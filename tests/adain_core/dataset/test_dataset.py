@@ -156,7 +156,7 @@ def test_an_edited_plan_is_followed(data: DataSet, tiny: AdaINModel) -> None:
     torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
     assert data.plan("edited") != rows
     assert data.draw(data.job("edited")).before == 1  # it lies beside the results
-    with pytest.raises(DatasetError, match="was begun with another plan"):
+    with pytest.raises(DatasetError, match="was started with another plan"):
         data.draw(data.job("out"), plan=data / "edited.jsonl")
 
 
@@ -180,16 +180,16 @@ def test_damaged_settings(data: DataSet) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"size": 16}, "was begun with size 0, got 16"),
-        ({"batch_size": 3}, "was begun with batch size 2, got 3"),
-        ({"style_size": 64}, "was begun with style size None, got 64"),
-        ({"stroke_size": "medium"}, "was begun with stroke size 'single', got 'medium'"),
-        ({"crop": 8}, "was begun with crop 0, got 8"),
-        ({"dtype": "bf16"}, "was begun with dtype 'fp32', got 'bf16'"),
-        ({"quality": 90}, "was begun with quality 95, got 90"),
-        ({"others": "copy"}, "was begun with others '', got 'copy'"),
-        ({"plan": PlanOptions(seed=3)}, "was begun with seed 0, got 3"),
-        ({"plan": PlanOptions(alpha=(0.5, 1))}, "was begun with alpha"),
+        ({"size": 16}, "was started with size 0, got 16"),
+        ({"batch_size": 3}, "was started with batch size 2, got 3"),
+        ({"style_size": 64}, "was started with style size None, got 64"),
+        ({"stroke_size": "medium"}, "was started with stroke size 'single', got 'medium'"),
+        ({"crop": 8}, "was started with crop 0, got 8"),
+        ({"dtype": "bf16"}, "was started with dtype 'fp32', got 'bf16'"),
+        ({"quality": 90}, "was started with quality 95, got 90"),
+        ({"others": "copy"}, "was started with others '', got 'copy'"),
+        ({"plan": PlanOptions(seed=3)}, "was started with seed 0, got 3"),
+        ({"plan": PlanOptions(alpha=(0.5, 1))}, "was started with alpha"),
     ],
 )
 def test_a_data_set_is_not_gone_on_with_otherwise(
@@ -204,7 +204,7 @@ def test_a_data_set_is_not_gone_on_with_otherwise(
 def test_another_model_is_refused(data: DataSet, tmp_path: Path, make_model: object) -> None:
     data.draw(data.job())
     make_model(seed=8).save(tmp_path / "other.safetensors")
-    with pytest.raises(DatasetError, match="was begun with model"):
+    with pytest.raises(DatasetError, match="was started with model"):
         data.draw(data.job(model=tmp_path / "other.safetensors"))
 
 

@@ -79,7 +79,7 @@ def test_command_line_with_models_of_one_name(
         (["--limit", "0"], "--limit must be 1 or more, got 0"),
         (["--size", "32", "8"], "--size must be 16 pixels or more, got 8"),
         (["--drawn-size", "8"], "--drawn-size must be 16 pixels or more, got 8"),
-        (["--drawn-size", "64", "--pictures", "other"], "--drawn-size cannot go with --pictures"),
+        (["--drawn-size", "64", "--pictures", "other"], "--drawn-size does not apply to"),
         (["--scene-size", "256"], "--scene-size must be 512 pixels or more, or 0, got 256"),
         (["--stroke-size", "huge"], "must be one of single"),
     ):

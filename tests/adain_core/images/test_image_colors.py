@@ -157,16 +157,16 @@ def test_a_gray_picture_under_a_profile_of_rgb(tmp_path: Path) -> None:
     ("profile", "cause"),
     [
         (b"no profile at all" * 10, "it is damaged"),
-        (SRGB[:300] + bytes(400), "its color profile is not used"),
-        (icc.cmyk_profile(np.zeros((2, 2, 2, 2, 3))), "of the kind 'CMYK', these are RGB"),
-        (icc.gray_profile(2.2), "of the kind 'GRAY', these are RGB"),
-        (P3[:16] + b"RGB " + P3[20:40], "its color profile is not used"),
+        (SRGB[:300] + bytes(400), "its color profile is ignored"),
+        (icc.cmyk_profile(np.zeros((2, 2, 2, 2, 3))), "for 'CMYK' pixels, but these are 'RGB'"),
+        (icc.gray_profile(2.2), "for 'GRAY' pixels, but these are 'RGB'"),
+        (P3[:16] + b"RGB " + P3[20:40], "its color profile is ignored"),
     ],
     ids=["text", "damaged", "cmyk", "gray", "cut"],
 )
 def test_a_profile_that_does_not_fit_is_a_note(tmp_path: Path, profile: bytes, cause: str) -> None:
     path = save(tmp_path / "a.png", cube(20), icc_profile=profile)
-    with pytest.warns(ImageFileWarning, match=r"a\.png: its color profile is not used: .*"):
+    with pytest.warns(ImageFileWarning, match=r"a\.png: its color profile is ignored: .*"):
         file = read_image_file(path)
     with pytest.warns(ImageFileWarning, match=cause):
         read_image_file(path)

@@ -91,7 +91,7 @@ def test_float(tmp_path: Path, photometric: int) -> None:
 @pytest.mark.parametrize(
     ("value", "cause"),
     [
-        (255.0, r"expected values in 0\.\.1, got up to 255; divide by what stands for white"),
+        (255.0, r"expected values in 0\.\.1, got up to 255; divide by the value of white"),
         (float("nan"), "image has NaN or infinite values at 1 pixel"),
         (float("inf"), "image has NaN or infinite values at 1 pixel"),
     ],

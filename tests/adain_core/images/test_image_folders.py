@@ -98,7 +98,7 @@ def test_a_tree_with_a_folder_that_may_not_be_read(
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.warns(ImageFileWarning, match=r"in.sub: left out, .* read: Permission denied"):
+    with pytest.warns(ImageFileWarning, match=r"in.sub: skipped, .* read: Permission denied"):
         assert len(list_image_tree("in")) == 4
     with pytest.raises(ImageFileError, match=r"in the folder in.sub: in.sub: Permission denied"):
         list_image_tree(Path("in", "sub"))

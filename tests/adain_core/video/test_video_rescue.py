@@ -75,7 +75,9 @@ def test_another_run_may_not_write_the_same_video(
 
     def progress(done: int, total: int | None, picture: Tensor) -> None:
         if done == 6:
-            with pytest.raises(VideoFileError, match=r"out\.mp4: another run writes .*out\.p") as e:
+            with pytest.raises(
+                VideoFileError, match=r"out\.mp4: another run is writing .*out"
+            ) as e:
                 clips.draw(clip, "out.mp4", overwrite=overwrite)
             told.append(e)
 
@@ -119,10 +121,10 @@ def test_outputs_that_cannot_be(clips: Clips, tmp_path: Path) -> None:
     (tmp_path / "folder.mp4").mkdir()
     for output, overwrite, message in (
         (tmp_path / "none" / "out.mp4", False, "there is no folder"),
-        (clip, False, "clip.mp4 is the video that is read"),
-        (clip, True, "clip.mp4 is the video that is read"),
+        (clip, False, "clip.mp4 is the input video"),
+        (clip, True, "clip.mp4 is the input video"),
         (done, False, "the file exists"),
-        (left, False, "later.partial.mp4, what an earlier run left of it, exists"),
+        (left, False, "later.partial.mp4 from an earlier run exists"),
         (tmp_path / "folder.mp4", True, "a folder has that name"),
     ):
         with pytest.raises(VideoFileError, match=message):
@@ -134,7 +136,7 @@ def test_outputs_that_cannot_be(clips: Clips, tmp_path: Path) -> None:
 def test_a_video_with_the_name_of_an_unfinished_one(clips: Clips) -> None:
     clip = clips.make("clip.partial.mp4", times=STEADY[:2])
     for overwrite in (False, True):
-        with pytest.raises(VideoFileError, match=r"clip\.partial\.mp4 is the video that is read"):
+        with pytest.raises(VideoFileError, match=r"clip\.partial\.mp4 is the input video"):
             clips.draw(clip, "clip.mp4", overwrite=overwrite)
     assert len(frames_of(clip)) == 2
 
@@ -183,7 +185,7 @@ def test_other_files_that_are_read_are_not_replaced(
         styles, options = [clips.style], {"masks": [file]}
         command = ["--style", str(tmp_path / "gray.png"), "--mask", str(file)]
     before = file.read_bytes()
-    with pytest.raises(VideoFileError, match=f"cannot write .*: {re.escape(str(file))} is read"):
+    with pytest.raises(VideoFileError, match=f"write .*: {re.escape(str(file))} is an input"):
         clips.draw(clip, output, *styles, overwrite=True, **options)
     assert main(["video", str(clip), *command, "-o", str(tmp_path / output), "--overwrite"]) != 0
     assert file.read_bytes() == before

@@ -219,7 +219,7 @@ def test_nothing_to_go_on_with(clips: Clips, clip: Path, name: str) -> None:
     drawn = Drawn()
     assert clips.draw(clip, name, resume=True, progress=drawn).frames == 60
     assert len(drawn.pictures) == 60
-    with pytest.raises(VideoFileError, match=r"exists|should say where"):
+    with pytest.raises(VideoFileError, match=r"exists|does not say where"):
         clips.draw(clip, name, resume=True)
 
 
@@ -249,7 +249,7 @@ def test_other_options_are_refused(
 ) -> None:
     interrupted(clips, clip, "out.mp4", 30)
     before = files_of(tmp_path)
-    with pytest.raises(VideoFileError, match="an earlier run drew with another model, video or o"):
+    with pytest.raises(VideoFileError, match="the earlier run had another model, video or other o"):
         clips.draw(clip, "out.mp4", resume=True, **changed)
     assert files_of(tmp_path) == before
     assert clips.draw(clip, "out.mp4", resume=True, tile=64).frames == 60  # the same pictures
@@ -257,10 +257,10 @@ def test_other_options_are_refused(
 
 def test_another_style_or_video_is_refused(clips: Clips, clip: Path) -> None:
     interrupted(clips, clip, "out.mp4", 30)
-    with pytest.raises(VideoFileError, match="drew with another model, video or other options"):
+    with pytest.raises(VideoFileError, match="had another model, video or other options"):
         clips.draw(clip, "out.mp4", clips.picture(32, 32), resume=True)
     clip.write_bytes(clip.read_bytes() + b" ")
-    with pytest.raises(VideoFileError, match="drew with another model, video or other options"):
+    with pytest.raises(VideoFileError, match="had another model, video or other options"):
         clips.draw(clip, "out.mp4", resume=True)
 
 
@@ -274,7 +274,7 @@ def test_without_a_state_there_is_no_going_on(
         state.unlink()
     else:
         state.write_bytes(damage)
-    with pytest.raises(VideoFileError, match=r"out\.partial\.resume should say where an earlier"):
+    with pytest.raises(VideoFileError, match=r"out\.partial\.resume does not say where"):
         clips.draw(clip, "out.mp4", resume=True)
     assert len(times_of(tmp_path / "out.partial.mp4")) == 30
 
@@ -289,13 +289,13 @@ def test_a_picture_that_is_gone(clips: Clips, clip: Path, tmp_path: Path) -> Non
 def test_a_gif_is_not_resumed(clips: Clips, clip: Path, tmp_path: Path) -> None:
     interrupted(clips, clip, "out.gif", 30)
     assert not list(tmp_path.glob("*.resume"))
-    with pytest.raises(VideoFileError, match="each frame of a GIF is stored as its difference"):
+    with pytest.raises(VideoFileError, match="each frame of a GIF is stored as a difference"):
         clips.draw(clip, "out.gif", resume=True)
 
 
 def test_a_live_run_is_not_resumed(clips: Clips, clip: Path) -> None:
     def intrude() -> None:
-        with pytest.raises(VideoFileError, match="another run writes"):
+        with pytest.raises(VideoFileError, match="another run is writing"):
             clips.draw(clip, "out.mp4", resume=True)
 
     assert clips.draw(clip, "out.mp4", progress=Drawn(30, intrude)).frames == 60

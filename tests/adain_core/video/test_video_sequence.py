@@ -75,9 +75,12 @@ def test_a_folder_of_numbered_pictures(
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ([], "expected a video, or numbered pictures such as 0001.png in a folder, got a folder w"),
+        ([], "expected a video, or a folder with numbered images such as 0001.png, got a folder w"),
         (["photo.png"], "got a folder without"),
-        (["a1.png", "b01.png"], r"several names; give one of a%d\.png, b%02d\.png with the folder"),
+        (
+            ["a1.png", "b01.png"],
+            r"several sequences .*; give one of a%d\.png, b%02d\.png together",
+        ),
         (["1.png", "3.png"], "got 1 to 3, of which frame 2 is missing"),
     ],
 )
@@ -127,10 +130,10 @@ def test_the_rate_of_numbered_pictures(
 @pytest.mark.parametrize(
     ("name", "rate", "message"),
     [
-        ("clip.mp4", "24", "fps is for numbered pictures, .* got 24 with"),
+        ("clip.mp4", "24", "fps applies to numbered images .* got 24 with"),
         ("%d.png", "0", "fps must be above 0, .* got 0"),
-        ("%d.png", "soon", "expected frames a second such as 24 or 24000/1001, got 'soon'"),
-        ("%d.png", "24/0", "expected frames a second such as 24 or 24000/1001, got '24/0'"),
+        ("%d.png", "soon", "expected frames per second such as 24 or 24000/1001, got 'soon'"),
+        ("%d.png", "24/0", "expected frames per second such as 24 or 24000/1001, got '24/0'"),
     ],
 )
 def test_wrong_rates(
@@ -170,7 +173,7 @@ def test_pictures_are_not_written_among_others(clips: Clips, tmp_path: Path) -> 
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     again = folder / ".." / "frames" / "%d.png"
     for overwrite in (False, True):
-        with pytest.raises(VideoFileError, match="these are the pictures that are read"):
+        with pytest.raises(VideoFileError, match="these are the input images"):
             clips.draw(folder / "%d.png", again, overwrite=overwrite)
     (folder / "0.png").unlink()  # FFmpeg itself numbers from 1
     with pytest.raises(VideoFileError, match=r"1\.png exists"):

@@ -36,7 +36,7 @@ def test_keyframes(clips: Clips, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("styles", "options", "message"),
     [
-        (1, {"alpha": 0.5}, r"alpha belongs to each keyframe .*, got \(0\.5,\) for all"),
+        (1, {"alpha": 0.5}, r"alpha must be set in each keyframe .*, got \(0\.5,\) for all"),
         (2, {}, "keyframes of several styles need a mask for each"),
         (2, {"masks": [torch.ones(2, 2)]}, "must have a style for each mask, got 2 and 1"),
         (0, {}, "at least one keyframe, got none"),
