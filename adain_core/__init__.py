@@ -1,10 +1,9 @@
 """Arbitrary style transfer with Adaptive Instance Normalization (Huang & Belongie, ICCV 2017).
 
 Example:
-    >>> from adain_core import AdaINModel, Style, adain
+    >>> from adain_core import AdaINModel, save_image
     >>> model = AdaINModel.from_pretrained()
-    >>> style = Style.mix([model.encode_style("wave.jpg"), model.encode_style("stars.jpg")])
-    >>> image = model.decode(adain(model.encode("photo.jpg"), style, alpha=0.8))
+    >>> save_image("result.png", model.stylize("photo.jpg", "painting.jpg", alpha=0.8))
 """
 
 from importlib import import_module
@@ -61,8 +60,8 @@ __all__ = [
     "write_image_file",
 ]
 
-# The modules of the public names. They are imported at the first use, because they import torch,
-# which takes longer than `adain --help` may.
+# The modules of the public names, imported on first use: they import torch, and `adain --help`
+# must not wait for that.
 _HOMES = {
     "architecture": ("Architecture",),
     "errors": (
@@ -82,7 +81,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name at its first use (PEP 562)."""
+    """Import a public name on first use (PEP 562)."""
     if name == "color":
         return import_module(".color", __name__)
     for module, names in _HOMES.items():
@@ -93,5 +92,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List the public names, imported or not."""
+    """Return all names, including public ones that are not imported yet."""
     return sorted({*globals(), *__all__})

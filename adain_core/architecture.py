@@ -1,4 +1,4 @@
-"""What tells one model's networks from another's, and the constants that all of them share."""
+"""``Architecture``, the configuration of the networks, and the constants that all share."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ MINIMUM_SIZE = 9
 
 @dataclass(frozen=True)
 class Architecture:
-    """What tells one model's networks from another's.
+    """Configuration of the networks.
 
     Args:
         widths: channels of the four blocks; the last is the length of a style's mean and std.
-        normalization: layers after each decoder convolution but the last. The paper uses none
-            and shows that ``"batch"`` and ``"instance"`` hurt (section 7.2).
-        fusion: how content and style meet before the decoder: ``"adain"``, or ``"concat"``, the
-            paper's Enc-Concat-Dec baseline (section 7.2). Here the latter joins the content's
-            features with the style's mean and std as constant maps, so that a style stays two
-            vectors, instead of with the style's feature map.
-            (Instance normalization in the decoder cancels constant maps: together they learn no
-            style.)
+        normalization: layer after each decoder convolution but the last. The paper uses none and
+            shows that ``"batch"`` and ``"instance"`` degrade the results (section 7.2).
+        fusion: how content and style are combined before the decoder: ``"adain"``, or ``"concat"``,
+            the paper's Enc-Concat-Dec baseline (section 7.2). In this implementation, ``"concat"``
+            joins the content's features with the style's mean and std as constant maps, so that a
+            style is two vectors here, too. (Instance normalization in the decoder cancels constant
+            maps, so the two do not work together.)
 
     Raises:
-        ValueError: a value outside these choices.
+        ValueError: an unknown or invalid value.
     """
 
     widths: tuple[int, int, int, int] = VGG19_WIDTHS
@@ -66,7 +65,7 @@ class Architecture:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
-        """Inverse of :meth:`to_dict`.
+        """Return the architecture of a :meth:`to_dict` result.
 
         Raises:
             ValueError: a value is unknown, missing or out of range.
@@ -77,5 +76,5 @@ class Architecture:
             raise ValueError(f"not an architecture: {dict(values)!r} ({error})") from None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {**asdict(self), "widths": list(self.widths)}

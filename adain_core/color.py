@@ -1,13 +1,12 @@
 """Color transfer: give one image the colors of another.
 
-AdaIN paints with the style's colors. To keep the content's, either recolor the style image *before*
-encoding (all methods but ``luminance``: image = style, reference = content) or put the content's
-chrominance back *after* decoding (``luminance``: image = stylized result, reference = content).
+AdaIN paints with the colors of the style. To keep those of the content, either recolor the artwork
+*before* encoding (all methods but ``luminance``: image = artwork, reference = content) or restore
+the content's chrominance *after* decoding (``luminance``: image = result, reference = content).
 
 Every method takes float images in 0..1 of shape ``(B, 3, H, W)`` or ``(3, H, W)`` and returns the
-image recolored, *not* clamped to 0..1, in the image's dtype; a batch of one on either side is used
-for the whole batch of the other. ``transfer_color`` picks a method by name, adds a strength and
-clamps.
+recolored image in the same dtype, *not* clamped to 0..1. A batch of one is used for the whole
+batch of the other. ``transfer_color`` selects a method by name, adds a strength and clamps.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from torch import Tensor
 
 from .pixels import as_float
 
-# Standard deviations below this are a flat channel: far less than one step of 8 bits (0.004).
+# Standard deviation of a flat channel, far less than a level of 8 bits (0.004).
 _FLAT_STD = 1e-5
 # Added to the variances before a Cholesky factorization: the variance of rounding to 8 bits.
 _VARIANCE_EPS = 1e-6
-# Channels of a gray picture may differ by rounding; rows that are looked at together.
+# Channels of a gray image may differ by rounding; rows that are checked at a time.
 _GRAY_LEVELS, _GRAY_ROWS = 2.01, 64
 # Pixels per step when moments are summed in float64, so that no float64 copy of the image is made.
 CHUNK = 2**20
@@ -48,14 +47,14 @@ def transfer_color(image: Tensor, reference: Tensor, method: str, strength: floa
         image: ``(B, 3, H, W)`` or ``(3, H, W)``, float in 0..1.
         reference: the same, of any size (``luminance``: the image's size).
         method: one of ``METHODS``, which maps names to the functions below.
-        strength: 0 returns the image's own colors, 1 the full transfer, linear in between.
+        strength: 0 keeps the image's own colors, 1 is the full transfer, linear in between.
 
     Returns:
         The recolored image, clamped to 0..1; ``(3, H, W)`` if both inputs are, else
         ``(B, 3, H, W)``.
 
     Raises:
-        ValueError: an unknown method, a strength outside 0..1, or images that do not fit.
+        ValueError: an unknown method, a strength outside 0..1, or images that do not match.
 
     Example:
         >>> style = transfer_color(style, content, "coral")  # then stylize with it
@@ -71,11 +70,11 @@ def transfer_color(image: Tensor, reference: Tensor, method: str, strength: floa
 def coral(image: Tensor, reference: Tensor) -> Tensor:
     """Match correlations, then mean and standard deviation, as the official AdaIN code does.
 
-    CORAL (Sun et al. 2016) on colors, the way ``preserve_color`` of the official code and of
-    pytorch-AdaIN defines it: each channel is standardized, ``C = X Xᵀ + I`` of each image is *not*
-    divided by the number of pixels, and ``sqrt(C_reference) · sqrt(C_image)⁻¹`` is applied before
-    the reference's standard deviation and mean. It follows that contrast is scaled by
-    ``sqrt(reference pixels / image pixels)``: give both images about the same number of pixels.
+    CORAL (Sun et al. 2016) on colors, as ``preserve_color`` in the official code and in
+    pytorch-AdaIN: each channel is standardized, ``C = X Xᵀ + I`` of each image is *not* divided by
+    the number of pixels, and ``sqrt(C_reference) · sqrt(C_image)⁻¹`` is applied before the
+    standard deviation and mean of the reference. Contrast is therefore scaled by
+    ``sqrt(reference pixels / image pixels)``: use images with about the same number of pixels.
 
     Args:
         image: ``(B, 3, H, W)`` or ``(3, H, W)``, float in 0..1; the style image in AdaIN.
@@ -85,7 +84,7 @@ def coral(image: Tensor, reference: Tensor) -> Tensor:
         The image with the reference's colors, not clamped. Flat channels stay finite.
 
     Raises:
-        ValueError: images that are not 3-channel float tensors or whose batches do not fit.
+        ValueError: images that are not 3-channel float tensors, or batches that do not match.
     """
     return _match_moments(image, reference, _coral_matrix)
 
@@ -93,13 +92,13 @@ def coral(image: Tensor, reference: Tensor) -> Tensor:
 def mean_std(image: Tensor, reference: Tensor) -> Tensor:
     """Match the mean and standard deviation of each RGB channel.
 
-    A flat channel takes the reference's mean. Arguments, result and errors as in ``coral``.
+    A flat channel gets the reference's mean. Arguments, result and errors as in ``coral``.
     """
     return _match_moments(image, reference, _mean_std_matrix)
 
 
 def cholesky(image: Tensor, reference: Tensor) -> Tensor:
-    """Match the mean and the whole 3×3 covariance of the colors by Cholesky factors.
+    """Match the mean and the full 3×3 covariance of the colors with Cholesky factors.
 
     As in Gatys et al. 2016, "Preserving color in neural artistic style transfer". A variance of
     1e-6 is added on both sides, so that gray and flat images, whose covariance is singular, stay
@@ -111,10 +110,9 @@ def cholesky(image: Tensor, reference: Tensor) -> Tensor:
 def histogram(image: Tensor, reference: Tensor) -> Tensor:
     """Match the histogram of each RGB channel exactly.
 
-    Pixels are ranked, and each takes the reference's value at the same quantile, interpolated
-    where the sizes differ. Pixels of one value share the middle of their ranks, so that equal
-    values stay equal: flat areas stay flat (an image of few values keeps few), and a flat channel
-    takes the reference's median. Arguments, result and errors as in ``coral``.
+    Each pixel gets the reference's value at the same quantile, interpolated if the sizes differ.
+    Equal values share the middle of their ranks and stay equal, so flat areas stay flat, and a flat
+    channel gets the reference's median. Arguments, result and errors as in ``coral``.
     """
     source, target = _prepare(image, reference)
     batch = max(len(source), len(target))
@@ -134,7 +132,7 @@ def luminance(image: Tensor, reference: Tensor) -> Tensor:
     """Keep the image's luminance and take the reference's chrominance, pixel by pixel.
 
     Luminance-only transfer of Gatys et al. 2016 ("Preserving color in neural artistic style
-    transfer") in YIQ, for use after decoding: image = stylized result, reference = content.
+    transfer") in YIQ, for use after decoding: image = result, reference = content.
 
     Args:
         image: ``(B, 3, H, W)`` or ``(3, H, W)``, float in 0..1.
@@ -144,7 +142,7 @@ def luminance(image: Tensor, reference: Tensor) -> Tensor:
         The recolored image, not clamped.
 
     Raises:
-        ValueError: as in ``coral``, and when the sizes differ.
+        ValueError: as in ``coral``, or different sizes.
     """
     source, target = _prepare(image, reference)
     if source.shape[-2:] != target.shape[-2:]:
@@ -160,9 +158,9 @@ def luminance(image: Tensor, reference: Tensor) -> Tensor:
 def reinhard(image: Tensor, reference: Tensor) -> Tensor:
     """Match the mean and standard deviation of lightness and of both color axes in CIELAB.
 
-    Reinhard et al. 2001, "Color transfer between images", in CIELAB (D65) in place of their lαβ.
-    Lightness is matched apart from colors, so that strong colors do not darken the image. A gray
-    reference makes it gray. Arguments, result and errors as in ``coral``.
+    Reinhard et al. 2001, "Color transfer between images", in CIELAB (D65) instead of lαβ.
+    Lightness is matched separately, so that strong colors do not darken the image. A gray
+    reference makes the image gray. Arguments, result and errors as in ``coral``.
     """
     source, target = _prepare(image, reference)
     matched = mean_std(_to_lab(source), _to_lab(target))
@@ -315,9 +313,9 @@ def _match_quantiles(channel: Tensor, sorted_target: Tensor) -> Tensor:
 
 
 def visible_colors(images: Tensor) -> Tensor:
-    """Of ``(B, 3 | 4, H, W)`` RGB, where transparent pixels repeat some of the others' colors.
+    """Return the RGB of ``(B, 3 | 4, H, W)``, where hidden pixels repeat visible ones.
 
-    Whatever lies under a cut-out's transparency, often black, is then no part of its colors.
+    Hidden pixels, which are often black, must not affect color statistics.
     """
     if images.shape[1] == 3:
         return images
@@ -333,12 +331,12 @@ def visible_colors(images: Tensor) -> Tensor:
 
 
 def is_gray(pictures: Tensor) -> bool:
-    """Return whether pictures have no color: channels that differ by at most 2 of 255 levels.
+    """Return whether images are gray: channels differ by at most 2 of 255 levels.
 
     Args:
         pictures: ``(B, 3|4, H, W)``, float in 0..1 or uint8.
     """
-    # In bands: most pictures show their colors in the first.
+    # In bands, because most images show color in the first one.
     for rows in torch.split(pictures[:, :3], _GRAY_ROWS, dim=2):
         band = as_float(rows)
         if (band.amax(dim=1) - band.amin(dim=1)).max() > _GRAY_LEVELS / 255:
@@ -347,14 +345,14 @@ def is_gray(pictures: Tensor) -> bool:
 
 
 def luma(image: Tensor) -> Tensor:
-    """Brightness of RGB pictures ``(B, 3, H, W)``: Y of YIQ (Rec. 601), ``(B, 1, H, W)``."""
+    """Return the luma of RGB images ``(B, 3, H, W)``: Y of YIQ (Rec. 601), ``(B, 1, H, W)``."""
     red, green, blue = torch.split(image, 1, dim=1)
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def widen(x: Tensor) -> Tensor:
-    """Return float64 where the device has it, else float32."""
-    # MPS, DirectML and many an Intel GPU have no float64.
+    """Return a tensor as float64 if the device supports it, else as float32."""
+    # MPS, DirectML and many Intel GPUs do not support float64.
     return x.to(torch.float64 if x.device.type in ("cpu", "cuda") else torch.float32)
 
 

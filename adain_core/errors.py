@@ -1,4 +1,4 @@
-"""Errors of the library; each message says what was expected, what came, and what to do."""
+"""Errors of the library. A message says what was expected, what was given, and what to do."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from .text import printable
 
 
 class AdaINError(Exception):
-    """Base class: ``except AdaINError`` catches everything the library raises on purpose.
+    """Base class of errors about files, models, training and encoders.
+
+    Invalid arguments raise ``ValueError`` or ``TypeError``.
 
     Args:
-        message: as one line; what is not printable in the names and contents of files is escaped.
+        message: shown as one line, with unprintable characters escaped.
     """
 
     def __init__(self, message: object = "") -> None:
@@ -21,28 +23,28 @@ class ImageFileError(AdaINError):
 
 
 class DatasetError(AdaINError):
-    """A data set cannot be made, or not be gone on with, as asked."""
+    """A data set cannot be created or resumed."""
 
 
 class ImageFileWarning(UserWarning):
-    """A picture was read or written, but not all of what its file says could be followed."""
+    """An image was read or written, but some information of its file was ignored."""
 
 
 class VideoFileError(AdaINError):
-    """A video cannot be read or written; the message names the file and what is left of it."""
+    """A video cannot be read or written; the message names the file and any partial result."""
 
 
 class WeightsError(AdaINError):
-    """A weights or style file is missing, damaged or foreign; the message names the file."""
+    """A model or style file is missing, damaged or of another kind; the message names the file."""
 
 
 class TrainingError(AdaINError):
-    """Training cannot start or go on.
+    """Training cannot start or continue.
 
     Args:
-        message: what was expected, what came, what to do.
+        message: what was expected, what was given, what to do.
         fields: settings of :class:`~adain_core.training.TrainingConfig` (or ``"resume"``) that the
-            message proposes to change; a front end adds its own words for them.
+            message suggests to change; a front end adds its own names for them.
     """
 
     def __init__(self, message: str, *fields: str) -> None:
@@ -51,11 +53,11 @@ class TrainingError(AdaINError):
 
 
 class StyleMismatchError(AdaINError, ValueError):
-    """A style or feature map is used with another model than the one that made it.
+    """A style or features are used with a model that has another encoder.
 
     Args:
         message: names both.
-        field: which style of several it is, as in :class:`OptionError`; empty where there is one.
+        field: which of several styles it is, as in :class:`OptionError`; empty if there is one.
     """
 
     def __init__(self, message: str, field: str = "") -> None:
@@ -64,18 +66,18 @@ class StyleMismatchError(AdaINError, ValueError):
 
 
 class NotFiniteError(AdaINError, ValueError):
-    """A picture has NaN or infinite values; the message says where they come from, if known."""
+    """An image has NaN or infinite values; the message names the cause if it is known."""
 
 
 class OptionError(ValueError):
-    """An option is out of range, or does not go with another one.
+    """An option is out of range, or conflicts with another one.
 
-    Front ends put their own word for the option before the message.
+    Front ends put their own name of the option before the message.
 
     Args:
-        field: the option of :class:`~adain_core.options.StylizeOptions`, of one among several with
-            its number from 0: ``"alpha"``, ``"masks"``, ``"styles[1]"``.
-        message: what is wrong, as the rest of a sentence that begins with the option's name.
+        field: the option of :class:`~adain_core.options.StylizeOptions`, with an index if there
+            are several: ``"alpha"``, ``"masks"``, ``"styles[1]"``.
+        message: what is wrong, as the rest of a sentence that starts with the option.
     """
 
     def __init__(self, field: str, message: str) -> None:
@@ -87,5 +89,5 @@ class OptionError(ValueError):
 
 
 def reason(error: object) -> str:
-    """Return the cause in words, without the errno and file name of an OSError's own text."""
+    """Return the cause in words, without the errno and file name in the text of an OSError."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The paper's algebra as pure functions on tensors (section 5); everything else calls these."""
+"""Channel statistics and AdaIN as pure functions on tensors (section 5 of the paper)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Window = tuple[slice, slice]
 Statistics = tuple[Tensor, Tensor]
 
 EPSILON = 1e-5
-# Values per step of the statistics, so that their temporaries stay small beside a large map.
+# Values per step of the statistics, which bounds the size of temporaries.
 CHUNK = 2**24
 
 
@@ -23,22 +23,22 @@ def crop(image: Tensor, window: Window) -> Tensor:
 
 
 def channel_statistics(features: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each sample and channel over H and W (equations 5 and 6).
+    """Return mean and standard deviation over H and W (equations 5 and 6).
 
-    The variance is the population's (biased), so that a region of one pixel stays finite.
-    ``EPSILON`` is added for content and style alike: then the statistics of ``x`` applied to ``x``
-    give ``x`` exactly. (The official code has no eps in the style's std; pictures differ by at most
-    1e-3.)
+    The variance is the population variance (biased), so that a region of one pixel stays finite.
+    ``EPSILON`` is added for content and style alike, so that applying the statistics of ``x`` to
+    ``x`` gives ``x`` exactly. (The official code has no epsilon in the style's std; results differ
+    by at most 1e-3.)
 
     Args:
         features: ``(B, C, H, W)``, any float dtype.
-        mask: weights of the pixels, ``(B, 1, H, W)`` or ``(1, 1, H, W)``, 0 or more. A sample
-            whose weights are all zero has mean 0 and std ``sqrt(EPSILON)``.
+        mask: weights of the pixels, ``(B, 1, H, W)`` or ``(1, 1, H, W)``, 0 or more. If all weights
+            of a sample are zero, its mean is 0 and its std ``sqrt(EPSILON)``.
 
     Returns:
         Mean and std, each ``(B, C)``, float32 (float64 for float64 features).
     """
-    # A few channels at a time: each has its own statistics.
+    # A few channels at a time, to bound the memory.
     step = max(1, CHUNK * features.shape[1] // max(1, features.numel()))
     parts = [_channel_moments(part, mask) for part in torch.split(features, step, dim=1)]
     mean, variance = (torch.cat(values, dim=1) for values in zip(*parts, strict=True))
@@ -46,7 +46,7 @@ def channel_statistics(features: Tensor, mask: Tensor | None = None) -> tuple[Te
 
 
 def _channel_moments(features: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Mean and variance."""
+    """Return mean and variance."""
     features = features.to(torch.promote_types(features.dtype, torch.float32))
     if mask is None:
         variance, mean = torch.var_mean(features, dim=(2, 3), correction=0)
@@ -66,17 +66,17 @@ def adaptive_instance_norm(
     std: Tensor,
     content_statistics: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """AdaIN(x, s) = σ(s) · (x − μ(x)) / σ(x) + μ(s) (equation 8).
+    """Return AdaIN(x, s) = σ(s) · (x − μ(x)) / σ(x) + μ(s) (equation 8).
 
     Args:
         features: content features ``(B, C, H, W)``.
-        mean: the style's channel means, ``(B, C)`` or ``(1, C)``.
-        std: the style's channel standard deviations, likewise.
-        content_statistics: mean and std of the content, when they are not those of ``features``
-            as a whole (a region, a window of video frames).
+        mean: channel means of the style, ``(B, C)`` or ``(1, C)``.
+        std: channel standard deviations of the style, likewise.
+        content_statistics: mean and std of the content, if they are not those of all ``features``
+            (but of a region, or of several video frames).
 
     Returns:
-        ``(B, C, H, W)`` in the dtype of ``features``; the arithmetic is float32 at least.
+        ``(B, C, H, W)`` in the dtype of ``features``, computed in float32 or better.
     """
     content_mean, content_std = content_statistics or channel_statistics(features)
     scale = std / content_std
@@ -93,14 +93,14 @@ def fuse(
     fusion: Fusion = "adain",
     content_statistics: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """Return what the decoder receives, for either way of fusing content and style.
+    """Return the decoder's input for either kind of fusion.
 
     Args:
         features: content features ``(B, C, H, W)``.
-        mean: the style's channel means, ``(B, C)`` or ``(1, C)``.
-        std: the style's channel standard deviations, likewise.
+        mean: channel means of the style, ``(B, C)`` or ``(1, C)``.
+        std: channel standard deviations of the style, likewise.
         fusion: see :class:`~adain_core.architecture.Architecture`.
-        content_statistics: as for :func:`adaptive_instance_norm`; no part of ``"concat"``.
+        content_statistics: as for :func:`adaptive_instance_norm`; unused for ``"concat"``.
 
     Returns:
         ``(B, C, H, W)`` for ``"adain"``, ``(B, 3C, H, W)`` for ``"concat"``.

@@ -1,4 +1,4 @@
-"""Masks: where a style goes. Shapes ``(B, H, W)``, values 0..1, any resolution."""
+"""Masks, which say where a style applies: ``(B, H, W)``, 0..1, any resolution."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .pixels import OVERSHOOT, resize_window
 # What counts as a mask.
 MaskLike = Tensor | np.ndarray[Any, Any]
 
-# Rows of features pooled at once: weights in full resolution exist for so many alone.
+# Rows of features pooled at a time, which bounds the memory for full-resolution weights.
 _BAND = 64
 
 
@@ -32,7 +32,7 @@ def as_mask(mask: MaskLike, field: str = "mask") -> Tensor:
         field: its name in messages.
 
     Raises:
-        OptionError: another shape, no pixels, a sparse tensor or the like, NaN, or values outside
+        OptionError: another shape, no pixels, a sparse tensor or similar, NaN, or values outside
             0..1 by ``OVERSHOOT`` or more.
         TypeError: neither a tensor nor an array.
     """
@@ -67,7 +67,7 @@ def resize_mask(mask: Tensor, size: tuple[int, int], window: Window | None = Non
     Args:
         mask: the mask.
         size: height and width of the result.
-        window: the part of the result that is wanted; ``None``: all of it.
+        window: the part of the result to compute; ``None``: all of it.
     """
     if tuple(mask.shape[-2:]) == tuple(size):
         return mask if window is None else crop(mask, window)
@@ -77,15 +77,15 @@ def resize_mask(mask: Tensor, size: tuple[int, int], window: Window | None = Non
 def region_weights(
     masks: Sequence[Tensor], size: tuple[int, int], window: Window | None = None
 ) -> Tensor:
-    """Weight of each region at each pixel; together at most 1.
+    """Return the weight of each region at each pixel; their sum is at most 1.
 
-    Where masks overlap to more than 1 they share the place in proportion; what they leave of 1 is
-    the background's.
+    Where masks add up to more than 1, they are scaled down in proportion. The rest up to 1 belongs
+    to the background.
 
     Args:
-        masks: ``(B, 1, H, W)`` each, of any resolution; B may be 1.
-        size: height and width of the picture.
-        window: the part of the picture that is wanted; ``None``: all of it.
+        masks: ``(B, 1, H, W)`` each, any resolution; B may be 1.
+        size: height and width of the image.
+        window: the part of the image to compute; ``None``: all of it.
 
     Returns:
         ``(regions, B, 1, H, W)`` in 0..1.
@@ -100,12 +100,12 @@ def region_weights(
 def feature_weights(
     masks: Sequence[Tensor], size: tuple[int, int], feature_size: tuple[int, int]
 ) -> Tensor:
-    """Weight of each region at each feature: :func:`region_weights`, pooled band by band.
+    """Return the weight of each region at each feature: pooled :func:`region_weights`.
 
     Args:
         masks: as for :func:`region_weights`.
-        size: height and width of the picture.
-        feature_size: of its features.
+        size: height and width of the image.
+        feature_size: height and width of its features.
 
     Returns:
         ``(regions, B, 1, h, w)`` in 0..1.
@@ -113,7 +113,7 @@ def feature_weights(
     bands = []
     for top in range(0, feature_size[0], _BAND):
         rows = min(_BAND, feature_size[0] - top)
-        # Features of a padded tiny picture can lie below its last row; that row serves them.
+        # Features of a padded tiny image can be below its last row, which is then used for them.
         window = (slice(STRIDE * top, STRIDE * (top + rows)), slice(None))
         weights = region_weights(masks, size, window)
         bands.append(torch.stack([pool_to_features(w, (rows, feature_size[1])) for w in weights]))
@@ -121,10 +121,10 @@ def feature_weights(
 
 
 def pool_to_features(weights: Tensor, feature_size: tuple[int, int]) -> Tensor:
-    """Return the mean of the 8x8 pixels under each feature, ``(B, 1, H, W)`` to ``(B, 1, h, w)``.
+    """Return the mean over the 8x8 pixels of each feature, ``(B, 1, H, W)`` to ``(B, 1, h, w)``.
 
-    Where the picture ends within a feature's pixels its border is repeated; resizing instead
-    would shift the mask against the picture by up to one feature.
+    At the border of the image its last pixels are repeated. Resizing instead would shift the mask
+    relative to the image by up to one feature.
     """
     height, width = weights.shape[-2:]
     missing = (0, STRIDE * feature_size[1] - width, 0, STRIDE * feature_size[0] - height)
@@ -132,14 +132,15 @@ def pool_to_features(weights: Tensor, feature_size: tuple[int, int]) -> Tensor:
 
 
 def feather_mask(mask: Tensor, radius: int) -> Tensor:
-    """Soften a mask's edges with a Gaussian of σ = radius / 2, cut off at ``radius``.
+    """Soften the edges of a mask with a Gaussian of σ = radius / 2, truncated at ``radius``.
 
-    A straight edge fades over ``radius`` pixels to both sides, with 0.5 in its middle; what lies
-    farther from every edge keeps its value. Beyond the border the mask goes on as it ends there.
+    A straight edge fades over ``radius`` pixels on both sides, with 0.5 in the middle. Pixels
+    farther from every edge keep their value. The mask is extended beyond the border by its last
+    pixels.
 
     Args:
         mask: ``(B, 1, H, W)`` in 0..1.
-        radius: pixels, 0 or more; 0 changes nothing.
+        radius: pixels, 0 or more; 0: no change.
 
     Returns:
         ``(B, 1, H, W)`` in 0..1.

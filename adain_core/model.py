@@ -1,4 +1,4 @@
-"""The model: encode, decode, and ``stylize``, which does everything from pictures to picture."""
+"""``AdaINModel``: encode, decode, and ``stylize``, which does everything in one call."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from .transfer import Alpha
 
 
 class AdaINModel(PretrainedModel):
-    """An encoder and the decoder that belongs to it.
+    """An encoder with its decoder.
 
-    ``encode``, ``encode_style``, ``decode`` and ``stylize`` are for use, without gradients; they
-    run the two networks in a faster form (:class:`~adain_core.inference.Inference`), so that hooks
-    on their layers see nothing. Gradients flow through ``model.encoder(images)`` and
+    ``encode``, ``encode_style``, ``decode`` and ``stylize`` are for inference. They compute no
+    gradients and run an optimized form of the networks (:class:`~adain_core.inference.Inference`),
+    so hooks on layers are not called. For gradients, use ``model.encoder(images)`` and
     ``model.decoder(adain(features, style, alpha).tensor)``.
 
-    Styles are told apart by a fingerprint of the encoder's weights, taken when the model is made
-    and by ``load_state_dict``: an encoder that is trained on needs a new model for its styles.
-    Freeze networks that are not trained (``from_pretrained`` does): weights that require gradients
-    are prepared anew at every call, and no artwork's style is remembered.
+    A fingerprint of the encoder's weights identifies its styles. It is computed when the model is
+    created and by ``load_state_dict``; if you train the encoder further, create a new model. Freeze
+    networks that are not being trained, as ``from_pretrained`` does: weights that require gradients
+    are prepared again at every call, and styles are not cached.
 
     Args:
         encoder: the encoder.
         decoder: the decoder.
         info: architecture, license, source and training.
-        name: for people and messages.
+        name: shown in messages.
 
     Example:
         >>> model = AdaINModel.from_pretrained()
@@ -58,23 +58,22 @@ class AdaINModel(PretrainedModel):
         tile: int | None = None,
         progress: Progress | None = None,
     ) -> Features:
-        """Encode content pictures.
+        """Encode content images.
 
         Args:
             content: ``(B, 3, H, W)`` RGB in 0..1 or any other image (see
-                :func:`~adain_core.images.to_tensor`), 1x1 pixel or more; a fourth channel is
-                carried to the decoded picture. uint8 becomes float one tile at a time.
-            size: shortest side in pixels to resize to before; 0: as it is.
-            tile: side in pixels, 64 or more, of the tiles that the networks see; the result does
-                not depend on it. Halved where memory runs out. ``None``: the fastest that fits
-                into the free memory.
-            progress: called after each tile with the number of tiles done and in all; an
-                exception that it raises ends the work.
+                :func:`~adain_core.images.to_tensor`), 1x1 pixel or larger. A fourth channel is
+                passed on to the decoded image.
+            size: resize the shortest side to this many pixels first; 0: keep the size.
+            tile: tile size in pixels, 64 or more; the result does not depend on it. Halved if
+                memory runs out. ``None``: the fastest that fits into the free memory.
+            progress: called after each tile with the number of finished tiles and their total. An
+                exception that it raises aborts the work.
 
         Raises:
-            ValueError: no image of a known layout, NaN, or values that are not in 0..1.
+            ValueError: an unknown layout, NaN, or values outside 0..1.
             ImageFileError: a file that cannot be read.
-            MemoryError: not even the smallest tile fits.
+            MemoryError: even the smallest tile does not fit.
         """
         with inference(self.device):
             pictures = to_pixels(content)
@@ -92,19 +91,19 @@ class AdaINModel(PretrainedModel):
         name: str | None = None,
         progress: Progress | None = None,
     ) -> Style:
-        """Encode an artwork; one that was encoded lately is recognized by its pixels.
+        """Encode an artwork. Recent styles are cached by the pixels of the artwork.
 
         Args:
             image: ``(B, 3, H, W)`` RGB in 0..1 or any other image; a batch is averaged into one
-                style. Transparent pixels do not count.
-            mask: which part counts, ``(H, W)`` or ``(B, H, W)`` in 0..1, any resolution.
-            size: shortest side in pixels to resize to before, which sets the scale of the
-                strokes; 0: as it is; ``None``: 512, but smaller images as they are.
-            name: for people; the file's name if there is one.
-            progress: as for :meth:`encode`; not called where the artwork is recognized.
+                style. Transparent pixels are ignored.
+            mask: the part to encode, ``(H, W)`` or ``(B, H, W)`` in 0..1, any resolution.
+            size: resize the shortest side to this many pixels first, which sets the scale of the
+                textures; 0: keep the size; ``None``: 512, but keep smaller images.
+            name: of the style; by default the file's name.
+            progress: as for :meth:`encode`; not called for a cached style.
 
         Raises:
-            ValueError: a bad image or mask, or a mask that selects nothing.
+            ValueError: an invalid image or mask, or a mask that selects nothing.
             ImageFileError: a file that cannot be read.
         """
         if name is None:
@@ -116,7 +115,7 @@ class AdaINModel(PretrainedModel):
             previews = tuple(
                 (make_preview(each), 1 / len(images)) for each in torch.split(images, 1)
             )
-        # Ordinary tensors, for gradients from there on, and not the cache's own.
+        # Copies outside inference mode: usable with gradients, and independent of the cache.
         mean, std = style.mean.clone(), style.std.clone()
         return replace(style, mean=mean, std=std, name=name, previews=previews)
 
@@ -127,22 +126,22 @@ class AdaINModel(PretrainedModel):
         progress: Progress | None = None,
         output_dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """Decode features into pictures.
+        """Decode features to images.
 
         Args:
-            features: from :meth:`encode`, usually through :func:`~adain_core.adain`.
+            features: from :meth:`encode`, usually after :func:`~adain_core.adain`.
             tile: as for :meth:`encode`.
             progress: as for :meth:`encode`.
-            output_dtype: ``torch.float32``, or ``torch.uint8`` for 0..255, rounded.
+            output_dtype: ``torch.float32``, or ``torch.uint8`` for rounded values in 0..255.
 
         Returns:
-            RGB in 0..1, ``(B, 3, H, W)`` at exactly the content's size (4 channels where the
-            content had alpha), on the model's device.
+            RGB in 0..1, ``(B, 3, H, W)`` at exactly the content's size, on the model's device; 4
+            channels if the content has alpha.
 
         Raises:
-            StyleMismatchError: features of another model's encoder.
+            StyleMismatchError: features from the encoder of another model.
             NotFiniteError: the result has NaN or infinite values.
-            MemoryError: not even the smallest tile fits.
+            MemoryError: even the smallest tile does not fit.
         """
         require_same_encoder(self, features)
         with inference(self.device):
@@ -174,33 +173,33 @@ class AdaINModel(PretrainedModel):
         progress: Progress | None = None,
         output_dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """Draw pictures in a style, or in several.
+        """Stylize images with one or several styles.
 
-        One :class:`~adain_core.stylizer.Stylizer` does the same for many calls.
+        For many calls with the same options, use a :class:`~adain_core.stylizer.Stylizer`.
 
         Args:
-            content: the picture(s), see :meth:`encode`.
-            styles: artwork(s) or :class:`Style`. All options from here to ``tile`` are those of
-                :class:`~adain_core.options.StylizeOptions`, where each is explained.
-            weights: of the styles, mixed over the whole picture.
-            alpha: 0 gives the content itself, 1 the full style.
-            masks: instead of weights, where each style goes.
-            background: style of what the masks leave free.
-            feather: pixels over which the masks' edges are softened.
-            region_statistics: take the content's statistics inside each region.
-            preserve_color: how the content's colors are kept.
-            content_residual: give back what the decoder loses of the content below alpha 1.
-            content_size: shortest side of the content, pixels; 0: as it is.
-            style_size: of the artworks; ``None``: 512, but smaller ones as they are.
-            stroke_size: how large strokes are beside the picture.
-            photo_share: of the photo that each later pass keeps.
-            tile: side of the tiles that the networks see, pixels.
-            smoothing: pool of the statistics of a video's frames, kept from call to call.
+            content: image or images, see :meth:`encode`.
+            styles: artworks or :class:`Style`. The options from here to ``tile`` are those of
+                :class:`~adain_core.options.StylizeOptions`, which describes them in full.
+            weights: weight of each style in a mix over the whole image.
+            alpha: style strength, 0 is the content itself, 1 the full style.
+            masks: where each style applies; instead of weights.
+            background: style of pixels outside every mask.
+            feather: pixels by which the edges of the masks are softened.
+            region_statistics: normalize each region by its own statistics.
+            preserve_color: color preservation method.
+            content_residual: below alpha 1, add back what the decoder loses of the content.
+            content_size: shortest side of the content in pixels; 0: keep the size.
+            style_size: likewise for the artworks; ``None``: 512, but keep smaller ones.
+            stroke_size: size of the strokes relative to the image.
+            photo_share: share of the photo that later passes mix in.
+            tile: tile size in pixels.
+            smoothing: pool of statistics for the frames of a video; reuse it from call to call.
             progress: as for :meth:`encode`.
             output_dtype: as for :meth:`decode`.
 
         Returns:
-            RGB in 0..1, ``(B, 3, H, W)``; 4 channels where the content has alpha.
+            RGB in 0..1, ``(B, 3, H, W)``; 4 channels if the content has alpha.
 
         Raises: as :class:`~adain_core.stylizer.Stylizer`.
         """

@@ -1,8 +1,7 @@
-"""Encoder and decoder, built from an ``Architecture``; they know nothing of files.
+"""Encoder and decoder, built from an ``Architecture``.
 
-The encoder has the layout of VGG-19 up to relu4_1, the decoder mirrors it (section 6 of the
-paper). At the paper's widths (64, 128, 256, 512) the two hold 3.5 M parameters each; a slimmer
-width is the same code.
+The encoder has the layout of VGG-19 up to relu4_1, and the decoder mirrors it (section 6 of the
+paper). At the paper's widths (64, 128, 256, 512) they have 3.5 M parameters each.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from .padding import reflection_pad
 
 
 def _layers(widths: tuple[int, ...]) -> list[tuple[str, int, int]]:
-    """VGG's convolutions in order: layer name such as ``"3_4"``, input and output channels."""
+    """Return VGG's convolutions in order: name such as ``"3_4"``, input and output channels."""
     layers, channels = [], 3
     for block, (width, count) in enumerate(zip(widths, CONVOLUTIONS, strict=True), start=1):
         for index in range(1, count + 1):
@@ -25,7 +24,7 @@ def _layers(widths: tuple[int, ...]) -> list[tuple[str, int, int]]:
 
 
 class _Convolution(nn.Conv2d):
-    """3x3 with reflection padding: ``(B, inputs, H, W)`` to ``(B, outputs, H, W)``."""
+    """A 3x3 convolution with reflection padding."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, kernel_size=3, padding=1, padding_mode="reflect")
@@ -45,7 +44,7 @@ def _normalization(kind: Normalization, channels: int) -> nn.Module:
 
 
 class Encoder(nn.Module):
-    """VGG-19 up to relu4_1 with any widths; layers carry VGG's names (``conv1_1`` … ``conv4_1``).
+    """VGG-19 up to relu4_1 with any widths; layers have VGG's names (``conv1_1`` … ``conv4_1``).
 
     Shapes:
         images ``(B, 3, H, W)``, RGB in 0..1, H and W at least 9
@@ -58,11 +57,11 @@ class Encoder(nn.Module):
             self.add_module(f"conv{name}", _Convolution(inputs, outputs))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Feature map at relu4_1."""
+        """Return the features at relu4_1."""
         return self.levels(images)[-1]
 
     def levels(self, images: Tensor) -> list[Tensor]:
-        """Feature maps at relu1_1, relu2_1, relu3_1 and relu4_1, the levels of the style loss."""
+        """Return the features at relu1_1, relu2_1, relu3_1 and relu4_1, for the style loss."""
         levels: list[Tensor] = []
         features = images
         for name, convolution in self.named_children():
@@ -76,17 +75,17 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The encoder mirrored: pooling becomes nearest x2 upsampling; no activation at the end.
+    """The mirrored encoder: nearest x2 upsampling instead of pooling, and no final activation.
 
     Shapes:
         features ``(B, widths[3], h, w)``, three times the channels with ``fusion="concat"``
-        -> images ``(B, 3, 8h, 8w)``, RGB, a little beyond 0..1 (clamp at the very end).
+        -> images ``(B, 3, 8h, 8w)``, RGB, slightly beyond 0..1 (clamp at the very end).
     """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         joined = 3 if architecture.fusion == "concat" else 1
-        # The encoder's layers read backwards: "4_1" has its output channels as inputs here.
+        # The encoder's layers in reverse, with inputs and outputs exchanged.
         layers = list(reversed(_layers(architecture.widths)))
         self.layer_names = [name for name, _, _ in layers]
         for name, outputs, inputs in layers:
@@ -98,7 +97,7 @@ class Decoder(nn.Module):
                 self.add_module(f"norm{name}", norm)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Images, not clamped."""
+        """Return images, not clamped."""
         *inner, last = self.layer_names
         for name in inner:
             convolution, norm = getattr(self, f"conv{name}"), getattr(self, f"norm{name}")

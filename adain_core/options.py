@@ -1,4 +1,4 @@
-"""How to draw: one request with all of its rules, whoever asks."""
+"""``StylizeOptions``: all options of style transfer, and their validation."""
 
 from __future__ import annotations
 
@@ -28,56 +28,57 @@ from .transfer import check_alpha
 
 # Shortest side of the first pass, pixels, at a stroke size of 1.
 FIRST_PASS = 384
-# Pixels of a shortest side; nobody enlarges to more, and beyond it numbers overflow.
+# Shortest side in pixels; larger sizes are useless, and numbers overflow.
 _LARGEST_SIZE = 65_536
-# Beyond these a first pass is smaller than a thumbnail, or larger than any picture.
+# Outside of it a first pass is smaller than a thumbnail, or larger than any image.
 _STROKE_RANGE = (0.05, 4.0)
 
 Source = ImageLike | Style
-# A path is an image file, in a video also a video, whose brightness counts.
+# A path is an image file, or for videos also a video.
 MaskSource = MaskLike | str | os.PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
 class StylizeOptions:
-    """What to draw pictures like: styles, where they go, how strongly, in which colors.
+    """Options of style transfer: styles, where they apply, how strongly, in which colors.
 
     Attributes:
-        styles: artworks or :class:`Style`, one or a sequence; a batch in one tensor is one style,
-            its mean.
-        weights: of the styles, mixed over the whole picture, 0 or more, of any sum: ``(N,)``, or
-            ``(B, N)`` with a row for each picture; ``None``: equal shares.
-        masks: instead of weights, where each style goes: ``(H, W)`` or ``(B, H, W)``, 0..1, any
-            resolution. Pixels that no mask covers stay exactly as they are, unless there is a
+        styles: artworks or :class:`Style`, one or a sequence. A batch in one tensor is averaged
+            into one style.
+        weights: weight of each style in a mix over the whole image, 0 or more; only their ratio
+            matters. ``(N,)``, or ``(B, N)`` with a row per image; ``None``: equal weights.
+        masks: where each style applies, instead of weights: ``(H, W)`` or ``(B, H, W)``, 0..1, any
+            resolution. Pixels outside every mask stay exactly as they are, unless there is a
             background.
-        background: style of what the masks leave free.
-        alpha: content-style trade-off: 0 gives the content itself, 1 the full style; one number,
-            or one for each picture.
-        feather: pixels of the picture over which the masks' edges are softened, to both sides; see
+        background: style of pixels outside every mask.
+        alpha: style strength: 0 gives the content itself, 1 the full style; one number, or one per
+            image.
+        feather: pixels by which the edges of the masks are softened on both sides; see
             :func:`~adain_core.masks.feather_mask`.
         region_statistics: see :func:`~adain_core.adain`.
         preserve_color: keep the content's colors: one of ``adain_core.color.METHODS``.
-            ``"luminance"`` gives the result the content's chrominance; the others recolor the
+            ``"luminance"`` gives the result the content's chrominance. The others recolor the
             artworks first, so they need images, not :class:`Style`.
-        content_residual: add what the decoder loses of the content, scaled by 1 − alpha; then the
-            picture goes to the content continuously as alpha goes to 0.
-        content_size: shortest side in pixels to resize the content to; 0: as it is.
-        style_size: likewise for the artworks; ``None``: 512, but smaller ones as they are.
-        stroke_size: how large strokes are beside the picture: ``"fine"``, ``"medium"``,
-            ``"coarse"``, or a number (1 is medium, 2 twice as large). The picture is drawn small
-            first, then over that up to its full size. ``"single"``: the paper's single pass.
-        photo_share: of the photo that all later passes together keep, 0..1; the rest is what the
-            first pass changed.
-        tile: side in pixels, 64 or more, of the tiles that the networks see; the result does not
-            depend on it. ``None``: the fastest that fits into the free memory.
+        content_residual: add what the decoder loses of the content, scaled by 1 − alpha, so that
+            the result approaches the content continuously as alpha approaches 0.
+        content_size: resize the content's shortest side to this many pixels; 0: keep the size.
+        style_size: likewise for the artworks; ``None``: 512, but keep smaller ones.
+        stroke_size: size of the strokes relative to the image: ``"fine"``, ``"medium"``,
+            ``"coarse"``, or a number (1 is medium, 2 twice as large). The image is stylized at a
+            small size first, then at increasing sizes on top of that. ``"single"``: the paper's
+            single pass.
+        photo_share: share of the photo that all later passes together mix into the result of the
+            first one, 0..1.
+        tile: tile size in pixels, 64 or more; the result does not depend on it. ``None``: the
+            fastest that fits into the free memory.
 
     Raises:
-        OptionError: an option out of range, or that does not go with another.
-        TypeError: no style, or no mask.
+        OptionError: an option is out of range, or conflicts with another one.
+        TypeError: something that is no style or no mask.
 
     Example:
         >>> options = StylizeOptions(("wave.jpg", "stars.jpg"), weights=(3, 1), alpha=0.8)
-        >>> picture = Stylizer(model, options)("photo.jpg")
+        >>> image = Stylizer(model, options)("photo.jpg")
     """
 
     styles: Sequence[Source] | Source
@@ -118,14 +119,14 @@ class StylizeOptions:
 
     @property
     def shares(self) -> Tensor:
-        """The weights divided by their sums, ``(1, N)`` for all pictures, or ``(B, N)``."""
+        """The weights divided by their sums, ``(1, N)`` for all images, or ``(B, N)``."""
         rows = [None] if self.weights is None else _rows(self.weights)
         shares = [normalized_weights(row, len(self.sources)) for row in rows]
         return torch.tensor(shares, device="cpu")
 
     @property
     def recolors(self) -> bool:
-        """Whether artworks are recolored to each picture before they are encoded."""
+        """Whether artworks are recolored for each image before they are encoded."""
         return recolors_artwork(self.preserve_color)
 
     def _set(self, name: str, value: object) -> None:
@@ -187,17 +188,18 @@ class StylizeOptions:
 
 
 def pass_sizes(size: tuple[int, int], stroke_size: str | float) -> list[tuple[int, int]]:
-    """Return the sizes that a picture is drawn at, from the first pass to its own.
+    """Return the sizes of all passes, from the first to the full size.
 
-    Strokes have a size in pixels, so the first pass, always of the same size, says how large they
-    are beside the picture. Each pass is at most twice as large as the one before.
+    The size of strokes is fixed in pixels, so the size of the first pass, which is the same for
+    all images, sets their size relative to the image. Each pass is about twice as large as the one
+    before.
 
     Args:
-        size: height and width of the picture, pixels.
+        size: height and width of the image, pixels.
         stroke_size: as in :class:`StylizeOptions`.
 
     Returns:
-        Heights and widths; only ``size`` where it is not larger than the first pass.
+        Heights and widths; only ``size`` if it is not larger than the first pass.
 
     Raises:
         OptionError: an unknown name, or a number out of range.
@@ -224,11 +226,11 @@ def pass_sizes(size: tuple[int, int], stroke_size: str | float) -> list[tuple[in
 
 
 def _rows(weights: Sequence[float] | Sequence[Sequence[float]]) -> list[list[float]]:
-    """Return weights as a list of rows, one for all pictures or one for each."""
+    """Return weights as a list of rows, one for all images or one per image."""
     values = torch.as_tensor(weights, dtype=torch.float64, device="cpu")
     if values.ndim not in (1, 2) or (values.ndim == 2 and not len(values)):
         raise OptionError(
-            "weights", f"must have the shape (styles,) or (pictures, styles), got {values.shape}"
+            "weights", f"must have the shape (styles,) or (images, styles), got {values.shape}"
         )
     rows: list[list[float]] = values.reshape(-1, values.shape[-1]).tolist()
     return rows

@@ -1,4 +1,4 @@
-"""A pair of networks that comes from a model file and goes into one."""
+"""Loading and saving a model."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class PretrainedModel(nn.Module):
         encoder: the encoder.
         decoder: the decoder.
         info: architecture, license, source and training.
-        name: for people and messages.
+        name: shown in messages.
 
     Attributes:
-        networks: the two as they run fastest, for pictures of any size.
-        style_encoder: takes styles out of artworks.
+        networks: their optimized form, for images of any size.
+        style_encoder: encodes and caches styles.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class PretrainedModel(nn.Module):
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
         self.info, self.name = info, name
-        # Taken before any change of dtype, so that a style fits the model in every precision.
+        # Computed before any change of dtype, so that a style fits the model in every precision.
         own = fingerprint(encoder.state_dict())
         self.networks = TiledNetworks(encoder, decoder, info.architecture, own)
         self.style_encoder = StyleEncoder(self.networks)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
-        # Not load_state_dict: a module around this one calls its own. The fingerprint is that of
-        # the given weights, before they are rounded to the model's dtype.
+        # load_state_dict would not be called if this model is part of another module. The
+        # fingerprint is that of the given weights, before they are rounded to the model's dtype.
         super()._load_from_state_dict(state_dict, prefix, *rest)
         own = self.encoder.state_dict()
         given = {name: state_dict.get(f"{prefix}encoder.{name}", old) for name, old in own.items()}
@@ -62,14 +62,14 @@ class PretrainedModel(nn.Module):
         """Load a model.
 
         Args:
-            model: name of a shipped or downloaded model, or a path to a ``.safetensors`` file;
-                ``None`` for the default one.
+            model: name of a bundled or downloaded model, or the path of a ``.safetensors`` file;
+                ``None``: the default model.
             device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, …
             dtype: ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
 
         Raises:
-            WeightsError: there is no such model, or its file is damaged.
-            ValueError: a device or dtype that cannot be used.
+            WeightsError: the model does not exist, or its file is damaged.
+            ValueError: a device or dtype that is not available.
         """
         path = find_model(model)
         target = resolve_device(device)
@@ -84,17 +84,16 @@ class PretrainedModel(nn.Module):
         *,
         overwrite: bool = True,
     ) -> None:
-        """Write a model file that :meth:`from_pretrained` reads, atomically.
+        """Write a model file for :meth:`from_pretrained`, atomically.
 
         Args:
-            path: where to (``.safetensors``).
-            dtype: of the stored weights: ``"fp32"``, ``"bf16"`` or ``"fp16"``; ``None``: as they
-                are.
+            path: the file (``.safetensors``).
+            dtype: of the stored weights: ``"fp32"``, ``"bf16"`` or ``"fp16"``; ``None``: unchanged.
             overwrite: replace an existing file.
 
         Raises:
             ValueError: an unknown dtype.
-            WeightsError: the file cannot be written, or exists and is not to be replaced.
+            WeightsError: the file cannot be written, or exists and must not be replaced.
         """
         stored = None if dtype is None else resolve_dtype(dtype, torch.device("cpu"))
         save_model(path, self.info, self.encoder, self.decoder, stored, overwrite)
@@ -106,15 +105,15 @@ class PretrainedModel(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """Of the encoder's weights: styles and features of other encoders are refused."""
+        """Fingerprint of the encoder; styles and features of other encoders are rejected."""
         return self.networks.fingerprint
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """Device of the weights."""
         return self.networks.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of weights and features."""
+        """Data type of weights and features."""
         return self.networks.dtype

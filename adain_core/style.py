@@ -1,4 +1,4 @@
-"""What a model says of pictures: ``Style`` of an artwork, ``Features`` of a photo."""
+"""Encoded images: ``Style`` of an artwork, ``Features`` of a photo."""
 
 from __future__ import annotations
 
@@ -25,23 +25,22 @@ from .serialization import read_tensors, write_tensors
 from .text import printable
 
 STYLE_KIND = "adain-style"
-# Where ComfyUI's model library looks for pictures: base64 in a JSON list.
+# Where ComfyUI's model library looks for thumbnails: base64 in a JSON list.
 _PREVIEWS = "ssmd_cover_images"
-# Letters of a fingerprint that are shown; the library's own have 12.
+# Characters of a fingerprint that are shown; the library's own have 12.
 _ENCODER = 50
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Style:
-    """Channel means and standard deviations of an artwork: all that AdaIN takes from it.
+    """The style of an artwork: mean and standard deviation of each feature channel.
 
     Args:
         mean: ``(C,)``, float32, on the CPU.
         std: ``(C,)``, float32, on the CPU, 0 or more.
         fingerprint: of the encoder that made it (``AdaINModel.fingerprint``).
-        name: for people; no meaning for the model.
-        previews: small JPEGs of the artworks it came from and the share of each, likewise; none
-            where it came without pictures.
+        name: for display only.
+        previews: JPEG thumbnails of the artworks and their shares, for display only.
 
     Example:
         >>> wave, stars = model.encode_style("wave.jpg"), model.encode_style("stars.jpg")
@@ -68,7 +67,7 @@ class Style:
         return f"Style({name}, {len(self.mean)} channels, encoder {encoder})"
 
     def __eq__(self, other: object) -> bool:
-        """Whether both hold the same numbers from the same encoder; the rest does not count."""
+        """Whether mean, std and encoder are the same; name and previews do not count."""
         if not isinstance(other, Style):
             return NotImplemented
         return (
@@ -79,22 +78,22 @@ class Style:
 
     @property
     def preview(self) -> bytes:
-        """A small JPEG of the artwork, of a mix strips as wide as their shares; may be empty."""
+        """A JPEG thumbnail, for a mix in strips as wide as its shares; may be empty."""
         return join_previews(self.previews)
 
     @classmethod
     def mix(cls, styles: Sequence[Style], weights: Sequence[float] | None = None) -> Style:
-        """Return the style between several; AdaIN is linear in μ and σ, so the results mix, too.
+        """Return a weighted mean of styles. AdaIN is linear in μ and σ, so results mix alike.
 
         Args:
-            styles: one or more styles of one encoder.
-            weights: one for each, 0 or more, of any sum; ``None`` for equal ones.
+            styles: one or more styles of the same encoder.
+            weights: one per style, 0 or more; only their ratio matters. ``None``: equal weights.
 
         Returns:
-            The style with ``Σ wᵢ μᵢ`` and ``Σ wᵢ σᵢ``, the weights divided by their sum.
+            The style with ``Σ wᵢ μᵢ`` and ``Σ wᵢ σᵢ`` for weights that sum to 1.
 
         Raises:
-            ValueError: no style, or wrong weights.
+            ValueError: no style, or invalid weights.
             StyleMismatchError: the styles come from different encoders.
         """
         shares = normalized_weights(weights, len(styles))
@@ -115,16 +114,16 @@ class Style:
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
         """Write a safetensors file of a few kB, atomically.
 
-        The preview is in it, where ComfyUI looks for one; ``dataclasses.replace(style,
-        previews=())`` has none.
+        The file includes the thumbnail; save ``dataclasses.replace(style, previews=())`` to leave
+        it out.
 
         Args:
-            path: where to (``.safetensors``).
+            path: the file (``.safetensors``).
             overwrite: replace an existing file.
 
         Raises:
-            ValueError: statistics that :meth:`load` would not take.
-            WeightsError: the file cannot be written, or exists and is not to be replaced.
+            ValueError: statistics that :meth:`load` would reject.
+            WeightsError: the file cannot be written, or exists and must not be replaced.
         """
         if not _are_statistics(self.mean, self.std):
             raise ValueError(f"cannot save {self!r}: expected {_STATISTICS}")
@@ -161,12 +160,12 @@ class Style:
 
 
 def _as_float32(tensor: Tensor | None) -> Tensor | None:
-    """Return floats as they are used: some of 64 bits are infinite then."""
+    """Return floats as float32, where some float64 values become infinite."""
     return tensor.float() if tensor is not None and tensor.is_floating_point() else None
 
 
 def _read_previews(metadata: Mapping[str, str]) -> tuple[tuple[bytes, float], ...]:
-    # A style is as good without: what is damaged counts as none.
+    # A damaged preview counts as none.
     with contextlib.suppress(KeyError, ValueError, TypeError, IndexError, RecursionError):
         return ((base64.b64decode(json.loads(metadata[_PREVIEWS])[0]), 1.0),)
     return ()
@@ -187,10 +186,10 @@ def _are_statistics(mean: Tensor, std: Tensor) -> bool:
 
 
 class StyleCache:
-    """The styles that were used last, by the content of the images they came from.
+    """A cache of recent styles, keyed by the content of their artworks.
 
     Args:
-        size: how many, 2 to 4 kB each.
+        size: number of styles, 2 to 4 kB each.
     """
 
     def __init__(self, size: int = 64) -> None:
@@ -198,14 +197,14 @@ class StyleCache:
         self._size = size
 
     def get(self, key: Sequence[object], encode: Callable[[], Style]) -> Style:
-        """Return the style of a key, encoded only if it is not here.
+        """Return the cached style of a key, or encode it.
 
         Args:
-            key: all that the style depends on; of tensors their shape and content count.
-            encode: makes it.
+            key: everything that the style depends on; tensors count by shape and content.
+            encode: makes the style.
         """
         digest = _digest(key)
-        # Each step by itself, since several threads may use one model.
+        # Each step is atomic: several threads may share a model.
         style = self.styles.pop(digest, None) or encode()
         self.styles[digest] = style
         while len(self.styles) > self._size:
@@ -215,7 +214,7 @@ class StyleCache:
 
 
 def _digest(key: Sequence[object]) -> bytes:
-    """Return a hash of a key, of tensors that of their shape and content."""
+    """Return a hash of a key; tensors count by shape and content."""
     digest = hashlib.blake2b(digest_size=16)
     for part in key:
         if isinstance(part, Tensor):
@@ -228,14 +227,14 @@ def _digest(key: Sequence[object]) -> bytes:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Features:
-    """Encoded pictures: relu4_1 and what decoding needs to return them at their size.
+    """Encoded images: relu4_1, and what decoding needs to restore their size.
 
     Args:
         tensor: ``(B, C, h, w)``; ``(B, 3C, h, w)`` after :func:`adain` for ``fusion="concat"``.
-        size: height and width of the pictures, pixels.
+        size: height and width of the images, pixels.
         fingerprint: of the encoder that made them.
         fusion: how the model fuses content and style.
-        opacity: alpha channel of the pictures, ``(B, 1, H, W)``, or ``None``.
+        opacity: alpha channel of the images, ``(B, 1, H, W)``, or ``None``.
     """
 
     tensor: Tensor
@@ -251,11 +250,11 @@ class Features:
 
 
 def require_same_encoder(one: Any, other: Any) -> None:
-    """Raise unless two things (``Style``, ``Features``, model) come from the same encoder.
+    """Check that two objects (``Style``, ``Features``, model) belong to the same encoder.
 
     Raises:
-        StyleMismatchError: naming both.
-        TypeError: one of them is something else, such as a picture.
+        StyleMismatchError: they do not; the message names both.
+        TypeError: one of them is something else, such as an image.
     """
     for thing in (one, other):
         if not hasattr(thing, "fingerprint"):
@@ -274,12 +273,12 @@ def normalized_weights(weights: Sequence[float] | None, count: int) -> list[floa
     """Return the weights of styles divided by their sum.
 
     Args:
-        weights: one for each style, or ``None`` for equal ones.
-        count: of styles, at least 1.
+        weights: one per style; ``None``: equal weights.
+        count: number of styles, at least 1.
 
     Raises:
-        OptionError: no style, another number of weights, or weights that are negative, not finite
-            or all zero.
+        OptionError: no style, the wrong number of weights, or weights that are negative, not
+            finite or all zero.
     """
     if count == 0:
         raise OptionError("styles", "must hold at least one style, got none")

@@ -1,4 +1,4 @@
-"""The engine: a model with its request made ready, called with pictures or with frames."""
+"""``Stylizer``: a model prepared for a set of options, called with images or frames."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ class StyleModel(Protocol):
 
 
 class Stylizer:
-    """Draws pictures by one request: artworks are encoded once, still masks are softened once.
+    """A model prepared for a set of options: artworks are encoded and masks feathered only once.
 
     Args:
-        model: the model.
-        options: how to draw.
-        pool: of the content's statistics (and of recolored styles', which differ from frame to
-            frame), when the pictures are the frames of a video in their order.
+        model: the model, an :class:`~adain_core.model.AdaINModel`.
+        options: the options.
+        pool: for the frames of a video in order: pools the statistics of the content, and of
+            styles that are recolored for each frame.
 
     Raises:
-        ValueError: an artwork that is no image.
+        ValueError: an artwork that is not an image.
         StyleMismatchError: a style of another model; ``field`` says which.
         ImageFileError: a file that cannot be read.
 
     Example:
         >>> stylizer = Stylizer(model, StylizeOptions("wave.jpg", alpha=0.8))
-        >>> pictures = [stylizer(photo) for photo in photos]  # the wave is encoded once
+        >>> images = [stylizer(photo) for photo in photos]  # the wave is encoded once
     """
 
     def __init__(
@@ -78,33 +78,33 @@ class Stylizer:
         watch: Watch | None = None,
         output_dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """Draw pictures.
+        """Stylize images.
 
         Args:
             content: ``(B, 3, H, W)`` RGB in 0..1 or any other image (see
-                :func:`~adain_core.images.to_tensor`), 1x1 pixel or more.
-            alpha: in place of the options', for these pictures.
-            styles: likewise, one, or with masks one for each mask.
+                :func:`~adain_core.images.to_tensor`), 1x1 pixel or larger.
+            alpha: overrides the options for this call.
+            styles: likewise: one style, or with masks one per mask.
             masks: likewise.
-            progress: called after each tile with the number of tiles done and in all; an exception
-                that it raises ends the work.
-            watch: shown the pictures that are being drawn, ``(B, 3|4, H, W)`` of the output's
-                dtype, after each tile of their last pass, with what that pass draws on under the
-                tiles to come; an exception that it raises ends the work.
-            output_dtype: ``torch.float32``, or ``torch.uint8`` for 0..255, rounded. With uint8 in
-                and out no float picture is made, whatever its size.
+            progress: called after each tile with the number of finished tiles and their total. An
+                exception that it raises aborts the work.
+            watch: called after each tile of the last pass with the unfinished result, ``(B, 3|4, H,
+                W)`` of the output's dtype. Tiles to come show what the pass starts from. An
+                exception that it raises aborts the work.
+            output_dtype: ``torch.float32``, or ``torch.uint8`` for rounded values in 0..255. With
+                uint8 in and out, no float copy of the whole image is made.
 
         Returns:
-            RGB in 0..1, ``(B, 3, H, W)`` (4 channels where the content has alpha), on the model's
-            device.
+            RGB in 0..1, ``(B, 3, H, W)``, on the model's device; 4 channels if the content has
+            alpha.
 
         Raises:
-            ValueError: no image of a known layout, NaN, or values that are not in 0..1.
-            NotFiniteError: the result has NaN or infinite values; the message says whether they
-                come from the model, a style or the precision.
-            OptionError: alphas, weights or masks that are not as many as the pictures.
+            ValueError: an unknown layout, NaN, or values outside 0..1.
+            NotFiniteError: the result has NaN or infinite values; the message says whether the
+                model, a style or the precision causes them.
+            OptionError: the number of alphas, weights or masks does not match the images.
             ImageFileError: a file that cannot be read.
-            MemoryError: not even the smallest tile fits.
+            MemoryError: even the smallest tile does not fit.
         """
         with inference(self.model.networks.device):
             pictures = to_pixels(content)
@@ -135,13 +135,13 @@ class Stylizer:
             return output
 
     def size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Return the height and width of the picture that becomes of one of this size."""
+        """Return the height and width of the result for content of this size."""
         return fit_shortest_side(size, self.options.content_size)
 
-    # -- what is made ready ---------------------------------------------------------------------
+    # -- preparation ----------------------------------------------------------------------------
 
     def _prepare(self, source: Source, field: str) -> Prepared:
-        """Return a style, or the resized image where its colors still depend on the content."""
+        """Return a style, or the resized artwork if its colors depend on the content."""
         if isinstance(source, Style):
             try:
                 require_same_encoder(self.model.networks, source)
@@ -164,7 +164,7 @@ class Stylizer:
         return [self._prepare(each, f"styles[{n}]") for n, each in enumerate(styles)]
 
     def _shares(self, styles: Sequence[Style] | None, batch: int) -> Tensor | None:
-        """Return each style's share of each picture, ``(B, N)``; ``None`` with masks."""
+        """Return the share of each style in each image, ``(B, N)``; ``None`` with masks."""
         if self.options.masks is not None:
             return None
         shares = self.options.shares if styles is None else _equal_shares(len(styles))
@@ -178,7 +178,7 @@ class Stylizer:
     def _ready_masks(
         self, given: Sequence[MaskLike] | None, pictures: Tensor
     ) -> list[Tensor] | None:
-        """Return the masks on the device, softened; ``(B, 1, H, W)`` or ``(1, 1, H, W)`` each."""
+        """Return feathered masks on the device, ``(B, 1, H, W)`` or ``(1, 1, H, W)`` each."""
         if self.options.masks is None:
             return None
         masks = self._own_masks if given is None else given
@@ -189,19 +189,19 @@ class Stylizer:
 
     @functools.cached_property
     def _own_masks(self) -> list[MaskLike]:
-        """The options' masks; a path is an image file."""
+        """The masks of the options, with image files loaded."""
         return [
             read_mask(mask) if isinstance(mask, str | os.PathLike) else mask
             for mask in self.options.masks or ()
         ]
 
     def _soften(self, number: int, mask: Tensor, size: tuple[int, int]) -> Tensor:
-        """Return a mask with soft edges at the picture's size, if that is asked for."""
+        """Return a feathered mask at the size of the image, or the mask without feathering."""
         feather = self.options.feather
         if not feather:
             return mask
         before, soft = self._softened.get(number, (None, mask))
-        # A still mask of a video comes with every frame; a caller may fill one buffer anew.
+        # Video frames share a still mask, but a caller may also reuse its buffer.
         if before is None or soft.shape[2:] != size or not torch.equal(before, mask):
             soft = feather_mask(resize_mask(mask, size), feather)
             self._softened[number] = (mask, soft)

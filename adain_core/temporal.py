@@ -1,8 +1,7 @@
-"""Videos without flicker: the content's statistics pooled over frames.
+"""Temporal smoothing against flicker: the content's statistics pooled over frames.
 
-AdaIN normalizes each picture by its own statistics. In a video these change from frame to frame
-with whatever moves, and so do then the colors of everything that stands still. Pooled over
-neighboring frames they change slowly.
+AdaIN normalizes each image by its own statistics. In a video they change whenever something moves,
+and with them the colors of everything else. Pooled over several frames, they change slowly.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ LAG = 1.05
 
 
 class TemporalPool:
-    """Pools the content's statistics over the frames of a video; pass it as ``smoothing``.
+    """Pools the content's statistics over video frames, for use as ``smoothing``.
 
-    It starts anew at scene cuts, and follows fades with little delay (``LAG``). One pool belongs to
-    one video, whose frames it sees in order.
+    The pool resets at scene cuts, and follows fades with little delay (``LAG``). Use one pool per
+    video, and pass the frames in order.
 
     Args:
-        mode: one of ``adain_core.choices.TEMPORAL_MODES``, which says what each does.
-        length: how many frames are remembered.
+        mode: one of ``adain_core.choices.TEMPORAL_MODES``, which describes them.
+        length: number of frames to remember.
 
     Raises:
         ValueError: an unknown mode, or a length below 1.
@@ -48,7 +47,7 @@ class TemporalPool:
     Example:
         >>> pool = TemporalPool("ema", length=12)
         >>> for frame in frames:
-        ...     picture = model.stylize(frame, style, smoothing=pool)
+        ...     image = model.stylize(frame, style, smoothing=pool)
     """
 
     def __init__(self, mode: Temporal = "frame", length: int = 8) -> None:
@@ -62,11 +61,11 @@ class TemporalPool:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the frames so far, as at a scene cut."""
+        """Forget all frames, as at a scene cut."""
         self._passes: dict[int, _Pass] = {}
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return what the pool remembers, for :meth:`load_state_dict`."""
+        """Return the state of the pool, for :meth:`load_state_dict`."""
         return {
             f"{number}.{name}": tensor
             for number, each in self._passes.items()
@@ -74,11 +73,11 @@ class TemporalPool:
         }
 
     def load_state_dict(self, state: Mapping[str, Tensor], device: torch.device | str) -> None:
-        """Go on from a state of a pool with the same mode and length.
+        """Restore the state of a pool with the same mode and length.
 
         Args:
-            state: of :meth:`state_dict`.
-            device: of the statistics to come.
+            state: from :meth:`state_dict`.
+            device: device of further statistics.
         """
         self.reset()
         passes: dict[int, dict[str, Tensor]] = {}
@@ -90,14 +89,14 @@ class TemporalPool:
             self._passes[place].load_state_dict(tensors, device)
 
     def __call__(self, statistics: FrameStatistics) -> FrameStatistics:
-        """Return pooled statistics of one or several consecutive frames, of the same shapes."""
+        """Return the pooled statistics of one or several consecutive frames, in the same shapes."""
         return self._pooled(0, statistics)
 
     def at(self, number: int) -> Callable[[FrameStatistics], FrameStatistics]:
-        """Return the pool of one pass of a picture that is drawn coarse to fine.
+        """Return the pool of one coarse-to-fine pass.
 
-        Each pass has statistics of its own. The first one, which sees nothing but the photo, finds
-        the scene cuts for all of them.
+        Each pass has its own statistics. The first pass, which sees only the photo, detects the
+        scene cuts for all of them.
 
         Args:
             number: of the pass, from 0.

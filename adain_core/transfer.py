@@ -1,4 +1,4 @@
-"""Content meets style: ``adain`` on encoded pictures, with alpha, several styles and regions."""
+"""``adain`` on encoded images, with alpha, several styles and regions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .masks import MaskLike, as_mask, feature_weights, pool_to_features
 from .pixels import as_float
 from .style import Features, Style, require_same_encoder
 
-# One number for all pictures, or one for each.
+# One number for all images, or one per image.
 Alpha = float | Sequence[float] | Tensor
 
-# What masks leave of 1 by rounding alone.
+# Rounding error of a sum of masks that covers everything.
 _ROUNDING = 1e-5
 # Rows of features whose pixels' opacity is pooled at a time.
 _BAND = 64
@@ -26,13 +26,13 @@ _BAND = 64
 
 @dataclass(frozen=True)
 class FrameStatistics:
-    """The statistics that AdaIN uses of pictures; of a video's frames they can be pooled.
+    """The statistics that AdaIN uses; those of video frames can be pooled.
 
     Attributes:
-        whole: of the whole content, mean and std ``(B, C)`` each.
-        regions: of the content in each region; without masks there is one, the whole.
-        styles: what each region is given, where that differs from frame to frame, as with artworks
-            recolored to each of them; else empty.
+        whole: mean and std of the whole content, ``(B, C)`` each.
+        regions: those of the content in each region; without masks, one region.
+        styles: those of the style of each region, if they differ from frame to frame, as for
+            artworks that are recolored for each frame; otherwise empty.
     """
 
     whole: Statistics
@@ -40,18 +40,18 @@ class FrameStatistics:
     styles: tuple[Statistics, ...] = ()
 
 
-# From the statistics of consecutive frames to those that are used in their place.
+# Maps the statistics of consecutive frames to smoothed ones.
 Smoothing = Callable[[FrameStatistics], FrameStatistics]
 
 
 @dataclass(frozen=True)
 class Region:
-    """One style's part of a picture.
+    """The part of an image with one style.
 
     Attributes:
-        content: mean and std that the content's features have, ``(B, C)`` each.
-        target: mean and std that they are given.
-        weight: of the region at each feature, ``(B, 1, h, w)``; ``None``: all of it.
+        content: mean and std of the content's features, ``(B, C)`` each.
+        target: mean and std that they get.
+        weight: weight of the region at each feature, ``(B, 1, h, w)``; ``None``: 1 everywhere.
     """
 
     content: Statistics
@@ -61,12 +61,12 @@ class Region:
 
 @dataclass(frozen=True)
 class Transfer:
-    """AdaIN with all of its statistics known, so that features can be given a style part by part.
+    """AdaIN with precomputed statistics, which can be applied to features tile by tile.
 
     Attributes:
         fusion: how the model fuses content and style.
-        whole: the content's own mean and std, for what no region covers.
-        regions: where there is a style.
+        whole: the content's own mean and std, for features outside every region.
+        regions: the regions with a style.
     """
 
     fusion: Fusion
@@ -74,11 +74,11 @@ class Transfer:
     regions: tuple[Region, ...]
 
     def __call__(self, features: Tensor, window: Window = (slice(None), slice(None))) -> Tensor:
-        """Return what the decoder receives for a part of the features.
+        """Return the decoder's input for a window of the features.
 
         Args:
-            features: the content's, the whole map ``(B, C, h, w)``.
-            window: the part.
+            features: all features of the content, ``(B, C, h, w)``.
+            window: the window.
         """
         content = crop(features, window)
         only = self.regions[0]
@@ -105,29 +105,28 @@ def adain(
     region_statistics: bool = True,
     smoothing: Smoothing | None = None,
 ) -> Features:
-    """Give the content's features the style's channel statistics (equation 8).
+    """Give the content's features the channel statistics of a style (equation 8).
 
     Args:
-        features: of the content, from ``AdaINModel.encode``.
-        style: one style, or with ``masks`` one for each mask (``Style.mix`` mixes several into
-            one).
+        features: the content, from ``AdaINModel.encode``.
+        style: one style, or with ``masks`` one per mask (``Style.mix`` combines several).
         alpha: 0 keeps the content's features, 1 gives the full style (equation 14); one number, or
-            one for each picture.
-        masks: where each style goes: ``(H, W)`` or ``(B, H, W)``, 0..1, any resolution, soft
-            values welcome. Where they overlap they share the place; where none covers, the
-            content's features stay. Masks with equal styles make one region.
-        background: style of what the masks leave free.
-        region_statistics: take the content's statistics inside each region (section 7.3 and the
-            official code), else over the whole picture.
-        smoothing: for the frames of a video, see :class:`~adain_core.temporal.TemporalPool`.
+            one per image.
+        masks: where each style applies: ``(H, W)`` or ``(B, H, W)``, 0..1, any resolution.
+            Overlapping masks share their pixels in proportion. Outside every mask, features stay
+            unchanged. Masks with the same style form one region.
+        background: style of pixels outside every mask.
+        region_statistics: normalize each region by the content's statistics inside it (section
+            7.3 and the official code), instead of those of the whole image.
+        smoothing: for video frames, see :class:`~adain_core.temporal.TemporalPool`.
 
     Returns:
         Features for ``AdaINModel.decode``.
 
     Raises:
-        ValueError: alpha outside 0..1; counts of styles and masks that differ; a bad mask.
+        ValueError: alpha outside 0..1, different numbers of styles and masks, or an invalid mask.
         StyleMismatchError: a style from another encoder.
-        TypeError: no features, style or mask, but for example a picture.
+        TypeError: something else instead of features, styles or masks, such as an image.
 
     Example:
         >>> image = model.decode(adain(model.encode(photo), style, alpha=0.8))
@@ -166,18 +165,18 @@ def plan_transfer(
     smoothing: Smoothing | None = None,
     smooth_styles: bool = False,
 ) -> Transfer:
-    """Take the statistics that AdaIN needs.
+    """Compute the statistics that AdaIN needs.
 
     Args:
-        features: of the content.
-        targets: mean and std of the styles, each ``(C,)``, or ``(B, C)`` for one of each picture;
-            one without masks, else one for each mask.
-        alpha: of each picture, ``(B,)`` or ``(1,)``, 0..1.
+        features: the content.
+        targets: mean and std of each style, ``(C,)``, or ``(B, C)`` if they differ between images;
+            one style without masks, otherwise one per mask.
+        alpha: of each image, ``(B,)`` or ``(1,)``, 0..1.
         masks: ``(B, 1, H, W)`` or ``(1, 1, H, W)`` each.
-        background: mean and std of the style of what the masks leave free.
+        background: mean and std of the background style.
         region_statistics: as for :func:`adain`.
         smoothing: likewise.
-        smooth_styles: smooth the styles' statistics, too, for frames that have a style each.
+        smooth_styles: also smooth the statistics of the styles, if each frame has its own.
     """
     content, visible = features.tensor, _visible(features)
     whole = channel_statistics(content, visible)
@@ -208,20 +207,20 @@ def plan_transfer(
 
 
 def own_transfer(features: Features) -> Transfer:
-    """Return the content's own statistics as a transfer: what the decoder keeps of it."""
+    """Return the transfer to the content's own statistics, which reconstructs the content."""
     own = channel_statistics(features.tensor, _visible(features))
     return Transfer(features.fusion, own, (Region(own, own),))
 
 
 def picture_alphas(alpha: Alpha, batch: int) -> Tensor:
-    """Return alpha as a tensor ``(1,)`` for all pictures, or ``(B,)``; gradients flow through it.
+    """Return alpha as a tensor ``(1,)`` for all images, or ``(B,)``; gradients flow through it.
 
     Args:
-        alpha: one number, or one for each picture.
-        batch: how many pictures there are.
+        alpha: one number, or one per image.
+        batch: number of images.
 
     Raises:
-        OptionError: outside 0..1, or another number of them.
+        OptionError: outside 0..1, or the wrong number of values.
     """
     values = check_alpha(alpha)
     if len(values) not in (1, batch):
@@ -235,7 +234,7 @@ def picture_alphas(alpha: Alpha, batch: int) -> Tensor:
 
 
 def check_alpha(alpha: Alpha) -> list[float]:
-    """Return alpha as a list of one number or more; raise ``OptionError`` outside 0..1."""
+    """Return alpha as a list of numbers; raise ``OptionError`` outside 0..1."""
     values = torch.as_tensor(alpha, dtype=torch.float64, device="cpu").detach()
     if values.ndim > 1 or values.numel() == 0:
         raise OptionError(
@@ -253,12 +252,12 @@ def check_masks(masks: Sequence[MaskLike], styles: int, batch: int | None = None
     """Return masks as ``(B, 1, H, W)``, float32 in 0..1.
 
     Args:
-        masks: one for each style.
-        styles: how many styles there are.
-        batch: how many content pictures there are; ``None``: not known yet.
+        masks: one per style.
+        styles: number of styles.
+        batch: number of content images; ``None``: not known yet.
 
     Raises:
-        OptionError: counts that do not match, or a bad mask.
+        OptionError: counts that do not match, or an invalid mask.
         TypeError: neither a tensor nor an array.
     """
     masks = list(masks)  # one tensor of several, too
@@ -277,14 +276,14 @@ def check_masks(masks: Sequence[MaskLike], styles: int, batch: int | None = None
 
 
 def _visible(features: Features) -> Tensor | None:
-    """Return the weight of every feature ``(B, 1, h, w)``, where some pixels are transparent.
+    """Return the visible share of each feature, ``(B, 1, h, w)``; ``None`` without transparency.
 
-    What a cut-out hides, often black, is then no part of the picture that AdaIN normalizes.
+    Transparent pixels, which are often black, must not affect the statistics.
     """
     if features.opacity is None:
         return None
     rows, columns = features.tensor.shape[2:]
-    # By bands, since in 8 bits a large picture's opacity takes a quarter of the memory.
+    # In bands: as uint8, the opacity of a large image takes a quarter of the memory.
     pooled = [
         pool_to_features(as_float(band), (min(_BAND, rows - _BAND * number), columns))
         for number, band in enumerate(torch.split(features.opacity, _BAND * STRIDE, dim=2))
@@ -294,7 +293,7 @@ def _visible(features: Features) -> Tensor | None:
 
 
 def _weights(weight: Tensor, visible: Tensor | None) -> Tensor:
-    """Return the weights of what is visible, or of all of it where nothing is."""
+    """Return the weights of visible features, or all of them if none is visible."""
     if visible is None:
         return weight
     both = weight * visible
@@ -307,10 +306,10 @@ def _regions(
     background: Statistics | None,
     features: Features,
 ) -> list[tuple[Statistics, Tensor]]:
-    """Return each style and its weight ``(B, 1, h, w)`` at every feature.
+    """Return each style with its weight at every feature, ``(B, 1, h, w)``.
 
-    Equal styles are one region, so that two halves in one style equal the whole in that style also
-    when the content's statistics are taken inside the regions.
+    Equal styles form one region, so that two halves in the same style equal the whole image in
+    that style, even with the statistics of each region.
     """
     content = features.tensor
     feature_size = (content.shape[2], content.shape[3])
@@ -319,8 +318,8 @@ def _regions(
     pairs = list(zip(targets, weights, strict=True))
     if background is not None:
         rest = 1 - weights.sum(dim=0)
-        # Rounding left where the masks cover everything, of either sign, is no region: statistics
-        # weighted by it would not be finite.
+        # Where masks cover everything only rounding is left. It is no region: statistics weighted
+        # by it would not be finite.
         pairs.append((background, torch.where(rest > _ROUNDING, rest, 0)))
     regions: list[tuple[Statistics, Tensor]] = []
     for target, weight in pairs:

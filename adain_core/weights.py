@@ -1,7 +1,7 @@
-"""Model files: where they are found, what is in them. The one place where weights are read.
+"""Model files: finding, reading and writing them.
 
-A model is one safetensors file: the tensors ``encoder.*`` and ``decoder.*``, and as metadata the
-format version, the architecture (never guessed from shapes), license, source and training.
+A model is a safetensors file with the tensors ``encoder.*`` and ``decoder.*``, and metadata: format
+version, architecture (never guessed from shapes), license, source and training.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class ModelInfo:
 
     Args:
         architecture: configuration of the networks.
-        license: under which the weights may be used.
-        source: who trained them, on what.
-        training: a summary of the training run, plain JSON values.
+        license: license of the weights.
+        source: who trained them, and how.
+        training: summary of the training, plain JSON values.
     """
 
     architecture: Architecture
@@ -56,16 +56,16 @@ def save_model(
     """Write a model file, atomically.
 
     Args:
-        path: where to (``.safetensors``).
-        info: its metadata.
+        path: the file (``.safetensors``).
+        info: metadata.
         encoder: the encoder.
         decoder: the decoder.
-        dtype: of the stored floating-point tensors; ``None`` keeps each as it is. float16 halves
-            the file; pictures of the official weights differ at 75 to 78 dB.
+        dtype: of the stored floating-point tensors; ``None``: unchanged. float16 halves the file;
+            with the official weights, results agree at 75 to 78 dB.
         overwrite: replace an existing file.
 
     Raises:
-        WeightsError: the file cannot be written, or exists and is not to be replaced.
+        WeightsError: the file cannot be written, or exists and must not be replaced.
     """
     tensors = {}
     for prefix, network in (("encoder", encoder), ("decoder", decoder)):
@@ -82,10 +82,10 @@ def save_model(
 
 
 def load_info(path: str | os.PathLike[str]) -> ModelInfo:
-    """Read the metadata of a model file, not its tensors.
+    """Read only the metadata of a model file.
 
     Raises:
-        WeightsError: the file is missing, damaged or foreign.
+        WeightsError: the file is missing, damaged or of another kind.
     """
     return _parse_info(Path(path), read_metadata(path, MODEL_KIND))
 
@@ -97,8 +97,8 @@ def load_model(path: str | os.PathLike[str]) -> tuple[ModelInfo, Encoder, Decode
         Metadata and the two networks, float32, on the CPU.
 
     Raises:
-        WeightsError: the file is missing, damaged, foreign, or its tensors do not fit its
-            architecture or are not finite.
+        WeightsError: the file is missing, damaged or of another kind, or its tensors do not match
+            the architecture or are not finite.
     """
     path = Path(path)
     tensors, metadata = read_tensors(path, MODEL_KIND)

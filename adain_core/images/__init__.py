@@ -1,8 +1,7 @@
 """Image files and images in memory: read, write, convert, list.
 
-Inside the library an image is a float32 tensor in 0..1, ``(B, 3, H, W)``, or ``(B, 4, H, W)`` with
-alpha (straight, not premultiplied). A large one can stay uint8 in 0..255 and become float32 part by
-part.
+Within the library an image is a float32 tensor in 0..1, ``(B, 3, H, W)``, or ``(B, 4, H, W)`` with
+straight (not premultiplied) alpha. Large images can stay uint8 and become float32 in parts.
 """
 
 from .folders import list_image_tree, list_images

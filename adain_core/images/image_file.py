@@ -1,4 +1,4 @@
-"""An image with what its file says about it."""
+"""``ImageFile``: pixels with the metadata of their file."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image with what its file says about it.
+    """Pixels with the metadata of their file.
 
     Attributes:
-        pixels: ``(1, 3, H, W)``, or ``(1, 4, H, W)`` where the file has transparency; sRGB, float32
-            in 0..1, or uint8 where that was asked for.
-        icc_profile: the file's RGB color profile, if it has one. The pixels are in sRGB all the
-            same; a file that is written gets the profile and colors in its terms.
-        exif: the file's EXIF block without orientation (the pixels are already turned) and
-            thumbnail.
+        pixels: ``(1, 3, H, W)``, or ``(1, 4, H, W)`` with transparency; sRGB, float32 in 0..1 or
+            uint8.
+        icc_profile: the RGB color profile of the file, if any. The pixels are sRGB nevertheless;
+            writing converts them to the profile and embeds it.
+        exif: the EXIF block without thumbnail and orientation, which is already applied.
     """
 
     pixels: Tensor

@@ -1,4 +1,4 @@
-"""Image files in: any kind and mode as RGB or RGBA tensors, upright."""
+"""Reading image files of any format and mode as upright RGB or RGBA tensors."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .decoder import from_pillow
 from .formats import HEIC_SUFFIXES, input_formats
 from .image_file import ImageFile
 
-# Memory for each pixel while a picture is read, about: Pillow's copy, one that is turned, ours.
+# Approximate bytes per pixel while reading: Pillow's copy, a rotated one, and the tensor.
 _BYTES = {"uint8": 12, "float": 16, "deep": 24}
-# A progressive JPEG's coefficients are kept at its full size until it is decoded.
+# Pillow keeps a progressive JPEG's coefficients at full size until it is decoded.
 _PROGRESSIVE_BYTES = 6
 
 
@@ -30,10 +30,10 @@ def load_image(path: str | os.PathLike[str]) -> Tensor:
     """Read the pixels of an image file.
 
     Args:
-        path: the file; of any kind that :func:`read_image_file` reads.
+        path: the file.
 
     Returns:
-        ``(1, 3, H, W)``, or ``(1, 4, H, W)`` where the file has transparency; float32 in 0..1.
+        ``(1, 3, H, W)``, or ``(1, 4, H, W)`` with transparency; float32 in 0..1.
 
     Raises:
         ImageFileError: as :func:`read_image_file`.
@@ -45,7 +45,7 @@ def load_image(path: str | os.PathLike[str]) -> Tensor:
 
 
 def read_mask(path: str | os.PathLike[str]) -> Tensor:
-    """Read a mask from an image file: its alpha channel if that says anything, else its brightness.
+    """Read a mask from an image file: its alpha channel if it has transparency, else its luma.
 
     Args:
         path: the file.
@@ -56,7 +56,7 @@ def read_mask(path: str | os.PathLike[str]) -> Tensor:
     Raises:
         ImageFileError: as :func:`read_image_file`.
     """
-    # Without color management: a mask's numbers are shares, no colors.
+    # Without color management: the values of a mask are weights, not colors.
     pixels = _read(path, None, keep_uint8=True, min_side=None, manage_colors=False).pixels
     if pixels.shape[1] == 4:
         opacity = as_float(pixels[0, 3])
@@ -72,30 +72,29 @@ def read_image_file(
     min_side: int | None = None,
     data: bytes | None = None,
 ) -> ImageFile:
-    """Read an image file of any of the usual formats, as RGB or RGBA, turned upright.
+    """Read an image file of any common format as upright RGB or RGBA.
 
-    Colors become sRGB by the file's profile; files without one are taken for sRGB. Gray becomes
-    RGB; palette, 1-bit and CMYK images are converted. 12-bit, 16-bit and float gray keeps its
-    precision; RGB of 16 bits is read with 8 bits per channel: Pillow has no such mode. What cannot
-    be followed (a damaged profile, the other frames of an animation) is an ``ImageFileWarning``.
+    Colors are converted to sRGB by the profile of the file; files without one are treated as sRGB.
+    Gray, palette, 1-bit and CMYK images are converted to RGB. 12-bit, 16-bit and float gray keep
+    their precision; 16-bit RGB is read with 8 bits per channel, because Pillow has no such mode.
+    Ignored information (a damaged profile, further frames of an animation) causes an
+    ``ImageFileWarning``.
 
     Args:
         path: the file.
-        keep_uint8: leave 8 bits per channel as uint8, which takes a quarter of the memory; more
-            bits become float32 in any case.
-        min_side: pixels of the shorter side that suffice: a JPEG of twice as many or more is
-            decoded at a half, a quarter or an eighth of its size, which takes less time and memory.
-        data: the file's content, where it does not lie on a disk under this path but, for example,
-            in an archive.
+        keep_uint8: keep 8 bits per channel as uint8, which takes a quarter of the memory. More bits
+            always become float32.
+        min_side: required pixels of the shorter side. A JPEG of at least twice that size is decoded
+            at a half, a quarter or an eighth of its size, which saves time and memory.
+        data: content of the file, if it is not on disk but, for example, in an archive.
 
     Returns:
         The pixels, with the ICC profile and the EXIF block for :func:`write_image_file`.
 
     Raises:
-        ImageFileError: the file is missing, not an image, damaged, its float or integer values
-            have no known range, or it is too large: beyond twice
-            ``PIL.Image.MAX_IMAGE_PIXELS`` (179 million pixels), or more than fits into the free
-            memory. That is known before anything is decoded.
+        ImageFileError: the file is missing, damaged, not an image, has float or integer values of
+            unknown range, or is too large: above twice ``PIL.Image.MAX_IMAGE_PIXELS`` (179 million
+            pixels), or more than fits into the free memory. Sizes are checked before decoding.
     """
     return _read(path, data, keep_uint8=keep_uint8, min_side=min_side, manage_colors=True)
 
@@ -145,7 +144,7 @@ def _read(
 
 
 def _is_heic(file: Path, data: bytes | None) -> bool:
-    """Return whether a file begins as those of iPhones do, whatever its name."""
+    """Return whether the content of a file is HEIC."""
     if data is None:
         try:
             with file.open("rb") as stream:
@@ -156,17 +155,17 @@ def _is_heic(file: Path, data: bytes | None) -> bool:
 
 
 def _note_frames(image: PIL.Image.Image, path: str | os.PathLike[str]) -> None:
-    """Warn of a picture that is the first of several; a camera's MPO has smaller copies there."""
+    """Warn if a file has several images, except for MPO, which has smaller copies of the first."""
     if image.format != "MPO" and getattr(image, "is_animated", False):
         message = f"{path}: it contains several images; only the first is used"
         warnings.warn(message, ImageFileWarning, stacklevel=4)
 
 
 def _check_memory(image: PIL.Image.Image, whole: tuple[int, int], keep_uint8: bool) -> None:
-    """Raise ``MemoryError`` where an image that is not decoded yet does not fit into memory.
+    """Raise ``MemoryError`` if an image will not fit into memory when it is decoded.
 
     Args:
-        image: at the size that it will be decoded at.
+        image: at the size at which it will be decoded.
         whole: width and height in the file.
         keep_uint8: whether 8 bits stay 8 bits.
     """
@@ -178,5 +177,5 @@ def _check_memory(image: PIL.Image.Image, whole: tuple[int, int], keep_uint8: bo
     if free is not None and need > free:
         raise MemoryError(
             f"its {whole[0]}x{whole[1]} pixels take {need / 1e6:,.0f} MB of memory and "
-            f"{free / 1e6:,.0f} MB are free; scale the picture down first"
+            f"{free / 1e6:,.0f} MB are free; scale the image down first"
         )

@@ -1,4 +1,4 @@
-"""Images out, into files of 8 bits per channel."""
+"""Writing image files with 8 bits per channel."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .exif import parse_exif
 from .formats import check_output_size, check_output_suffix
 from .image_file import ImageFile
 
-# A JPEG's marker has no place for more.
+# Limit of a JPEG marker.
 _JPEG_EXIF_BYTES = 65533
-# Rows that are float at once when a picture is written.
+# Rows that are converted at a time.
 _BAND = 256
 
 
@@ -54,39 +54,33 @@ def write_image_file(
 ) -> None:
     """Write an image with 8 bits per channel, in the format of the file name's suffix.
 
-    The file appears under its name only when it is complete: an interrupted run leaves neither
-    half a file nor a damaged old one.
+    Writing is atomic: the file appears under its name only when it is complete, and an existing
+    file stays intact until then.
 
     Args:
         path: the file; .png, .jpg, .jpeg, .webp, .tif or .tiff.
         image: pixels ``(1, 3|4, H, W)`` or ``(3|4, H, W)``, float, clamped to 0..1, or uint8, with
-            the profile and the EXIF block to write beside them. The pixels are sRGB and become the
-            profile's colors. JPEG has no alpha: the pixels are laid over white.
+            the profile and EXIF block to write. The pixels are sRGB and are converted to the
+            profile. JPEG has no alpha; the pixels are composited over white.
         overwrite: replace an existing file.
         quality: of JPEG and WebP, 1..100.
 
     Raises:
-        ValueError: an unknown suffix, or pixels or a quality that are out of shape or range.
+        ValueError: an unknown suffix, pixels of the wrong shape or type, or an invalid quality.
         ImageFileError: the file exists and ``overwrite`` is False, or it cannot be written.
 
     Example:
         >>> photo = read_image_file("photo.jpg")
-        >>> drawn = model.stylize(photo, "painting.jpg")
-        >>> write_image_file("drawn.jpg", dataclasses.replace(photo, pixels=drawn))
+        >>> pixels = model.stylize(photo, "painting.jpg")
+        >>> write_image_file("result.jpg", dataclasses.replace(photo, pixels=pixels))
     """
-    file_format = check_output_suffix(path)
-    if not 1 <= quality <= 100:
-        raise ValueError(f"expected a quality in 1..100, got {quality}")
-    check_output_size(path, (image.pixels.shape[-2], image.pixels.shape[-1]))
-    picture = _to_pillow(image.pixels, alpha=file_format != "JPEG")
-    picture, profile = _into_profile(picture, image.icc_profile, path)
-    options = _options(file_format, profile, image.exif, quality)
+    picture, options = _prepare(path, image, quality)
     target = Path(path)
     try:
         if target.is_dir():
             raise ImageFileError(f"cannot write {path}: a folder has that name")
         with replace_atomically(target, overwrite) as temporary:
-            picture.save(temporary, format=file_format, **options)
+            picture.save(temporary, **options)
     except FileExistsError:
         raise ImageFileError(
             f"cannot write {path}: the file exists; pass overwrite=True to replace it"
@@ -105,31 +99,40 @@ def encode_image_file(
     """Return what :func:`write_image_file` would write, for an archive or another store.
 
     Args:
-        path: whose suffix names the format.
+        path: a name whose suffix sets the format.
         image: as for :func:`write_image_file`.
         quality: as for :func:`write_image_file`.
 
     Raises:
-        ValueError: an unknown suffix, or pixels that are out of shape or range.
-        ImageFileError: the format has no such picture.
+        ValueError: as :func:`write_image_file`.
+        ImageFileError: the image is too large for the format, or cannot be encoded.
     """
-    file_format = check_output_suffix(path)
-    check_output_size(path, (image.pixels.shape[-2], image.pixels.shape[-1]))
-    picture = _to_pillow(image.pixels, alpha=file_format != "JPEG")
-    picture, profile = _into_profile(picture, image.icc_profile, path)
-    options = _options(file_format, profile, image.exif, quality)
+    picture, options = _prepare(path, image, quality)
     content = io.BytesIO()
     try:
-        picture.save(content, format=file_format, **options)
+        picture.save(content, **options)
     except Exception as error:  # encoders raise more than OSError
         raise ImageFileError(f"cannot write {path}: {reason(error)}") from error
     return content.getvalue()
 
 
+def _prepare(
+    path: str | os.PathLike[str], image: ImageFile, quality: int
+) -> tuple[PIL.Image.Image, dict[str, Any]]:
+    """Return an image and the arguments of its ``save``."""
+    file_format = check_output_suffix(path)
+    if not 1 <= quality <= 100:
+        raise ValueError(f"expected a quality in 1..100, got {quality}")
+    check_output_size(path, (image.pixels.shape[-2], image.pixels.shape[-1]))
+    picture = _to_pillow(image.pixels, alpha=file_format != "JPEG")
+    picture, profile = _into_profile(picture, image.icc_profile, path)
+    return picture, _options(file_format, profile, image.exif, quality)
+
+
 def _into_profile(
     picture: PIL.Image.Image, profile: bytes | None, path: str | os.PathLike[str]
 ) -> tuple[PIL.Image.Image, bytes | None]:
-    """Return a picture in the colors of a profile, and the profile that says so."""
+    """Return an image converted to a profile, and the profile to embed."""
     if profile is None:
         return picture, None
     try:
@@ -145,15 +148,15 @@ def _into_profile(
 def _options(
     file_format: str, profile: bytes | None, exif: bytes | None, quality: int
 ) -> dict[str, Any]:
-    """Return what Pillow's encoder of this format is told."""
-    options: dict[str, Any] = {}
+    """Return the arguments of Pillow's ``save``."""
+    options: dict[str, Any] = {"format": file_format}
     if profile is not None:
         options["icc_profile"] = profile
     if file_format in ("JPEG", "WEBP"):
         options["quality"] = quality
     if file_format == "JPEG":
         options["subsampling"] = 0  # chroma at full resolution: paintings have colored edges
-    # What is too large comes from a PNG or a TIFF with a camera's own notes.
+    # Larger blocks come from a PNG or TIFF with maker notes.
     if exif is not None and not (file_format == "JPEG" and len(exif) > _JPEG_EXIF_BYTES):
         # A block for TIFF would be read as Latin-1 again.
         options["exif"] = parse_exif(exif) if file_format == "TIFF" else exif
@@ -176,7 +179,7 @@ def _to_pillow(pixels: Tensor, *, alpha: bool) -> PIL.Image.Image:
     flatten = len(pixels) == 4 and not alpha
     height, width = pixels.shape[-2:]
     array = np.empty((height, width, 3 if flatten else len(pixels)), dtype=np.uint8)
-    # In bands, so that no float copy of a large picture is made.
+    # In bands, so that no float copy of a large image is made.
     for top in range(0, height, _BAND):
         band = pixels[:, top : top + _BAND].cpu()
         if flatten:

@@ -1,6 +1,6 @@
-"""Videos: ``stylize_video`` and styles that change over time. Needs the package av (PyAV)."""
+"""Videos: ``stylize_video``, and styles that change over time. Requires the package av (PyAV)."""
 
-from . import pyav as _pyav  # noqa: F401 (says what is missing)
+from . import pyav as _pyav  # noqa: F401 (explains what is missing)
 from .clock import Part
 from .formats import Encoding
 from .frame import Frame

@@ -20,21 +20,20 @@ _LENGTH = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
 @dataclass(frozen=True)
 class Part:
-    """The part of a video to draw; by default all of it.
+    """The part of a video to process; by default all of it.
 
-    What comes before it is read all the same: keyframes, masks and the numbers of pictures count
-    as in the whole.
+    Keyframes, masks and frame numbers still refer to the whole video.
 
     Attributes:
-        start: seconds from the start of the video, its first picture or sound.
-        end: likewise, exclusive; ``None``: to the end.
-        fps: frames per second of numbered pictures, such as ``24`` or ``Fraction(24000, 1001)``;
-            ``None``: 25. A video has times of its own.
-        file_clock: whether start and end are times of the file's clock, which need not begin at 0,
-            cut off to its ticks.
+        start: seconds since the start of the video, its first frame or audio.
+        end: likewise, exclusive; ``None``: the end of the video.
+        fps: frames per second of numbered images, such as ``24`` or ``Fraction(24000, 1001)``;
+            ``None``: 25. Not for videos, which have timestamps.
+        file_clock: whether start and end are timestamps of the file, which need not begin at 0,
+            truncated to its time base.
 
     Raises:
-        OptionError: start below 0, end not after it, or fps not above 0.
+        OptionError: start below 0, end not after start, or fps not above 0.
     """
 
     start: float = 0.0

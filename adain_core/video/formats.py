@@ -12,15 +12,15 @@ from .sequence import NUMBER
 
 @dataclass(frozen=True)
 class Encoding:
-    """How a video is encoded.
+    """Codec settings of a video.
 
     Attributes:
-        codec: ``"h264"``, ``"h265"``, ``"vp9"``, ``"prores"``, ``"gif"``, ``"png"``; ``None``: by
-            the output's suffix.
-        quality: the encoder's constant rate factor, 0 is best (but H.264's 0, lossless, has a
-            profile that many players refuse); ``None``: the codec's default.
-        chroma: resolution of color: ``"420"``, half (``"422"`` for ProRes); ``"444"``, full;
-            ``None``: the codec's default, but full where an odd size needs it.
+        codec: ``"h264"``, ``"h265"``, ``"vp9"``, ``"prores"``, ``"gif"`` or ``"png"``; ``None``: by
+            the suffix of the output.
+        quality: constant rate factor, 0 is best (for H.264, 0 is lossless, in a profile that many
+            players do not support); ``None``: the codec's default.
+        chroma: chroma subsampling: ``"420"`` (``"422"`` for ProRes), or ``"444"`` for full
+            resolution; ``None``: the codec's default, but ``"444"`` if an odd size needs it.
     """
 
     codec: str | None = None

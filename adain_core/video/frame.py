@@ -1,4 +1,4 @@
-"""What a video is made of: frames, and packets of sound."""
+"""The items of a video: frames, and packets of audio."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Packet: TypeAlias = "av.Packet[Any]"
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture of a video.
+    """A frame of a video.
 
     Attributes:
         pixels: ``(1, 3, H, W)``, uint8, upright.
-        number: from 0, also where the frames before the part that is read are left out.
-        pts: its time from the start of the part that is read, by default of the video, its first
-            picture or sound, in units of the reader's ``time_base``.
-        duration: likewise, up to the next picture or to the end; 0 if that is unknown.
-        seconds: its time from the video's first frame.
+        number: in the whole video, from 0, even if only a part of it is read.
+        pts: time since the start of the part being read (by default the first frame or audio of the
+            video), in units of the reader's ``time_base``.
+        duration: time until the next frame or the end, likewise; 0 if unknown.
+        seconds: time since the first frame of the video.
     """
 
     pixels: Tensor

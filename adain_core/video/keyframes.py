@@ -12,17 +12,17 @@ from ..transfer import check_alpha
 
 @dataclass(frozen=True)
 class Keyframe:
-    """The style that a video has at one moment.
+    """Styles and their strength at one moment of a video.
 
     Args:
-        at: frame number from 0, or seconds from the video's first frame.
-        styles: one style, or with masks one for each mask. (Masks whose styles are equal make one
-            region, so two that become so at a keyframe show there as a small jump.)
-        alpha: content-style trade-off in 0..1.
-        seconds: whether ``at`` is seconds.
+        at: frame number from 0, or seconds since the first frame.
+        styles: one style, or with masks one per mask. (Masks with the same style form one region,
+            so styles that become equal at a keyframe cause a small jump.)
+        alpha: style strength in 0..1.
+        seconds: whether ``at`` is in seconds.
 
     Raises:
-        ValueError: a moment before the video, or alpha outside 0..1.
+        ValueError: a negative time, or alpha outside 0..1.
 
     Example:
         >>> Keyframe(0, wave), Keyframe(120, stars, alpha=0.5)
@@ -41,16 +41,16 @@ class Keyframe:
 
 
 class Keyframes:
-    """A course of styles through keyframes, linear in statistics and alpha between them.
+    """Linear interpolation of styles and alpha between keyframes.
 
-    Before the first keyframe its own style holds, after the last that one's.
+    Before the first keyframe and after the last one, values are constant.
 
     Args:
         keyframes: one or more, in any order.
 
     Raises:
-        ValueError: no keyframes, two at one moment, some in frames and some in seconds (0 is
-            both), or different numbers of styles.
+        ValueError: no keyframes, two at the same time, a mixture of frames and seconds (0 is both),
+            or different numbers of styles.
         StyleMismatchError: styles of different encoders.
     """
 
@@ -68,7 +68,7 @@ class Keyframes:
         self._styles = [_as_list(keyframe.styles) for keyframe in self._keyframes]
         for time, following in zip(self._times, self._times[1:], strict=False):
             if time == following:
-                raise ValueError(f"two keyframes are at {time:g}; give each its own moment")
+                raise ValueError(f"two keyframes are at {time:g}; give each its own time")
         counts = {len(styles) for styles in self._styles}
         if len(counts) > 1 or 0 in counts:
             raise ValueError(
@@ -81,15 +81,15 @@ class Keyframes:
 
     @property
     def styles(self) -> list[Style]:
-        """Those of the first keyframe."""
+        """The styles of the first keyframe."""
         return self._styles[0]
 
     def at(self, frame: int, seconds: float) -> tuple[list[Style], float]:
-        """Styles and alpha of a frame.
+        """Return the styles and alpha of a frame.
 
         Args:
-            frame: its number from 0.
-            seconds: its time from the first frame.
+            frame: number from 0.
+            seconds: time since the first frame.
         """
         now = seconds if self._seconds else frame
         following = bisect_right(self._times, now)

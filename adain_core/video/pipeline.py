@@ -39,14 +39,14 @@ VideoProgress: TypeAlias = Callable[[int, "int | None", Tensor], None]
 
 @dataclass(frozen=True)
 class VideoResult:
-    """What became of a video.
+    """The result of :func:`stylize_video`.
 
     Attributes:
-        frames: written.
-        width: of the result, pixels.
+        frames: number of frames written.
+        width: of the output, pixels.
         height: likewise.
-        complete: False where the input was cut off or damaged.
-        notes: what was left out or done differently, a sentence each.
+        complete: False if the input was truncated or damaged.
+        notes: what was dropped or changed, one sentence each.
     """
 
     frames: int
@@ -67,35 +67,35 @@ def stylize_video(
     overwrite: bool = False,
     progress: VideoProgress | None = None,
 ) -> VideoResult:
-    """Draw a video.
+    """Stylize a video.
 
-    Times, rotation, colors, chapters and timecode are the input's. Its sound is copied, or encoded
-    anew where the output's kind of file does not take it; subtitles are left out. HDR (PQ, HLG)
-    becomes SDR, interlaced pictures are deinterlaced, and pixels become square. Memory does not
-    grow with the length.
+    Timestamps, rotation, colors, chapters and timecode are preserved. Audio is copied, or
+    re-encoded if the container does not support its codec; subtitles are dropped. HDR (PQ, HLG) is
+    converted to SDR, interlaced video is deinterlaced, and pixels become square. Memory use does
+    not depend on the length.
 
-    The output has a name beside its own (``clip.partial.mp4``) until it is finished. After an error
-    or an interruption it keeps that name and plays, and :func:`resume_video` goes on with it; an
-    older file of the output's name stays.
+    Until it is complete, the output is named ``clip.partial.mp4``. After an error or an
+    interruption it keeps that name, is playable, and can be continued with :func:`resume_video`.
+    An existing output file is kept until then.
 
     Args:
-        stylizer: model and options. With a :class:`~adain_core.temporal.TemporalPool`, which is
-            reset here, the video does not flicker. A mask of the options may have a frame for each
-            of the video's, in a tensor ``(B, H, W)`` or as the name of a video.
-        source: a video of any kind that FFmpeg reads, an animated WebP, or numbered pictures
-            (their folder, or ``frames/%06d.png``), from any number on and without a gap.
+        stylizer: model and options. A :class:`~adain_core.temporal.TemporalPool`, which is reset
+            here, suppresses flicker. A mask of the options may have one frame per video frame, as
+            a tensor ``(B, H, W)`` or the path of a video.
+        source: a video that FFmpeg can read, an animated WebP, or consecutively numbered images (a
+            folder, or ``frames/%06d.png``).
         output: ``.mp4``, ``.mov``, ``.mkv``, ``.webm``, ``.gif``, or ``frames/%06d.png``.
-        keyframes: styles and alpha that change over time, instead of the options'.
-        part: of the video to draw.
-        encoding: of the output.
-        overwrite: replace an existing file, and what an interrupted run left.
-        progress: called after each frame with the number done, of all if that is known, and the
-            picture, ``(3, H, W)``, uint8, on the CPU.
+        keyframes: styles and alpha that change over time; they replace those of the options.
+        part: the part of the video to process.
+        encoding: codec settings of the output.
+        overwrite: replace an existing file, and the partial result of an interrupted run.
+        progress: called after each frame with the number of finished frames, their total if known,
+            and the frame, ``(3, H, W)``, uint8, on the CPU.
 
     Raises:
-        ValueError: arguments out of range or that do not fit together.
-        VideoFileError: a file that cannot be read or written, or that another run writes; the
-            message says what is left.
+        ValueError: arguments that are out of range or conflict.
+        VideoFileError: a file cannot be read or written, or another process is writing it; the
+            message describes the partial result.
         KeyboardInterrupt: likewise.
 
     Example:
@@ -119,14 +119,14 @@ def resume_video(
     encoding: Encoding = DEFAULT,
     progress: VideoProgress | None = None,
 ) -> VideoResult:
-    """Go on with a video that an interrupted :func:`stylize_video` left, or begin it.
+    """Continue an interrupted :func:`stylize_video`, or start it if there is nothing to resume.
 
-    It goes on from the last keyframe (every two seconds), with the pool's state at that time: the
-    pictures are those of an uninterrupted run. What is encoded by then is copied. A GIF cannot be
-    resumed.
+    The run continues from the last keyframe (every two seconds) with the state of the pool at that
+    time, so the frames equal those of an uninterrupted run. Finished frames are copied. A GIF
+    cannot be resumed.
 
     Args:
-        stylizer: as then.
+        stylizer: as for the interrupted run.
         source: likewise.
         output: likewise.
         keyframes: likewise.
@@ -136,7 +136,7 @@ def resume_video(
 
     Raises:
         ValueError: as for :func:`stylize_video`.
-        VideoFileError: likewise; or the arguments are not those of the interrupted run.
+        VideoFileError: likewise, or the arguments differ from those of the interrupted run.
         KeyboardInterrupt: as for :func:`stylize_video`.
     """
     job = _Job(stylizer, source, Path(output), keyframes, part, encoding)
@@ -145,7 +145,7 @@ def resume_video(
 
 @dataclass(frozen=True)
 class _Job:
-    """What to draw; the fields are arguments of :func:`stylize_video`."""
+    """Arguments of :func:`stylize_video`."""
 
     stylizer: Stylizer
     source: str | os.PathLike[str]
@@ -234,13 +234,13 @@ def _course(keyframes: Sequence[Keyframe], options: StylizeOptions) -> Keyframes
 
 
 def _files(options: StylizeOptions) -> list[str | os.PathLike[str]]:
-    """Return the files that the options name."""
+    """Return the files that the options refer to."""
     named = (*options.sources, options.background, *(options.masks or ()))
     return [file for file in named if isinstance(file, str | os.PathLike)]
 
 
 def _rescue(writer: Writer, checkpoints: Checkpoints, error: BaseException) -> None:
-    """Keep what is written, and raise the error with a sentence that says what that is."""
+    """Keep the partial result, and raise the error with a description of it."""
     kept, where = writer.rescue()
     if not kept:
         checkpoints.delete()

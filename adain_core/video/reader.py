@@ -28,22 +28,21 @@ _MISSING_SECONDS = 0.5
 
 
 class VideoReader:
-    """A video file, or numbered pictures such as ``frames/%06d.png``; iterate once for its frames.
+    """A video file, or numbered images such as ``frames/%06d.png``; iterate over it once.
 
-    HDR becomes SDR, fields become frames, pixels become square, and what is damaged or transparent
-    is left out. ``notes`` says so afterwards in a sentence each, and ``complete`` is False where
-    frames are missing.
+    HDR is converted to SDR, interlaced video is deinterlaced, pixels become square, and damaged
+    frames and transparency are dropped. Afterwards ``notes`` describes this, one sentence each, and
+    ``complete`` is False if frames are missing.
 
     Args:
-        path: the file, or pictures that are numbered without a gap, from any number on, as a
-            pattern or as a folder that holds nothing else of that kind; also an address such as
-            ``https://…``.
-        part: of the video.
+        path: a file, a URL such as ``https://…``, or consecutively numbered images, as a pattern
+            or as a folder that contains a single such sequence.
+        part: the part of the video to read.
 
     Raises:
-        OptionError: frames per second for anything but numbered pictures.
-        VideoFileError: the file is missing, no video, or has no picture stream; a number is
-            missing among the pictures.
+        OptionError: frames per second for a video.
+        VideoFileError: the file is missing, not a video, or has no video stream, or numbered images
+            have gaps.
 
     Example:
         >>> with VideoReader("clip.mp4") as reader:

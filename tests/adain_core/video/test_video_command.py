@@ -154,7 +154,7 @@ def test_command_tells_what_an_interruption_leaves(
         ("sys.modules['av'] = None", "videos need the package av (PyAV): "),
         (
             "import av; av.__version__ = '17.0.1'",
-            "videos need version 17.1 of PyAV or a later one, got 17.0.1: ",
+            "videos need PyAV 17.1 or newer, got 17.0.1: ",
         ),
     ],
     ids=["none", "old"],
