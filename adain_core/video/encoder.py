@@ -16,8 +16,7 @@ from torch import Tensor
 from . import gif
 from .color import to_yuv
 from .earlier import EarlierPictures
-from .formats import CODECS, Encoding, keyframe_interval
-from .mp4 import is_movie
+from .formats import CODECS, Encoding, is_mp4, keyframe_interval
 from .packets import PacketTimes
 from .reader import VideoReader
 
@@ -54,7 +53,7 @@ class PictureEncoder:
         self.frames, self.size = 0, size
         self._interval = keyframe_interval(reader.rate)
         self._settings = CODECS[encoding.codec]
-        self._container, self._is_movie = container, is_movie(path)
+        self._container, self._is_mp4 = container, is_mp4(path)
         self._clock = gif.CLOCK if encoding.codec == "gif" else reader.time_base
         self._color = reader.color
         if encoding.codec == "prores":  # it knows the limited range alone
@@ -126,7 +125,7 @@ class PictureEncoder:
     def finish(self) -> None:
         """Write what still waits in the encoder."""
         packets = self._stream.encode(None)
-        if self._is_movie:
+        if self._is_mp4:
             self._times.stamp_last(packets)
         else:
             for packet in packets:
@@ -153,7 +152,7 @@ class PictureEncoder:
         if encoding.codec == "prores":
             options["profile"] = "4" if encoding.chroma == "444" else "3"
         stream.options = options
-        if encoding.codec == "h265" and self._is_movie:
+        if encoding.codec == "h265" and self._is_mp4:
             context.codec_tag = "hvc1"  # Apple's players want this one of the two
         return stream
 

@@ -143,3 +143,22 @@ def keyframe_interval(rate: Fraction) -> int:
         rate: frames per second.
     """
     return max(_KEYFRAME_FRAMES, round(_KEYFRAME_SECONDS * rate))
+
+
+def is_mp4(path: Path) -> bool:
+    """Return whether a file is MP4 or QuickTime, by its suffix."""
+    return path.suffix.lower() in (".mp4", ".m4v", ".mov")
+
+
+def mp4_options(time_base: Fraction) -> dict[str, str]:
+    """Return the options of an MP4 or QuickTime file with timestamps in units of ``time_base``.
+
+    Fragments survive a crash; a finished file is an ordinary one. Fragments begin at keyframes:
+    FFmpeg takes the movie's end from the last fragment, and frames are not reordered across them.
+    The movie's own time base, 1/1000 s by default, must not round the time of the first frame.
+    """
+    return {
+        "movflags": "hybrid_fragmented+delay_moov+frag_keyframe",
+        "min_frag_duration": "1000000",  # 1 s
+        "movie_timescale": str(time_base.denominator),
+    }

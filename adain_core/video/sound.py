@@ -10,8 +10,8 @@ from typing import Any
 import av
 from av.bitstream import BitStreamFilterContext
 
+from .formats import is_mp4
 from .frame import Packet
-from .mp4 import is_movie
 
 # Sound that players take from a movie for sure. FFmpeg would write more, but some of it fails, also
 # at the end, when all is drawn, and some plays nowhere.
@@ -105,7 +105,7 @@ class SoundWriter:
     def _add_copy(self, stream: Any, codec: str) -> _Track:
         headers = None
         added = self._container.add_stream_from_template(stream)
-        if is_movie(self._path) and codec == "aac" and not stream.codec_context.extradata:
+        if is_mp4(self._path) and codec == "aac" and not stream.codec_context.extradata:
             # A transport stream describes AAC in every packet (ADTS), a movie once.
             headers = BitStreamFilterContext("aac_adtstoasc", stream)
         return _Track(added, is_encoded=False, headers=headers)

@@ -16,9 +16,8 @@ from . import gif
 from .earlier import EarlierPictures
 from .encoder import PictureEncoder, fit_size
 from .files import file_url
-from .formats import Encoding
+from .formats import Encoding, is_mp4, mp4_options
 from .frame import Frame, Packet
-from .mp4 import is_movie, movie_options
 from .partial import PartialFile
 from .reader import VideoReader
 from .shape import fit
@@ -91,8 +90,8 @@ class _Output:
         # What is encoded goes to the system at once, and outlives the program; pictures wait for
         # sound, which may have ended, for a second (1,000,000) at most.
         options = {"flush_packets": "1", "max_interleave_delta": "1000000"}
-        if is_movie(path):
-            options |= movie_options(reader.time_base)
+        if is_mp4(path):
+            options |= mp4_options(reader.time_base)
         self._container: Any = av.open(file_url(file), "w", container_options=options)
         self._container.metadata.update(reader.metadata)
         self._container.set_chapters(reader.chapters)
