@@ -1,4 +1,4 @@
-"""Work that threads do behind the caller's, with results in the order of the work."""
+"""Work in background threads, with results in order."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _THREADS, _WAITING = 2, 4
-# Of the pictures that wait: large ones are written one by one.
+# Bytes held by waiting work; large images are written one by one.
 _BYTES = 2**28
 
 
-class Behind(Generic[T]):
-    """A few threads, and a short queue before them, bounded in number and in memory."""
+class Background(Generic[T]):
+    """A few threads with a short queue, bounded in number and in memory."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, "adain-write")
         self._waiting: deque[tuple[Future[T], int]] = deque()
 
     def add(self, work: Callable[[], T], size: int = 0) -> list[T]:
-        """Have work done; wait where too much is to be done already.
+        """Queue work; wait if the queue is full.
 
         Args:
-            work: to do.
-            size: bytes that it holds until then.
+            work: the work.
+            size: bytes that it holds until it is done.
 
         Returns:
-            Results that there are by now and that were not returned before.
+            New results, in order.
         """
         done: list[T] = []
         while self._waiting and (self._waiting[0][0].done() or not self._has_room(size)):
@@ -38,7 +38,7 @@ class Behind(Generic[T]):
         return done
 
     def finish(self) -> list[T]:
-        """Wait for all work; return the results that were not returned before."""
+        """Wait for all work and return the remaining results."""
         self._pool.shutdown()
         done = [future.result() for future, _ in self._waiting]
         self._waiting.clear()

@@ -22,7 +22,7 @@ from ..images import (
 )
 from ..pixels import fit_shortest_side
 from .arguments import OUT_OF_MEMORY
-from .behind import Behind
+from .background import Background
 from .methods import make_drawing
 from .request import read_request
 from .streams import print_error, print_json, print_line
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
                 print_error(result.error)
             results.append(result)
 
-    behind: Behind[_Result] = Behind()
+    background: Background[_Result] = Background()
     # disable=None: no bar where stderr is not a terminal.
     pairs = zip(contents, plan.outputs, strict=True)
     try:
@@ -74,9 +74,9 @@ def run(args: argparse.Namespace) -> int:
             pairs, total=len(contents), unit="image", disable=None if len(contents) > 1 else True
         ):
             work, size = _stylize_file(drawing, content, output, args, len(contents) == 1)
-            report(behind.add(work, size))
+            report(background.add(work, size))
     finally:  # after Ctrl-C, too: what is drawn is worth being written
-        report(behind.finish())
+        report(background.finish())
         written = [result for result in results if not (result.error or result.skipped)]
         skipped = [result for result in results if result.skipped]
         if args.json:

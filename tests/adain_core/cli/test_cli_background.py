@@ -14,7 +14,7 @@ from cli_folder import Folder, read, to_array
 
 from adain_core import AdaINModel, ImageFile, ImageFileError
 from adain_core.cli import stylize_files
-from adain_core.cli.behind import Behind
+from adain_core.cli.background import Background
 
 NAMES = [f"{number}.png" for number in range(7)]
 
@@ -128,12 +128,12 @@ def test_little_waits_at_once() -> None:
 
         return run
 
-    behind: Behind[int] = Behind()
-    done = [result for number in range(4) for result in behind.add(work(number), 2**20)]
+    background: Background[int] = Background()
+    done = [result for number in range(4) for result in background.add(work(number), 2**20)]
     assert done == []  # four may wait
     threading.Timer(0.05, gate.set).start()
-    done += behind.add(work(4), 2**20)  # the fifth waits for the first
+    done += background.add(work(4), 2**20)  # the fifth waits for the first
     assert done[0] == 0 and most == 2
-    done += behind.add(work(5), 2**40)  # and a large one for all of them
+    done += background.add(work(5), 2**40)  # and a large one for all of them
     assert done == list(range(5))
-    assert behind.finish() == [5]
+    assert background.finish() == [5]
