@@ -51,13 +51,12 @@ class Cell:
     inset: Tensor | None = None
 
 
-def join_rows(rows: Sequence[Sequence[Tensor]], gap: int = GAP) -> Tensor:
-    """Rows of pictures as one picture, white between them.
+def join_rows(rows: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Join rows of images to one image, with white gaps.
 
     Args:
-        rows: ``(1, C, H, W)`` each, all in 0..1 or all uint8; of one height in a row, the rows of
-            one width together.
-        gap: pixels between two.
+        rows: ``(1, C, H, W)`` each, all in 0..1 or all uint8. Images of a row have the same height,
+            and all rows the same total width.
 
     Returns:
         ``(1, C, H', W')`` on the CPU.
@@ -65,11 +64,11 @@ def join_rows(rows: Sequence[Sequence[Tensor]], gap: int = GAP) -> Tensor:
     white = 1.0 if rows[0][0].is_floating_point() else 255
     # To the right of and below every picture; the outermost gap is cut off.
     padded = [
-        torch.cat([F.pad(each.cpu(), (0, gap, 0, gap), value=white) for each in row], dim=3)
+        torch.cat([F.pad(each.cpu(), (0, GAP, 0, GAP), value=white) for each in row], dim=3)
         for row in rows
     ]
     joined = torch.cat(padded, dim=2)
-    return joined[..., : joined.shape[2] - gap, : joined.shape[3] - gap]
+    return joined[..., : joined.shape[2] - GAP, : joined.shape[3] - GAP]
 
 
 def add_label(picture: Tensor, text: str) -> Tensor:
