@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -18,20 +17,13 @@ from .images import ImageLike, read_mask, to_pixels
 from .masks import MaskLike, feather_mask, resize_mask
 from .options import Source, StylizeOptions
 from .pixels import fit_shortest_side, resize_shortest_side
+from .pretrained import PretrainedModel
 from .style import Style, require_same_encoder
-from .style_encoder import StyleEncoder, recolor_style, resize_style
+from .style_encoder import recolor_style, resize_style
 from .temporal import TemporalPool
-from .tiled import TiledNetworks, Watch, empty_picture
+from .tiled import Watch, empty_picture
 from .tiles import Progress
 from .transfer import Alpha, check_masks, picture_alphas
-
-
-class StyleModel(Protocol):
-    """What a stylizer needs of an :class:`~adain_core.model.AdaINModel`."""
-
-    name: str
-    networks: TiledNetworks
-    style_encoder: StyleEncoder
 
 
 class Stylizer:
@@ -54,7 +46,7 @@ class Stylizer:
     """
 
     def __init__(
-        self, model: StyleModel, options: StylizeOptions, pool: TemporalPool | None = None
+        self, model: PretrainedModel, options: StylizeOptions, pool: TemporalPool | None = None
     ) -> None:
         self.model, self.options, self.pool = model, options, pool
         with inference(model.networks.device):
