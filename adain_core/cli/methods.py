@@ -105,13 +105,21 @@ def make_drawing(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
     """Return a function that stylizes photos with the chosen method.
 
     Raises:
-        ValueError: an option that does not apply to the method.
+        ValueError: an option that does not apply to the method, or a network of another one.
     """
     for option, methods in _KNOWN_BY.items():
         if getattr(args, option) is not None and args.method not in methods:
             raise ValueError(
                 f"--{option.replace('_', '-')} goes with --method {' or '.join(methods)}, not with "
                 f"{args.method}; leave it out"
+            )
+    if args.method != "feedforward" and args.model is not None:
+        from ..methods.network_file import is_network_file
+
+        if is_network_file(args.model):
+            raise ValueError(
+                f"--model {args.model} is a network that draws the styles it was trained for; it "
+                "needs --method feedforward"
             )
     if args.method == "adain":
         return _adain(args, options)

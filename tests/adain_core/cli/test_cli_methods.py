@@ -169,3 +169,18 @@ def test_a_style_that_a_network_has_not_is_named(
     words = ["--style", "sea", "--method", "feedforward", "--model", path]
     assert folder.run("stylize", content, *words, "-o", folder / "result.png") == 2
     assert error_line(capsys).startswith("--style sea must be a style of the network")
+
+
+@pytest.mark.parametrize("method", ["adain", "swap"])
+def test_a_network_needs_its_method(
+    folder: Folder, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    content, style = folder.save("photo.png", 1, 48, 56), folder.save("art.png", 2)
+    path, network = folder / "network.safetensors", TransferNetwork(NetworkArchitecture(width=3))
+    save_network(path, NetworkInfo(network.architecture, ("wave",)), network)
+    words = ["--style", style, "--method", method, "--model", path, "-o", folder / "result.png"]
+    assert folder.run("stylize", content, *words) == 2
+    assert error_line(capsys) == (
+        f"--model {path} is a network that draws the styles it was trained for; it needs "
+        "--method feedforward"
+    )
