@@ -69,6 +69,10 @@ def load_network(path: str | os.PathLike[str]) -> tuple[NetworkInfo, TransferNet
             architecture or are not finite.
     """
     path = Path(path)
+    if not path.exists():
+        raise WeightsError(
+            f"{path}: no such file; expected that of a network that was trained for its styles"
+        )
     tensors, metadata = read_tensors(path, NETWORK_KIND)
     try:
         architecture = NetworkArchitecture.from_dict(json.loads(metadata["architecture"]))

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..architecture import MINIMUM_SIZE
 from ..convert import read_loss_network
 from ..devices import resolve_device, resolve_dtype
 from ..errors import OptionError
@@ -194,7 +195,17 @@ def load_loss_network(
 
 
 def levels_of(vgg: Encoder, pictures: Tensor) -> list[Tensor]:
-    """Return relu1_1 to relu4_1 of pictures, float32, computed in the network's own precision."""
+    """Return relu1_1 to relu4_1 of pictures, float32, computed in the network's own precision.
+
+    Raises:
+        ValueError: pictures that are too small for three poolings.
+    """
+    height, width = pictures.shape[2:]
+    if min(height, width) < MINIMUM_SIZE:
+        raise ValueError(
+            f"expected photos and artworks of at least {MINIMUM_SIZE} pixels a side, got "
+            f"{(height, width)}; enlarge them"
+        )
     weight = next(vgg.parameters())
     return [level.float() for level in vgg.levels(pictures.to(weight))]
 

@@ -109,7 +109,7 @@ class Optimization:
             ``(B, 3, H, W)`` in 0..1, with 4 channels where the content has.
 
         Raises:
-            ValueError: no image, or one of another size as start.
+            ValueError: no image, one below 9 pixels a side, or one of another size as start.
             OptionError: alphas, weights or masks that are not as many as the pictures.
         """
         device = next(self.vgg.parameters()).device

@@ -62,7 +62,7 @@ class Refiner:
             ``(B, 3|4, H, W)`` in 0..1, float.
 
         Raises:
-            ValueError: sizes that differ.
+            ValueError: sizes that differ, or are below 9 pixels a side.
         """
         device = next(self.vgg.parameters()).device
         with gradients(device):
@@ -107,7 +107,7 @@ def refine(
 
     Raises:
         OptionError: no steps, a tolerance out of range, or a style without its artwork.
-        ValueError: sizes that differ.
+        ValueError: sizes that differ, or are below 9 pixels a side.
 
     Example:
         >>> options = StylizeOptions("wave.jpg")

@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..architecture import MINIMUM_SIZE
 from ..color import luminance, visible_colors
 from ..errors import OptionError
 from ..images import ImageLike, read_mask, to_pixels
@@ -175,7 +176,7 @@ def finish(picture: Tensor, photo: Tensor, options: StylizeOptions) -> Tensor:
 
 
 def _scaled(image: Tensor, scale: float) -> Tensor:
-    height, width = (max(1, round(side * scale)) for side in image.shape[2:])
+    height, width = (max(min(side, MINIMUM_SIZE), round(side * scale)) for side in image.shape[2:])
     return image if scale == 1 else resize(image, (height, width))
 
 

@@ -100,6 +100,8 @@ def test_foreign_and_damaged_files_are_refused(
     with pytest.raises(WeightsError, match=r"'adain-style-network', got .*'adain-model'"):
         load_network(tiny_path)
     path = tmp_path / "network.safetensors"
+    with pytest.raises(WeightsError, match="no such file; expected that of a network"):
+        load_network(path)
     save_network(path, NetworkInfo(network.architecture, ("wave",)), network)
     with pytest.raises(WeightsError, match="names of 3 styles, got 1"):
         load_network(path)

@@ -94,6 +94,26 @@ def test_sizes_grow_by_the_square_root_of_two(vgg: Encoder, picture: Picture) ->
     assert told == [(n, 6) for n in (0, 1, 2, 2, 3, 4, 4, 5, 6)]
 
 
+def test_narrow_photos_stay_wide_enough_at_small_sizes(vgg: Encoder, picture: Picture) -> None:
+    sizes: list[tuple[int, int]] = []
+    optimization = Optimization(
+        vgg, StylizeOptions(picture(10, 64, seed=2)), OptimizeOptions(steps=1, smallest=32)
+    )
+    optimization(picture(12, 96), watch=lambda step: sizes.append(step.size))
+    assert list(dict.fromkeys(sizes)) == [(9, 34), (9, 48), (9, 68), (12, 96)]
+
+
+@pytest.mark.parametrize(("photo", "artwork"), [((8, 40), (40, 40)), ((40, 40), (8, 40))])
+def test_pictures_that_vgg_cannot_read_are_refused(
+    vgg: Encoder, picture: Picture, photo: tuple[int, int], artwork: tuple[int, int]
+) -> None:
+    options = StylizeOptions(picture(*artwork, seed=2))
+    with pytest.raises(ValueError, match=r"at least 9 pixels a side, got \(8, 40\); enlarge"):
+        Optimization(vgg, options, OptimizeOptions(steps=1))(picture(*photo))
+    with pytest.raises(ValueError, match=r"at least 9 pixels a side, got \(8, 40\); enlarge"):
+        refine(torch.rand(1, 3, *photo), picture(*photo), options, vgg, steps=1)
+
+
 def test_each_picture_has_its_own_alpha_and_weights(vgg: Encoder, picture: Picture) -> None:
     photos = torch.cat([picture(32, 40, seed=seed) for seed in (1, 2)])
     artworks = (picture(40, 32, seed=3), picture(36, 36, seed=4))
