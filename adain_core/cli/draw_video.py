@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
             args.output,
             keyframes=keyframes,
             part=part,
-            encoding=Encoding(args.codec, args.quality, args.chroma),
+            encoding=Encoding(args.codec, args.quality, args.chroma, args.bit_depth),
             progress=progress,
         )
     _report(args, result, round(time.perf_counter() - started, 3))

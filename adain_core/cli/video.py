@@ -135,6 +135,13 @@ def _add_file_options(group: Group) -> None:
         "or 444 (default: the lower one, but 444 if an odd width or height needs it)",
     )
     group.add_argument(
+        "--bit-depth",
+        type=int,
+        metavar="N",
+        help="bits per channel, from IN to OUT: 8, or 10 for smooth gradients (h264 and h265; many "
+        "players and browsers do not play 10 bits in h264); prores always has 10",
+    )
+    group.add_argument(
         "--fps",
         type=_rate,
         metavar="RATE",

@@ -54,24 +54,30 @@ class RgbReader:
         name: of the video, for the notes.
         notes: takes a sentence once when HDR is converted and when transparency is lost.
         has_alpha: whether there is an alpha channel beside the frames, as in WebM.
+        deep: whether pixels are float32, not of 8 bits.
     """
 
-    def __init__(self, name: object, notes: list[str], has_alpha: bool = False) -> None:
+    def __init__(
+        self, name: object, notes: list[str], has_alpha: bool = False, deep: bool = False
+    ) -> None:
         self._name, self._notes, self._has_alpha = name, notes, has_alpha
+        # Not RGB of 16 bits, which FFmpeg spoils on its way from 4:2:0.
+        self._format = "gbrpf32le" if deep else "rgb24"
         self._told_transparency = False
         self._to_sdr: FilterChain | None = None  # once there is HDR
 
     def read(self, picture: av.VideoFrame) -> np.ndarray[Any, Any]:
-        """Return a frame's pixels, ``(H, W, 3)``, uint8."""
+        """Return a frame's pixels, ``(H, W, 3)``, uint8, or float32 in 0..1."""
         self._tell_transparency(picture)
         if picture.color_trc not in _HDR:
-            rgb = _to_rgb(picture)
+            rgb = _to_rgb(picture, self._format)
         else:
             if self._to_sdr is None:
-                self._to_sdr = FilterChain(TO_SDR)
+                self._to_sdr = FilterChain((*TO_SDR, ("format", self._format)))
                 self._notes.append(f"{self._name}: HDR (PQ or HLG) is converted to SDR")
             [rgb] = self._to_sdr.push(picture)
-        return rgb.to_ndarray()
+        pixels = rgb.to_ndarray()
+        return pixels if pixels.dtype == np.uint8 else pixels.clip(0, 1)
 
     def _tell_transparency(self, picture: av.VideoFrame) -> None:
         """Once, at the first frame that has some; most files with an alpha channel are opaque."""
@@ -109,12 +115,12 @@ def to_yuv(picture: av.VideoFrame, pixel_format: str, color: Color) -> av.VideoF
     return yuv
 
 
-def _to_rgb(picture: av.VideoFrame) -> av.VideoFrame:
+def _to_rgb(picture: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
     if _is_rgb(picture):
-        return picture.reformat(format="rgb24")
+        return picture.reformat(format=pixel_format)
     color = read_color(picture)
     return picture.reformat(
-        format="rgb24",
+        format=pixel_format,
         src_colorspace=_MATRICES[color.matrix],
         dst_colorspace=_MATRICES[color.matrix],
         src_color_range=color.range,

@@ -16,7 +16,7 @@ from torch import Tensor
 from . import gif
 from .color import to_yuv
 from .earlier import EarlierPictures
-from .formats import CODECS, Encoding, is_mp4, keyframe_interval
+from .formats import CODECS, Encoding, bit_depth, is_mp4, keyframe_interval
 from .packets import PacketTimes
 from .reader import VideoReader
 
@@ -72,13 +72,16 @@ class PictureEncoder:
         """Encode a picture.
 
         Args:
-            pixels: ``(3, H, W)``, uint8, at least as large as the stream.
+            pixels: ``(3, H, W)``, uint8 or float in 0..1, at least as large as the stream.
             time: ticks of the stream's clock.
             duration: ticks, 0 if unknown.
         """
         width, height = self.size
         array = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()[:height, :width])
-        picture = av.VideoFrame.from_ndarray(array, format="rgb24")
+        if array.dtype != np.uint8:
+            array = (array * 65535).round().astype(np.uint16)
+        kind = "rgb24" if array.dtype == np.uint8 else "rgb48le"
+        picture = av.VideoFrame.from_ndarray(array, format=kind)
         if self._palette is None:
             picture = to_yuv(picture, self._stream.pix_fmt, self._color)
         picture.pts, picture.time_base = time, self._clock
@@ -143,7 +146,8 @@ class PictureEncoder:
         if encoding.chroma is None:
             stream.pix_fmt = "pal8"
         else:
-            stream.pix_fmt = settings.chroma[encoding.chroma]
+            deep = bit_depth(encoding) > 8
+            stream.pix_fmt = settings.chroma[encoding.chroma] + ("10le" if deep else "")
             self._color.tag(context)
         options = dict(settings.options)
         if settings.quality is not None:

@@ -10,10 +10,7 @@ import av.filter
 # Fields to frames, as many as before, where a frame says that it has fields.
 DEINTERLACE = (("bwdif", "mode=send_frame:deint=interlaced"),)
 # PQ and HLG to SDR, highlights rolled off: HLG's reference white becomes 173 of 255.
-TO_SDR = (
-    ("scale", "out_primaries=bt709:out_transfer=bt709:intent=perceptual"),
-    ("format", "rgb24"),
-)
+TO_SDR = (("scale", "out_primaries=bt709:out_transfer=bt709:intent=perceptual"),)
 
 
 class FilterChain:

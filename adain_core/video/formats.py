@@ -21,11 +21,14 @@ class Encoding:
             players do not support); ``None``: the codec's default.
         chroma: chroma subsampling: ``"420"`` (``"422"`` for ProRes), or ``"444"`` for full
             resolution; ``None``: the codec's default, but ``"444"`` if an odd size needs it.
+        bit_depth: bits per channel, from the input to the output: 8, or 10 for smooth gradients;
+            ``None``: the codec's default.
     """
 
     codec: str | None = None
     quality: int | None = None
     chroma: str | None = None
+    bit_depth: int | None = None
 
 
 DEFAULT = Encoding()
@@ -39,12 +42,13 @@ class Codec:
 
     Attributes:
         encoder: FFmpeg's name.
-        chroma: pixel format by the resolution of color; the first is the default.
+        chroma: pixel format of 8 bits by the resolution of color; the first is the default.
         quality: the encoder's constant rate factor, lower is better; ``None``: it has none.
         worst: the highest factor.
         options: of the encoder.
         even: 4:2:0 needs an even width and height.
         reorder: how many pictures it decodes before one that is shown earlier.
+        bit_depths: bits per channel; the first is the default.
     """
 
     encoder: str
@@ -54,13 +58,14 @@ class Codec:
     options: tuple[tuple[str, str], ...] = ()
     even: bool = False
     reorder: int = 0
+    bit_depths: tuple[int, ...] = (8,)
 
 
 _YUV = {"420": "yuv420p", "444": "yuv444p"}
 _IDR = (("forced-idr", "1"),)  # nothing refers to what is before a keyframe that is asked for
 CODECS = {
     # Strokes are fine texture: one step better than the encoders' own defaults (23, 28, 32).
-    "h264": Codec("libx264", _YUV, 18, 51, _IDR, even=True, reorder=2),
+    "h264": Codec("libx264", _YUV, 18, 51, _IDR, even=True, reorder=2, bit_depths=(8, 10)),
     "h265": Codec(
         "libx265",
         _YUV,
@@ -69,9 +74,10 @@ CODECS = {
         (*_IDR, ("x265-params", "log-level=error")),
         even=True,
         reorder=2,
+        bit_depths=(8, 10),
     ),
     "vp9": Codec("libvpx-vp9", _YUV, 26, 63, (("b", "0"), ("row-mt", "1"), ("cpu-used", "4"))),
-    "prores": Codec("prores_ks", {"422": "yuv422p10le", "444": "yuv444p10le"}),
+    "prores": Codec("prores_ks", {"422": "yuv422p", "444": "yuv444p"}, bit_depths=(10,)),
     "gif": Codec("gif", {}),
     "png": Codec("png", {}),
 }
@@ -134,6 +140,16 @@ def _check_settings(name: str, encoding: Encoding) -> None:
     if chroma is not None and chroma not in settings.chroma:
         choices = " or ".join(settings.chroma) or "left out"
         raise OptionError("chroma", f"of {name} must be {choices}, got {chroma!r}")
+    depth = encoding.bit_depth
+    if depth is not None and depth not in settings.bit_depths:
+        choices = " or ".join(map(str, settings.bit_depths))
+        raise OptionError("bit_depth", f"of {name} must be {choices}, got {depth}")
+
+
+def bit_depth(encoding: Encoding) -> int:
+    """Return the bits per channel of an encoding with a codec."""
+    assert encoding.codec is not None
+    return encoding.bit_depth or CODECS[encoding.codec].bit_depths[0]
 
 
 def keyframe_interval(rate: Fraction) -> int:

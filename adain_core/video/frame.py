@@ -16,7 +16,7 @@ class Frame:
     """A frame of a video.
 
     Attributes:
-        pixels: ``(1, 3, H, W)``, uint8, upright.
+        pixels: ``(1, 3, H, W)``, uint8, or float32 in 0..1 from a deep reader; upright.
         number: in the whole video, from 0, even if only a part of it is read.
         pts: time since the start of the part being read (by default the first frame or audio of the
             video), in units of the reader's ``time_base``.

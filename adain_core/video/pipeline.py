@@ -16,10 +16,11 @@ from torch import Tensor
 
 from ..errors import OptionError, VideoFileError
 from ..options import StylizeOptions
+from ..pixels import as_uint8
 from ..stylizer import Stylizer
 from .clock import WHOLE, Part
 from .files import state_file
-from .formats import DEFAULT, Encoding, choose_codec, keyframe_interval
+from .formats import DEFAULT, Encoding, bit_depth, choose_codec, keyframe_interval
 from .frame import Frame, Packet
 from .keyframes import Keyframe, Keyframes
 from .masks import MaskTrack
@@ -29,7 +30,7 @@ from .resume import Checkpoints, State, describe_request
 from .writer import Writer
 
 # Frames that wait between two steps: enough to even out their times, little memory (25 MB each
-# at 4K).
+# at 4K, four times that for 10 bits).
 _WAITING = 4
 
 T = TypeVar("T")
@@ -161,13 +162,14 @@ def _draw_video(
     options = job.stylizer.options
     course = None if job.keyframes is None else _course(job.keyframes, options)
     encoding = replace(job.encoding, codec=choose_codec(job.output, job.encoding))
+    deep = bit_depth(encoding) > 8
     if resume and encoding.codec == "gif":
         raise VideoFileError(
             f"cannot resume {job.output}: each frame of a GIF is stored as a difference from the "
             "previous one; write numbered images, which can be resumed, and convert them to a GIF"
         )
     with contextlib.ExitStack() as files:
-        reader = files.enter_context(VideoReader(job.source, job.part))
+        reader = files.enter_context(VideoReader(job.source, job.part, deep))
         tracks = [MaskTrack(mask, files) for mask in options.masks or ()]
         request = describe_request(job.stylizer, reader, encoding, job.keyframes)
         state = None if encoding.codec == "gif" else state_file(job.output)
@@ -183,7 +185,7 @@ def _draw_video(
             resume=resume,
             inputs=_files(options),
         )
-        drawer = _Drawer(job.stylizer, course, writer)
+        drawer = _Drawer(job.stylizer, course, writer, torch.float32 if deep else torch.uint8)
         if resume:
             drawer.go_on(*checkpoints.last(writer.usable))
         try:
@@ -281,13 +283,16 @@ class _Drawer:
         stylizer: draws.
         course: styles and alpha of each moment, if they change.
         writer: of the pictures.
+        dtype: of the pictures.
 
     Attributes:
         kept: how many of the first frames an earlier run drew.
     """
 
-    def __init__(self, stylizer: Stylizer, course: Keyframes | None, writer: Writer) -> None:
-        self.kept = 0
+    def __init__(
+        self, stylizer: Stylizer, course: Keyframes | None, writer: Writer, dtype: torch.dtype
+    ) -> None:
+        self.kept, self._dtype = 0, dtype
         self._stylizer, self._course, self._writer = stylizer, course, writer
         if stylizer.pool is not None:
             stylizer.pool.reset()
@@ -306,7 +311,7 @@ class _Drawer:
             self._stylizer.pool.load_state_dict(state, self._stylizer.model.networks.device)
 
     def draw(self, frame: Frame, masks: list[Tensor]) -> Tensor:
-        """Return a frame's picture, ``(3, H, W)``, uint8, on the CPU."""
+        """Return a frame's picture, ``(3, H, W)``, on the CPU."""
         styles, alpha = None, None
         if self._course is not None:
             styles, alpha = self._course.at(frame.number, frame.seconds)
@@ -315,7 +320,7 @@ class _Drawer:
             alpha=alpha,
             styles=styles,
             masks=masks or None,
-            output_dtype=torch.uint8,
+            output_dtype=self._dtype,
         )
         return picture[0].cpu()
 
@@ -359,7 +364,7 @@ def _run(
                     waiting.popleft().result()
                 waiting.append(behind.submit(drawer.write, step, picture))
                 if progress is not None and picture is not None:
-                    progress(number + 1, expected, picture)
+                    progress(number + 1, expected, as_uint8(picture))
         finally:
             ahead.close()
         for future in waiting:

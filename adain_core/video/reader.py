@@ -38,6 +38,7 @@ class VideoReader:
         path: a file, a URL such as ``https://…``, or consecutively numbered images, as a pattern
             or as a folder that contains a single such sequence.
         part: the part of the video to read.
+        deep: keep more than 8 bits per channel, as float32 in 0..1.
 
     Raises:
         OptionError: frames per second for a video.
@@ -50,7 +51,9 @@ class VideoReader:
         ...         print(frame.seconds, frame.pixels.shape)
     """
 
-    def __init__(self, path: str | os.PathLike[str], part: Part = WHOLE) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], part: Part = WHOLE, deep: bool = False
+    ) -> None:
         path = _pictures_of(path)
         self.path, self.part = Path(path), part
         self.notes: list[str] = []
@@ -78,7 +81,7 @@ class VideoReader:
         }
         self.timecode = self._timecode()
         self.color = Color()
-        self._pixels = PixelReader(self._stream, self.path, self.notes)
+        self._pixels = PixelReader(self._stream, self.path, self.notes, deep)
         self._deinterlace: FilterChain | None = None  # once there are interlaced frames
         self._over = False
 

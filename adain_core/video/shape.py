@@ -24,17 +24,20 @@ class PixelReader:
         stream: of the pictures.
         name: of the video, for the notes.
         notes: takes a sentence once for what is converted or lost.
+        deep: whether to keep more than 8 bits per channel.
     """
 
-    def __init__(self, stream: av.VideoStream, name: object, notes: list[str]) -> None:
+    def __init__(
+        self, stream: av.VideoStream, name: object, notes: list[str], deep: bool = False
+    ) -> None:
         self._aspect: Fraction | None = stream.sample_aspect_ratio
         has_alpha = stream.metadata.get("alpha_mode") == "1"  # FFmpeg does not decode WebM's
-        self._rgb = RgbReader(name, notes, has_alpha)
+        self._rgb = RgbReader(name, notes, has_alpha, deep)
         self._name, self._notes = name, notes
         self._told = False
 
     def read(self, picture: av.VideoFrame) -> Tensor:
-        """Return a frame's pixels, ``(1, 3, H, W)``, uint8."""
+        """Return a frame's pixels, ``(1, 3, H, W)``, uint8, or float32 in 0..1."""
         array = np.ascontiguousarray(upright(self._rgb.read(picture), picture))
         pixels = torch.from_numpy(array).permute(2, 0, 1)[None]
         aspect = self._aspect
@@ -50,7 +53,7 @@ class PixelReader:
                 f"{square[0]}x{square[1]}"
             )
             self._told = True
-        return as_uint8(resize(pixels, (square[1], square[0])))
+        return _resize(pixels, (square[1], square[0]))
 
 
 def upright(array: np.ndarray[Any, Any], picture: av.VideoFrame) -> np.ndarray[Any, Any]:
@@ -97,7 +100,7 @@ def fit(pixels: Tensor, size: tuple[int, int]) -> Tensor:
     """Return a picture as large as possible in the middle of a black one.
 
     Args:
-        pixels: ``(3, H, W)``, uint8.
+        pixels: ``(3, H, W)``, uint8 or float in 0..1.
         size: height and width of the result.
     """
     scale = min(size[0] / pixels.shape[1], size[1] / pixels.shape[2])
@@ -106,8 +109,12 @@ def fit(pixels: Tensor, size: tuple[int, int]) -> Tensor:
         for whole, length in zip(size, pixels.shape[1:], strict=True)
     )
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    result = torch.zeros(3, *size, dtype=torch.uint8, device=pixels.device)
-    result[:, top : top + height, left : left + width] = as_uint8(
-        resize(pixels[None], (height, width))[0]
-    )
+    result = torch.zeros(3, *size, dtype=pixels.dtype, device=pixels.device)
+    resized = _resize(pixels[None], (height, width))[0]
+    result[:, top : top + height, left : left + width] = resized
     return result
+
+
+def _resize(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    resized = resize(pixels, size)
+    return as_uint8(resized) if pixels.dtype == torch.uint8 else resized

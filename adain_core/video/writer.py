@@ -51,7 +51,7 @@ class Writer(Protocol):
         """Take a frame's picture, of this height and width, from the earlier run."""
 
     def write(self, pixels: Tensor, frame: Frame) -> None:
-        """Add a picture ``(3, H, W)``, uint8, at a frame's time."""
+        """Add a picture ``(3, H, W)``, uint8 or float in 0..1, at a frame's time."""
 
     def write_sound(self, packets: Sequence[Packet]) -> None:
         """Add sound."""
@@ -169,7 +169,7 @@ class VideoWriter:
             self._opened.pictures.keep(frame.pts, frame.duration or self._reader.step)
 
     def write(self, pixels: Tensor, frame: Frame) -> None:
-        """Add a picture ``(3, H, W)``, uint8, at a frame's time."""
+        """Add a picture ``(3, H, W)``, uint8 or float in 0..1, at a frame's time."""
         if self._broken:
             return  # a gap would follow
         with self._explained():

@@ -98,6 +98,9 @@ def test_hdr_becomes_sdr(tmp_path: Path, transfer: int, grays: dict[float, int])
         assert reader.notes == [f"{clip}: HDR (PQ or HLG) is converted to SDR"]
     expected = torch.tensor(list(grays.values()))[:, None, None, None].expand(pixels.shape)
     torch.testing.assert_close(pixels, expected.to(pixels.dtype), rtol=0, atol=4)
+    with VideoReader(clip, deep=True) as reader:
+        deep = torch.cat([frame.pixels for frame in reader])
+    torch.testing.assert_close(deep * 255, pixels.float(), rtol=0, atol=2)
 
 
 def test_wide_colors_alone_are_no_hdr(clips: Clips) -> None:

@@ -98,6 +98,15 @@ def test_no_moments(run: Callable[..., int], capsys: pytest.CaptureFixture[str],
     )
 
 
+def test_command_with_a_file_format(
+    clips: Clips, run: Callable[..., int], artworks: list[Path], tmp_path: Path
+) -> None:
+    options = ["--codec", "h265", "--chroma", "444", "--bit-depth", 10]
+    assert run(clips.make(), "-o", tmp_path / "out.mov", "--style", artworks[0], *options) == 0
+    frame = frames_of(tmp_path / "out.mov")[0]
+    assert frame.format.name == "yuv444p10le"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
