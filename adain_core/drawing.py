@@ -12,7 +12,7 @@ from .canvas import Canvas, Underpainting
 from .choices import LATER_STRENGTH
 from .color import is_gray
 from .functional import Statistics
-from .options import StylizeOptions, pass_sizes
+from .options import StylizeOptions, closeness, pass_sizes
 from .pixels import reduce_uint8
 from .style import Style
 from .temporal import TemporalPool
@@ -20,8 +20,9 @@ from .tiled import Finish, TiledNetworks, Watch, copy, decode, empty_picture
 from .tiles import Progress, Tiler, join_progress
 from .transfer import own_transfer, plan_transfer
 
-# What artworks become before there is a picture: styles, or images that are yet to be recolored.
-Prepared = Style | Tensor
+# What artworks become before there is a picture: styles, or images that are yet to be recolored, as
+# they are encoded and perhaps at twice the size.
+Prepared = Style | tuple[Tensor, Tensor | None]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class Draftsman:
         networks: of the model.
         options: how to draw.
         pool: of the statistics of a video's frames.
-        recolor: gives the style of an artwork recolored to a content picture ``(1, C, H, W)``.
+        recolor: gives the style of an artwork, and of its close-up, recolored to a content picture
+            ``(1, C, H, W)``.
         watch: shown each group of pictures after each tile of its last pass; under the tiles that
             are yet to come lies the canvas of that pass.
     """
@@ -75,7 +77,7 @@ class Draftsman:
         networks: TiledNetworks,
         options: StylizeOptions,
         pool: TemporalPool | None,
-        recolor: Callable[[Tensor, Tensor], Style],
+        recolor: Callable[[tuple[Tensor, Tensor | None], Tensor], Style],
         watch: Watch | None = None,
     ) -> None:
         self._networks, self._options, self._pool = networks, options, pool
@@ -112,7 +114,7 @@ class Draftsman:
         self, drawing: Drawing, sizes: list[tuple[int, int]], tilers: list[Tiler], output: Tensor
     ) -> None:
         """Draw a group, each pass over the one before."""
-        targets, background = self._targets(drawing)
+        drawing = self._encode_styles(drawing)
         photos = _reduce(drawing.pictures, sizes)
         later = len(sizes) - 1
         # So that all later passes together keep as much of the photo as one would.
@@ -123,6 +125,8 @@ class Draftsman:
             target = output
             if not last:
                 target = empty_picture((len(output), 3, *sizes[number]), torch.uint8, output.device)
+            close = closeness(sizes[number], self._options.stroke_size) if number else 0.0
+            targets, background = _targets(drawing, close)
             one = _Pass(
                 number=number,
                 canvas=canvas,
@@ -169,25 +173,18 @@ class Draftsman:
             copy(one.canvas, output, networks.tiler(one.canvas.size, options.tile))
         decode(networks.decoder(features, tiler), transfer, output, finish, opacity, watch)
 
-    def _targets(self, drawing: Drawing) -> tuple[list[Statistics], Statistics | None]:
-        """Return the statistics of what is mixed or placed, and of the background."""
+    def _encode_styles(self, drawing: Drawing) -> Drawing:
+        """Return a drawing whose artworks are recolored and encoded."""
 
         def encode(style: Prepared) -> Style:
             return style if isinstance(style, Style) else self._recolor(style, drawing.pictures)
 
-        styles = [encode(style) for style in drawing.styles]
-        background = None
-        if drawing.background is not None:
-            style = encode(drawing.background)
-            background = (style.mean, style.std)
-        if drawing.shares is None:
-            return [(style.mean, style.std) for style in styles], background
-        shares = drawing.shares[:, :, None]
-        mean, std = (
-            (shares * torch.stack([getattr(style, name) for style in styles])).sum(dim=1)
-            for name in ("mean", "std")
+        background = drawing.background
+        return replace(
+            drawing,
+            styles=[encode(style) for style in drawing.styles],
+            background=None if background is None else encode(background),
         )
-        return [(mean, std)], None
 
 
 @dataclass(frozen=True)
@@ -209,6 +206,22 @@ class _Pass:
     targets: list[Statistics]
     background: Statistics | None
     last: bool
+
+
+def _targets(drawing: Drawing, close: float) -> tuple[list[Statistics], Statistics | None]:
+    """Return the statistics of what is mixed or placed, and of the background."""
+
+    def statistics(style: Prepared | None) -> Statistics:
+        assert isinstance(style, Style)
+        return style.statistics(close)
+
+    targets = [statistics(style) for style in drawing.styles]
+    if drawing.shares is None:
+        background = drawing.background
+        return targets, None if background is None else statistics(background)
+    shares = drawing.shares[:, :, None]
+    mean, std = ((shares * torch.stack(each)).sum(dim=1) for each in zip(*targets, strict=True))
+    return [(mean, std)], None
 
 
 def _reduce(pictures: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:

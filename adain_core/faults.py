@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -27,8 +28,10 @@ def explain_not_finite(name: str, networks: TiledNetworks, styles: Sequence[Styl
     features = networks.encode(canvas, tiler)
 
     def is_finite(style: Style) -> bool:
-        transferred = adain(features, style).tensor.to(networks.device, networks.dtype)
-        return bool(networks.run_decoder(transferred).isfinite().all())
+        seen = [replace(style, mean=m, std=s) for m, s in map(style.statistics, (0.0, 1.0))]
+        drawn = torch.cat([adain(features, each).tensor for each in seen])
+        drawn = drawn.to(networks.device, networks.dtype)
+        return bool(networks.run_decoder(drawn).isfinite().all())
 
     half = networks.dtype == torch.float16
     mean, std = (value[0].cpu() for value in channel_statistics(features.tensor))
@@ -36,7 +39,7 @@ def explain_not_finite(name: str, networks: TiledNetworks, styles: Sequence[Styl
         cause = f"the model {name!r}"
         advice = "use fp32 or bf16, or another model" if half else "its weights are too large"
     elif bad := [style for style in styles if not is_finite(style)]:
-        largest = max(float(value.abs().max()) for value in (bad[0].mean, bad[0].std))
+        largest = max(float(value.abs().max()) for value in bad[0].tensors.values())
         cause = f"the style {bad[0].name or 'without a name'!r}, with statistics of {largest:.3g}"
         advice = "encode the artwork again" + (", or use fp32" if half else "")
     else:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .canvas import Canvas
 from .devices import inference
+from .functional import Statistics
 from .images import ImageLike, to_pixels
 from .masks import MaskLike, as_mask
 from .options import MaskSource, Source, StylizeOptions
@@ -19,7 +20,7 @@ from .pixels import resize_shortest_side
 from .pretrained import PretrainedModel
 from .previews import make_preview
 from .style import Features, Style, require_same_encoder
-from .style_encoder import resize_style
+from .style_encoder import resize_closeup, resize_style
 from .stylizer import Stylizer
 from .temporal import TemporalPool
 from .tiled import decode, empty_picture
@@ -90,6 +91,7 @@ class AdaINModel(PretrainedModel):
         size: int | None = None,
         name: str | None = None,
         progress: Progress | None = None,
+        closeup: bool = True,
     ) -> Style:
         """Encode an artwork. Recent styles are cached by the pixels of the artwork.
 
@@ -101,6 +103,9 @@ class AdaINModel(PretrainedModel):
                 textures; 0: keep the size; ``None``: 512, but keep smaller images.
             name: of the style; by default the file's name.
             progress: as for :meth:`encode`; not called for a cached style.
+            closeup: also encode it at twice the size, for images above 512 pixels. A single pass
+                (``stroke_size="single"``) does not need it; without it, encoding takes a fifth of
+                the time.
 
         Raises:
             ValueError: an invalid image or mask, or a mask that selects nothing.
@@ -110,14 +115,16 @@ class AdaINModel(PretrainedModel):
             name = Path(image).stem if isinstance(image, str | os.PathLike) else ""
         with inference(self.device):
             weight = None if mask is None else as_mask(mask)
-            images = resize_style(to_pixels(image), size)
-            style = self.style_encoder.recall(images, weight, progress)
+            pixels = to_pixels(image)
+            images = resize_style(pixels, size)
+            larger = resize_closeup(pixels, images) if closeup else None
+            style = self.style_encoder.recall(images, weight, progress, larger)
             previews = tuple(
                 (make_preview(each), 1 / len(images)) for each in torch.split(images, 1)
             )
         # Copies outside inference mode: usable with gradients, and independent of the cache.
-        mean, std = style.mean.clone(), style.std.clone()
-        return replace(style, mean=mean, std=std, name=name, previews=previews)
+        (mean, std), closer = _copy(style.statistics()), style.closeup and _copy(style.closeup)
+        return replace(style, mean=mean, std=std, name=name, previews=previews, closeup=closer)
 
     def decode(
         self,
@@ -221,3 +228,8 @@ class AdaINModel(PretrainedModel):
         )
         stylizer = Stylizer(self, options, smoothing)
         return stylizer(content, progress=progress, output_dtype=output_dtype)
+
+
+def _copy(statistics: Statistics) -> Statistics:
+    mean, std = statistics
+    return mean.clone(), std.clone()

@@ -28,6 +28,8 @@ from .transfer import check_alpha
 
 # Shortest side of the first pass, pixels, at a stroke size of 1.
 FIRST_PASS = 384
+# Shortest side up to which the artwork keeps its size; see closeness.
+_CLOSE_FROM = 512
 # Shortest side in pixels; larger sizes are useless, and numbers overflow.
 _LARGEST_SIZE = 65_536
 # Outside of it a first pass is smaller than a thumbnail, or larger than any image.
@@ -185,6 +187,26 @@ class StylizeOptions:
         if not 0 <= self.photo_share <= 1:
             raise OptionError("photo_share", f"must lie in 0..1, got {self.photo_share:g}")
         pass_sizes((1, 1), self.stroke_size)  # checks it
+
+
+def closeness(size: tuple[int, int], stroke_size: str | float) -> float:
+    """Return how close to the artwork a later pass of a size draws.
+
+    Strokes have a size in pixels: where a picture is larger, the artwork must be, too, or its
+    strokes would be drawn anew, and finer, over the larger ones of the pass before.
+
+    Args:
+        size: height and width of the pass, pixels.
+        stroke_size: as in :class:`StylizeOptions`.
+
+    Returns:
+        0, the artwork as it is encoded, up to 512 pixels of medium strokes; 1, twice as large, from
+        1,024 on; between them growing with the logarithm. Always 0 for a single pass.
+    """
+    if stroke_size == SINGLE_PASS:
+        return 0.0
+    scale = STROKE_SIZES[stroke_size] if isinstance(stroke_size, str) else float(stroke_size)
+    return min(1.0, max(0.0, math.log2(min(size) * scale / _CLOSE_FROM)))
 
 
 def pass_sizes(size: tuple[int, int], stroke_size: str | float) -> list[tuple[int, int]]:

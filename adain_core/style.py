@@ -20,6 +20,7 @@ from torch import Tensor
 from .architecture import Fusion
 from .dense import require_plain
 from .errors import OptionError, StyleMismatchError, WeightsError
+from .functional import Statistics
 from .previews import join_previews
 from .serialization import read_tensors, write_tensors
 from .text import printable
@@ -41,6 +42,9 @@ class Style:
         fingerprint: of the encoder that made it (``AdaINModel.fingerprint``).
         name: for display only.
         previews: JPEG thumbnails of the artworks and their shares, for display only.
+        closeup: mean and std of the artwork at twice the size, likewise; ``None``: ``mean`` and
+            ``std`` for all sizes. Passes above 512 pixels use it, so that strokes grow with the
+            image (Gatys et al., CVPR 2017, also scale the artwork with each pass).
 
     Example:
         >>> wave, stars = model.encode_style("wave.jpg"), model.encode_style("stars.jpg")
@@ -52,10 +56,10 @@ class Style:
     fingerprint: str
     name: str = ""
     previews: tuple[tuple[bytes, float], ...] = ()
+    closeup: Statistics | None = None
 
     def __post_init__(self) -> None:
-        for name in ("mean", "std"):
-            value = getattr(self, name)
+        for name, value in self.tensors.items():
             require_plain(value, f"a style's {name}")
             if not value.is_floating_point():
                 raise ValueError(f"expected a style's {name} as floats, got {value.dtype}")
@@ -72,9 +76,28 @@ class Style:
             return NotImplemented
         return (
             self.fingerprint == other.fingerprint
-            and torch.equal(self.mean, other.mean)
-            and torch.equal(self.std, other.std)
+            and self.tensors.keys() == other.tensors.keys()
+            and all(torch.equal(each, other.tensors[name]) for name, each in self.tensors.items())
         )
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """All statistics by the names that they have in a file."""
+        named = {"mean": self.mean, "std": self.std}
+        if self.closeup is not None:
+            named["closeup_mean"], named["closeup_std"] = self.closeup
+        return named
+
+    def statistics(self, closeness: float = 0.0) -> Statistics:
+        """Return mean and std at a distance from the artwork.
+
+        Args:
+            closeness: 0 as encoded, 1 at twice the size, between them mixed.
+        """
+        if closeness == 0 or self.closeup is None:
+            return self.mean, self.std
+        mean, std = self.closeup
+        return torch.lerp(self.mean, mean, closeness), torch.lerp(self.std, std, closeness)
 
     @property
     def preview(self) -> bytes:
@@ -90,7 +113,8 @@ class Style:
             weights: one per style, 0 or more; only their ratio matters. ``None``: equal weights.
 
         Returns:
-            The style with ``Σ wᵢ μᵢ`` and ``Σ wᵢ σᵢ`` for weights that sum to 1.
+            The style with ``Σ wᵢ μᵢ`` and ``Σ wᵢ σᵢ`` for weights that sum to 1. It has a closeup if
+            one of them has.
 
         Raises:
             ValueError: no style, or invalid weights.
@@ -99,17 +123,17 @@ class Style:
         shares = normalized_weights(weights, len(styles))
         for style in styles[1:]:
             require_same_encoder(styles[0], style)
-        mean = torch.stack([s.mean for s in styles])
-        std = torch.stack([s.std for s in styles])
-        share = torch.tensor(shares, dtype=mean.dtype, device=mean.device)
+        mean, std = _mix([s.statistics() for s in styles], shares)
+        closeup = None
+        if any(s.closeup is not None for s in styles):
+            closeup = _mix([s.statistics(1) for s in styles], shares)
         names = dict.fromkeys(s.name for s, w in zip(styles, shares, strict=True) if w and s.name)
         previews: dict[bytes, float] = {}
         for each, weight in zip(styles, shares, strict=True):
             for data, part in each.previews if weight else ():
                 previews[data] = previews.get(data, 0) + weight * part
-        # No matrix product: autocast would round it to half precision.
-        mean, std = ((share[:, None] * each).sum(dim=0) for each in (mean, std))
-        return cls(mean, std, styles[0].fingerprint, " + ".join(names), tuple(previews.items()))
+        name, pictures = " + ".join(names), tuple(previews.items())
+        return cls(mean, std, styles[0].fingerprint, name, pictures, closeup)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
         """Write a safetensors file of a few kB, atomically.
@@ -125,13 +149,12 @@ class Style:
             ValueError: statistics that :meth:`load` would reject.
             WeightsError: the file cannot be written, or exists and must not be replaced.
         """
-        if not _are_statistics(self.mean, self.std):
+        if not _are_statistics(self.tensors):
             raise ValueError(f"cannot save {self!r}: expected {_STATISTICS}")
         metadata = {"encoder": self.fingerprint, "name": self.name}
         if preview := self.preview:
             metadata[_PREVIEWS] = json.dumps([base64.b64encode(preview).decode()])
-        tensors = {"mean": self.mean, "std": self.std}
-        write_tensors(path, STYLE_KIND, tensors, metadata, overwrite)
+        write_tensors(path, STYLE_KIND, self.tensors, metadata, overwrite)
 
     def is_saved_as(self, path: str | os.PathLike[str]) -> bool:
         """Whether a file holds this style, its name and its preview already.
@@ -152,16 +175,23 @@ class Style:
             WeightsError: the file is missing, damaged, or no style file.
         """
         tensors, metadata = read_tensors(path, STYLE_KIND)
-        mean, std = (_as_float32(tensors.get(name)) for name in ("mean", "std"))
-        if mean is None or std is None or not _are_statistics(mean, std):
+        # As they are used: some floats of 64 bits are infinite then.
+        floats = {name: each.float() for name, each in tensors.items() if each.is_floating_point()}
+        if not _are_statistics(floats):
             raise WeightsError(f"{path}: expected {_STATISTICS}")
         named = metadata.get("encoder", ""), metadata.get("name", "")
-        return cls(mean, std, *named, _read_previews(metadata))
+        closeup = None
+        if "closeup_mean" in floats:
+            closeup = floats["closeup_mean"], floats["closeup_std"]
+        return cls(floats["mean"], floats["std"], *named, _read_previews(metadata), closeup)
 
 
-def _as_float32(tensor: Tensor | None) -> Tensor | None:
-    """Return floats as float32, where some float64 values become infinite."""
-    return tensor.float() if tensor is not None and tensor.is_floating_point() else None
+def _mix(statistics: Sequence[Statistics], shares: Sequence[float]) -> Statistics:
+    means, stds = zip(*statistics, strict=True)
+    mean, std = torch.stack(means), torch.stack(stds)
+    share = torch.tensor(shares, dtype=mean.dtype, device=mean.device)[:, None]
+    # No matrix product: autocast would round it to half precision.
+    return (share * mean).sum(dim=0), (share * std).sum(dim=0)
 
 
 def _read_previews(metadata: Mapping[str, str]) -> tuple[tuple[bytes, float], ...]:
@@ -171,17 +201,31 @@ def _read_previews(metadata: Mapping[str, str]) -> tuple[tuple[bytes, float], ..
     return ()
 
 
-_STATISTICS = "finite vectors 'mean' and 'std' of one length, std 0 or more"
+_STATISTICS = (
+    "finite vectors 'mean' and 'std' of one length, std 0 or more, and 'closeup_mean' and "
+    "'closeup_std' like them, or neither"
+)
 
 
-def _are_statistics(mean: Tensor, std: Tensor) -> bool:
+def _are_statistics(tensors: Mapping[str, Tensor]) -> bool:
+    names = {"mean", "std"}
+    if not names <= tensors.keys():
+        return False
+    closeup = {"closeup_mean", "closeup_std"}
+    if closeup & tensors.keys():
+        names |= closeup
+    shape = tensors["mean"].shape
     return (
-        mean.ndim == 1
-        and len(mean) > 0
-        and mean.shape == std.shape
-        and mean.is_floating_point()
-        and std.is_floating_point()
-        and bool(mean.isfinite().all() and std.isfinite().all() and (std >= 0).all())
+        len(shape) == 1
+        and len(tensors["mean"]) > 0
+        and names <= tensors.keys()
+        and all(
+            tensors[name].shape == shape
+            and tensors[name].is_floating_point()
+            and bool(tensors[name].isfinite().all())
+            and (name.endswith("mean") or bool((tensors[name] >= 0).all()))
+            for name in names
+        )
     )
 
 
@@ -189,7 +233,7 @@ class StyleCache:
     """A cache of recent styles, keyed by the content of their artworks.
 
     Args:
-        size: number of styles, 2 to 4 kB each.
+        size: number of styles, 2 to 8 kB each.
     """
 
     def __init__(self, size: int = 64) -> None:
@@ -235,6 +279,8 @@ class Features:
         fingerprint: of the encoder that made them.
         fusion: how the model fuses content and style.
         opacity: alpha channel of the images, ``(B, 1, H, W)``, or ``None``.
+        closeness: to the artwork, see :meth:`Style.statistics`; above 0 in later passes of a large
+            image.
     """
 
     tensor: Tensor
@@ -242,6 +288,7 @@ class Features:
     fingerprint: str
     fusion: Fusion = "adain"
     opacity: Tensor | None = None
+    closeness: float = 0.0
 
     def __repr__(self) -> str:
         height, width = self.size

@@ -8,12 +8,12 @@ from torch import Tensor
 from . import color
 from .canvas import Canvas
 from .errors import OptionError
-from .functional import channel_statistics
+from .functional import Statistics, channel_statistics
 from .masks import pool_to_features, resize_mask
 from .pixels import as_float, resize, resize_shortest_side
 from .style import Style, StyleCache
 from .tiled import TiledNetworks
-from .tiles import Progress
+from .tiles import Progress, Tiler, join_progress
 
 DEFAULT_STYLE_SIZE = 512
 # Enlarged artworks stay below this: the statistics of 16 megapixels gain nothing by more, and a
@@ -37,11 +37,12 @@ class StyleEncoder:
         images: Tensor,
         mask: Tensor | None = None,
         progress: Progress | None = None,
+        closeup: Tensor | None = None,
     ) -> Style:
         """Return the style of artworks as :meth:`encode` does, at once where they came lately."""
         return self._cache.get(
-            (self._networks.generation, images, mask),
-            lambda: self.encode(images, mask, progress),
+            (self._networks.generation, images, mask, closeup),
+            lambda: self.encode(images, mask, progress, closeup),
         )
 
     def encode(
@@ -49,6 +50,7 @@ class StyleEncoder:
         images: Tensor,
         mask: Tensor | None = None,
         progress: Progress | None = None,
+        closeup: Tensor | None = None,
     ) -> Style:
         """Return the style of artworks, of a batch its mean.
 
@@ -56,21 +58,32 @@ class StyleEncoder:
             images: ``(B, 3|4, H, W)``, float; transparent pixels do not count.
             mask: which part counts, ``(B, 1, H, W)`` or ``(1, 1, H, W)``, 0..1.
             progress: told after each tile.
+            closeup: the same artworks at twice the size, if the style is to have a close-up.
 
         Raises:
             ValueError: masks that do not fit, or nothing that counts.
         """
-        canvas = Canvas(images)
-        tiler = self._networks.tiler(canvas.size, batch=len(images), progress=progress)
+        canvases = [Canvas(each) for each in (images, closeup) if each is not None]
+        tilers = [self._networks.tiler(each.size, batch=len(images)) for each in canvases]
+        if progress is not None:
+            join_progress(tilers, progress)
+        statistics, *closer = (
+            self._statistics(canvas, mask, tiler)
+            for canvas, tiler in zip(canvases, tilers, strict=True)
+        )
+        fingerprint = self._networks.fingerprint
+        return Style(*statistics, fingerprint, closeup=closer[0] if closer else None)
+
+    def _statistics(self, canvas: Canvas, mask: Tensor | None, tiler: Tiler) -> Statistics:
         features = self._networks.encode(canvas, tiler).tensor
         device = features.device
         weight = None
         if mask is not None:
             weight = mask.to(device)
-            if len(weight) not in (1, len(images)):
+            if len(weight) not in (1, len(features)):
                 raise OptionError(
                     "mask",
-                    f"must hold 1 or {len(images)} masks, one per style image, got {len(weight)}",
+                    f"must hold 1 or {len(features)} masks, one per style image, got {len(weight)}",
                 )
         if canvas.opacity is not None:
             visible = canvas.opacity.to(device)
@@ -85,7 +98,7 @@ class StyleEncoder:
                     else "the mask selects no pixel of the style image; give one that does"
                 )
         mean, std = (s.mean(dim=0).cpu() for s in channel_statistics(features, weight))
-        return Style(mean, std, self._networks.fingerprint)
+        return mean, std
 
 
 def resize_style(images: Tensor, size: int | None) -> Tensor:
@@ -104,6 +117,16 @@ def resize_style(images: Tensor, size: int | None) -> Tensor:
         largest = int((MAXIMUM_STYLE_PIXELS * shortest / longest) ** 0.5)
         size = max(shortest, min(size, largest))
     return as_float(resize_shortest_side(images, size) if size else images)
+
+
+def resize_closeup(images: Tensor, resized: Tensor) -> Tensor:
+    """Return an artwork at twice the size that :func:`resize_style` gave it.
+
+    Args:
+        images: as there.
+        resized: what it returned.
+    """
+    return resize_style(images, 2 * min(resized.shape[-2:]))
 
 
 def recolor_style(artwork: Tensor, content: Tensor, method: str) -> Tensor:

@@ -15,11 +15,11 @@ from .errors import NotFiniteError, OptionError, StyleMismatchError
 from .faults import explain_not_finite
 from .images import ImageLike, read_mask, to_pixels
 from .masks import MaskLike, feather_mask, resize_mask
-from .options import Source, StylizeOptions
+from .options import Source, StylizeOptions, closeness
 from .pixels import fit_shortest_side, resize_shortest_side
 from .pretrained import PretrainedModel
 from .style import Style, require_same_encoder
-from .style_encoder import recolor_style, resize_style
+from .style_encoder import recolor_style, resize_closeup, resize_style
 from .temporal import TemporalPool
 from .tiled import Watch, empty_picture
 from .tiles import Progress
@@ -49,14 +49,9 @@ class Stylizer:
         self, model: PretrainedModel, options: StylizeOptions, pool: TemporalPool | None = None
     ) -> None:
         self.model, self.options, self.pool = model, options, pool
+        self._closeups = False
         with inference(model.networks.device):
-            self._styles = [
-                self._prepare(source, f"styles[{number}]")
-                for number, source in enumerate(options.sources)
-            ]
-            self._background = None
-            if options.background is not None:
-                self._background = self._prepare(options.background, "background")
+            self._prepare_styles()
         self._softened: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __call__(
@@ -102,6 +97,10 @@ class Stylizer:
             pictures = to_pixels(content)
             if self.options.content_size:
                 pictures = resize_shortest_side(pictures, self.options.content_size)
+            size = (pictures.shape[2], pictures.shape[3])
+            if not self._closeups and closeness(size, self.options.stroke_size) > 0:
+                self._closeups = True
+                self._prepare_styles()
             output = empty_picture(pictures.shape, output_dtype, self.model.networks.device)
             given = self.options.alpha if alpha is None else alpha
             alphas = picture_alphas(given, len(pictures)).expand(len(pictures))
@@ -132,6 +131,16 @@ class Stylizer:
 
     # -- preparation ----------------------------------------------------------------------------
 
+    def _prepare_styles(self) -> None:
+        """Encode the artworks; close-ups only once a picture is large enough to need them."""
+        self._styles = [
+            self._prepare(source, f"styles[{number}]")
+            for number, source in enumerate(self.options.sources)
+        ]
+        self._background = None
+        if self.options.background is not None:
+            self._background = self._prepare(self.options.background, "background")
+
     def _prepare(self, source: Source, field: str) -> Prepared:
         """Return a style, or the resized artwork if its colors depend on the content."""
         if isinstance(source, Style):
@@ -140,15 +149,22 @@ class Stylizer:
             except StyleMismatchError as error:
                 raise StyleMismatchError(str(error), field) from None
             return source
-        image = resize_style(to_pixels(source), self.options.style_size)
+        pixels = to_pixels(source)
+        image = resize_style(pixels, self.options.style_size)
+        closeup = resize_closeup(pixels, image) if self._closeups else None
         if self.options.recolors:
-            return image.to(self.model.networks.device)
-        return self.model.style_encoder.recall(image)
+            device = self.model.networks.device
+            return image.to(device), None if closeup is None else closeup.to(device)
+        return self.model.style_encoder.recall(image, closeup=closeup)
 
-    def _encode_recolored(self, artwork: Tensor, content: Tensor) -> Style:
-        assert self.options.preserve_color is not None
-        recolored = recolor_style(artwork, content, self.options.preserve_color)
-        return self.model.style_encoder.encode(recolored)
+    def _encode_recolored(self, artwork: tuple[Tensor, Tensor | None], content: Tensor) -> Style:
+        method = self.options.preserve_color
+        assert method is not None
+        image, closeup = (
+            None if each is None else recolor_style(each, content, method) for each in artwork
+        )
+        assert image is not None
+        return self.model.style_encoder.encode(image, closeup=closeup)
 
     def _given_styles(self, styles: Sequence[Style] | None) -> list[Prepared]:
         if styles is None:

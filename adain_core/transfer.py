@@ -144,10 +144,10 @@ def adain(
         require_same_encoder(features, each)
     transfer = plan_transfer(
         features,
-        [(each.mean, each.std) for each in styles],
+        [each.statistics(features.closeness) for each in styles],
         picture_alphas(alpha, batch),
         masks=checked,
-        background=None if background is None else (background.mean, background.std),
+        background=None if background is None else background.statistics(features.closeness),
         region_statistics=region_statistics,
         smoothing=smoothing,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from ..adain_core import Features, Style
 from ..adain_core.canvas import Underpainting
+from ..adain_core.choices import DEFAULT_STROKE_SIZE
+from ..adain_core.options import closeness
 from ..adain_core.pixels import reduce_uint8
 from . import host
 from .batches import common_count, join_features, parts, repeat
@@ -95,7 +98,11 @@ class AdaINEncodeContent:
                 with progress.work(part.stop - part.start) as tiles:
                     yield network.encode(photo, progress=tiles)
 
-        return (join_features(encoded()),)
+        features = join_features(encoded())
+        if drawn is not None:
+            # As the library draws a later pass of medium strokes.
+            features = replace(features, closeness=closeness(size, DEFAULT_STROKE_SIZE))
+        return (features,)
 
 
 def _painted_over(photo: Tensor, drawn: Tensor, share: float) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..adain_core import Style
 from ..adain_core.masks import feather_mask, region_weights, resize_mask
-from ..adain_core.options import StylizeOptions
+from ..adain_core.options import StylizeOptions, closeness
 from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
 from .batches import numbers, take
@@ -135,11 +135,14 @@ class Request:
             if isinstance(source, Style):
                 check_encoder(model.model, source, name)
 
-    def encode(self, model: host.ManagedModel, progress: host.Progress) -> Request:
+    def encode(
+        self, model: host.ManagedModel, size: tuple[int, int], progress: host.Progress
+    ) -> Request:
         """Return the request with artworks encoded, but where they are recolored to each picture.
 
         Args:
             model: the model.
+            size: height and width of the pictures, pixels.
             progress: told after each artwork.
         """
         if self.recolors:
@@ -150,7 +153,12 @@ class Request:
                 return source
             network = model.load(*source.shape[2:])
             with progress.work(len(source)) as tile:
-                return network.encode_style(source, size=self.options["style_size"], progress=tile)
+                return network.encode_style(
+                    source,
+                    size=self.options["style_size"],
+                    progress=tile,
+                    closeup=closeness(size, self.options["stroke_size"]) > 0,
+                )
 
         with named_errors(self.names):
             return replace(

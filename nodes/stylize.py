@@ -110,8 +110,8 @@ class AdaINStylize(ChecksBeforeRun):
         model = model_or_default(model)
         request.check_model(model)
         progress = host.Progress(request.artworks + count)
-        request = request.encode(model, progress)
         size = (pictures.shape[2], pictures.shape[3])
+        request = request.encode(model, size, progress)
         network, pool = model.load(*size), request.pool()
 
         def draw() -> Iterator[Tensor]:

@@ -107,11 +107,12 @@ class AdaINStylizeVideo(ChecksBeforeRun):
             )
         model = model_or_default(model)
         request.check_model(model)
-        request = request.encode(model, host.Progress(request.artworks))
+        size = host_video.video_size(video)
+        request = request.encode(model, size, host.Progress(request.artworks))
         keyframes = _keyframes(request, count)
         if keyframes is not None:
             request = replace(request, alphas=[1.0], weights={})
-        network = model.load(*host_video.video_size(video))
+        network = model.load(*size)
         stylizer = Stylizer(network, request.build(), request.pool())
         made = host.temporary_file(".mp4")
         show = host.VideoProgress().frame

@@ -16,6 +16,10 @@ from ..serialization import read_metadata, read_tensors, write_tensors
 from ..style import Style
 
 TABLE_KIND = "adain-style-table"
+# Tensors by name, a row for each style; those of close-ups may be absent, and a style in a table
+# with them that has none gets its own statistics, which mean the same.
+_OWN = ("mean", "std")
+_CLOSEUP = {"closeup_mean": "mean", "closeup_std": "std"}
 
 
 class StyleTable:
@@ -36,10 +40,12 @@ class StyleTable:
             self.fingerprint = metadata["encoder"]
             self._places = {str(name): place for place, name in enumerate(names)}
             file: Any = safe_open(path, framework="pt")
-            self._mean, self._std = file.get_slice("mean"), file.get_slice("std")
+            has_closeups = not _CLOSEUP.keys().isdisjoint(file.keys())
+            present = (*_OWN, *_CLOSEUP) if has_closeups else _OWN
+            self._parts = [file.get_slice(name) for name in present]
         except (KeyError, ValueError, TypeError, RecursionError, SafetensorError) as error:
             raise WeightsError(f"{path}: its metadata cannot be read: {error}") from None
-        for part in (self._mean, self._std):
+        for part in self._parts:
             shape, kind = part.get_shape(), part.get_dtype()
             if names and (shape[:1] != [len(names)] or len(shape) != 2 or kind != "F32"):
                 raise WeightsError(
@@ -60,8 +66,9 @@ class StyleTable:
         place = self._places.get(artwork)
         if place is None:
             raise ImageFileError(self.failures.get(artwork, f"{artwork} has no style"))
-        mean, std = self._mean[place : place + 1][0], self._std[place : place + 1][0]
-        return Style(mean.clone(), std.clone(), self.fingerprint, artwork)
+        mean, std, *closer = (part[place : place + 1][0].clone() for part in self._parts)
+        closeup = (closer[0], closer[1]) if closer else None
+        return Style(mean, std, self.fingerprint, artwork, closeup=closeup)
 
 
 def write_table(
@@ -81,10 +88,12 @@ def write_table(
     Raises:
         WeightsError: it cannot be written.
     """
-    empty = [torch.zeros(0)]
+    has_closeups = any(style.closeup is not None for style in styles.values())
     tensors = {
-        name: torch.stack([getattr(style, name) for style in styles.values()] or empty)
-        for name in ("mean", "std")
+        name: torch.stack([_tensor(style.tensors, name) for style in styles.values()])
+        if styles
+        else torch.zeros(0)
+        for name in ((*_OWN, *_CLOSEUP) if has_closeups else _OWN)
     }
     metadata = {
         "names": json.dumps(list(styles)),
@@ -117,12 +126,17 @@ def merge_tables(path: Path, tables: Sequence[Path]) -> None:
             parts.append(tensors)
             rows += len(names)
     order = torch.tensor([places[name] for name in sorted(places)], dtype=torch.long)
+    has_closeups = any(not _CLOSEUP.keys().isdisjoint(part) for part in parts)
     merged = {
-        name: torch.cat([part[name] for part in parts])[order] if parts else torch.zeros(0)
-        for name in ("mean", "std")
+        name: torch.cat([_tensor(part, name) for part in parts])[order] if parts else torch.zeros(0)
+        for name in ((*_OWN, *_CLOSEUP) if has_closeups else _OWN)
     }
     metadata |= {
         "names": json.dumps(sorted(places)),
         "failures": json.dumps({name: failures[name] for name in failures.keys() - places.keys()}),
     }
     write_tensors(path, TABLE_KIND, merged, metadata)
+
+
+def _tensor(tensors: Mapping[str, Tensor], name: str) -> Tensor:
+    return tensors[name] if name in tensors else tensors[_CLOSEUP[name]]

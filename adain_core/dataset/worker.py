@@ -16,6 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..choices import SINGLE_PASS
 from ..devices import is_out_of_memory
 from ..errors import AdaINError, ImageFileError, reason
 from ..images import ImageFile, encode_image_file
@@ -107,7 +108,11 @@ class Worker:
                 return style
             artwork = self._artworks.load(name)
             with self._turn():
-                return self.model.encode_style(artwork, size=self.job.style_size)
+                return self.model.encode_style(
+                    artwork,
+                    size=self.job.style_size,
+                    closeup=self.job.stroke_size != SINGLE_PASS,
+                )
         except ImageFileError:
             raise
         except (AdaINError, ValueError, RuntimeError, MemoryError) as error:

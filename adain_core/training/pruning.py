@@ -23,6 +23,8 @@ from ..networks import Decoder, Encoder
 
 # Places of the maps that a layer is solved for; four times as many change the error by 1 %.
 _PLACES = 60_000
+# Share of the layer's largest deviation below which a channel counts as silent.
+_SILENT = 1e-3
 # Rounds in which what ReLU hides is left free; the error changes by less than 1 % after the third.
 _ROUNDS = 4
 
@@ -121,8 +123,9 @@ def _prune(
         # How much of the next layer's outputs comes from a channel.
         importance = std * reads.weight.square().sum(dim=(0, 2, 3)).sqrt()
         chosen = importance.topk(solved.out_channels).indices.sort().values
-        # Unit variance, so that one learning rate suits all layers.
-        scale = 1 / std[chosen].clamp_min(1e-6)
+        # Unit variance, so that one learning rate suits all layers; but a channel that is silent in
+        # these images would get weights beyond float16.
+        scale = 1 / std[chosen].clamp_min(_SILENT * float(std.max()) + 1e-6)
         _solve(solved, slim_maps, outputs[:, chosen] * scale[:, None, None], relu=True)
         slim_maps = solved(slim_maps).relu()
     return chosen, scale

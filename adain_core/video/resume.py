@@ -148,7 +148,7 @@ def describe_request(
 def _update(digest: Any, value: Any) -> None:
     """Add a value: tensors and arrays by their numbers, files by name, size and time."""
     if isinstance(value, Style):
-        value = (value.mean, value.std)
+        value = tuple(value.tensors.values())
     if isinstance(value, Tensor):
         value = value.detach().cpu().reshape(-1).view(torch.uint8).numpy()
     if isinstance(value, np.ndarray):

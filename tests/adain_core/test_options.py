@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adain_core import OptionError, Style, StylizeOptions
 from adain_core.choices import COLOR_METHODS, STROKE_SIZES, recolors_artwork
-from adain_core.options import FIRST_PASS, pass_sizes
+from adain_core.options import FIRST_PASS, closeness, pass_sizes
 
 STYLE = Style(torch.zeros(4), torch.ones(4), "encoder-a")
 ART = torch.rand(1, 3, 16, 16)
@@ -139,3 +139,22 @@ def test_larger_strokes_begin_smaller() -> None:
     first = {name: min(pass_sizes((2048, 2048), name)[0]) for name in STROKE_SIZES}
     assert first == {"fine": 768, "medium": 384, "coarse": 256}
     assert pass_sizes((2048, 2048), 1) == pass_sizes((2048, 2048), "medium")
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "stroke_size", "expected"),
+    [
+        (512, 900, "medium", 0),
+        (100, 100, "medium", 0),
+        (724, 900, "medium", 0.5),
+        (1024, 1024, "medium", 1),
+        (8192, 9000, 1, 1),
+        (8192, 9000, "single", 0),
+        (1024, 1024, "fine", 0),
+        (512, 512, 2, 1),
+    ],
+)
+def test_artworks_come_closer_as_pictures_grow(
+    height: int, width: int, stroke_size: str | float, expected: float
+) -> None:
+    assert closeness((height, width), stroke_size) == pytest.approx(expected, abs=1e-3)

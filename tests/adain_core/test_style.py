@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,55 @@ def test_mix_of_different_encoders_names_both() -> None:
     assert "\n" not in message
     for part in ("'wave'", "encoder-a", "'stars'", "encoder-b"):
         assert part in message
+
+
+# --- close-ups -----------------------------------------------------------------------------------
+
+
+def with_closeup(number: float) -> Style:
+    one, other = style(number), style(number + 10)
+    return replace(one, closeup=(other.mean, other.std))
+
+
+def test_statistics_come_closer() -> None:
+    one = with_closeup(1)
+    assert one.closeup is not None
+    assert one.statistics() == (one.mean, one.std)
+    for found, near, far in zip(
+        one.statistics(0.25), one.closeup, (one.mean, one.std), strict=True
+    ):
+        torch.testing.assert_close(found, 0.25 * near + 0.75 * far)
+    for found, own in zip(style(1).statistics(1), style(1).statistics(), strict=True):
+        assert torch.equal(found, own)
+
+
+def test_closeups_are_mixed_saved_and_compared(tmp_path: Path) -> None:
+    one, plain = with_closeup(1), style(2)
+    mixed = Style.mix([one, plain], weights=[3, 1])
+    assert mixed.closeup is not None
+    for found, near, own in zip(mixed.closeup, one.statistics(1), plain.statistics(), strict=True):
+        torch.testing.assert_close(found, 0.75 * near + 0.25 * own)
+    mixed.save(tmp_path / "mixed.safetensors")
+    loaded = Style.load(tmp_path / "mixed.safetensors")
+    assert loaded == mixed and loaded.closeup is not None
+    assert loaded != replace(loaded, closeup=None)
+
+
+@pytest.mark.parametrize(
+    "closeup",
+    [
+        {"closeup_mean": torch.zeros(6)},
+        {"closeup_std": torch.zeros(6)},
+        {"closeup_mean": torch.zeros(6), "closeup_std": torch.full((6,), -1.0)},
+        {"closeup_mean": torch.zeros(5), "closeup_std": torch.zeros(5)},
+        {"closeup_mean": torch.full((6,), NAN), "closeup_std": torch.zeros(6)},
+    ],
+)
+def test_wrong_closeups(closeup: dict[str, Tensor], tmp_path: Path) -> None:
+    path = tmp_path / "wave.safetensors"
+    metadata = {"format": "adain-style", "format_version": "1", "encoder": "encoder-a"}
+    save_file({"mean": torch.zeros(6), "std": torch.zeros(6), **closeup}, path, metadata)
+    assert "'closeup_mean' and 'closeup_std' like them, or neither" in refused(path)
 
 
 # --- equality and repr ---------------------------------------------------------------------------

@@ -86,8 +86,11 @@ def test_style_size(tiny: AdaINModel, picture: Picture) -> None:
         (small, 20, 20),
         (small, 60, 60),
     ):
-        expected = tiny.encode_style(resize_shortest_side(image, used), size=0)
-        assert tiny.encode_style(image, size=size) == expected
+        expected = tiny.encode_style(resize_shortest_side(image, used), size=0, closeup=False)
+        assert tiny.encode_style(image, size=size, closeup=False) == expected
+        twice = tiny.encode_style(resize_shortest_side(image, 2 * used), size=0, closeup=False)
+        closeup = tiny.encode_style(image, size=size).statistics(1)
+        torch.testing.assert_close(closeup, twice.statistics())
         content = picture(16, 16, seed=1)
         assert torch.equal(
             tiny.stylize(content, image, style_size=size), tiny.stylize(content, expected)

@@ -346,7 +346,8 @@ def test_artworks_are_encoded_by_tiles_too(
         host.pack.submodule("adain_core.tiled"), "automatic_tile", lambda *a, **k: 64
     )
     host.pack.run("AdaINEncodeStyle", model=model, image=image(128, 192), style_size=0)
-    assert host.steps == [(round(100 * n / 6), 100) for n in range(1, 7)] + [(100, 100)]
+    tiles = 6 + 24  # at its size, and at twice it
+    assert host.steps == [(round(100 * n / tiles), 100) for n in range(1, tiles + 1)] + [(100, 100)]
 
 
 def test_results_are_the_same_as_without_a_host(

@@ -25,9 +25,10 @@ def test_features_are_the_librarys(pack: Any, model: Any, image: MakeImage) -> N
 
 def test_an_underpainting_is_drawn_over(pack: Any, model: Any, image: MakeImage) -> None:
     """As the library's later passes do; by hand the same as stroke_size."""
-    photo, art = image(144, 180), image(32, 32, seed=3)
-    passes = pack.submodule("adain_core.options").pass_sizes((144, 180), 4.0)
-    assert len(passes) == 2
+    photo, art = image(600, 630), image(32, 32, seed=3)
+    options = pack.submodule("adain_core.options")
+    passes = options.pass_sizes((600, 630), "medium")
+    assert len(passes) == 2 and options.closeness((600, 630), "medium") > 0.2
     library = pack.submodule("adain_core.pixels")
     (style,) = pack.run("AdaINEncodeStyle", model=model, image=art, style_size=0)
 
@@ -45,12 +46,10 @@ def test_an_underpainting_is_drawn_over(pack: Any, model: Any, image: MakeImage)
     small = rounded(library.resize(photo.movedim(-1, 1), passes[0]).movedim(1, -1))
     below = {"underpainting": rounded(draw(small)), "photo_share": 0.2}
     found = draw(photo, LATER_STRENGTH, **below)
-    expected = model.model.stylize(
-        photo.movedim(-1, 1), style, stroke_size=4.0, photo_share=0.2
-    ).movedim(1, -1)
+    expected = model.model.stylize(photo.movedim(-1, 1), style, photo_share=0.2).movedim(1, -1)
     torch.testing.assert_close(found, expected)
     assert (found - draw(photo, LATER_STRENGTH)).abs().mean() > 0.02
-    see_through = torch.cat([photo, image(144, 180, channels=1, seed=5)], dim=-1)
+    see_through = torch.cat([photo, image(600, 630, channels=1, seed=5)], dim=-1)
     opacity = draw(see_through, underpainting=draw(small), photo_share=0.2)[..., 3]
     assert torch.equal(opacity, see_through[..., 3])
 

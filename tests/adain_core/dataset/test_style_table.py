@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,21 @@ def test_a_table_of_several(tmp_path: Path) -> None:
     assert list(table.names()) == ["a", "b", "c"]
     assert [table.style(name) for name in "abc"] == [style(4), style(2), style(3)]
     assert table.failures == {"z": "no file"}
+
+
+def test_closeups(tmp_path: Path) -> None:
+    """One style with a close-up gives all of them one, of their own statistics."""
+    path, other = tmp_path / "table.safetensors", tmp_path / "other.safetensors"
+    near = replace(style(1), closeup=(style(5).mean, style(5).std))
+    write_table(path, {"a": near, "b": style(2)}, {}, "cafe")
+    assert StyleTable(path).style("a") == near
+    own = replace(style(2), closeup=(style(2).mean, style(2).std))
+    assert StyleTable(path).style("b") == own
+    write_table(other, {"c": style(3)}, {}, "cafe")
+    assert StyleTable(other).style("c") == style(3)
+    merge_tables(path, [other, path])
+    assert [StyleTable(path).style(name) for name in "ab"] == [near, own]
+    assert StyleTable(path).style("c").closeup is not None
 
 
 def test_a_table_of_none(tmp_path: Path) -> None:
