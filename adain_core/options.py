@@ -29,7 +29,7 @@ from .transfer import check_alpha
 # Shortest side of the first pass, pixels, at a stroke size of 1.
 FIRST_PASS = 384
 # Shortest side up to which the artwork keeps its size; see closeness.
-_CLOSE_FROM = 512
+CLOSE_FROM = 512
 # Shortest side in pixels; larger sizes are useless, and numbers overflow.
 _LARGEST_SIZE = 65_536
 # Outside of it a first pass is smaller than a thumbnail, or larger than any image.
@@ -206,7 +206,7 @@ def closeness(size: tuple[int, int], stroke_size: str | float) -> float:
     if stroke_size == SINGLE_PASS:
         return 0.0
     scale = STROKE_SIZES[stroke_size] if isinstance(stroke_size, str) else float(stroke_size)
-    return min(1.0, max(0.0, math.log2(min(size) * scale / _CLOSE_FROM)))
+    return min(1.0, max(0.0, math.log2(min(size) * scale / CLOSE_FROM)))
 
 
 def pass_sizes(size: tuple[int, int], stroke_size: str | float) -> list[tuple[int, int]]:

@@ -113,8 +113,8 @@ class Style:
             weights: one per style, 0 or more; only their ratio matters. ``None``: equal weights.
 
         Returns:
-            The style with ``Σ wᵢ μᵢ`` and ``Σ wᵢ σᵢ`` for weights that sum to 1. It has a closeup if
-            one of them has.
+            The style with ``Σ wᵢ μᵢ`` and ``Σ wᵢ σᵢ`` for weights that sum to 1. It has a closeup
+            if one of them has.
 
         Raises:
             ValueError: no style, or invalid weights.

@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 from adain_core import AdaINModel
 from adain_core.choices import LATER_STRENGTH, PHOTO_SHARE, STROKE_SIZES
 from adain_core.export import FILES, export_onnx
-from adain_core.options import FIRST_PASS
+from adain_core.options import CLOSE_FROM, FIRST_PASS
 from adain_core.style_encoder import DEFAULT_STYLE_SIZE
 
 ROOT = Path(__file__).resolve().parent
@@ -70,6 +70,7 @@ def main() -> None:
         "networks": {"encoder": f"model/{FILES[0]}", "decoder": f"model/{FILES[1]}"},
         "settings": {
             "firstPass": FIRST_PASS,
+            "closeFrom": CLOSE_FROM,
             "photoShare": PHOTO_SHARE,
             "laterStrength": LATER_STRENGTH,
             "styleSize": DEFAULT_STYLE_SIZE,

@@ -9,7 +9,7 @@ import { Gallery } from "./gallery.js";
 import { preferredLanguage, storeLanguage, text, translated, useLanguage } from "./language.js";
 import { keepOffline, startServiceWorker } from "./offline.js";
 import { hideNotice, percent, showError, showNotice, showProgress, showStatus } from "./says.js";
-import { mixStatistics } from "./statistics.js";
+import { mixStyles } from "./statistics.js";
 
 // The longer side of the largest picture.
 const LONGEST = 4096;
@@ -40,7 +40,7 @@ async function currentLook() {
   let style = await gallery.statistics(gallery.chosen(0));
   if (element("mix").checked) {
     const other = await gallery.statistics(gallery.chosen(1));
-    style = mixStatistics(style, other, element("share").valueAsNumber / 100);
+    style = mixStyles(style, other, element("share").valueAsNumber / 100);
   }
   return {
     style,

@@ -2,6 +2,8 @@
  * The paper's algebra: statistics of features, styles as statistics, AdaIN as a scale and a shift.
  *
  * @typedef {{mean: Float32Array, std: Float32Array}} Statistics of each channel
+ * @typedef {Statistics & {closeup?: Statistics}} Style the statistics of an artwork, and those of it
+ *   at twice the size
  */
 
 const EPSILON = 1e-5;
@@ -40,6 +42,30 @@ export function channelStatistics(features, channels) {
 export function mixStatistics(one, other, share) {
   const between = (a, b) => a.map((value, i) => (1 - share) * value + share * b[i]);
   return { mean: between(one.mean, other.mean), std: between(one.std, other.std) };
+}
+
+/**
+ * Mix two styles.
+ *
+ * @param {Style} one
+ * @param {Style} other
+ * @param {number} share of the other, 0..1
+ * @returns {Style}
+ */
+export function mixStyles(one, other, share) {
+  const closeup = mixStatistics(one.closeup ?? one, other.closeup ?? other, share);
+  return { ...mixStatistics(one, other, share), closeup };
+}
+
+/**
+ * Return a style's statistics at a distance from its artwork.
+ *
+ * @param {Style} style
+ * @param {number} closeness 0 as encoded, 1 at twice the size
+ * @returns {Statistics}
+ */
+export function seenFrom(style, closeness) {
+  return closeness > 0 ? mixStatistics(style, style.closeup ?? style, closeness) : style;
 }
 
 /**

@@ -1,5 +1,6 @@
 /**
- * Style files of the library: safetensors with the mean and standard deviation of each channel.
+ * Style files of the library: safetensors with the mean and standard deviation of each channel, and
+ * mostly those of the artwork at twice the size.
  *
  * The format: 8 bytes with the header's length, little-endian; the header, JSON that says where
  * each array lies in the bytes that follow it.
@@ -21,19 +22,19 @@ export class StyleFileError extends Error {
  *
  * @param {ArrayBuffer} buffer
  * @param {string} encoder fingerprint of the encoder that it must come from
- * @returns {{name: string, preview: string, statistics: import("./statistics.js").Statistics}}
+ * @returns {{name: string, preview: string, statistics: import("./statistics.js").Style}}
  *   preview: a data URL of a small picture, empty where there is none
  */
 export function readStyleFile(buffer, encoder) {
-  const { header, arrays } = parse(buffer);
-  const metadata = header.__metadata__ ?? {};
-  const [mean, std] = [arrays("mean"), arrays("std")];
-  const finite = [...mean, ...std].every(Number.isFinite) && std.every((value) => value >= 0);
+  const { metadata, statistics } = parse(buffer);
+  const finite = [statistics, statistics.closeup ?? statistics].every(
+    ({ mean, std }) => [...mean, ...std].every(Number.isFinite) && std.every((value) => value >= 0),
+  );
   if (metadata.format !== KIND || !(Number(metadata.format_version) <= FORMAT_VERSION) || !finite) {
     throw new StyleFileError("style-damaged");
   }
   if (metadata.encoder !== encoder) throw new StyleFileError("style-encoder");
-  return { name: metadata.name ?? "", preview: preview(metadata), statistics: { mean, std } };
+  return { name: metadata.name ?? "", preview: preview(metadata), statistics };
 }
 
 function parse(buffer) {
@@ -47,10 +48,17 @@ function parse(buffer) {
       // A copy: arrays in the file need not lie at multiples of 4 bytes.
       return new Float32Array(buffer.slice(start + offsets[0], start + offsets[1]));
     };
-    if (arrays("mean").length === 0 || arrays("mean").length !== arrays("std").length) {
+    const pair = (prefix) => ({ mean: arrays(`${prefix}mean`), std: arrays(`${prefix}std`) });
+    const closeup = header.closeup_mean ? pair("closeup_") : null;
+    const statistics = { ...pair(""), ...(closeup && { closeup }) };
+    const lengths = [statistics, closeup ?? statistics].flatMap(({ mean, std }) => [
+      mean.length,
+      std.length,
+    ]);
+    if (lengths.some((length) => length === 0 || length !== lengths[0])) {
       throw new RangeError("length");
     }
-    return { header, arrays };
+    return { metadata: header.__metadata__ ?? {}, statistics };
   } catch {
     throw new StyleFileError("style-damaged");
   }

@@ -4,7 +4,7 @@
  * the picture.
  */
 
-import { adaptiveInstanceNorm, mixStatistics } from "./statistics.js";
+import { adaptiveInstanceNorm, mixStatistics, seenFrom } from "./statistics.js";
 import {
   emptyPicture,
   fitShortest,
@@ -18,7 +18,7 @@ import {
 
 /**
  * @typedef {import("./pixels.js").Picture} Picture
- * @typedef {{style: import("./statistics.js").Statistics, alpha: number, strokeSize: number,
+ * @typedef {{style: import("./statistics.js").Style, alpha: number, strokeSize: number,
  *   keepColors: boolean}} Look `strokeSize` 1 is medium, 2 has strokes twice as large
  * @typedef {{part: (picture: Picture, window: object, last: boolean) => void,
  *   progress: (share: number) => void}} Report
@@ -46,14 +46,29 @@ function passSizes({ width, height }, first) {
   return [...smaller, { width, height }];
 }
 
-/** Take the style of an artwork. */
+/**
+ * Return how close to the artwork a later pass draws, so that strokes grow with the picture.
+ *
+ * @param {import("./pixels.js").Size} size of the pass
+ * @param {number} closeFrom shortest side up to which the artwork keeps its size
+ */
+function closeness({ width, height }, closeFrom) {
+  return Math.min(1, Math.max(0, Math.log2(Math.min(width, height) / closeFrom)));
+}
+
+/**
+ * Take the style of an artwork.
+ *
+ * @returns {Promise<import("./statistics.js").Style>}
+ */
 export async function encodeStyle(networks, artwork) {
-  const { styleSize } = networks.settings;
-  const size = fitShortest(artwork, Math.min(styleSize, artwork.width, artwork.height));
-  const { statistics } = await networks.encode(size, (window) =>
-    resizedPlanes(artwork, size, window),
-  );
-  return statistics;
+  const shortest = Math.min(networks.settings.styleSize, artwork.width, artwork.height);
+  const encode = async (side) => {
+    const size = fitShortest(artwork, side);
+    const planes = (window) => resizedPlanes(artwork, size, window);
+    return (await networks.encode(size, planes)).statistics;
+  };
+  return { ...(await encode(shortest)), closeup: await encode(2 * shortest) };
 }
 
 /** What a pass is drawn on: planes that are read window by window. */
@@ -140,7 +155,7 @@ export class Photo {
     const passes = [...(early ? [preview] : []), ...sizes].slice(0, quick ? 1 : Infinity);
     const total = passes.reduce((sum, size) => sum + area(size), 0);
     // So that all later passes together keep as much of the photo as one would.
-    const { photoShare, laterStrength } = this.networks.settings;
+    const { photoShare, laterStrength, closeFrom } = this.networks.settings;
     const change = (1 - photoShare) ** (1 / Math.max(1, sizes.length - 1));
     let done = 0;
     let under = null;
@@ -148,16 +163,18 @@ export class Photo {
       const canvas = under ? this.underpainting(under, size, change) : this.canvas(size);
       const weight = area(size) / total;
       const progress = (share) => report.progress((done += share * weight));
-      const drawn = await this.#drawPass(canvas, look, under ? laterStrength : 1, { ...report, progress });
+      const style = seenFrom(look.style, under ? closeness(size, closeFrom / look.strokeSize) : 0);
+      const alpha = look.alpha * (under ? laterStrength : 1);
+      const drawn = await this.#drawPass(canvas, look, { style, alpha }, { ...report, progress });
       under = size === preview ? null : drawn;
     }
   }
 
-  async #drawPass(canvas, look, strength, report) {
+  async #drawPass(canvas, look, { style, alpha }, report) {
     const last = area(canvas.size) === area(this.picture);
     const drawn = emptyPicture(canvas.size);
     const { statistics } = await canvas.encode((share) => report.progress(share / 2));
-    const target = mixStatistics(statistics, look.style, look.alpha * strength);
+    const target = mixStatistics(statistics, style, alpha);
     const transfer = adaptiveInstanceNorm(statistics, target);
     const losses = look.alpha < 1 ? canvas.losses() : null;
     for await (const tile of this.networks.decode(canvas.features, transfer)) {

@@ -56,6 +56,16 @@ def test_coarse_to_fine(draw: Callable[..., tuple[Tensor, Tensor]], model: AdaIN
     )
 
 
+def test_strokes_grow_with_the_picture(
+    draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
+) -> None:
+    photo, painting = draw(sample("castle", 560, 600, 0, 0), strokes="Coarse")
+    art = ARTWORKS / "mosaic.jpg"
+    assert decibels(painting, model.stylize(photo, art, stroke_size="coarse")) > EQUAL
+    far = model.encode_style(art, closeup=False)
+    assert decibels(painting, model.stylize(photo, far, stroke_size="coarse")) < 30
+
+
 def test_strength_mix_and_colors(
     draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
 ) -> None:
