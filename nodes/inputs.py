@@ -217,6 +217,19 @@ TEMPORAL_LENGTH: Declared = (
     },
 )
 
+# As Create Video has it.
+BIT_DEPTH: Declared = (
+    "INT",
+    {
+        "default": 8,
+        "min": 8,
+        "max": 10,
+        "step": 2,
+        "tooltip": "Bits per channel of the result. 10 keeps skies and shadows without bands from "
+        "the video to the result; some players and browsers only play 8.",
+    },
+)
+
 
 def declared_inputs(node: Any) -> dict[str, Declared]:
     """Return type and options of a node's inputs, in order."""

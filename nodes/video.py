@@ -14,6 +14,7 @@ from .batches import common_count, single, take
 from .errors import named_errors
 from .inputs import (
     ALPHA,
+    BIT_DEPTH,
     CATEGORY,
     CONTENT_RESIDUAL,
     FEATHER,
@@ -82,16 +83,21 @@ class AdaINStylizeVideo(ChecksBeforeRun):
                 # One pass flickers least: each later one amplifies what the one before leaves.
                 "stroke_size": (STROKE_SIZE[0], {**STROKE_SIZE[1], "default": SINGLE_PASS}),
                 "photo_share": advanced(PHOTO_SHARE),
+                "bit_depth": advanced(BIT_DEPTH),
             },
             "hidden": HIDDEN,
         }
 
     def stylize(
-        self, video: Any, model: host.ManagedModel | None = None, **inputs: Any
+        self,
+        video: Any,
+        model: host.ManagedModel | None = None,
+        bit_depth: int = BIT_DEPTH[1]["default"],
+        **inputs: Any,
     ) -> tuple[Any]:
         """Run the node."""
         # Here, since pictures need no PyAV.
-        from ..adain_core.video import stylize_video
+        from ..adain_core.video import Encoding, stylize_video
         from ..adain_core.video.files import delete_partial
 
         request = Request.read(self, inputs)
@@ -121,7 +127,13 @@ class AdaINStylizeVideo(ChecksBeforeRun):
         with named_errors(request.names), host_video.video_file(video, as_part) as (source, part):
             try:
                 result = stylize_video(
-                    stylizer, source, made, keyframes=keyframes, part=part, progress=show
+                    stylizer,
+                    source,
+                    made,
+                    keyframes=keyframes,
+                    part=part,
+                    encoding=Encoding(bit_depth=bit_depth),
+                    progress=show,
                 )
             except BaseException as error:
                 cancelled = host.interruption(error)

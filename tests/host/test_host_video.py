@@ -94,6 +94,15 @@ def test_from_file_to_file(client: Client, clip: Path, expected: Tensor, tmp_pat
     assert sound == read(clip)[1]
 
 
+def test_ten_bits_are_saved(client: Client, clip: Path, tmp_path: Path) -> None:
+    nodes = graph(video=load(clip))
+    nodes["drawn"]["inputs"]["bit_depth"] = 10
+    found, sound = result(client, nodes, tmp_path)
+    assert (len(found), sound) == (FRAMES, read(clip)[1])
+    with av.open(str(tmp_path / "found.mp4")) as container:
+        assert container.streams.video[0].format.name == "yuv420p10le"
+
+
 def test_frames_in_memory(client: Client, clip: Path, expected: Tensor, tmp_path: Path) -> None:
     parts = node("GetVideoComponents", video=["file", 0])
     create = node("CreateVideo", images=["parts", 0], audio=["parts", 1], fps=float(RATE))

@@ -25,6 +25,7 @@ WIDGETS = {
         *("alpha", "preserve_color", "style_size", "weight_1", "weight_2", "weight_3", "weight_4"),
         *("tile", "temporal", "temporal_length", "content_residual", "feather"),
         *("region_statistics", "stroke_size", "photo_share"),
+        "bit_depth",
     ],
     "AdaINEncodeContent": ["photo_share"],
     "AdaINEncodeStyle": ["style_size"],

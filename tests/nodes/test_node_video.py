@@ -136,6 +136,13 @@ def test_options(
     assert torch.equal(found, drawn(style_1=encoded[0], tile=64, **options))
 
 
+def test_ten_bits(pack: Any, model: Any, encoded: list[Any], clip: Path) -> None:
+    inputs = {"style_1": encoded[0], "alpha": 1.0, "bit_depth": 10}
+    (video,) = pack.run("AdaINStylizeVideo", model=model, video=clip, **inputs)
+    with av.open(str(video)) as container:
+        assert container.streams.video[0].format.name == "yuv420p10le"
+
+
 def test_recolored_artworks(
     drawn: Callable[..., Tensor], artworks: list[Tensor], expected: Callable[..., Tensor]
 ) -> None:
@@ -235,6 +242,7 @@ def test_masks_and_alphas_of_frames(
         ),
         ({"style_size": 5000}, r"^style_size must lie in 0\.\.4096, got 5000"),
         ({"tile": 32}, r"tile"),
+        ({"bit_depth": 9}, r"^bit_depth of h264 must be 8 or 10, got 9"),
         ({"alpha": [0.0, 1.0], "preserve_color": "coral"}, r"^preserve_color coral recolors"),
         ({"style_2": torch.zeros(2, 2)}, r"^style_2: expected an IMAGE"),
     ],

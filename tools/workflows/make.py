@@ -18,7 +18,7 @@ from adain_core.choices import LATER_STRENGTH
 WIDEST, HIGHEST = 1720, 1060
 # Sizes of nodes, with their pictures: a sample's, a gallery's, a result's of 3:2.
 SAMPLE, GALLERY = (280, 306), (280, 390)
-STYLIZE, VIDEO = (290, 580), (290, 580)
+STYLIZE, VIDEO = (290, 580), (290, 604)
 # By how much these grow when they run: they show what they draw.
 PREVIEW = 220
 BLEND, SMALL = (270, 300), (270, 46)
