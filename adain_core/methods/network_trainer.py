@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -57,8 +59,8 @@ class NetworkTrainer(RunFolder):
         log: losses and warnings so far.
 
     Raises:
-        TrainingError: a checkpoint of another run, a run that is there already, or new styles for a
-            network that has them.
+        TrainingError: a checkpoint of another run, a run that is there already, artworks of one
+            name, or new styles for a network that has them.
         WeightsError: the loss network or ``config.init`` cannot be read.
         ImageFileError: a folder has no images, or an artwork cannot be read.
     """
@@ -86,6 +88,7 @@ class NetworkTrainer(RunFolder):
         self._vgg = LossNetwork(config.encoder, config.precision, self.device)
         artworks = list_images([config.style])
         self._new = tuple(path.stem for path in artworks)
+        _check_names(self._new, config.style)
         self._targets = [self._describe(path) for path in artworks]
         self.names, self.network = self._make_network()
         self._trained = [p for p in self.network.parameters() if p.requires_grad]
@@ -265,3 +268,13 @@ class NetworkTrainer(RunFolder):
         name = self.model_file.stem
         write_grid(self.folder / f"{name}-grid.jpg", self.draw_grid())
         write_curves(self.folder / f"{name}-curves.png", self.log.history)
+
+
+def _check_names(names: Sequence[str], folder: str | os.PathLike[str]) -> None:
+    """Refuse artworks whose styles could not be told apart."""
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise TrainingError(
+            f"{folder}: expected artworks of different names, got {', '.join(twice)} more than "
+            "once; rename them"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -163,6 +164,15 @@ def test_runs_that_cannot_go_on_are_refused(
     again = replace(config, init=trainer.model_file, output=tmp_path / "again")
     with pytest.raises(TrainingError, match="draws stars, wave already"):
         NetworkTrainer(again, progress=False)
+
+
+def test_artworks_of_one_name_are_refused(
+    config: NetworkConfig, folders: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folders / "art", tmp_path / "art")
+    shutil.copy(folders / "art" / "wave.png", tmp_path / "art" / "wave.jpg")
+    with pytest.raises(TrainingError, match="different names, got wave more than once; rename"):
+        NetworkTrainer(replace(config, style=tmp_path / "art"), progress=False)
 
 
 def test_a_diverged_run_keeps_its_last_checkpoint(config: NetworkConfig) -> None:
