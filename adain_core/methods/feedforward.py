@@ -74,7 +74,7 @@ class FeedForward:
         if len(rows) not in (1, len(pictures)):
             raise OptionError(
                 "weights",
-                f"must have one row, or one for each of {len(pictures)} pictures, got {len(rows)}",
+                f"must have one row, or one for each of {len(pictures)} images, got {len(rows)}",
             )
         shares = torch.zeros(len(rows), self.network.architecture.styles)
         shares.index_add_(1, torch.tensor(self._styles), rows.to(shares))

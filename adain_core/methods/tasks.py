@@ -138,7 +138,7 @@ class TaskReader:
             if len(rows) not in (1, count):
                 raise OptionError(
                     "weights",
-                    f"must have one row, or one for each of {count} pictures, got {len(rows)}",
+                    f"must have one row, or one for each of {count} images, got {len(rows)}",
                 )
             return rows.T[:, :, None, None]
         masks = check_masks(self._masks, len(self._masks), count)

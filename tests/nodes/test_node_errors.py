@@ -167,7 +167,7 @@ ERRORS: dict[str, dict[str, Recipe]] = {
         ENCODERS: lambda t: {**t.one, "style_1": t.other_style},
     },
     "AdaINStylizeVideo": {
-        "videos need version": old_pyav,
+        "videos need PyAV": old_pyav,
         "does not go with alphas or weights for each frame": lambda t: {
             **t.clip,
             "alpha": [0.5, 1.0],
