@@ -1,4 +1,4 @@
-"""Tensors of kinds that hold no plain array of values, and that the library does not take."""
+"""Checks for tensors that are not plain arrays, such as sparse ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def find_odd_kind(tensor: Tensor) -> str:
-    """Return what makes a tensor no plain array of values, such as ``"sparse"``; empty if one."""
+    """Return the kind of a tensor that is not a plain array, such as ``"sparse"``; else ``""``."""
     if tensor.is_nested:
         return "nested"
     if tensor.layout != torch.strided:
@@ -18,11 +18,11 @@ def find_odd_kind(tensor: Tensor) -> str:
 
 
 def require_plain(tensor: Tensor, name: str) -> None:
-    """Refuse a tensor that is no plain array of values.
+    """Check that a tensor is a plain array.
 
     Args:
-        tensor: of any kind.
-        name: what it is, for the message.
+        tensor: the tensor.
+        name: its name in the message.
 
     Raises:
         ValueError: a sparse, nested, quantized or meta tensor.

@@ -1,4 +1,4 @@
-"""Which device and which dtype, where the caller leaves the choice."""
+"""Choice of device and dtype, and what depends on them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MEMORY_FORMATS = {"mps": torch.contiguous_format}
 # channels, 1.6 from 256 to 256, 1.3 from 128 to 256, 0.9 from 128 to 128: the transforms cost the
 # same, the products shrink.
 WINOGRAD_WEIGHTS = 2**18
-# GeForce and Quadro cards of Turing's without tensor cores: their float16 draws NaN.
+# Turing cards without tensor cores, whose float16 gives NaN.
 _BROKEN_FLOAT16 = re.compile(r"GTX 16\d\d|MX[45]50|\bT(500|550|600|1000|1200|2000)\b|CMP 30HX")
 
 
@@ -35,10 +35,10 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
     """Return the device to run on.
 
     Args:
-        device: ``"auto"`` (CUDA or ROCm, else MPS, else the CPU), or any name torch knows.
+        device: ``"auto"`` (CUDA or ROCm, else MPS, else the CPU), or any torch device.
 
     Raises:
-        ValueError: an unknown device, or one that this machine or this torch does not have.
+        ValueError: a device that is unknown or not available.
     """
     if device == "auto":
         if torch.cuda.is_available():
@@ -58,17 +58,17 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
 
 
 def resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
-    """Return the dtype of weights and features; statistics are float32 in any case.
+    """Return the dtype of weights and features; statistics are always float32.
 
     Args:
         dtype: ``"auto"``, ``"fp32"``, ``"bf16"``, ``"fp16"`` or torch's own names or dtypes.
-            ``"auto"`` is float16 on CUDA (but for the few cards that cannot), bfloat16 on a CPU
-            with instructions for it (AVX-512 BF16, AMX), else float32: without them convolutions
-            are 7 to 128 times slower in bfloat16.
-        device: where it will run.
+            ``"auto"`` is float16 on CUDA (except for a few cards), bfloat16 on CPUs with native
+            support (AVX-512 BF16, AMX), and float32 otherwise: emulated bfloat16 convolutions are
+            7 to 128 times slower.
+        device: the device.
 
     Raises:
-        ValueError: another dtype.
+        ValueError: an unsupported dtype.
     """
     if dtype == "auto":
         if device.type == "cpu" and has_fast_bfloat16():
@@ -83,15 +83,15 @@ def resolve_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype
 
 
 def has_fast_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16 natively (AVX-512 BF16 or AMX)."""
-    # Where torch is too old to tell, it counts as not: float32 is never slow.
+    """Return whether the CPU multiplies bfloat16 natively (AVX-512 BF16 or AMX)."""
+    # False if torch is too old to tell: float32 is never slow.
     names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     checks = (getattr(torch.cpu, name, None) for name in names)
     return any(check() for check in checks if check is not None)
 
 
 def no_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Return a context without autocast; some devices have none and refuse to switch it off."""
+    """Return a context without autocast, also for devices that do not have it."""
     kind = device.type
     if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         return torch.autocast(kind, enabled=False)
@@ -100,25 +100,25 @@ def no_autocast(device: torch.device) -> AbstractContextManager[object]:
 
 @contextmanager
 def inference(device: torch.device) -> Iterator[None]:
-    """Compute without gradients, in the model's own precision in spite of autocast."""
+    """Disable gradients and autocast."""
     with torch.inference_mode(), no_autocast(device):
         yield
 
 
 @contextmanager
 def gradients(device: torch.device) -> Iterator[None]:
-    """Compute with gradients, also inside a caller's inference mode, in spite of autocast."""
+    """Enable gradients, even within inference mode, and disable autocast."""
     with torch.inference_mode(False), torch.enable_grad(), no_autocast(device):
         yield
 
 
 def memory_format(device: torch.device) -> torch.memory_format:
-    """How feature maps lie fastest in memory."""
+    """Return the fastest memory format of feature maps."""
     return _MEMORY_FORMATS.get(device.type, torch.channels_last)
 
 
 def winograd_pays(weight: Tensor) -> bool:
-    """Whether Winograd's filtering is faster than torch's own convolution with these weights.
+    """Return whether Winograd convolution is faster than torch's own with these weights.
 
     Args:
         weight: ``(N, C, k, k)``.
@@ -134,7 +134,7 @@ _OUT_OF_MEMORY = (
     "out of memory",
     "allocate memory",
     "not enough memory",
-    "could not create a primitive",  # oneDNN, which has no other words for it
+    "could not create a primitive",  # oneDNN
     "alloc_failed",  # cuDNN, cuBLAS
     "invalid buffer size",  # MPS
     "out_of_device_memory",  # Level Zero, of Intel's GPUs
@@ -143,7 +143,7 @@ _OUT_OF_MEMORY = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device or the CPU had not enough memory: torch tells only CUDA's by class."""
+    """Return whether an error means too little memory; torch has a class only for CUDA's."""
     text = str(error).lower()
     return isinstance(error, torch.cuda.OutOfMemoryError | MemoryError) or any(
         sign in text for sign in _OUT_OF_MEMORY

@@ -1,4 +1,4 @@
-"""Why a picture has NaN or infinite values: the model, a style, or the precision."""
+"""Find out whether the model, a style or the precision causes NaN or infinite values."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .transfer import adain
 
 
 def explain_not_finite(name: str, networks: TiledNetworks, styles: Sequence[Style]) -> str:
-    """Return what makes a picture NaN, found by drawing a small one with the same.
+    """Return the error message, with the cause found by stylizing a small test image.
 
     Args:
-        name: of the model that drew the picture.
-        networks: of the model.
-        styles: that it was drawn in.
+        name: name of the model.
+        networks: networks of the model.
+        styles: the styles that were used.
     """
     noise = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     canvas = Canvas(noise)

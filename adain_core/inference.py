@@ -1,16 +1,15 @@
-"""The networks as they run fastest: derived from the trained ones, the same pictures.
+"""The optimized form of the networks, derived from the trained ones.
 
-What differs from :mod:`adain_core.networks`, none of it in the result beyond rounding:
+Differences from :mod:`adain_core.networks`, which change results only by rounding:
 
-- Feature maps lie in the order that ``devices.memory_format`` names, and inside a border of one
-  pixel. A convolution with zero padding leaves a wrong border, which is then overwritten with the
-  reflection: four thin copies instead of one of the whole map for each convolution.
-- Nearest x2 upsampling, reflection padding and a 3x3 convolution become one 2x2 convolution to
-  four times the channels, the four phases, and a pixel shuffle: 16 multiplications instead of 36.
+- Feature maps have the layout of ``devices.memory_format`` and a border of one pixel. A convolution
+  with zero padding leaves a wrong border, which is then overwritten by reflection: four thin copies
+  instead of a copy of the whole map per convolution.
+- Nearest x2 upsampling, reflection padding and a 3x3 convolution become a 2x2 convolution to four
+  times the channels (the four phases) and a pixel shuffle: 16 multiplications instead of 36.
 - The widest convolutions on a CPU in float32 use :mod:`adain_core.winograd`.
-- Each block of layers runs in bands of rows, so that no map leaves the cache or is so large that
-  the allocator returns it to the system: fresh pages cost 45 ms for 64 channels of 512x512, a
-  sixth of the convolution that fills them.
+- Each block of layers runs in bands of rows, so that feature maps stay in the cache and are not
+  returned to the system by the allocator, which would cost page faults.
 - Batch normalization is folded into the convolutions; ReLU works in place, after pooling.
 """
 
@@ -27,18 +26,18 @@ from .devices import memory_format, winograd_pays
 from .networks import Decoder, Encoder
 from .winograd import Winograd
 
-# Of the largest map of a band, on a CPU. Beyond 32 MiB glibc's malloc returns what is freed.
+# Size of the largest map of a band, on a CPU. Above 32 MiB, glibc returns freed memory.
 BAND_BYTES = 8 * 2**20
 
 
 class Inference:
-    """A trained network in its inference form.
+    """The optimized form of a trained network.
 
-    It follows its network: after ``.to(…)``, or a change of the weights in place that autograd
-    would see, the form is derived again at the next call, and at every call while weights require
-    gradients: fused optimizers change them unseen. (Not seen where none does: changes through
-    ``.data``, and of weights made under inference mode.) It is no module and has no weights of its
-    own to store.
+    It follows its network: after ``.to(…)``, or an in-place change of weights that autograd
+    notices, the form is derived again at the next call. While weights require gradients, this
+    happens at every call, because fused optimizers change them without notice. (Changes through
+    ``.data``, or of weights created in inference mode, are not noticed.) It is not a module and has
+    no parameters.
 
     Args:
         network: an encoder, or a decoder.
@@ -54,7 +53,7 @@ class Inference:
         self._generation = 0
 
     def __getstate__(self) -> dict[str, object]:
-        # Derived weights are three times as large as their network's, and derived again.
+        # Derived weights are three times as large as those of the network.
         return {**self.__dict__, "_sources": [], "blocks": []}
 
     @property
@@ -65,7 +64,7 @@ class Inference:
 
     @torch.no_grad()
     def __call__(self, inputs: Tensor) -> Tensor:
-        """As the network's ``forward``; no gradients."""
+        """Return the same as the network's ``forward``, without gradients."""
         if isinstance(self.network, Decoder) and any(
             isinstance(module, nn.InstanceNorm2d) for module in self.network.children()
         ):
@@ -78,11 +77,11 @@ class Inference:
         return inputs
 
     def _follow(self) -> None:
-        """Derive the blocks anew where the network's weights are not those they came from."""
+        """Derive the blocks again if the weights of the network have changed."""
         tensors = list(self.network.state_dict().values())  # detached, of the same storage
         versions = [0 if tensor.is_inference() else tensor._version for tensor in tensors]
         trained = any(weight.requires_grad for weight in self.network.parameters())
-        # The old tensors are held, so that no new one can lie at the same address.
+        # The old tensors are kept, so that no new one can have the same address.
         if trained or [(old.data_ptr(), version) for old, version in self._sources] != [
             (new.data_ptr(), version) for new, version in zip(tensors, versions, strict=True)
         ]:

@@ -1,4 +1,4 @@
-"""How much memory is free, on a device or in the machine, and how freed memory goes back."""
+"""Free memory of devices and of the machine, and returning freed memory to the system."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import torch
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Return the bytes that can still be allocated on a device; ``None`` where nobody knows."""
+    """Return the bytes that can still be allocated on a device; ``None`` if unknown."""
     if device.type == "cuda":
-        # What torch has set aside and does not use counts as free.
+        # Memory that torch has reserved but does not use counts as free.
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0]) + unused
     return free_host_memory() if device.type == "cpu" else None
 
 
 def free_host_memory(root: Path = Path("/")) -> int | None:
-    """Return the bytes that a process can still take of the machine's memory, on Linux.
+    """Return the bytes of main memory that the process can still use, on Linux.
 
-    The smallest of what the kernel calls available and of what the process's control groups leave:
-    a container's limit does not show in /proc/meminfo.
+    This is the minimum of the kernel's available memory and of what the control groups of the
+    process leave, because /proc/meminfo does not show the limits of a container.
 
     Args:
-        root: of the file system with ``proc`` and ``sys``.
+        root: root of the file system with ``proc`` and ``sys``.
 
     Returns:
         Bytes, 0 or more; ``None`` on other systems.
@@ -44,7 +44,7 @@ def _available(meminfo: Path) -> Iterator[int]:
 
 
 def _left_in_groups(root: Path) -> Iterator[int]:
-    """Yield what each memory control group of the process, and each group around it, leaves."""
+    """Yield what each memory control group of the process, and each parent group, leaves."""
     for line in _lines(root / "proc/self/cgroup"):
         _, controllers, group = (*line.split(":", 2), "", "")[:3]
         if not controllers:  # version 2
@@ -55,12 +55,12 @@ def _left_in_groups(root: Path) -> Iterator[int]:
             usage, cache = "memory.usage_in_bytes", "total_inactive_file"
         else:
             continue
-        # A container may see its own group as the mount's root, and its host's path in the line.
+        # A container may see its own group as the root of the mount, but the host's path here.
         folder = mount / group.lstrip("/")
         for each in [folder, *folder.parents][: len(folder.relative_to(mount).parts) + 1]:
             with contextlib.suppress(IndexError, ValueError):  # no such file, or "max"
                 total, used = (int(_lines(each / name)[0]) for name in (limit, usage))
-                # The kernel gives up what it caches of files before it refuses memory.
+                # The kernel drops its file cache before it refuses memory.
                 stat = dict(line.split() for line in _lines(each / "memory.stat"))
                 yield total - used + int(stat.get(cache, 0))
 
@@ -73,14 +73,14 @@ def _lines(file: Path) -> list[str]:
 
 
 class HeapTrimmer:
-    """Gives freed memory back to the system after pictures of many sizes.
+    """Returns freed memory to the system after images of many sizes.
 
-    glibc keeps what is freed for the next picture of that size. Of other sizes it finds no place
-    between and takes more: a long-lived host would grow without end.
+    glibc keeps freed memory for the next image of the same size. Images of other sizes do not fit
+    into the gaps and need more, so a long-running process would grow without limit.
 
     Args:
-        changes: of the size, after which memory is given back; a megapixel counts as one more. It
-            takes 5 to 30 ms.
+        changes: number of size changes after which memory is returned; each megapixel counts as
+            one more. It takes 5 to 30 ms.
     """
 
     def __init__(self, changes: int = 4) -> None:
@@ -88,10 +88,10 @@ class HeapTrimmer:
         self._last: tuple[int, ...] = ()
 
     def note(self, size: tuple[int, ...]) -> None:
-        """Take note of a picture's size; give back memory if it was the last of many, or large.
+        """Register the size of an image, and return memory if it is due.
 
         Args:
-            size: number of pictures, height, width.
+            size: number of images, height, width.
         """
         if size == self._last:
             return
@@ -103,7 +103,7 @@ class HeapTrimmer:
 
 
 def trim_heap() -> None:
-    """Give the memory that is free within the process back to the system, with glibc."""
+    """Return the free memory of the process to the system, with glibc."""
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError, OSError):  # another C library
             ctypes.CDLL(None).malloc_trim(0)

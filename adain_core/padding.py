@@ -1,4 +1,4 @@
-"""Reflection padding that stays in channels_last on a GPU, forward and backward."""
+"""Reflection padding in channels_last for GPUs, forward and backward."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 class _ReflectionPad(torch.autograd.Function):
     """Reflection padding by 1 for channels_last on a GPU: ``(B, C, H, W)`` to H + 2, W + 2.
 
-    torch's own converts to contiguous and back, and adds up its gradient with atomics.
+    torch's own converts to contiguous and back, and accumulates its gradient with atomics.
     """
 
     @staticmethod

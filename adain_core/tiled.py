@@ -1,8 +1,7 @@
-"""From pictures to features and from features to pixels, tile by tile.
+"""Encoding and decoding images of any size, tile by tile.
 
-Only what comes in and what goes out is as large as the picture: pictures keep their dtype and
-become float one tile at a time, AdaIN is applied to the features of one tile, and all that is done
-to its pixels is done before the next tile.
+Only input and output are as large as the image. They keep their dtype, and one tile at a time is
+converted to float, gets AdaIN applied to its features, is decoded and finished.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ from .style import Features
 from .tiles import Network, Progress, Tile, Tiler, automatic_tile, check_tile
 from .transfer import Transfer
 
-_TRIMMER = HeapTrimmer()  # one for the process, whose memory it is
+_TRIMMER = HeapTrimmer()  # one per process, because it frees the memory of the process
 OUTPUT_DTYPES = (torch.float32, torch.uint8)
 
-# Shown pictures ``(B, 3|4, H, W)`` that are drawn in part; what it raises ends the work.
+# Receives unfinished images ``(B, 3|4, H, W)``; an exception that it raises aborts the work.
 Watch = Callable[[Tensor], None]
 
 
 class TiledNetworks:
-    """An encoder and a decoder that see pictures of any size, one tile at a time.
+    """An encoder and a decoder that process images of any size, one tile at a time.
 
     Args:
         encoder: the encoder.
@@ -44,8 +43,8 @@ class TiledNetworks:
         fingerprint: of the encoder's weights.
 
     Attributes:
-        run_encoder: pictures to features, in the form that is fastest.
-        run_decoder: features to pictures, likewise.
+        run_encoder: images to features, in optimized form.
+        run_decoder: features to images, likewise.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class TiledNetworks:
     ) -> None:
         self.architecture, self.fingerprint = architecture, fingerprint
         self._encoder = Inference(encoder)
-        # They follow the two wherever these are moved.
+        # Both follow their networks to another device or dtype.
         self.run_encoder: Network = self._encoder
         self.run_decoder: Network = Inference(decoder)
         self._weights = encoder
@@ -68,12 +67,12 @@ class TiledNetworks:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """Device of the weights."""
         return next(self._weights.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of weights and features."""
+        """Data type of weights and features."""
         return next(self._weights.parameters()).dtype
 
     def tiler(
@@ -85,41 +84,41 @@ class TiledNetworks:
         progress: Progress | None = None,
         rounds: int = 1,
     ) -> Tiler:
-        """Return the tiles of pictures.
+        """Return a tiler for images.
 
         Args:
             size: height and width, pixels.
-            tile: side of a tile, pixels; ``None``: the fastest that fits into the free memory.
-            batch: pictures at once.
-            progress: told after each tile.
-            rounds: how many times the tiles will be gone through.
+            tile: tile size in pixels; ``None``: the fastest that fits into the free memory.
+            batch: number of images at once.
+            progress: called after each tile.
+            rounds: how many times the tiles will be processed.
         """
         check_tile(tile)
         shape = feature_shape(size)
         if self.architecture.normalization == "instance":
-            # Its layers take statistics of the whole.
+            # Its layers need statistics of the whole image.
             return Tiler(shape, None, progress, rounds)
         return Tiler(shape, tile or self.automatic_tile(size, batch), progress, rounds)
 
     def automatic_tile(self, size: tuple[int, int], batch: int = 1) -> int:
-        """Return the side of the tiles for so many pictures of this height and width."""
+        """Return the tile size for a batch of images of this height and width."""
         widths, (rows, columns) = self.architecture.widths, feature_shape(size)
         features = batch * widths[-1] * rows * columns * self.dtype.itemsize
         return automatic_tile(widths[0], self.dtype, self.device, batch=batch, reserved=features)
 
     def encode(self, canvas: Canvas, tiler: Tiler) -> Features:
-        """Return relu4_1 of the pictures.
+        """Return relu4_1 of the images.
 
-        What is transparent has the mean color of the rest. It has no part in the statistics, but
-        features see 30 pixels far: beside a flat subject (σ near 0) a hidden black would be
-        thousands of σ away, and AdaIN would draw it as garish rims.
+        Transparent pixels get the mean color of the visible ones. They do not affect statistics,
+        but the receptive field reaches 30 pixels: next to a flat subject (σ near 0), hidden black
+        would be thousands of σ away, and AdaIN would turn it into garish rims.
         """
         device, mean = self.device, canvas.visible_mean()
         if device.type == "cpu":
             _TRIMMER.note((len(canvas.pictures), *canvas.size))
         opacity = canvas.opacity
         height, width = canvas.size
-        # Reflection needs more pixels than a tiny picture has; repeat its border instead.
+        # Tiny images have too few pixels for reflection; repeat their border instead.
         missing = (0, max(0, MINIMUM_SIZE - width), 0, max(0, MINIMUM_SIZE - height))
         features: Tensor | None = None
 
@@ -133,7 +132,7 @@ class TiledNetworks:
             part = (F.pad(part, missing, mode="replicate") if any(missing) else part).to(self.dtype)
             part = crop(self.run_encoder(part), tile.within(outer).cells)
             if features is None:
-                with torch.inference_mode(False):  # an ordinary tensor, for gradients from there on
+                with torch.inference_mode(False):  # an ordinary tensor, usable with gradients
                     features = part.new_empty((*part.shape[:2], *tiler.shape))
             crop(features, tile.cells).copy_(part)
 
@@ -144,7 +143,7 @@ class TiledNetworks:
         )
 
     def decoder(self, features: Features, tiler: Tiler) -> TiledDecoder:
-        """Return the decoder over encoded pictures."""
+        """Return the decoder of encoded images."""
         return TiledDecoder(
             self.run_decoder, features.tensor, tiler, features.size, self.device, self.dtype
         )
@@ -152,13 +151,13 @@ class TiledNetworks:
 
 @dataclass(frozen=True)
 class TiledDecoder:
-    """A decoder over a whole map of features, of which it draws one tile at a time.
+    """A decoder of features, one tile at a time.
 
     Attributes:
         decoder: maps one feature to 8x8 pixels.
-        features: the whole map, ``(B, C, rows, columns)``, on any device.
-        tiler: for the features' shape.
-        size: height and width of the picture, which can end within the last cells.
+        features: all features, ``(B, C, rows, columns)``, on any device.
+        tiler: for the shape of the features.
+        size: height and width of the image, which can end within the last cells.
         device: of the decoder.
         dtype: of the decoder.
     """
@@ -171,11 +170,11 @@ class TiledDecoder:
     dtype: torch.dtype
 
     def tile(self, transfer: Transfer | None, tile: Tile) -> Tensor:
-        """Draw one tile.
+        """Decode one tile.
 
         Args:
-            transfer: gives the features their style; ``None`` where they have it already.
-            tile: which.
+            transfer: applied to the features first; ``None`` if they are stylized already.
+            tile: the tile.
 
         Returns:
             RGB ``(B, 3, h, w)``, float32, not clamped.
@@ -194,15 +193,15 @@ class TiledDecoder:
 
 @dataclass(frozen=True)
 class Finish:
-    """What happens to decoded pixels, in this order.
+    """Operations on decoded pixels, in this order.
 
     Attributes:
-        canvas: what was drawn on.
-        photo: the content, of the same size.
-        own: AdaIN with the canvas's own statistics, whose picture shows what the decoder loses.
-        residual: share of that loss to give back, ``(B, 1, 1, 1)`` or ``(1, 1, 1, 1)``.
-        luminance: take the photo's chrominance.
-        masks: ``(B, 1, H, W)`` each; pixels that none covers are the photo's.
+        canvas: the input of the pass.
+        photo: the content, at the same size.
+        own: AdaIN with the canvas's own statistics; its result shows what the decoder loses.
+        residual: fraction of that loss to add back, ``(B, 1, 1, 1)`` or ``(1, 1, 1, 1)``.
+        luminance: use the photo's chrominance.
+        masks: ``(B, 1, H, W)`` each; pixels outside all of them are copied from the photo.
     """
 
     canvas: Canvas
@@ -237,15 +236,16 @@ def decode(
     opacity: Tensor | None = None,
     watch: Watch | None = None,
 ) -> None:
-    """Decode features into pictures, on the device of ``output``.
+    """Decode features to images, on the device of ``output``.
 
     Args:
         decoder: with the features.
         transfer: as for :meth:`TiledDecoder.tile`.
-        output: filled: ``(B, 3, H, W)``, ``(B, 4, H, W)`` with opacity; float32 or uint8.
-        finish: what happens to the pixels.
+        output: receives the result: ``(B, 3, H, W)``, ``(B, 4, H, W)`` with opacity; float32 or
+            uint8.
+        finish: applied to the pixels.
         opacity: the alpha channel, ``(B or 1, 1, H, W)``, float or uint8.
-        watch: shown the output after each tile.
+        watch: called with the output after each tile.
     """
 
     def work(tile: Tile) -> None:
@@ -264,7 +264,7 @@ def decode(
 
 
 def copy(canvas: Canvas, output: Tensor, tiler: Tiler) -> None:
-    """Copy a canvas as it is, clamped, in the output's dtype."""
+    """Copy a canvas to the output, clamped, in its dtype."""
 
     def work(tile: Tile) -> None:
         part, target = canvas.colors(tile.pixels, output.device), crop(output, tile.pixels)
@@ -277,16 +277,16 @@ def copy(canvas: Canvas, output: Tensor, tiler: Tiler) -> None:
 
 
 def feature_shape(size: tuple[int, int]) -> tuple[int, int]:
-    """Return rows and columns of the features of a picture of this height and width."""
+    """Return rows and columns of the features of an image of this height and width."""
     height, width = (-(-max(length, MINIMUM_SIZE) // STRIDE) for length in size)
     return height, width
 
 
 def empty_picture(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return a picture to fill, which its receiver may change: no inference tensor.
+    """Return an uninitialized image that is no inference tensor, so that callers may modify it.
 
     Raises:
-        ValueError: another dtype than float32 or uint8.
+        ValueError: a dtype other than float32 or uint8.
     """
     if dtype not in OUTPUT_DTYPES:
         raise ValueError(f"output_dtype must be torch.float32 or torch.uint8, got {dtype}")
@@ -295,7 +295,7 @@ def empty_picture(shape: Sequence[int], dtype: torch.dtype, device: torch.device
 
 
 def _as_output(image: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return float pixels clamped to 0..1, or as uint8; ``NotFiniteError`` for NaN."""
+    """Return float pixels clamped to 0..1, or as uint8; raise ``NotFiniteError`` for NaN."""
     if dtype == torch.uint8:
         return as_uint8(image)
     check_finite(image)

@@ -1,9 +1,8 @@
-"""Networks tile by tile: memory bounded by the tile, the result that of the whole picture.
+"""Tiling that bounds memory without changing the result.
 
-AdaIN needs nothing of the picture as a whole but its statistics, and those are taken on the whole
-feature map. The networks themselves see a bounded neighborhood: with a halo that wide around each
-tile, and reflection padding met only where the picture really ends, tiling changes nothing but
-rounding.
+AdaIN needs only the statistics of the whole feature map. The networks have a bounded receptive
+field. With a halo of that size around each tile, and reflection padding only at the true borders of
+the image, tiling changes nothing but rounding.
 
 A cell is a feature, or its 8x8 pixels.
 """
@@ -23,21 +22,21 @@ from .errors import OptionError
 from .functional import Window
 from .memory import free_memory
 
-# Told the tiles that are done and how many there are in all; what it raises ends the work.
+# Receives the number of finished tiles and their total; an exception aborts the work.
 Progress = Callable[[int, int], None]
 
 Network = Callable[[Tensor], Tensor]
 
-# A feature sees 30 pixels beyond its own 8x8 in the encoder (8 + 16 + 4 + 2, one radius for each
-# block), a pixel 3.75 features beyond its own in the decoder.
+# Receptive fields: 30 pixels beyond a feature's own 8x8 in the encoder (8 + 16 + 4 + 2, one radius
+# per block), 3.75 features beyond a pixel's own in the decoder.
 HALO_CELLS = 4
 # Below this the halo is most of the work.
 SMALLEST_TILE = 64
-# Maps of the first block's width that live at once: 2.3 in the encoder, 2.7 in the decoder.
+# Feature maps of the first block that are alive at once: 2.3 in the encoder, 2.7 in the decoder.
 _LIVE_MAPS = 3
-# For so many maps: a tile of 1182 px at full width in float32.
+# Memory for these maps: a tile of 1182 px at full width in float32.
 _AUTOMATIC_BYTES = 2**30
-# The halo costs small tiles time; larger ones gain nothing, since the networks work in bands.
+# Small tiles waste time on the halo; larger ones gain nothing, as the networks work in bands.
 _CPU_TILE = 1024
 
 
@@ -49,19 +48,19 @@ def automatic_tile(
     batch: int = 1,
     reserved: int = 0,
 ) -> int:
-    """Side in pixels of a tile whose activations take about 1.3 GiB, or what fits.
+    """Return the size in pixels of a tile whose activations take about 1.3 GiB, or less if needed.
 
     Args:
-        width: channels of the first block, whose maps are the largest.
+        width: channels of the first block, whose feature maps are the largest.
         dtype: of the activations.
-        device: whose free memory bounds the tile; ``None`` for the largest tile there can be.
-        batch: pictures at once.
-        reserved: bytes of the free memory that something else will take.
+        device: whose free memory bounds the tile; ``None``: no bound.
+        batch: number of images at once.
+        reserved: bytes of the free memory that will be used otherwise.
     """
     budget = _AUTOMATIC_BYTES
     free = None if device is None else free_memory(device)
     if free is not None:
-        # Half of it: other programs want memory, too, and a CPU without any stops the process.
+        # Half of it: other programs need memory, and a process that runs out on a CPU is killed.
         budget = min(budget, max(0, free - reserved) // 2)
     side = int((budget / activation_bytes(width, dtype, batch)) ** 0.5)
     if device is not None and device.type == "cpu":
@@ -70,12 +69,12 @@ def automatic_tile(
 
 
 def activation_bytes(width: int, dtype: torch.dtype, pixels: int) -> int:
-    """Memory that the networks take beside their weights for so many pixels at once, about."""
+    """Return the approximate memory of the activations for this many pixels, in bytes."""
     return _LIVE_MAPS * width * dtype.itemsize * pixels
 
 
 def check_tile(tile: int | None) -> None:
-    """Raise ``OptionError`` unless a tile is ``None`` or at least 64 pixels wide."""
+    """Raise ``OptionError`` unless a tile size is ``None`` or at least 64 pixels."""
     if tile is not None and tile < SMALLEST_TILE:
         raise OptionError("tile", f"must be {SMALLEST_TILE} pixels or more, got {tile}")
 
@@ -90,17 +89,17 @@ class Tile(NamedTuple):
 
     @property
     def cells(self) -> Window:
-        """Where it lies in a map of features."""
+        """Its window in a feature map."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
     def pixels(self) -> Window:
-        """Where it lies in a picture."""
+        """Its window in an image."""
         top, bottom, left, right = (STRIDE * side for side in self)
         return slice(top, bottom), slice(left, right)
 
     def within(self, other: Tile) -> Tile:
-        """Return the same rectangle in another's coordinates."""
+        """Return the rectangle in the coordinates of another one."""
         return Tile(
             self.top - other.top,
             self.bottom - other.top,
@@ -109,7 +108,7 @@ class Tile(NamedTuple):
         )
 
     def split(self, cells: int) -> list[Tile]:
-        """Parts of about one size, none longer than ``cells``."""
+        """Return parts of about equal size, none longer than ``cells``."""
         return [
             Tile(top, bottom, left, right)
             for top, bottom in _spans(self.top, self.bottom, cells)
@@ -130,17 +129,17 @@ def _spans(start: int, stop: int, longest: int) -> list[tuple[int, int]]:
 
 
 class Tiler:
-    """Does work tile by tile, once or several times over maps of one size.
+    """Work done tile by tile, in one or several rounds.
 
     Args:
         shape: rows and columns of the map, in cells.
-        tile: side in pixels; ``None``: the whole map at once. Halved where memory runs out.
-        progress: told after each tile; the number in all grows where tiles are halved.
+        tile: tile size in pixels; ``None``: the whole map at once. Halved if memory runs out.
+        progress: called after each tile; the total grows if tiles are halved.
         rounds: how many times :meth:`run` will be called.
 
     Attributes:
-        done: tiles so far.
-        total: tiles of all rounds.
+        done: number of finished tiles.
+        total: number of tiles of all rounds.
     """
 
     def __init__(
@@ -162,7 +161,7 @@ class Tiler:
         """Call ``work`` for every tile of the map.
 
         Raises:
-            MemoryError: not even the smallest tile fits.
+            MemoryError: even the smallest tile does not fit.
         """
         self.rounds -= 1
         pending = self._split([self._whole])
@@ -183,10 +182,10 @@ class Tiler:
         return Tile(0, self.shape[0], 0, self.shape[1])
 
     def outer(self, tile: Tile) -> Tile:
-        """Return the tile and what the networks see around it.
+        """Return the tile with its halo.
 
-        All are of one shape, the halo cut off or longer where the map ends: what a device prepares
-        for a shape (oneDNN's kernels, a compiled graph) is prepared once, and held in memory.
+        All have the same shape, with the halo moved inward at the borders of the map. Whatever a
+        device prepares per shape (oneDNN kernels, compiled graphs) is then prepared only once.
         """
         return Tile(
             *_outer_span(tile.top, self.longest[0], self.shape[0]),
@@ -213,8 +212,8 @@ class Tiler:
 
 
 def _fits(work: Callable[[Tile], None], tile: Tile) -> bool:
-    """Do the work; whether there was memory for it."""
-    # Its own function: the error holds on to the tensors of the failed attempt.
+    """Do the work and return whether there was enough memory for it."""
+    # A separate function, because the error keeps the tensors of the failed attempt alive.
     try:
         work(tile)
     except (RuntimeError, MemoryError) as error:
@@ -225,7 +224,7 @@ def _fits(work: Callable[[Tile], None], tile: Tile) -> bool:
 
 
 def join_progress(tilers: Sequence[Tiler], progress: Progress) -> None:
-    """Let several tilers tell their tiles together, as if they were one."""
+    """Report the progress of several tilers as if they were one."""
 
     def tell(done: int, total: int) -> None:
         progress(sum(each.done for each in tilers), sum(each.total for each in tilers))

@@ -1,4 +1,4 @@
-"""The version. It stands in pyproject.toml alone, where ComfyUI's Manager and registry read it."""
+"""The version, set only in pyproject.toml, where ComfyUI's Manager and registry read it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def read_version() -> str:
         found = re.search(r'^name = "adain"\nversion = "(.+)"$', text, re.MULTILINE)
         if found:
             return found[1]
-    from importlib.metadata import version  # takes longer than all the rest of --help
+    from importlib.metadata import version  # slow: takes longer than the rest of --help
 
     return version("adain")

@@ -1,4 +1,4 @@
-"""Checks of outputs, made before any work: what would be replaced, what cannot be written."""
+"""Checks of outputs before any work: existing files, and files that cannot be written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .request import STYLE_SUFFIX
 def check_replaceable(
     paths: Sequence[Path], overwrite: bool, advice: str = "pass --overwrite to replace it"
 ) -> None:
-    """Raise ``ValueError`` where writing would hit a folder, or a file without ``--overwrite``."""
+    """Raise ``ValueError`` for folders, and for existing files without ``overwrite``."""
     taken = [path for path in paths if path.exists() and not (overwrite and path.is_file())]
     if not taken:
         return
@@ -24,26 +24,26 @@ def check_replaceable(
 
 
 def check_output_file(path: Path, overwrite: bool) -> None:
-    """Raise ``ValueError`` unless a file can be written there; nothing is created."""
+    """Raise ``ValueError`` unless the file can be written; nothing is created."""
     check_replaceable([path], overwrite)
     if not path.parent.is_dir():
         raise ValueError(f"cannot write {path}: there is no folder {path.parent}")
 
 
 def check_safetensors_output(path: Path, overwrite: bool) -> None:
-    """Raise ``ValueError`` unless a model or style file can be written there."""
+    """Raise ``ValueError`` unless the model or style file can be written."""
     if path.suffix != STYLE_SUFFIX:
         raise ValueError(f"cannot write {path}: expected a file name ending in {STYLE_SUFFIX}")
     check_output_file(path, overwrite)
 
 
 def read_files(args: argparse.Namespace) -> list[str]:
-    """Return the files that :func:`~adain_core.cli.arguments.add_style_options` names."""
+    """Return the files in :func:`~adain_core.cli.arguments.add_style_options`' arguments."""
     return [*args.style, *(args.mask or []), *([args.background] if args.background else [])]
 
 
 def refuse_inputs(outputs: Sequence[Path], read: Sequence[str | Path]) -> None:
-    """Raise ``ValueError`` where a result would replace what it is made of."""
+    """Raise ``ValueError`` if an output would replace an input."""
     inputs = {_identity(Path(path)) for path in read}
     for output in outputs:
         if output.exists() and _identity(output) in inputs:
@@ -51,7 +51,7 @@ def refuse_inputs(outputs: Sequence[Path], read: Sequence[str | Path]) -> None:
 
 
 def _identity(file: Path) -> object:
-    """Return what all names of a file share: links, other letters where a disk ignores case."""
+    """Return what all names of a file have in common (links, case-insensitive disks)."""
     try:
         status = file.stat()
     except OSError:  # reported when it is read

@@ -1,4 +1,4 @@
-"""From arguments to the library: the request, the model, and the way back of its errors."""
+"""From arguments to options and models, and from library errors back to arguments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..style import Style
 
 STYLE_SUFFIX = ".safetensors"
-# Options that the library calls otherwise.
+# Arguments that have another name in the library.
 _WORDS = {
     "styles": "style",
     "weights": "style_weights",
@@ -26,21 +26,21 @@ _WORDS = {
 
 
 def read_request(args: argparse.Namespace) -> StylizeOptions:
-    """Return the request of ``add_style_options``' arguments, before any artwork is read."""
+    """Return the options of ``add_style_options``' arguments; artworks are not read yet."""
     from ..images import read_mask
 
     return make_request(
         args,
         styles=[open_style(path) for path in args.style],
         weights=args.style_weights,
-        # Now, not for every picture anew.
+        # Once, not again for every image.
         masks=None if args.mask is None else [read_mask(path) for path in args.mask],
         background=None if args.background is None else open_style(args.background),
     )
 
 
 def make_request(args: argparse.Namespace, **others: Any) -> StylizeOptions:
-    """Return a request made of the options that have the names of its fields, and of others."""
+    """Return options from the arguments that have the names of its fields, and from others."""
     from ..options import StylizeOptions
 
     names = [field.name for field in fields(StylizeOptions)]
@@ -49,7 +49,7 @@ def make_request(args: argparse.Namespace, **others: Any) -> StylizeOptions:
 
 
 def open_style(path: str) -> Style | str:
-    """Return a style file's style, or the path of an image."""
+    """Return the style of a style file, or the path of an image."""
     from ..style import Style
 
     return Style.load(path) if is_style_file(path) else path
@@ -61,11 +61,11 @@ def is_style_file(path: str) -> bool:
 
 
 def option_word(field: str, args: argparse.Namespace) -> str:
-    """Return what the command line calls an option of the library.
+    """Return the command-line name of an option of the library.
 
     Args:
         field: of an :class:`~adain_core.errors.OptionError`: ``"alpha"``, ``"styles[1]"``.
-        args: the arguments, for the file that is meant.
+        args: the arguments, for the name of the file.
 
     Returns:
         ``"--alpha"``, ``"--style stars.jpg"``.
@@ -80,7 +80,7 @@ def option_word(field: str, args: argparse.Namespace) -> str:
 
 
 def load_model(args: argparse.Namespace) -> AdaINModel:
-    """Load the model that the options ask for."""
+    """Load the model that the arguments select."""
     from ..model import AdaINModel
 
     return AdaINModel.from_pretrained(args.model, args.device, args.dtype)

@@ -1,4 +1,4 @@
-"""Standard streams that a program may be started without, and lines written to them."""
+"""Writing to standard streams, which may be closed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..text import printable, to_json
 
 
 def open_streams() -> None:
-    """Replace standard streams that are closed, and let none fail at a letter.
+    """Replace closed standard streams, and make all of them accept any character.
 
-    Services and ``pythonw`` start without them. A file that is opened then gets the number of a
-    standard stream, and what a library prints goes into the file.
+    Services and ``pythonw`` start without streams. The next file to be opened would get the number
+    of a standard stream, and receive whatever a library prints.
     """
     for number in range(3):
         try:
@@ -31,12 +31,12 @@ def open_streams() -> None:
         if stream is None or stream.closed:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
         elif isinstance(stream, io.TextIOWrapper):
-            # A name that the console's code page lacks must not fail what was done.
+            # A character that the console cannot show must not cause a failure.
             stream.reconfigure(errors="backslashreplace")
 
 
 def print_line(text: object) -> None:
-    """Write one line to stdout; what files say of themselves is made printable."""
+    """Write one line to stdout, with unprintable characters escaped."""
     print(printable(text))
 
 
@@ -46,18 +46,18 @@ def print_json(value: Any) -> None:
 
 
 def print_error(message: object) -> None:
-    """Write one line to stderr about what failed, above a progress bar where there is one."""
+    """Write an error to stderr as one line, above any progress bar."""
     _print_message(f"adain: error: {printable(message)}")
 
 
 def print_note(message: object) -> None:
-    """Write one line to stderr about what went through all the same."""
+    """Write a note to stderr as one line."""
     _print_message(f"adain: note: {printable(message)}")
 
 
 @contextlib.contextmanager
 def notes_for_warnings() -> Iterator[None]:
-    """Print the library's warnings about image files as notes, each once."""
+    """Print the library's warnings about image files as notes, once each."""
     shown: set[str] = set()
     with warnings.catch_warnings():
         others = warnings.showwarning
@@ -77,5 +77,5 @@ def notes_for_warnings() -> Iterator[None]:
 def _print_message(line: str) -> None:
     from tqdm import tqdm
 
-    with contextlib.suppress(OSError):  # nobody listens any more: the work is worth more
+    with contextlib.suppress(OSError):  # a closed stream must not stop the work
         tqdm.write(line, file=sys.stderr)

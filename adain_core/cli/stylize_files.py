@@ -1,4 +1,4 @@
-"""The work of ``adain stylize``: photos from file to file."""
+"""``adain stylize``: from file to file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _EXPECTED = (ValueError, AdaINError, RuntimeError, MemoryError)
 
 @dataclass(frozen=True)
 class _Result:
-    """What became of one picture; the fields are those of ``--json``."""
+    """The report of one image; its fields are those of ``--json``."""
 
     content: str
     output: str | None = None
@@ -48,7 +48,7 @@ class _Result:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw every photo; return the exit code."""
+    """Stylize all photos and return the exit code."""
     if not 1 <= args.quality <= 100:
         raise ValueError(f"--quality must lie in 1..100, got {args.quality}")
     options = read_request(args)
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
             results.append(result)
 
     background: Background[_Result] = Background()
-    # disable=None: no bar where stderr is not a terminal.
+    # disable=None: no bar if stderr is not a terminal.
     pairs = zip(contents, plan.outputs, strict=True)
     try:
         for content, output in tqdm(
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         ):
             work, size = _stylize_file(drawing, content, output, args, len(contents) == 1)
             report(background.add(work, size))
-    finally:  # after Ctrl-C, too: what is drawn is worth being written
+    finally:  # also after Ctrl-C: finished images are written
         report(background.finish())
         written = [result for result in results if not (result.error or result.skipped)]
         skipped = [result for result in results if result.skipped]
@@ -111,9 +111,9 @@ def _stylize_file(
     args: argparse.Namespace,
     show_progress: bool,
 ) -> tuple[Callable[[], _Result], int]:
-    """Draw one picture; return what writes it, and how many bytes wait for that.
+    """Stylize one photo; return a function that writes the result, and the bytes that it holds.
 
-    What goes wrong with it must not stop the others.
+    Errors are reported and do not stop the other photos.
     """
     if args.skip_existing and output.exists():
         skipped = _Result(str(content), str(output), skipped=True)
@@ -147,19 +147,19 @@ def _draw_file(
     args: argparse.Namespace,
     show_progress: bool,
 ) -> ImageFile:
-    # A JPEG of more than twice the size that is wanted is decoded smaller.
+    # A JPEG of more than twice the required size is decoded at a reduced size.
     smallest = 2 * args.content_size or None
     photo = read_image_file(content, keep_uint8=True, min_side=smallest)
-    # Before the work.
+    # Before any work.
     size = (photo.pixels.shape[2], photo.pixels.shape[3])
     check_output_size(output, fit_shortest_side(size, args.content_size))
-    # Writing takes memory, too: the photo's pixels are not needed any more.
+    # The photo's pixels are released, because writing needs memory, too.
     return replace(photo, pixels=_draw(drawing, photo.pixels, show_progress))
 
 
 def _failure(content: Path, error: Exception) -> _Result:
-    """Return what is told of an error; what nobody expected is raised again."""
-    if isinstance(error, ValueError):  # before AdaINError: a picture of NaN is both
+    """Return the report of an expected error; raise any other again."""
+    if isinstance(error, ValueError):  # before AdaINError: NotFiniteError is both
         return _Result(str(content), error=f"{content}: {error}")
     if isinstance(error, AdaINError):
         return _Result(str(content), error=str(error))
@@ -169,7 +169,7 @@ def _failure(content: Path, error: Exception) -> _Result:
 
 
 def _draw(drawing: Drawing, pixels: Tensor, show_progress: bool) -> Tensor:
-    # With a delay: for a picture of ordinary size there is nothing to show.
+    # With a delay: images of ordinary size do not need a bar.
     with tqdm(
         desc="drawing", unit="part", delay=1, leave=False, disable=None if show_progress else True
     ) as bar:

@@ -1,4 +1,4 @@
-"""Which photos ``adain stylize`` draws, and where each result goes."""
+"""The inputs and outputs of ``adain stylize``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Plan:
     """Photos and their results.
 
     Attributes:
-        contents: the photos' files.
-        outputs: the file of each one's result.
-        folder: that holds all results, some of them in folders of their own.
+        contents: files of the photos.
+        outputs: file of each result.
+        folder: the folder for all results, which can have subfolders.
     """
 
     contents: list[Path]
@@ -29,7 +29,7 @@ class Plan:
 
 
 def make_plan(args: argparse.Namespace) -> Plan:
-    """Return what to draw, before any work.
+    """Return the plan, without any work.
 
     Raises:
         ValueError: a result that cannot be written.
@@ -39,7 +39,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
     is_folder = output.is_dir() or args.output.endswith(("/", os.sep))
     found = _find_contents(args.content, output)
     contents = list(found)
-    # Several contents, a folder or a pattern: anything but one file named as such.
+    # A single file, and not a folder or a pattern.
     if contents == [Path(path) for path in args.content] and len(contents) == 1 and not is_folder:
         if args.format:
             raise ValueError(f"--format is for results in a folder; name the file {output} instead")
@@ -61,13 +61,13 @@ def make_plan(args: argparse.Namespace) -> Plan:
 
 
 def _find_contents(paths: list[str], output: Path) -> dict[Path, Path]:
-    """Return each photo's file, and its folder below the folder that was named.
+    """Return the file of each photo, and its subfolder within the given folder.
 
-    Results of an earlier run in a folder among the photos are no photos.
+    An output folder within the given folder is skipped: it contains results.
     """
     found: dict[Path, tuple[Path, Path]] = {}
     for path in paths:
-        if os.path.isdir(path):  # noqa: PTH112 (a name that is too long is none)
+        if os.path.isdir(path):  # noqa: PTH112 (False for a name that is too long)
             inside = [] if real_path(output) == real_path(path) else [output]
             files = {
                 file: file.parent.relative_to(path) for file in list_image_tree(path, but=inside)
@@ -80,9 +80,9 @@ def _find_contents(paths: list[str], output: Path) -> dict[Path, Path]:
 
 
 def _name_results(found: dict[Path, Path], output: Path, file_format: str | None) -> list[Path]:
-    """Return the file of each photo's result.
+    """Return the file of each result.
 
-    Beside ``a.png`` the result of ``a.gif``, which would have its name, is ``a.gif.png``.
+    If ``a.png`` and ``a.gif`` are both present, the result of ``a.gif`` is ``a.gif.png``.
     """
     names = {
         content: output / folder / (content.stem + _suffix(content, file_format))
