@@ -32,7 +32,7 @@ class Stylizer:
     Args:
         model: the model, an :class:`~adain_core.model.AdaINModel`.
         options: the options.
-        pool: for the frames of a video in order: pools the statistics of the content, and of
+        smoothing: pool of statistics for the frames of a video, in order: of the content, and of
             styles that are recolored for each frame.
 
     Raises:
@@ -46,9 +46,9 @@ class Stylizer:
     """
 
     def __init__(
-        self, model: PretrainedModel, options: StylizeOptions, pool: TemporalPool | None = None
+        self, model: PretrainedModel, options: StylizeOptions, smoothing: TemporalPool | None = None
     ) -> None:
-        self.model, self.options, self.pool = model, options, pool
+        self.model, self.options, self.smoothing = model, options, smoothing
         self._closeups = False
         with inference(model.networks.device):
             self._prepare_styles()
@@ -114,7 +114,7 @@ class Stylizer:
             )
             try:
                 draftsman = Draftsman(
-                    self.model.networks, self.options, self.pool, self._encode_recolored, watch
+                    self.model.networks, self.options, self.smoothing, self._encode_recolored, watch
                 )
                 draftsman.draw(drawing, output, progress)
             except NotFiniteError:

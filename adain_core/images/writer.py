@@ -28,7 +28,7 @@ _BAND = 256
 
 
 def save_image(
-    path: str | os.PathLike[str], pixels: Tensor, *, overwrite: bool = False, quality: int = 95
+    path: str | os.PathLike[str], pixels: Tensor, *, overwrite: bool = True, quality: int = 95
 ) -> None:
     """Write pixels to an image file.
 
@@ -49,7 +49,7 @@ def write_image_file(
     path: str | os.PathLike[str],
     image: ImageFile,
     *,
-    overwrite: bool = False,
+    overwrite: bool = True,
     quality: int = 95,
 ) -> None:
     """Write an image with 8 bits per channel, in the format of the file name's suffix.
@@ -83,7 +83,7 @@ def write_image_file(
             picture.save(temporary, **options)
     except FileExistsError:
         raise ImageFileError(
-            f"cannot write {path}: the file exists; pass overwrite=True to replace it"
+            f"cannot write {path}: the file exists; choose another name or pass overwrite=True"
         ) from None
     except FileNotFoundError:
         raise ImageFileError(f"cannot write {path}: there is no folder {target.parent}") from None

@@ -294,21 +294,21 @@ class _Drawer:
     ) -> None:
         self.kept, self._dtype = 0, dtype
         self._stylizer, self._course, self._writer = stylizer, course, writer
-        if stylizer.pool is not None:
-            stylizer.pool.reset()
+        if stylizer.smoothing is not None:
+            stylizer.smoothing.reset()
 
     @property
     def state(self) -> State:
         """What the pool remembers."""
-        pool = self._stylizer.pool
+        pool = self._stylizer.smoothing
         return {} if pool is None else pool.state_dict()
 
     def go_on(self, frames: int, state: State) -> None:
         """Keep the first frames of an earlier run; go on with the pool's state after them."""
         self.kept = frames
         self._writer.go_on(frames)
-        if self._stylizer.pool is not None:
-            self._stylizer.pool.load_state_dict(state, self._stylizer.model.networks.device)
+        if self._stylizer.smoothing is not None:
+            self._stylizer.smoothing.load_state_dict(state, self._stylizer.model.networks.device)
 
     def draw(self, frame: Frame, masks: list[Tensor]) -> Tensor:
         """Return a frame's picture, ``(3, H, W)``, on the CPU."""

@@ -136,7 +136,7 @@ def describe_request(
     keyframes: Sequence[Keyframe] | None,
 ) -> str:
     """Return a digest of all that says what the frames look like."""
-    model, pool = stylizer.model, stylizer.pool
+    model, pool = stylizer.model, stylizer.smoothing
     weights = (model.name, model.networks.fingerprint, str(model.networks.dtype))
     request = replace(stylizer.options, tile=None)  # which changes no picture
     digest = hashlib.sha256()

@@ -144,13 +144,13 @@ def test_write_refuses_a_quality_out_of_range(tmp_path: Path, quality: int) -> N
         save_image(tmp_path / "a.jpg", torch.rand(3, 4, 4), quality=quality)
 
 
-def test_write_overwrites_only_when_told(tmp_path: Path) -> None:
+def test_write_overwrites_unless_told_not_to(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     save_image(path, torch.zeros(3, 4, 4))
-    with pytest.raises(ImageFileError, match=r"a\.png: the file exists; pass overwrite=True"):
-        save_image(path, torch.ones(3, 4, 4))
+    with pytest.raises(ImageFileError, match=r"a\.png: the file exists; choose"):
+        save_image(path, torch.ones(3, 4, 4), overwrite=False)
     assert load_image(path).max() == 0
-    save_image(path, torch.ones(3, 4, 4), overwrite=True)
+    save_image(path, torch.ones(3, 4, 4))
     assert load_image(path).min() == 1
 
 
