@@ -190,18 +190,18 @@ class StylizeOptions:
 
 
 def closeness(size: tuple[int, int], stroke_size: str | float) -> float:
-    """Return how close to the artwork a later pass of a size draws.
+    """Return how close to the artwork a later pass is.
 
-    Strokes have a size in pixels: where a picture is larger, the artwork must be, too, or its
-    strokes would be drawn anew, and finer, over the larger ones of the pass before.
+    The size of strokes is fixed in pixels: in larger passes the artwork must be larger, too, or
+    finer strokes would cover the large ones of the pass before.
 
     Args:
         size: height and width of the pass, pixels.
         stroke_size: as in :class:`StylizeOptions`.
 
     Returns:
-        0, the artwork as it is encoded, up to 512 pixels of medium strokes; 1, twice as large, from
-        1,024 on; between them growing with the logarithm. Always 0 for a single pass.
+        0, the artwork as encoded, up to 512 pixels of medium strokes; 1, at twice its size, from
+        1,024 pixels on; logarithmic in between. Always 0 for a single pass.
     """
     if stroke_size == SINGLE_PASS:
         return 0.0

@@ -1,4 +1,4 @@
-"""Previews of styles: small pictures of the artworks that they came from, for people."""
+"""Thumbnails of styles: small JPEGs of their artworks."""
 
 from __future__ import annotations
 

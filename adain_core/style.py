@@ -82,17 +82,17 @@ class Style:
 
     @property
     def tensors(self) -> dict[str, Tensor]:
-        """All statistics by the names that they have in a file."""
+        """All statistics, by their names in a file."""
         named = {"mean": self.mean, "std": self.std}
         if self.closeup is not None:
             named["closeup_mean"], named["closeup_std"] = self.closeup
         return named
 
     def statistics(self, closeness: float = 0.0) -> Statistics:
-        """Return mean and std at a distance from the artwork.
+        """Return mean and std for a size of the artwork.
 
         Args:
-            closeness: 0 as encoded, 1 at twice the size, between them mixed.
+            closeness: 0: as encoded, 1: at twice the size; interpolated in between.
         """
         if closeness == 0 or self.closeup is None:
             return self.mean, self.std

@@ -1,4 +1,4 @@
-"""Artworks to styles: resized, encoded, and remembered by their pixels."""
+"""Encoding artworks to styles, with a cache."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAXIMUM_STYLE_PIXELS = 4096 * 4096
 
 
 class StyleEncoder:
-    """Takes the channel statistics of artworks.
+    """Encodes artworks to styles.
 
     Args:
         networks: of the model.
@@ -39,7 +39,7 @@ class StyleEncoder:
         progress: Progress | None = None,
         closeup: Tensor | None = None,
     ) -> Style:
-        """Return the style of artworks as :meth:`encode` does, at once where they came lately."""
+        """Return the style of artworks like :meth:`encode`, from a cache if possible."""
         return self._cache.get(
             (self._networks.generation, images, mask, closeup),
             lambda: self.encode(images, mask, progress, closeup),
@@ -52,16 +52,16 @@ class StyleEncoder:
         progress: Progress | None = None,
         closeup: Tensor | None = None,
     ) -> Style:
-        """Return the style of artworks, of a batch its mean.
+        """Return the style of artworks; a batch is averaged.
 
         Args:
-            images: ``(B, 3|4, H, W)``, float; transparent pixels do not count.
-            mask: which part counts, ``(B, 1, H, W)`` or ``(1, 1, H, W)``, 0..1.
-            progress: told after each tile.
+            images: ``(B, 3|4, H, W)``, float; transparent pixels are ignored.
+            mask: the part to encode, ``(B, 1, H, W)`` or ``(1, 1, H, W)``, 0..1.
+            progress: called after each tile.
             closeup: the same artworks at twice the size, if the style is to have a close-up.
 
         Raises:
-            ValueError: masks that do not fit, or nothing that counts.
+            ValueError: masks that do not match, or that select nothing.
         """
         canvases = [Canvas(each) for each in (images, closeup) if each is not None]
         tilers = [self._networks.tiler(each.size, batch=len(images)) for each in canvases]
@@ -102,16 +102,16 @@ class StyleEncoder:
 
 
 def resize_style(images: Tensor, size: int | None) -> Tensor:
-    """Return an artwork ``(B, C, H, W)`` at the size that it is encoded at, float.
+    """Return an artwork ``(B, C, H, W)`` at the size for encoding, float.
 
     Args:
         images: float or uint8.
-        size: shortest side in pixels; 0: as it is; ``None``: 512, but smaller images as they are.
+        size: shortest side in pixels; 0: keep the size; ``None``: 512, but keep smaller images.
             No image is enlarged beyond ``MAXIMUM_STYLE_PIXELS``.
     """
     shortest, longest = sorted(images.shape[-2:])
     if size is None:
-        # Enlarging would invent no strokes, only blur them.
+        # Enlarging would only blur the strokes.
         size = min(DEFAULT_STYLE_SIZE, shortest)
     if size > shortest:
         largest = int((MAXIMUM_STYLE_PIXELS * shortest / longest) ** 0.5)

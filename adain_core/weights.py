@@ -127,7 +127,7 @@ def fingerprint(weights: Mapping[str, Tensor]) -> str:
 
 
 def shipped_folder() -> Path:
-    """Return the folder of the shipped weights: inside a wheel, else beside the package."""
+    """Return the folder of the bundled weights: in the package of a wheel, else next to it."""
     package = Path(__file__).resolve().parent
     inside = package / "weights"
     return inside if inside.is_dir() else package.parent / "weights"

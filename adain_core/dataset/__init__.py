@@ -1,9 +1,9 @@
-"""Data sets drawn in many styles, for training: planned, resumable, on one machine or many.
+"""Stylized data sets for training: planned, resumable, on one machine or many.
 
-A plan says for each result which image becomes what in which artwork. Parts of it go to workers:
+A plan lists the image, artwork and name of each result. Parts of it are processed by workers:
 threads of this process (:mod:`~adain_core.dataset.local`) or actors of a Ray cluster
-(:mod:`~adain_core.dataset.cluster`). A result appears whole under its name, so that what is missing
-is what is left to do.
+(:mod:`~adain_core.dataset.cluster`). A result appears under its name only when it is complete, so
+missing files are the work that remains.
 """
 
 from .job import Failure, Job, Report

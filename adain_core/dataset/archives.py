@@ -1,4 +1,4 @@
-"""Tar files as data sets know them (webdataset): an index to read from, a writer that resumes."""
+"""Tar files in webdataset layout: an index for reading, and a writer that can resume."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INDICES = 16
 
 
 class Member(NamedTuple):
-    """Where the content of a file lies in an archive, bytes."""
+    """Position of a file's content in an archive, in bytes."""
 
     offset: int
     size: int
@@ -84,10 +84,10 @@ def read_member(path: Path, name: str) -> bytes:
 
 
 class ArchiveWriter:
-    """An archive that grows sample by sample, and goes on after any interruption.
+    """An archive that is written sample by sample, and can be continued after any interruption.
 
-    It lies under another name until it is complete. Nothing in it depends on the time, the user or
-    the machine: the same samples make the same bytes.
+    It has another name until it is complete. Its bytes depend only on the samples, not on the time,
+    the user or the machine.
 
     Args:
         path: of the complete archive.
@@ -114,7 +114,7 @@ class ArchiveWriter:
         self._file.flush()
 
     def finish(self) -> None:
-        """End the archive and give it its name."""
+        """Complete the archive and give it its name."""
         self._file.write(bytes(2 * tarfile.BLOCKSIZE))
         self._file.write(bytes(-self._file.tell() % tarfile.RECORDSIZE))
         self._file.flush()
@@ -124,7 +124,7 @@ class ArchiveWriter:
         self.unfinished.replace(self.path)
 
     def close(self) -> None:
-        """Leave it as it is, to be taken up again."""
+        """Leave it unfinished, to be continued later."""
         self._file.close()
 
 

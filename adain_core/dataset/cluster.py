@@ -1,8 +1,8 @@
-"""Many machines: Ray Data hands the parts of a plan to a pool of actors that hold the model.
+"""Many machines: Ray Data distributes the parts of a plan to a pool of actors.
 
-Scheduling, back-pressure and retries are Ray's. A part that is done twice, because an actor or its
-machine died, finds what is whole and leaves it. All machines see the same files under the same
-paths.
+Ray handles scheduling, back-pressure and retries. A part that is processed twice, because an actor
+or its machine failed, keeps the results that are complete. All machines must see the same files
+under the same paths.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class RayRunner:
             raise DatasetError(f"the cluster gave up: {error}") from error
 
     def close(self) -> None:
-        """Leave the cluster; what was started here is stopped."""
+        """Leave the cluster, and stop it if it was started here."""
         if self._started:
             ray.shutdown()
 

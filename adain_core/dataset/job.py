@@ -1,4 +1,4 @@
-"""What a data set is made of and how: all that a worker has to know, wherever it runs."""
+"""``Job``: everything that a worker needs to know."""
 
 from __future__ import annotations
 
@@ -25,26 +25,25 @@ FAILURES = f"{RECORDS}failed.jsonl"
 
 @dataclass(frozen=True)
 class Job:
-    """A data set to make.
+    """Settings of a data set.
 
     Attributes:
-        images: tree of folders or tar files to draw.
+        images: tree of folders or tar files.
         styles: tree of artworks and style files.
-        output: folder of results.
-        plan: how to draw up the plan.
-        model: a model's name or path; ``None`` for the default one.
-        device: as for ``AdaINModel.from_pretrained``; ``"auto"`` takes all GPUs.
+        output: folder for the results.
+        plan: settings of the plan.
+        model: name or path of a model; ``None``: the default model.
+        device: as for ``AdaINModel.from_pretrained``; ``"auto"`` uses all GPUs.
         dtype: likewise.
-        size: shortest side in pixels to resize images to; 0: as they are.
-        crop: side of the square to cut out of their middle then; 0: none.
-        style_size: shortest side in pixels to resize artworks to; ``None``: 512, but smaller ones
-            as they are.
-        stroke_size: as in :class:`~adain_core.options.StylizeOptions`; by default each picture is
-            one pass at any size, as in the published data sets.
+        size: resize the shortest side of images to this many pixels; 0: keep the size.
+        crop: then crop the center square of this size; 0: no crop.
+        style_size: likewise ``size`` for artworks; ``None``: 512, but keep smaller ones.
+        stroke_size: as in :class:`~adain_core.options.StylizeOptions`; by default a single pass, as
+            in published data sets.
         quality: of JPEG and WebP, 1..100.
-        others: what to do with files that are no images: ``""`` nothing, ``"copy"`` or ``"link"``.
-        exclude: patterns of images that count as other files.
-        batch_size: images that a worker takes at once; the last bits of pictures depend on it.
+        others: what to do with other files: ``""`` ignore, ``"copy"`` or ``"link"``.
+        exclude: patterns of images that are treated as other files.
+        batch_size: images per batch of a worker; the last bits of results depend on it.
 
     Raises:
         OptionError: an option out of range.
@@ -107,12 +106,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of some rows.
+    """The outcome of some rows.
 
     Attributes:
-        done: how many there were, whatever became of them.
-        drawn: how many results were written now.
-        failures: those that have none.
+        done: number of rows.
+        drawn: number of results written now.
+        failures: rows without a result.
     """
 
     done: int

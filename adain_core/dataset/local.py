@@ -1,4 +1,4 @@
-"""All cores or GPUs of one machine: threads that draw, and others that read and write meanwhile."""
+"""All cores or GPUs of one machine: threads that stylize, and threads that read and write."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ Task = Part | tuple[str, ...]
 
 
 class Runner(Protocol):
-    """Has tasks done, whoever does them."""
+    """Distributes tasks to workers."""
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Report]:
         """Do tasks, several at once; yield what became of them as it is known."""
         ...
 
     def close(self) -> None:
-        """Let go of workers."""
+        """Release the workers."""
         ...
 
 
 class LocalRunner:
     """Threads of this process.
 
-    On a CPU each of them draws with one core: pictures are small and many, and the same bits come
-    out whatever the number of threads.
+    On a CPU each thread uses one core, which suits many small images, and makes results independent
+    of the number of threads.
 
     Args:
         job: the data set.
         plan: its file.
-        workers: batches drawn at once; ``None``: one for each core, or two for each GPU.
+        workers: number of parallel batches; ``None``: one per core, or two per GPU.
     """
 
     def __init__(self, job: Job, plan: Path, workers: int | None = None) -> None:
@@ -108,7 +108,7 @@ class LocalRunner:
                     thread.join()
 
     def close(self) -> None:
-        """Let go of the threads that read and write."""
+        """Stop the threads."""
         for worker in self._workers:
             worker.close()
 

@@ -1,7 +1,7 @@
-"""The plan of a data set: for each result its image, its artwork, how strongly, and its name.
+"""The plan of a data set: image, artwork, alpha and name of each result.
 
-One JSON object a line, so that any program reads, edits and splits it. What a row says depends on
-the seed and on the image's name alone: not on the other images, nor on who draws it.
+It has one JSON object per line, so that any program can read, edit and split it. A row depends only
+on the seed, the name of the image and the list of artworks.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Row:
     Attributes:
         image: its content, relative to the tree of images, ``"/"`` between parts.
         artwork: relative to the tree of artworks.
-        alpha: content-style trade-off, 0..1.
-        seed: that artwork and alpha were drawn with.
-        output: where it goes, relative to the folder of results; inside a ``.tar`` into an archive.
+        alpha: style strength, 0..1.
+        seed: seed of the random choice of artwork and alpha.
+        output: path relative to the folder of results; a path in a ``.tar`` goes to an archive.
     """
 
     image: str
@@ -57,15 +57,15 @@ class Row:
 
 @dataclass(frozen=True)
 class PlanOptions:
-    """How a plan is drawn up.
+    """Settings of a plan.
 
     Attributes:
-        per_image: results of each image, each in another artwork.
-        alpha: smallest and largest, 0..1; between them every value is as likely.
-        seed: another one gives other artworks and alphas.
-        suffix: of results, such as ``".png"``; empty: the image's own where it can be written, else
+        per_image: results per image, each with a different artwork.
+        alpha: range of the uniform distribution of alpha, within 0..1.
+        seed: seed of the random choice of artworks and alphas.
+        suffix: of results, such as ``".png"``; empty: that of the image if it can be written, else
             ``".png"``.
-        shard_size: put results of image files into tar files of so many; 0: files as the images.
+        shard_size: write results of image files to tar files of this many; 0: to single files.
 
     Raises:
         OptionError: an option out of range.
@@ -93,13 +93,13 @@ def make_rows(images: Tree, artworks: Sequence[str], options: PlanOptions) -> It
     """Yield the rows of a plan, folder by folder.
 
     Args:
-        images: what to draw.
-        artworks: in what styles, sorted.
-        options: how.
+        images: the images.
+        artworks: names of the artworks, sorted.
+        options: settings.
 
     Raises:
         ImageFileError: a folder that cannot be read.
-        ValueError: too few artworks, or two images whose results would have one name.
+        ValueError: too few artworks, or two images whose results would have the same name.
     """
     if len(artworks) < options.per_image:
         raise ValueError(
@@ -198,7 +198,7 @@ def write_plan(path: Path, rows: Iterable[Row]) -> None:
 
 @dataclass(frozen=True)
 class Part:
-    """Rows that follow each other and that one worker draws: a batch of files, or an archive.
+    """Consecutive rows for one worker: a batch of files, or an archive.
 
     Attributes:
         start: first byte of its rows in the plan.

@@ -1,4 +1,4 @@
-"""What is laid beside the results before anything is drawn: the plan and the settings."""
+"""Preparing the folder of results: the plan and the settings."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _COMMON = (
 
 
 def prepare_plan(job: Job, given: Path | None = None) -> Path:
-    """Lay the plan and the settings beside the results; what is there already is compared.
+    """Write the plan and the settings to the folder of results, or compare existing ones.
 
     Args:
         job: the data set.
-        given: a plan to follow; ``None``: one is drawn up, unless it is there.
+        given: a plan to use; ``None``: the existing one, or a new one.
 
     Returns:
-        The plan's file.
+        The file of the plan.
 
     Raises:
         ValueError: as :func:`~adain_core.dataset.plan.make_rows`.
@@ -64,7 +64,7 @@ def prepare_plan(job: Job, given: Path | None = None) -> Path:
 
 
 def _settings(job: Job, planned: bool) -> dict[str, object]:
-    """Return what all pictures have in common, and how the plan was drawn up if it was."""
+    """Return the settings of the results, and of the plan if it was generated."""
     _, encoder, decoder = load_model(find_model(job.model))
     settings = {name: getattr(job, name) for name in _COMMON}
     if job.stroke_size != SINGLE_PASS:
@@ -86,7 +86,7 @@ def _write_new_plan(path: Path, job: Job) -> None:
 
 
 def _check_settings(path: Path, settings: dict[str, object]) -> None:
-    """Raise ``DatasetError`` where a data set was started with other settings."""
+    """Raise ``DatasetError`` if a data set was started with other settings."""
     try:
         begun = json.loads(path.read_text(encoding="utf-8"))
         # How a plan that was given was drawn up is not known.

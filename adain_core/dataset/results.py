@@ -1,4 +1,4 @@
-"""Where results go: files below a folder, or archives in it; each whole or not there at all."""
+"""Writing results as files or archives; each is complete or absent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Results:
     """The folder of results.
 
     Args:
-        folder: made if need be.
+        folder: the folder; created if missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,7 +61,7 @@ class Results:
         self.place(self.stage(content), name)
 
     def stage(self, content: bytes) -> Path:
-        """Write a file without a name yet, down to the disk: a power cut must not empty it later.
+        """Write a temporary file and flush it to disk, so that a power cut cannot empty it later.
 
         Raises:
             DatasetError: it cannot be written.
@@ -128,11 +128,11 @@ class Results:
         return folder / uuid.uuid4().hex
 
     def remove_leftovers(self) -> None:
-        """Remove what an interrupted run left half written, but archives, which go on."""
+        """Remove partial files of an interrupted run, except archives, which are continued."""
         shutil.rmtree(self.work / "new", ignore_errors=True)
 
     def remove_work(self) -> None:
-        """Remove all that is only there while a run is under way."""
+        """Remove temporary files."""
         shutil.rmtree(self.work, ignore_errors=True)
 
     def _list(self, folder: str) -> frozenset[str]:
@@ -155,7 +155,7 @@ class Sink(Protocol):
         ...
 
     def add(self, row: Row, staged: Staged, companions: Sequence[Companion]) -> None:
-        """Write a result after its companions: where it is, they are.
+        """Write a result after its companions, so that a result implies its companions.
 
         Args:
             row: whose result it is.
@@ -168,11 +168,11 @@ class Sink(Protocol):
         ...
 
     def finish(self) -> None:
-        """End the part: all that there is of it is written."""
+        """Finish the part after all results are written."""
         ...
 
     def close(self) -> None:
-        """Let go of it, finished or not."""
+        """Release it, finished or not."""
         ...
 
 
@@ -244,7 +244,7 @@ class ArchiveSink:
         return sorted([*begun, *whole], key=lambda path: path.stat().st_size)
 
     def _begin(self, versions: Sequence[Path]) -> ArchiveWriter:
-        """Go on with a copy of the largest version."""
+        """Continue a copy of the largest version."""
         mine = self._unfinished.with_name(f"{self._unfinished.name}.{uuid.uuid4().hex}")
         mine.parent.mkdir(parents=True, exist_ok=True)
         if versions:
@@ -287,6 +287,6 @@ class ArchiveSink:
             raise DatasetError(f"cannot write {self._path}: {reason(error)}") from None
 
     def close(self) -> None:
-        """Leave an unfinished archive, to be taken up again."""
+        """Leave an unfinished archive, to be continued later."""
         if self._writer is not None:
             self._writer.close()

@@ -1,4 +1,4 @@
-"""A data set from beginning to end: plan, other files, styles, pictures, summary."""
+"""Making a data set: plan, other files, styles, results, summary."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Shard:
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a data set, or of a share of it.
+    """The outcome of a data set, or of a share of it.
 
     Attributes:
-        rows: of the plan.
+        rows: number of rows in the plan.
         drawn: results written by this run.
-        before: results that were there already.
+        before: results that existed already.
         failed: rows without a result.
-        seconds: that the pictures took.
+        seconds: duration.
     """
 
     rows: int
@@ -75,20 +75,20 @@ def stylize_dataset(
     runner: Callable[[Job, Path], Runner] = LocalRunner,
     watch: Watch = lambda what, done, total: None,
 ) -> Summary:
-    """Make a data set, or go on with one that was interrupted.
+    """Make a data set, or resume an interrupted one.
 
     Args:
-        job: what to make.
-        plan: a plan to follow; ``None``: the one beside the results, which is drawn up if need be.
-        shard: the share of it to make.
-        runner: makes what has the work done, from the job and the plan's file.
-        watch: told of the progress.
+        job: settings.
+        plan: a plan to use; ``None``: the one in the folder of results, or a new one.
+        shard: the share of the plan to process.
+        runner: makes a runner from the job and the file of the plan.
+        watch: called with the progress.
 
     Returns:
-        The summary. Failures are listed beside the results.
+        The summary. Failures are listed in the folder of results.
 
     Raises:
-        ValueError: a bad plan, or options that do not fit.
+        ValueError: an invalid plan, or options that conflict.
         AdaINError: a tree or the model cannot be read, or results cannot be written.
     """
     results = Results(job.output)
@@ -117,7 +117,7 @@ def stylize_dataset(
 
 @dataclass
 class _Share:
-    """What of a plan is to be done.
+    """The remaining work of a plan.
 
     Attributes:
         rows: how many there are in all.

@@ -1,4 +1,4 @@
-"""The styles of many artworks in one file, a few kB each, read where they are needed."""
+"""The styles of many artworks in one file, read on demand."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _CLOSEUP = {"closeup_mean": "mean", "closeup_std": "std"}
 
 
 class StyleTable:
-    """Styles by the names of their artworks; those that could not be read by the reason.
+    """Styles by the names of their artworks, and reasons for artworks without one.
 
     Args:
         path: of a file that :func:`write_table` wrote. It is mapped into memory, not read.
 
     Raises:
-        WeightsError: the file is missing, damaged or foreign.
+        WeightsError: the file is missing, damaged or of another kind.
     """
 
     def __init__(self, path: Path) -> None:

@@ -40,12 +40,12 @@ class Folder:
 class Tree:
     """Images below a folder, or in a tar file; named by their relative paths.
 
-    Files whose names begin with a dot are no part of it.
+    Files whose names begin with a dot are ignored.
 
     Args:
         root: a folder, or an uncompressed tar file.
-        exclude: patterns such as ``"*.seg.png"`` or ``"masks/*"`` of relative paths or names; what
-            they match is no image but another file.
+        exclude: patterns such as ``"*.seg.png"`` or ``"masks/*"`` of relative paths or names; files
+            that match count as other files.
         also: suffixes that count as images, such as ``".safetensors"`` for styles.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What one worker does with a part of a plan: read, draw, write."""
+"""``Worker``: read, stylize and write a part of a plan."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _CPU_AHEAD, _GPU_AHEAD = 2, 16
 
 
 class Drawing(NamedTuple):
-    """An image on its way.
+    """An image in progress.
 
     Attributes:
-        row: what becomes of it.
+        row: its row of the plan.
         image: its pixels, profile and EXIF.
         style: of its artwork.
     """
@@ -54,13 +54,13 @@ class Drawing(NamedTuple):
 
 
 class Worker:
-    """Draws parts of a plan, from any number of threads at once.
+    """Processes parts of a plan, called from any number of threads.
 
     Args:
         job: the data set.
         plan: its file.
-        model: that draws.
-        at_once: threads that may draw at the same time; the others read and write meanwhile.
+        model: the model.
+        at_once: number of threads that may use the model; the others read and write meanwhile.
     """
 
     def __init__(self, job: Job, plan: Path, model: AdaINModel, at_once: int = 1) -> None:
@@ -123,7 +123,7 @@ class Worker:
     # -- images ---------------------------------------------------------------------------------
 
     def draw(self, part: Part) -> Iterator[Report]:
-        """Draw what is missing of a part; yield what became of each batch.
+        """Make the missing results of a part; yield a report of each batch.
 
         Raises:
             AdaINError: a result that cannot be written, such as on a full disk.
@@ -155,8 +155,8 @@ class Worker:
     def _read_batch(self, batch: Sequence[Row], progress: _Progress) -> Iterator[Drawing]:
         """Yield the whole batch, unless nothing of what is missing can be read.
 
-        A network's last bits depend on what is drawn together: what is drawn again after an
-        interruption, is drawn in the same company.
+        The last bits of a result depend on its batch, so after an interruption the same images
+        are processed together.
         """
         missing = progress.rows
         if len(missing) < len(batch):
@@ -264,7 +264,7 @@ class Worker:
 
 
 class _Progress:
-    """How far a batch is.
+    """The progress of a batch.
 
     Args:
         rows: whose results are missing, in the order in which they are written.

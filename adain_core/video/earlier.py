@@ -1,4 +1,4 @@
-"""Encoded pictures of an unfinished video, for the run that goes on with it."""
+"""Encoded frames of an unfinished video, for resuming it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _PARAMETERS = {"h264": (0, 0x1F, (7, 8)), "hevc": (1, 0x3F, (32, 33, 34))}
 
 
 class EarlierPictures:
-    """The pictures of an unfinished file that can be read whole.
+    """The complete frames of an unfinished file.
 
     Args:
         path: the file.
 
     Attributes:
-        count: of the pictures.
+        count: number of frames.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,7 +48,7 @@ class EarlierPictures:
         self._times = times
 
     def usable(self, frames: int) -> bool:
-        """Return whether the first frames can be decoded without the others, which need none."""
+        """Return whether the first frames and the others can be decoded independently."""
         if not 0 < frames <= self.count:
             return False
         if frames == self.count:
@@ -56,7 +56,7 @@ class EarlierPictures:
         return self._keys[frames] and max(self._times[:frames]) < min(self._times[frames:])
 
     def fits(self, parameters: bytes) -> bool:
-        """Return whether an encoder would go on with a stream that is described alike.
+        """Return whether an encoder would continue the stream with the same parameters.
 
         Args:
             parameters: of its stream, as the encoder gives them.

@@ -1,4 +1,4 @@
-"""Names of files: for FFmpeg, of outputs that are not finished, of outputs that are read."""
+"""File names for FFmpeg and of unfinished outputs, and checks for inputs."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ def resumed_file(output: Path) -> Path:
 
 
 def state_file(output: Path) -> Path:
-    """Return the file beside an unfinished output, or unfinished pictures, that resuming needs."""
+    """Return the file with the state of an unfinished output, which resuming needs."""
     stem = NUMBER.sub("", output.stem) or "pictures"
     return output.with_name(f"{stem}.partial.resume")
 
 
 def delete_partial(output: Path) -> None:
-    """Delete what an unfinished run left of an output; nothing is done where there is nothing."""
+    """Delete the partial result of an output, if there is one."""
     for file in (partial_file(output), resumed_file(output), state_file(output)):
         with contextlib.suppress(OSError):
             file.unlink()
 
 
 def refuse_inputs(inputs: Iterable[str | os.PathLike[str]], output: str | os.PathLike[str]) -> None:
-    """Refuse an output, a file or numbered pictures, that would replace what it is made of.
+    """Check that an output, a file or numbered images, does not replace an input.
 
     Raises:
-        VideoFileError: drawing to it would write or remove one of the files that are read.
+        VideoFileError: it would replace or remove an input.
     """
     for file in inputs:
         if _is_written(Path(file), Path(output)):

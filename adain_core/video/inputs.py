@@ -1,4 +1,4 @@
-"""Videos of others, opened: as files alone, of kinds that read nothing but themselves."""
+"""Opening untrusted videos, only in formats that cannot refer to other files."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ _FILES_ALONE = {"protocol_whitelist": "file", "format_whitelist": ",".join(_FORM
 def open_input(path: str | os.PathLike[str], options: Mapping[str, str] | None = None) -> Any:
     """Return an opened container.
 
-    A file cannot have others opened, nor an address. What an address may open FFmpeg decides: no
-    file.
+    A file cannot refer to other files or URLs. For a URL, FFmpeg decides, but allows no files.
 
     Args:
         path: a file, or an address such as ``https://…``.

@@ -1,4 +1,4 @@
-"""Which writer writes an output, and whether it may."""
+"""Opening an output for writing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .writer import VideoWriter, Writer
 
 
 def is_unfinished(path: Path) -> bool:
-    """Return whether an earlier run left something of an output."""
+    """Return whether a partial result of an output exists."""
     left = (state_file(path), partial_file(path))
     return any(file.exists() for file in left) or existing_picture(path) is not None
 
@@ -30,15 +30,15 @@ def open_writer(
     resume: bool = False,
     inputs: Iterable[str | os.PathLike[str]] = (),
 ) -> Writer:
-    """Return a writer for an output, whose file is held by this run from now on.
+    """Return a writer for an output, whose file is locked.
 
     Args:
         path: the file, or the pattern of numbered pictures, such as ``frames/%06d.png``.
         reader: of the video that it is made from, for times, colors and sound; open as long.
         encoding: with a codec.
         overwrite: replace existing files.
-        resume: go on with what an earlier run left.
-        inputs: files that are read besides the video.
+        resume: continue the partial result of an earlier run.
+        inputs: other input files.
 
     Raises:
         VideoFileError: the file exists, or what an earlier run left of it, another run writes it,

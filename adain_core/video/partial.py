@@ -1,4 +1,4 @@
-"""The file of an output that is not finished, and the run that holds it."""
+"""The file of an unfinished output, locked by one process."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _BYTE = 2**60
 
 
 class PartialFile:
-    """The file of an output that is not finished, held by one run alone.
+    """The file of an unfinished output, locked by one process.
 
     Args:
-        output: its name when it is finished.
-        overwrite: replace what an earlier run left.
-        resume: go on with what an earlier run left.
+        output: the name of the finished output.
+        overwrite: replace the partial result of an earlier run.
+        resume: continue the partial result of an earlier run.
 
     Attributes:
         held: the name that says who writes the output.
@@ -32,7 +32,8 @@ class PartialFile:
         earlier: the name of what an earlier run left, to read; ``None`` without.
 
     Raises:
-        VideoFileError: another run writes it, an earlier one left it, or it cannot be made.
+        VideoFileError: another process is writing it, a partial result exists, or it cannot be
+            created.
     """
 
     def __init__(self, output: Path, overwrite: bool = False, resume: bool = False) -> None:
@@ -54,20 +55,20 @@ class PartialFile:
             resumed_file(output).unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Give the file its output's name, and delete what else there was."""
+        """Rename the file to the output, and delete all partial files."""
         self._release()
         self.path.replace(self._output)
         delete_partial(self._output)
 
     def keep(self) -> Path:
-        """Leave the file to be resumed; return its name."""
+        """Keep the file for resuming, and return its name."""
         self._release()
         if self.path != self.held:
             self.path.replace(self.held)
         return self.held
 
     def discard(self) -> None:
-        """Delete the file; what an earlier run left stays."""
+        """Delete the file, but keep the partial result of an earlier run."""
         self._release()
         if self.earlier is None:
             delete_partial(self._output)

@@ -30,7 +30,7 @@ State = Mapping[str, Tensor]
 
 
 class Checkpoints:
-    """States of the pool at keyframes, in a file beside the unfinished video.
+    """States of the pool at keyframes, in a file next to the unfinished video.
 
     Args:
         path: the file; ``None`` for a video that cannot be resumed.

@@ -1,4 +1,4 @@
-"""Sound of a video: copied, or encoded anew where the output does not take it."""
+"""Audio of a video: copied, or re-encoded if the output does not support it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Track:
 
     Attributes:
         stream: PyAV's.
-        is_encoded: anew, not copied.
+        is_encoded: whether it is re-encoded.
         headers: filter that takes the headers off copied sound, if there are any.
     """
 
@@ -45,7 +45,7 @@ class SoundWriter:
         path: name of the output, for its suffix and the notes.
         container: opened for writing, before its first packet.
         streams: the sound that is read.
-        notes: takes a sentence for each track that is encoded anew.
+        notes: receives a sentence for each re-encoded track.
 
     Attributes:
         damaged: packets that were left out.

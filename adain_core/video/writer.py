@@ -117,7 +117,7 @@ class _Output:
 
 
 class VideoWriter:
-    """A video file. It has a name beside its own until it is finished.
+    """A video file, which has another name until it is complete.
 
     Args:
         path: name of the result.
