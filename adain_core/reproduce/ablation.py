@@ -71,16 +71,15 @@ class Plan:
 
 
 _ABOUT = """\
-Decoders of four kinds for the same frozen encoder, {encoder} (widths {widths}), trained from random
-weights by the same command: {steps} steps of {batch} pairs of crops of {crop} pixels, out of
-pictures of {crop} to {largest} (of {pool} photographs and artworks in {reuse} random orders, then
-of the next), under the paper's two losses with style weight {weight:g}; SOAP at {rate:g}, falling
-along a cosine; the last layer's weights start at {gain:g} times their usual size, around mid-gray;
-seed {seed}. (The paper: the VGG, widths 64-128-256-512, 160,000 steps of 8 pairs of 256 pixels,
-Adam.) Enc-Concat-Dec joins the content's features with the style's mean and standard deviation as
-constant maps, where the paper joins them with the style's feature map: here a style is two vectors
-for all models. The table judges pictures of {pairs} photographs in {pairs} artworks that no step
-has seen, {size}²."""
+Four decoders for the same frozen encoder, {encoder} (widths {widths}), trained from random weights
+with the same settings: {steps:,} steps of {batch} pairs of crops of {crop} pixels, out of pictures
+of {crop} to {largest} ({pool} photographs and artworks in {reuse} random orders, then the next);
+the paper's two losses with style weight {weight:g}; SOAP at {rate:g}, falling along a cosine; the
+last layer starts at {gain:g} times its usual weights, around mid-gray; seed {seed}. (The paper: the
+VGG, widths 64-128-256-512, 160,000 steps of 8 pairs of 256 pixels, Adam.) Enc-Concat-Dec joins the
+content's features with the style's mean and standard deviation as constant maps, where the paper
+joins them with the style's feature map: here a style is two vectors for all models. The table
+judges pictures of {pairs} photographs in {pairs} artworks that no step has seen, {size}²."""
 _VGG = "the normalized VGG-19 up to relu4_1"
 
 
