@@ -70,9 +70,10 @@ _SEARCH = """word => document.querySelector('#vue-app').__vue_app__.config.globa
 # A blueprint, by its name, on an empty canvas, as the page lays it there.
 _LAY_BLUEPRINT = """name => {
   const {$pinia} = document.querySelector('#vue-app').__vue_app__.config.globalProperties;
-  const store = $pinia._s.get('subgraph'), {app} = window;
-  const found = store.subgraphBlueprints.find(each => each.display_name === name);
-  const {nodes, definitions} = store.getBlueprint(found.name);
+  const {app} = window;
+  const found = $pinia._s.get('nodeDef').nodeDefs.find(
+    each => each.python_module === 'blueprint' && each.display_name === name);
+  const {nodes, definitions} = $pinia._s.get('subgraph').getBlueprint(found.name);
   app.graph.clear();
   app.canvas._deserializeItems({nodes, subgraphs: definitions.subgraphs}, {position: [500, 100]});
   return found.description;
