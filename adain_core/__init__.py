@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .errors import (
         AdaINError,
         ImageFileError,
+        ImageFileWarning,
+        NotFiniteError,
         OptionError,
         StyleMismatchError,
         VideoFileError,
@@ -43,7 +45,9 @@ __all__ = [
     "Features",
     "ImageFile",
     "ImageFileError",
+    "ImageFileWarning",
     "ModelInfo",
+    "NotFiniteError",
     "OptionError",
     "Style",
     "StyleMismatchError",
@@ -65,8 +69,8 @@ __all__ = [
 _HOMES = {
     "architecture": ("Architecture",),
     "errors": (
-        *("AdaINError", "ImageFileError", "OptionError", "StyleMismatchError", "VideoFileError"),
-        "WeightsError",
+        *("AdaINError", "ImageFileError", "ImageFileWarning", "NotFiniteError", "OptionError"),
+        *("StyleMismatchError", "VideoFileError", "WeightsError"),
     ),
     "images": ("ImageFile", "load_image", "read_image_file", "save_image", "write_image_file"),
     "model": ("AdaINModel",),
