@@ -85,13 +85,16 @@ def affordable_extent(
         make: its run.
         seconds: the time.
         most: steps at most.
+
+    Raises:
+        KeyboardInterrupt: the small ones were stopped.
     """
 
     def probe() -> float:
         clock = _Clock()
         with tempfile.TemporaryDirectory() as folder:
             output = str(Path(folder) / "probe")
-            make(replace(config, output=output, steps=_PROBED_STEPS), clock, False).run()
+            _finish(make(replace(config, output=output, steps=_PROBED_STEPS), clock, False))
         return clock.step_seconds()
 
     step: float = lab.recall(f"{name}/step seconds", probe)
@@ -125,8 +128,7 @@ def train(lab: Lab, name: str, config: Config, make: Maker[Config], bar: Any) ->
     def run() -> History:
         resume = (Path(config.output) / "checkpoint.pt").exists()
         trained = make(config, _Mover(bar), resume)
-        if not trained.run():
-            raise KeyboardInterrupt("stopped; the same command goes on from here")
+        _finish(trained)
         history: History = trained.log.history
         return history
 
@@ -134,6 +136,12 @@ def train(lab: Lab, name: str, config: Config, make: Maker[Config], bar: Any) ->
     history: History = lab.recall(f"{name}{HISTORY}", run)
     bar.update(before + config.steps - bar.n)
     return history
+
+
+def _finish(run: Run) -> None:
+    """Train to the last step; a stopped run ends the reproduction, too."""
+    if not run.run():
+        raise KeyboardInterrupt("stopped; the same command goes on from here")
 
 
 class _Clock(Callback):

@@ -18,6 +18,7 @@ from adain_core.color import luma
 from adain_core.errors import AdaINError, OptionError
 from adain_core.images import load_image, save_image
 from adain_core.methods.network_config import NetworkConfig
+from adain_core.methods.network_trainer import NetworkTrainer
 from adain_core.reproduce import ablation, losses, normalization, speed
 from adain_core.reproduce.config import ReproduceConfig
 from adain_core.reproduce.lab import Lab
@@ -32,7 +33,7 @@ from adain_core.reproduce.trainings import (
     make_network_run,
     train,
 )
-from adain_core.training import TrainingConfig
+from adain_core.training import Callback, TrainingConfig
 
 Picture = Callable[..., Tensor]
 
@@ -201,6 +202,19 @@ def test_steps_are_timed_by_a_few(config: ReproduceConfig, network_config: Netwo
     assert affordable_extent(lab, "new", network_config, make_network_run, 0.0, 1000).steps == 10
     assert 0 < lab.recall("new/step seconds", lambda: 0) < 60
     assert not Path(network_config.output).exists()
+
+
+def test_ctrl_c_ends_a_probe_which_is_forgotten(
+    config: ReproduceConfig, network_config: NetworkConfig
+) -> None:
+    def make(config_: NetworkConfig, callback: Callback, resume: bool) -> NetworkTrainer:
+        callback.on_step = lambda *_: signal.raise_signal(signal.SIGINT)  # type: ignore[method-assign]
+        return make_network_run(config_, callback, resume)
+
+    lab = Lab(config)
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on from here"):
+        affordable_extent(lab, "new", network_config, make, 60.0, 1000)
+    assert lab.recall("new/step seconds", lambda: 7.0) == 7.0
 
 
 def test_a_training_is_remembered(config: ReproduceConfig, network_config: NetworkConfig) -> None:
