@@ -6,6 +6,7 @@ import { api } from "../../scripts/api.js";
 const NODE = "AdaINLoadStyle";
 const FOLDER = "adain_styles";
 const LOWEST = 72; // pixels: one row of pictures
+const SIZE = [280, 390]; // of a new node: six pictures
 const LOOK = `
   .adain-styles { position: relative; min-height: ${LOWEST}px; height: 100%; }
   .adain-styles > div { position: absolute; inset: 0; overflow-y: auto; display: grid; gap: 6px;
@@ -131,7 +132,10 @@ app.registerExtension({
   },
   async nodeCreated(node) {
     const list = node.comfyClass === NODE && findList(node);
-    if (list && node.addDOMWidget) await addGallery(node, list);
+    if (!list || !node.addDOMWidget) return;
+    const filled = addGallery(node, list);
+    node.setSize(SIZE.map((length, side) => Math.max(length, node.size[side])));
+    await filled;
   },
   // R was pressed: new styles may have been saved.
   async refreshComboInNodes() {
