@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .functional import Window, crop
+from .halos import remove_halos
 from .pixels import as_float, as_uint8, enlarge_window
 
 # Rows of pixels whose colors are added up at a time.
@@ -60,13 +61,24 @@ class Underpainting(Canvas):
         drawn: the pass before, ``(B, 3, h, w)``, uint8 or float in 0..1.
         reduced: the photo that it was drawn of, ``(B, 3|4, h, w)``, likewise.
         photo_share: of the photo in the mix, 0..1.
+        halos: keep the halos of the pass before.
     """
 
-    def __init__(self, photo: Tensor, drawn: Tensor, reduced: Tensor, photo_share: float) -> None:
+    def __init__(
+        self,
+        photo: Tensor,
+        drawn: Tensor,
+        reduced: Tensor,
+        photo_share: float,
+        halos: bool = True,
+    ) -> None:
         super().__init__(photo)
         self.photo_share = photo_share
         # In levels; 16 bits take no more memory than the two pictures do.
-        self._change = as_uint8(drawn).to(torch.int16) - as_uint8(reduced[:, :3])
+        before = as_uint8(reduced[:, :3])
+        self._change = as_uint8(drawn).to(torch.int16) - before
+        if not halos:
+            self._change = remove_halos(self._change, before)
 
     def colors(self, window: Window, device: torch.device) -> Tensor:
         """Return the mix in a window, ``(B, 3, h, w)`` float32, less where the picture ends."""

@@ -126,6 +126,12 @@ def resize_closeup(images: Tensor, resized: Tensor) -> Tensor:
         images: as there.
         resized: what it returned.
     """
+    if images.shape[1] == 4:
+        # Colors under transparent pixels would mix into the visible ones beside them.
+        colors, opacity = torch.split(as_float(images), [3, 1], dim=1)
+        hidden = Canvas(images).visible_mean()
+        assert hidden is not None
+        images = torch.cat([torch.where(opacity > 0, colors, hidden.to(colors)), opacity], dim=1)
     return resize_style(images, 2 * min(resized.shape[-2:]))
 
 

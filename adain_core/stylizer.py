@@ -145,7 +145,7 @@ class Stylizer:
         """Return a style, or the resized artwork if its colors depend on the content."""
         if isinstance(source, Style):
             try:
-                require_same_encoder(self.model.networks, source)
+                require_same_encoder(self.model, source)
             except StyleMismatchError as error:
                 raise StyleMismatchError(str(error), field) from None
             return source

@@ -200,6 +200,7 @@ def _info(args: argparse.Namespace) -> int:
         "channels": len(style.mean),
         "mean": [style.mean.min().item(), style.mean.max().item()],
         "std": [style.std.min().item(), style.std.max().item()],
+        "closeup": style.closeup is not None,
         "preview_bytes": len(style.preview),
     }
     if args.json:

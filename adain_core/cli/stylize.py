@@ -15,7 +15,7 @@ Stylize photos (CONTENT) with one or more artworks (--style).
 --alpha sets the strength of the style. Several styles are either mixed over the
 whole image (--style-weights) or placed by masks (--mask)."""
 
-_EXAMPLES = """
+_EXAMPLES = r"""
 # one photo, four fifths of the style
 adain stylize photo.jpg --style painting.jpg --alpha 0.8 -o result.png
 

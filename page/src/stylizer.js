@@ -4,6 +4,7 @@
  * the picture.
  */
 
+import { removeHalos } from "./halos.js";
 import { adaptiveInstanceNorm, mixStatistics, seenFrom } from "./statistics.js";
 import {
   emptyPicture,
@@ -123,14 +124,23 @@ export class Photo {
     return this.first.get(key);
   }
 
-  /** @returns {Canvas} the photo at a size, changed by a share of what a smaller pass changed */
-  underpainting(drawn, size, change) {
+  /**
+   * @param {Picture} drawn
+   * @param {import("./pixels.js").Size} size
+   * @param {number} share of what the smaller pass changed
+   * @param {boolean} halos whether its halos are kept
+   * @returns {Canvas} the photo at a size, changed as it was drawn smaller
+   */
+  underpainting(drawn, size, share, halos) {
     const [picture, reduced] = [resize(this.picture, size), resize(this.picture, drawn)];
+    const [before, after] = [reduced, drawn].map((each) => readPlanes(each, whole(drawn)));
+    let change = after.map((value, i) => value - before[i]);
+    if (!halos) change = removeHalos(change, before, drawn);
+    const levels = asLevels(change, drawn);
     const planes = (window) => {
-      const before = resizedPlanes(reduced, size, window);
-      const after = resizedPlanes(drawn, size, window);
+      const changed = resizedPlanes(levels, size, window);
       return readPlanes(picture, window).map((value, i) =>
-        Math.min(1, Math.max(0, value + change * (after[i] - before[i]))),
+        Math.min(1, Math.max(0, value + share * changed[i])),
       );
     };
     return new Canvas(this.networks, size, planes);
@@ -159,13 +169,16 @@ export class Photo {
     const change = (1 - photoShare) ** (1 / Math.max(1, sizes.length - 1));
     let done = 0;
     let under = null;
+    let halos = false;
     for (const size of passes) {
-      const canvas = under ? this.underpainting(under, size, change) : this.canvas(size);
+      const canvas = under ? this.underpainting(under, size, change, halos) : this.canvas(size);
       const weight = area(size) / total;
       const progress = (share) => report.progress((done += share * weight));
       const style = seenFrom(look.style, under ? closeness(size, closeFrom / look.strokeSize) : 0);
       const alpha = look.alpha * (under ? laterStrength : 1);
       const drawn = await this.#drawPass(canvas, look, { style, alpha }, { ...report, progress });
+      // Those of the first pass are the largest.
+      halos = under !== null;
       under = size === preview ? null : drawn;
     }
   }
@@ -201,6 +214,17 @@ export class Photo {
     writePlanes(recolored, all, planes);
     return recolored;
   }
+}
+
+/** Return planes as a picture whose levels may be negative. */
+function asLevels(planes, { width, height }) {
+  const data = new Float32Array(4 * width * height);
+  for (let plane = 0; plane < 3; plane++) {
+    for (let i = 0; i < width * height; i++) {
+      data[4 * i + plane] = Math.round(255 * planes[plane * width * height + i]);
+    }
+  }
+  return { width, height, data };
 }
 
 function area({ width, height }) {

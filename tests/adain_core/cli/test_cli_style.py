@@ -64,6 +64,7 @@ def test_style_mix_and_info(
         "channels": 10,
         "mean": [mixed.mean.min().item(), mixed.mean.max().item()],
         "std": [mixed.std.min().item(), mixed.std.max().item()],
+        "closeup": True,
         "preview_bytes": len(mixed.preview),
     }
     assert folder.run("style", "info", output) == 0
