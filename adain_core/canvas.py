@@ -61,7 +61,7 @@ class Underpainting(Canvas):
         drawn: the pass before, ``(B, 3, h, w)``, uint8 or float in 0..1.
         reduced: the photo that it was drawn of, ``(B, 3|4, h, w)``, likewise.
         photo_share: of the photo in the mix, 0..1.
-        halos: keep the halos of the pass before.
+        keep_halos: of the pass before; else see :func:`~adain_core.halos.remove_halos`.
     """
 
     def __init__(
@@ -70,14 +70,14 @@ class Underpainting(Canvas):
         drawn: Tensor,
         reduced: Tensor,
         photo_share: float,
-        halos: bool = True,
+        keep_halos: bool = True,
     ) -> None:
         super().__init__(photo)
         self.photo_share = photo_share
         # In levels; 16 bits take no more memory than the two pictures do.
         before = as_uint8(reduced[:, :3])
         self._change = as_uint8(drawn).to(torch.int16) - before
-        if not halos:
+        if not keep_halos:
             self._change = remove_halos(self._change, before)
 
     def colors(self, window: Window, device: torch.device) -> Tensor:

@@ -137,10 +137,10 @@ class Draftsman:
             )
             self._draw_pass(drawing, one, tiler, target)
             if not last:
-                # Those of the first pass are the largest, and it is small. Masked styles have tones
-                # of their own on one ground.
-                halos = number > 0 or drawing.masks is not None
-                canvas = Underpainting(photos.pop(), target, canvas.pictures, share, halos)
+                # Halos of the first pass are the largest, and that pass is small. Masked styles may
+                # have different tones on one ground.
+                keep_halos = number > 0 or drawing.masks is not None
+                canvas = Underpainting(photos.pop(), target, canvas.pictures, share, keep_halos)
 
     def _takes_chrominance(self, photos: Tensor) -> bool:
         """Return whether the photos' chrominance replaces that of the drawn pictures."""

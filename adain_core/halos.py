@@ -1,9 +1,9 @@
-"""Halos, taken out of what a first pass changed.
+"""Removing the halos of a first pass.
 
 AdaIN shifts whole channels, so the ground around an object gets another tone than the same ground
-farther away. In the photo it has one tone. A guided filter (He, Sun & Tang, "Guided Image
-Filtering", TPAMI 2013; in its fast form, on cells of pixels) makes the coarse part of the change
-follow the photo, and leaves the strokes alone.
+farther away. A guided filter (He, Sun & Tang, "Guided Image Filtering", TPAMI 2013; computed on
+cells of pixels) makes the low frequencies of what the pass changed follow the photo, and keeps its
+strokes.
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Side of a cell, pixels. In cells: radius of the mean that no stroke survives, and of the ground
-# that has one tone.
+# Side of a cell, pixels. In cells: radius of the mean that removes strokes, and of the window in
+# which the tone is a linear function of the photo's brightness.
 _CELL, _STROKE, _GROUND = 4, 2, 24
-# Variance of the photo's brightness from which an edge separates tones.
+# Variance of the brightness in a window above which an edge separates tones.
 _EDGE = 0.01
 
 
 def remove_halos(change: Tensor, photo: Tensor) -> Tensor:
-    """Return a change whose tone is the same wherever the photo's is, nearby.
+    """Return a change that is uniform where the photo is, apart from strokes.
 
     Args:
-        change: a drawn picture less the photo, levels of 255, ``(B, 3, H, W)``, int16.
+        change: stylized image minus photo, ``(B, 3, H, W)``, int16, -255..255.
         photo: RGB, the same shape, uint8.
+
+    Returns:
+        The same shape and dtype as ``change``.
     """
     # One channel at a time: all of them as floats would take more memory than the pass did.
     colors = [color.float() / 255 for color in torch.split(photo, 1, dim=1)]
@@ -51,7 +54,7 @@ def _cells(maps: Tensor) -> Tensor:
 
 
 def _pixels(cells: Tensor, like: Tensor) -> Tensor:
-    """Return cells as pixels, as many as something has."""
+    """Enlarge cells to the size of other maps."""
     height, width = like.shape[2:]
     pixels = F.interpolate(cells, scale_factor=float(_CELL), mode="bilinear", align_corners=False)
     return pixels[:, :, :height, :width]

@@ -71,7 +71,7 @@ class Style:
         return f"Style({name}, {len(self.mean)} channels, encoder {encoder})"
 
     def __eq__(self, other: object) -> bool:
-        """Whether mean, std and encoder are the same; name and previews do not count."""
+        """Whether all statistics and the encoder are the same; name and previews do not count."""
         if not isinstance(other, Style):
             return NotImplemented
         return (

@@ -110,7 +110,7 @@ def _painted_over(photo: Tensor, drawn: Tensor, share: float) -> Tensor:
     photo = photo.expand(-1, max(3, photo.shape[1]), -1, -1)
     reduced = reduce_uint8(photo, (drawn.shape[2], drawn.shape[3]))
     # Both in 8 bits, as the library keeps the passes.
-    canvas = Underpainting(photo, drawn[:, :3], reduced, share, halos=False)
+    canvas = Underpainting(photo, drawn[:, :3], reduced, share, keep_halos=False)
     colors = canvas.colors((slice(None), slice(None)), photo.device)
     return torch.cat([colors, photo[:, 3:]], dim=1)
 

@@ -40,9 +40,7 @@ class StyleTable:
             self.fingerprint = metadata["encoder"]
             self._places = {str(name): place for place, name in enumerate(names)}
             file: Any = safe_open(path, framework="pt")
-            has_closeups = not _CLOSEUP.keys().isdisjoint(file.keys())
-            present = (*_OWN, *_CLOSEUP) if has_closeups else _OWN
-            self._parts = [file.get_slice(name) for name in present]
+            self._parts = [file.get_slice(name) for name in _names(file.keys())]
         except (KeyError, ValueError, TypeError, RecursionError, SafetensorError) as error:
             raise WeightsError(f"{path}: its metadata cannot be read: {error}") from None
         for part in self._parts:
@@ -88,12 +86,10 @@ def write_table(
     Raises:
         WeightsError: it cannot be written.
     """
-    has_closeups = any(style.closeup is not None for style in styles.values())
+    rows = [style.tensors for style in styles.values()]
     tensors = {
-        name: torch.stack([_tensor(style.tensors, name) for style in styles.values()])
-        if styles
-        else torch.zeros(0)
-        for name in ((*_OWN, *_CLOSEUP) if has_closeups else _OWN)
+        name: torch.stack([_tensor(row, name) for row in rows]) if rows else torch.zeros(0)
+        for name in _names(*rows)
     }
     metadata = {
         "names": json.dumps(list(styles)),
@@ -126,16 +122,21 @@ def merge_tables(path: Path, tables: Sequence[Path]) -> None:
             parts.append(tensors)
             rows += len(names)
     order = torch.tensor([places[name] for name in sorted(places)], dtype=torch.long)
-    has_closeups = any(not _CLOSEUP.keys().isdisjoint(part) for part in parts)
     merged = {
         name: torch.cat([_tensor(part, name) for part in parts])[order] if parts else torch.zeros(0)
-        for name in ((*_OWN, *_CLOSEUP) if has_closeups else _OWN)
+        for name in _names(*parts)
     }
     metadata |= {
         "names": json.dumps(sorted(places)),
         "failures": json.dumps({name: failures[name] for name in failures.keys() - places.keys()}),
     }
     write_tensors(path, TABLE_KIND, merged, metadata)
+
+
+def _names(*tables: Iterable[str]) -> tuple[str, ...]:
+    """Return the tensors of a table made of others: close-ups if one of them has some."""
+    has_closeups = any(not _CLOSEUP.keys().isdisjoint(table) for table in tables)
+    return (*_OWN, *_CLOSEUP) if has_closeups else _OWN
 
 
 def _tensor(tensors: Mapping[str, Tensor], name: str) -> Tensor:

@@ -75,7 +75,9 @@ def test_two_passes_by_hand(tiny: AdaINModel, picture: Picture) -> None:
     size = (96, 111)
     reduced = reduce_uint8(photo, size)
     drawn = tiny.stylize(reduced, style, stroke_size="single", output_dtype=torch.uint8)
-    canvas = Underpainting(photo, drawn, reduced, PHOTO_SHARE, halos=False).colors(EVERYWHERE, CPU)
+    canvas = Underpainting(photo, drawn, reduced, PHOTO_SHARE, keep_halos=False).colors(
+        EVERYWHERE, CPU
+    )
     mean, std = style.statistics(closeness((130, 150), STROKES))
     closer = Style(mean, std, style.fingerprint)
     expected = tiny.stylize(canvas, closer, alpha=LATER_STRENGTH, stroke_size="single")
@@ -92,8 +94,8 @@ def test_three_passes_together_keep_the_photo_share(tiny: AdaINModel, picture: P
     small = reduce_uint8(middle, sizes[1])
 
     def again(photo: Tensor, drawn: Tensor, reduced: Tensor, dtype: torch.dtype) -> Tensor:
-        halos = reduced is not small
-        canvas = Underpainting(photo, drawn, reduced, share, halos).colors(EVERYWHERE, CPU)
+        keep_halos = reduced is not small
+        canvas = Underpainting(photo, drawn, reduced, share, keep_halos).colors(EVERYWHERE, CPU)
         options: dict[str, Any] = {"alpha": LATER_STRENGTH, "stroke_size": "single"}
         return tiny.stylize(canvas, style, output_dtype=dtype, **options)
 

@@ -467,7 +467,7 @@ def test_coarse_to_fine(reduced: Reduced) -> None:
     under = model.decode(adain(model.encode(small), style))
     whole = (slice(None), slice(None))
     reduced_photo = reduce_uint8(photo, (under.shape[2], under.shape[3]))
-    canvas = Underpainting(photo, as_uint8(under), reduced_photo, PHOTO_SHARE, halos=False)
+    canvas = Underpainting(photo, as_uint8(under), reduced_photo, PHOTO_SHARE, keep_halos=False)
     mixed = canvas.colors(whole, photo.device)
     fine = model.decode(adain(model.encode(mixed), style, alpha=LATER_STRENGTH))
     assert_same(reduced.shown(), [fine, under])
