@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from .functional import Window, crop
-from .halos import remove_halos
 from .pixels import as_float, as_uint8, enlarge_window
 
 # Rows of pixels whose colors are added up at a time.
@@ -51,39 +50,36 @@ class Canvas:
 
 
 class Underpainting(Canvas):
-    """The photo, moved toward a smaller drawn picture: the canvas of a later pass.
+    """Pictures with the low frequencies of smaller ones.
 
-    The photo's detail, which the smaller pass could not see, stays whole. What that pass changed is
-    added, as one changes a Laplacian pyramid at its coarse levels only.
+    What the smaller ones change is added, as one changes a Laplacian pyramid at its coarse levels
+    only; finer detail stays whole.
 
     Args:
-        photo: as for :class:`Canvas`; its size is the canvas's.
-        drawn: the pass before, ``(B, 3, h, w)``, uint8 or float in 0..1.
-        reduced: the photo that it was drawn of, ``(B, 3|4, h, w)``, likewise.
-        photo_share: of the photo in the mix, 0..1.
-        keep_halos: of the pass before; else see :func:`~adain_core.halos.remove_halos`.
+        pictures: as for :class:`Canvas`; their size is the canvas's.
+        drawn: the smaller ones, ``(B, 3, h, w)``, uint8 or float in 0..1.
+        reduced: the pictures at that size, ``(B, 3|4, h, w)``, likewise.
+        share: of the change that is added, 0..1; one number, or ``(B, 1, h, w)``.
     """
 
     def __init__(
-        self,
-        photo: Tensor,
-        drawn: Tensor,
-        reduced: Tensor,
-        photo_share: float,
-        keep_halos: bool = True,
+        self, pictures: Tensor, drawn: Tensor, reduced: Tensor, share: float | Tensor
     ) -> None:
-        super().__init__(photo)
-        self.photo_share = photo_share
+        super().__init__(pictures)
         # In levels; 16 bits take no more memory than the two pictures do.
-        before = as_uint8(reduced[:, :3])
-        self._change = as_uint8(drawn).to(torch.int16) - before
-        if not keep_halos:
-            self._change = remove_halos(self._change, before)
+        self._change = as_uint8(drawn).to(torch.int16) - as_uint8(reduced[:, :3])
+        self._share = 1.0
+        if isinstance(share, Tensor):
+            # One channel at a time, because floats take twice the memory.
+            for change in torch.split(self._change, 1, dim=1):
+                change.copy_((change * share).round_())
+        else:
+            self._share = share
 
     def colors(self, window: Window, device: torch.device) -> Tensor:
         """Return the mix in a window, ``(B, 3, h, w)`` float32, less where the picture ends."""
         change = enlarge_window(self._change.to(device), self.size, window)
-        change *= (1 - self.photo_share) / 255
+        change *= self._share / 255
         change += super().colors(window, device)
         return change.clamp_(0, 1)
 

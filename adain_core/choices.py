@@ -55,8 +55,6 @@ SINGLE_PASS = "single"
 DEFAULT_STROKE_SIZE = "medium"
 # How much of the photo later passes mix into the result of the one before.
 PHOTO_SHARE = 0.5
-# Factor of alpha in later passes: at full strength their finer strokes would cover large ones.
-LATER_STRENGTH = 0.85
 
 
 def recolors_artwork(method: str | None) -> bool:

@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 
 from .canvas import Canvas, Underpainting
-from .choices import LATER_STRENGTH
 from .color import is_gray
 from .functional import Statistics
+from .halos import remove_halos
 from .options import StylizeOptions, closeness, pass_sizes
 from .pixels import reduce_uint8
+from .strokes import Strokes
 from .style import Style
 from .temporal import TemporalPool
-from .tiled import Finish, TiledNetworks, Watch, copy, decode, empty_picture
+from .tiled import Finish, TiledNetworks, Watch, copy, decode, empty_picture, put_under
 from .tiles import Progress, Tiler, join_progress
 from .transfer import own_transfer, plan_transfer
 
@@ -100,7 +101,12 @@ class Draftsman:
         count = 1 if options.recolors else max(1, side**2 // (height * width))
         groups = list(_groups(drawing.alphas, count))
         drawn = [group for group, copied in groups if not copied]
-        tilers = [networks.tiler(size, side, rounds=2 * len(drawn)) for size in sizes if drawn]
+        # Each is encoded and decoded, and after the first gets the strokes of the one before.
+        tilers = [
+            networks.tiler(size, side, rounds=(3 if number else 2) * len(drawn))
+            for number, size in enumerate(sizes)
+            if drawn
+        ]
         copies = networks.tiler((height, width), side, rounds=len(groups) - len(drawn))
         if progress is not None:
             join_progress([*tilers, copies], progress)
@@ -119,7 +125,7 @@ class Draftsman:
         later = len(sizes) - 1
         # So that all later passes together keep as much of the photo as one would.
         share = 1 - (1 - self._options.photo_share) ** (1 / max(1, later))
-        canvas = Canvas(photos.pop())
+        canvas, strokes = Canvas(photos.pop()), None
         for number, tiler in enumerate(tilers):
             last = number == later
             target = output
@@ -127,20 +133,17 @@ class Draftsman:
                 target = empty_picture((len(output), 3, *sizes[number]), torch.uint8, output.device)
             close = closeness(sizes[number], self._options.stroke_size) if number else 0.0
             targets, background = _targets(drawing, close)
-            one = _Pass(
-                number=number,
-                canvas=canvas,
-                alphas=drawing.alphas * LATER_STRENGTH if number else drawing.alphas,
-                targets=targets,
-                background=background,
-                last=last,
-            )
+            one = _Pass(number, canvas, strokes, targets, background, last)
             self._draw_pass(drawing, one, tiler, target)
             if not last:
-                # Halos of the first pass are the largest, and that pass is small. Masked styles may
+                reduced, photo = canvas.pictures, photos.pop()
+                target = target.to(reduced.device)
+                # Those of the first pass are the largest, and that pass is small. Masked styles may
                 # have different tones on one ground.
-                keep_halos = number > 0 or drawing.masks is not None
-                canvas = Underpainting(photos.pop(), target, canvas.pictures, share, keep_halos)
+                if not number and drawing.masks is None:
+                    target = remove_halos(target, reduced[:, :3])
+                canvas = Underpainting(photo, target, reduced, 1 - share)
+                strokes = Strokes.over(photo, target)
 
     def _takes_chrominance(self, photos: Tensor) -> bool:
         """Return whether the photos' chrominance replaces that of the drawn pictures."""
@@ -154,7 +157,7 @@ class Draftsman:
         transfer = plan_transfer(
             features,
             one.targets,
-            one.alphas,
+            drawing.alphas,
             masks=drawing.masks,
             background=one.background,
             region_statistics=options.region_statistics,
@@ -175,6 +178,8 @@ class Draftsman:
         if watch is not None:
             copy(one.canvas, output, networks.tiler(one.canvas.size, options.tile))
         decode(networks.decoder(features, tiler), transfer, output, finish, opacity, watch)
+        if one.strokes is not None:
+            put_under(one.strokes, output, tiler, finish, watch)
 
     def _encode_styles(self, drawing: Drawing) -> Drawing:
         """Return a drawing whose artworks are recolored and encoded."""
@@ -197,7 +202,7 @@ class _Pass:
     Attributes:
         number: from 0.
         canvas: what is drawn on.
-        alphas: ``(B,)``.
+        strokes: of the pass before, if there is one.
         targets: the styles' statistics, one, or one for each mask.
         background: those of what the masks leave free.
         last: whether it draws the result.
@@ -205,7 +210,7 @@ class _Pass:
 
     number: int
     canvas: Canvas
-    alphas: Tensor
+    strokes: Strokes | None
     targets: list[Statistics]
     background: Statistics | None
     last: bool

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .pixels import as_uint8
+
 # Side of a cell, pixels. In cells: radius of the mean that removes strokes, and of the window in
 # which the tone is a linear function of the photo's brightness.
 _CELL, _STROKE, _GROUND = 4, 2, 24
@@ -19,32 +21,37 @@ _CELL, _STROKE, _GROUND = 4, 2, 24
 _EDGE = 0.01
 
 
-def remove_halos(change: Tensor, photo: Tensor) -> Tensor:
-    """Return a change that is uniform where the photo is, apart from strokes.
+def remove_halos(drawn: Tensor, photo: Tensor) -> Tensor:
+    """Return a stylized image that differs from the photo alike wherever the photo is uniform.
+
+    Strokes apart.
 
     Args:
-        change: stylized image minus photo, ``(B, 3, H, W)``, int16, -255..255.
+        drawn: the stylized image, ``(B, 3, H, W)``, uint8.
         photo: RGB, the same shape, uint8.
 
     Returns:
-        The same shape and dtype as ``change``.
+        ``(B, 3, H, W)``, uint8.
     """
     # One channel at a time: all of them as floats would take more memory than the pass did.
     colors = [color.float() / 255 for color in torch.split(photo, 1, dim=1)]
     guide = sum(colors[1:], colors[0]) / len(colors)
-    channels = [_even(each.float(), guide) for each in torch.split(change, 1, dim=1)]
-    return torch.cat([each.round_().short() for each in channels], dim=1)
+    channels = [
+        color + _even(each.float() / 255 - color, guide)
+        for color, each in zip(colors, torch.split(drawn, 1, dim=1), strict=True)
+    ]
+    return torch.cat([as_uint8(each) for each in channels], dim=1)
 
 
 def _even(change: Tensor, guide: Tensor) -> Tensor:
-    tone, brightness = _mean(_cells(change), _STROKE), _cells(guide)
-    mean, center = _mean(tone, _GROUND), _mean(brightness, _GROUND)
-    covariance = _mean(brightness * tone, _GROUND) - center * mean
-    variance = _mean(brightness.square(), _GROUND) - center.square()
+    tone, brightness = mean_around(_cells(change), _STROKE), _cells(guide)
+    mean, center = mean_around(tone, _GROUND), mean_around(brightness, _GROUND)
+    covariance = mean_around(brightness * tone, _GROUND) - center * mean
+    variance = mean_around(brightness.square(), _GROUND) - center.square()
     slope = covariance / (variance.clamp_min(0) + _EDGE)
     offset = mean - slope * center
     slope, offset, tone = (
-        _pixels(cells, change) for cells in (_mean(slope, _GROUND), _mean(offset, _GROUND), tone)
+        _pixels(cells, change) for cells in (mean_around(slope, _GROUND), mean_around(offset, _GROUND), tone)
     )
     return change - tone + slope * guide + offset
 
@@ -60,8 +67,8 @@ def _pixels(cells: Tensor, like: Tensor) -> Tensor:
     return pixels[:, :, :height, :width]
 
 
-def _mean(maps: Tensor, radius: int) -> Tensor:
-    """Return the mean over a square around each place, reflected at the border."""
+def mean_around(maps: Tensor, radius: int) -> Tensor:
+    """Return the mean over a square around each place of ``(B, C, H, W)``, reflected at borders."""
     down, right = (min(radius, length - 1) for length in maps.shape[2:])
     maps = F.pad(maps, (right, right, down, down), mode="reflect")
     maps = F.avg_pool2d(maps, (2 * down + 1, 1), stride=1)

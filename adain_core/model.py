@@ -23,7 +23,7 @@ from .style import Features, Style, require_same_encoder
 from .style_encoder import resize_closeup, resize_style
 from .stylizer import Stylizer
 from .temporal import TemporalPool
-from .tiled import decode, empty_picture
+from .tiled import decode, empty_picture, put_under
 from .tiles import Progress
 from .transfer import Alpha
 
@@ -154,8 +154,17 @@ class AdaINModel(PretrainedModel):
         with inference(self.device):
             channels, batch = 3 if features.opacity is None else 4, len(features.tensor)
             output = empty_picture((batch, channels, *features.size), output_dtype, self.device)
-            tiler = self.networks.tiler(features.size, tile, batch=batch, progress=progress)
+            strokes = features.strokes
+            tiler = self.networks.tiler(
+                features.size,
+                tile,
+                batch=batch,
+                progress=progress,
+                rounds=1 if strokes is None else 2,
+            )
             decode(self.networks.decoder(features, tiler), None, output, opacity=features.opacity)
+            if strokes is not None:
+                put_under(strokes, output, tiler)
             return output
 
     def stylize(

@@ -23,6 +23,7 @@ from .errors import OptionError, StyleMismatchError, WeightsError
 from .functional import Statistics
 from .previews import join_previews
 from .serialization import read_tensors, write_tensors
+from .strokes import Strokes
 from .text import printable
 
 STYLE_KIND = "adain-style"
@@ -281,6 +282,7 @@ class Features:
         opacity: alpha channel of the images, ``(B, 1, H, W)``, or ``None``.
         closeness: to the artwork, see :meth:`Style.statistics`; above 0 in later passes of a large
             image.
+        strokes: of a smaller pass, which the decoded images keep; ``None`` in a first pass.
     """
 
     tensor: Tensor
@@ -289,6 +291,7 @@ class Features:
     fusion: Fusion = "adain"
     opacity: Tensor | None = None
     closeness: float = 0.0
+    strokes: Strokes | None = None
 
     def __repr__(self) -> str:
         height, width = self.size

@@ -16,12 +16,13 @@ from torch import Tensor
 from . import color
 from .architecture import MINIMUM_SIZE, STRIDE, Architecture
 from .canvas import Canvas, read_window
-from .functional import crop
+from .functional import Window, crop
 from .inference import Inference
 from .masks import region_weights
 from .memory import HeapTrimmer
 from .networks import Decoder, Encoder
 from .pixels import as_uint8, check_finite
+from .strokes import Strokes
 from .style import Features
 from .tiles import Network, Progress, Tile, Tiler, automatic_tile, check_tile
 from .transfer import Transfer
@@ -217,14 +218,21 @@ class Finish:
         if self.own is not None and self.residual is not None:
             lost = self.canvas.colors(window, device) - decoder.tile(self.own, tile)
             image = image + self.residual.to(device) * lost
-        if not (self.luminance or self.masks):
-            return image
-        photo = self.photo.colors(window, device)
+        return self.blend(image, self.photo, window)
+
+    def blend(self, image: Tensor, outside: Canvas, window: Window) -> Tensor:
+        """Return the image with the photo's chrominance, and outside all masks something else.
+
+        Args:
+            image: a part of it, ``(B, 3, h, w)``.
+            outside: what is seen there.
+            window: of the part.
+        """
         if self.luminance:
-            image = color.luminance(image.clamp(0, 1), photo)
+            image = color.luminance(image.clamp(0, 1), self.photo.colors(window, image.device))
         if self.masks:
             covered = region_weights(self.masks, self.photo.size, window).sum(dim=0)
-            image = torch.lerp(photo, image, covered)
+            image = torch.lerp(outside.colors(window, image.device), image, covered)
         return image
 
 
@@ -261,6 +269,35 @@ def decode(
             watch(output)
 
     decoder.tiler.run(work)
+
+
+def put_under(
+    strokes: Strokes,
+    output: Tensor,
+    tiler: Tiler,
+    finish: Finish | None = None,
+    watch: Watch | None = None,
+) -> None:
+    """Put the strokes of a smaller pass under a finished one, in place.
+
+    Args:
+        strokes: of the smaller pass.
+        output: the finished pass, as of :func:`decode`.
+        tiler: for its size.
+        finish: of the pass.
+        watch: as for :func:`decode`.
+    """
+    canvas, before = strokes.to(output.device).under(output), Canvas(output)
+
+    def work(tile: Tile) -> None:
+        image = canvas.colors(tile.pixels, output.device)
+        if finish is not None:
+            image = finish.blend(image, before, tile.pixels)
+        crop(output, tile.pixels)[:, :3] = _as_output(image, output.dtype)
+        if watch is not None:
+            watch(output)
+
+    tiler.run(work)
 
 
 def copy(canvas: Canvas, output: Tensor, tiler: Tiler) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..adain_core import Features, Style
+from ..adain_core.strokes import Strokes
 from . import host
 
 Batch = TypeVar("Batch", Tensor, list[float], list[Style])
@@ -85,21 +86,21 @@ def single(number: int) -> slice:
 
 def take_features(features: Features, part: slice) -> Features:
     """Return a part of encoded pictures; the only one serves for all."""
-    opacity = features.opacity
-    return replace(
-        features,
-        tensor=take(features.tensor, part),
-        opacity=None if opacity is None else take(opacity, part),
-    )
+    return _each(features, lambda batch: take(batch, part))
 
 
 def repeat_features(features: Features, part: slice) -> Features:
     """Return a part of encoded pictures, with the only one as often as there are places."""
-    opacity = features.opacity
+    return _each(features, lambda batch: repeat(batch, part))
+
+
+def _each(features: Features, change: Callable[[Tensor], Tensor]) -> Features:
+    opacity, strokes = features.opacity, features.strokes
     return replace(
         features,
-        tensor=repeat(features.tensor, part),
-        opacity=None if opacity is None else repeat(opacity, part),
+        tensor=change(features.tensor),
+        opacity=None if opacity is None else change(opacity),
+        strokes=None if strokes is None else Strokes(change(strokes.drawn), change(strokes.kept)),
     )
 
 
@@ -108,8 +109,14 @@ def join_features(batches: Iterable[Features]) -> Features:
     device = host.output_device()
     tensors: list[Tensor] = []
     opacities: list[Tensor] = []
+    strokes: list[Strokes] = []
     for batch in batches:
         tensors.append(batch.tensor.to(device))
         opacities += [] if batch.opacity is None else [batch.opacity.to(device)]
-    opacity = torch.cat(opacities) if opacities else None
-    return replace(batch, tensor=torch.cat(tensors), opacity=opacity)
+        strokes += [] if batch.strokes is None else [batch.strokes.to(device)]
+    return replace(
+        batch,
+        tensor=torch.cat(tensors),
+        opacity=torch.cat(opacities) if opacities else None,
+        strokes=Strokes.join(strokes) if strokes else None,
+    )

@@ -12,8 +12,10 @@ from torch import Tensor
 from ..adain_core import Features, Style
 from ..adain_core.canvas import Underpainting
 from ..adain_core.choices import DEFAULT_STROKE_SIZE
+from ..adain_core.halos import remove_halos
 from ..adain_core.options import closeness
-from ..adain_core.pixels import reduce_uint8
+from ..adain_core.pixels import as_uint8, reduce_uint8
+from ..adain_core.strokes import Strokes
 from . import host
 from .batches import common_count, join_features, parts, repeat
 from .images import from_image, from_mask
@@ -93,26 +95,27 @@ class AdaINEncodeContent:
         def encoded() -> Iterator[Features]:
             for part in parts(count, size):
                 photo = repeat(pictures, part)
+                strokes = None
                 if drawn is not None:
-                    photo = _painted_over(photo, repeat(drawn, part), photo_share)
+                    photo, strokes = _painted_over(photo, repeat(drawn, part), photo_share)
                 with progress.work(part.stop - part.start) as tiles:
-                    yield network.encode(photo, progress=tiles)
+                    features = network.encode(photo, progress=tiles)
+                    yield replace(features, closeness=close, strokes=strokes)
 
-        features = join_features(encoded())
-        if drawn is not None:
-            # As the library draws a later pass of medium strokes.
-            features = replace(features, closeness=closeness(size, DEFAULT_STROKE_SIZE))
-        return (features,)
+        # As the library draws a later pass of medium strokes.
+        close = 0.0 if drawn is None else closeness(size, DEFAULT_STROKE_SIZE)
+        return (join_features(encoded()),)
 
 
-def _painted_over(photo: Tensor, drawn: Tensor, share: float) -> Tensor:
-    """Return a photo ``(B, C, H, W)`` with an underpainting in place of its colors."""
+def _painted_over(photo: Tensor, drawn: Tensor, share: float) -> tuple[Tensor, Strokes]:
+    """Return a photo ``(B, C, H, W)`` with an underpainting in place of its colors, and that."""
     photo = photo.expand(-1, max(3, photo.shape[1]), -1, -1)
     reduced = reduce_uint8(photo, (drawn.shape[2], drawn.shape[3]))
     # Both in 8 bits, as the library keeps the passes.
-    canvas = Underpainting(photo, drawn[:, :3], reduced, share, keep_halos=False)
+    drawn = remove_halos(as_uint8(drawn[:, :3]), reduced[:, :3])
+    canvas = Underpainting(photo, drawn, reduced, 1 - share)
     colors = canvas.colors((slice(None), slice(None)), photo.device)
-    return torch.cat([colors, photo[:, 3:]], dim=1)
+    return torch.cat([colors, photo[:, 3:]], dim=1), Strokes.over(photo, drawn)
 
 
 class AdaINEncodeStyle:
