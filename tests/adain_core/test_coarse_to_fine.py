@@ -1,4 +1,4 @@
-"""Coarse to fine: each pass draws the photo, moved toward the smaller pass."""
+"""Coarse to fine: each pass draws the photo, moved toward the smaller pass, and keeps its strokes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from torch import Tensor
 
 from adain_core import AdaINModel, Style, StylizeOptions, Stylizer, TemporalPool
 from adain_core.canvas import Canvas, Underpainting
-from adain_core.choices import LATER_STRENGTH, PHOTO_SHARE
+from adain_core.choices import PHOTO_SHARE
+from adain_core.halos import remove_halos
 from adain_core.options import closeness, pass_sizes
 from adain_core.pixels import as_float, as_uint8, enlarge_window, reduce_uint8, resize
+from adain_core.strokes import Strokes
 
 Picture = Callable[..., Tensor]
 STROKES = 4.0  # a first pass of 96 pixels
@@ -32,11 +34,11 @@ def test_a_later_canvas_is_the_photo_changed_as_the_pass_before(picture: Picture
     photo, share = picture(60, 80), 0.3
     reduced = as_uint8(resize(photo, (30, 40)))
     drawn = as_uint8(picture(30, 40, seed=1))
-    canvas = Underpainting(photo, drawn, reduced, share)
+    canvas = Underpainting(photo, drawn, reduced, 1 - share)
     change = resize(as_float(drawn) - as_float(reduced), (60, 80))
     expected = (photo + 0.7 * change).clamp(0, 1)
     torch.testing.assert_close(canvas.colors(EVERYWHERE, CPU), expected, rtol=0, atol=1e-5)
-    floats = Underpainting(photo, as_float(drawn), as_float(reduced), share)
+    floats = Underpainting(photo, as_float(drawn), as_float(reduced), 1 - share)
     assert torch.equal(floats.colors(EVERYWHERE, CPU), canvas.colors(EVERYWHERE, CPU))
     window = (slice(8, 24), slice(40, 80))
     torch.testing.assert_close(canvas.colors(window, CPU), expected[..., 8:24, 40:80])
@@ -69,20 +71,60 @@ def test_a_reduced_picture_is_the_resized_one(picture: Picture) -> None:
         torch.testing.assert_close(as_float(reduced), expected, rtol=0, atol=1.01 / 255)
 
 
-def test_two_passes_by_hand(tiny: AdaINModel, picture: Picture) -> None:
+def test_a_share_can_differ_from_place_to_place(picture: Picture) -> None:
+    photo, drawn = picture(60, 80), as_uint8(picture(30, 40, seed=1))
+    reduced, share = as_uint8(resize(photo, (30, 40))), torch.zeros(1, 1, 30, 40)
+    share[..., :20] = 1
+    found = Underpainting(photo, drawn, reduced, share).colors(EVERYWHERE, CPU)
+    whole = Underpainting(photo, drawn, reduced, 1.0).colors(EVERYWHERE, CPU)
+    assert torch.equal(found[..., :39], whole[..., :39])
+    assert torch.equal(found[..., 42:], photo[..., 42:])
+
+
+def test_strokes_stay_where_the_photo_has_no_detail(picture: Picture) -> None:
+    smooth = resize(picture(6, 6), (128, 128))
+    drawn, fine = picture(64, 64, seed=1), 0.25 + 0.5 * picture(128, 128, seed=2)
+    strokes = Strokes.over(smooth, as_uint8(drawn))
+    assert strokes.kept.min() > 0.9
+    merged = strokes.under(fine).colors(EVERYWHERE, CPU)
+    # As seen at the size of the smaller pass it is that pass, and what is finer stays.
+    inside = ((merged > 0) & (merged < 1)).all(dim=1, keepdim=True)
+    seen, before = resize(merged, (64, 64)), resize(fine, (64, 64))
+    assert inside.float().mean() > 0.5
+    assert (seen - drawn).abs().mean() < 0.35 * (before - drawn).abs().mean()
+
+
+def test_strokes_go_where_the_photo_has_detail(picture: Picture) -> None:
+    photo = (torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(1)) > 0.5).float()
+    fine, drawn = picture(128, 128, seed=2), as_uint8(picture(64, 64, seed=1))
+    for dtype in (torch.float32, torch.uint8):
+        strokes = Strokes.over(photo if dtype.is_floating_point else as_uint8(photo), drawn)
+        assert strokes.kept.max() < 0.05
+    merged = strokes.under(fine).colors(EVERYWHERE, CPU)
+    torch.testing.assert_close(merged, fine, rtol=0, atol=0.05)
+
+
+def later(model: AdaINModel, photo: Tensor, drawn: Tensor, reduced: Tensor, **how: Any) -> Tensor:
+    """Return a pass over a smaller one, by hand."""
+    canvas = Underpainting(photo, drawn, reduced, 1 - how.pop("share"))
+    colors = canvas.colors(EVERYWHERE, CPU)
+    fine = model.stylize(colors, how.pop("style"), stroke_size="single", **how)
+    return Strokes.over(photo, drawn).under(fine).colors(EVERYWHERE, CPU)
+
+
+@pytest.mark.parametrize("options", [{}, {"alpha": 0.5}], ids=str)
+def test_two_passes_by_hand(tiny: AdaINModel, picture: Picture, options: dict[str, Any]) -> None:
     photo, art = picture(130, 150), picture(40, 40, seed=1)
     style = tiny.encode_style(art)
-    size = (96, 111)
-    reduced = reduce_uint8(photo, size)
-    drawn = tiny.stylize(reduced, style, stroke_size="single", output_dtype=torch.uint8)
-    canvas = Underpainting(photo, drawn, reduced, PHOTO_SHARE, keep_halos=False).colors(
-        EVERYWHERE, CPU
-    )
-    mean, std = style.statistics(closeness((130, 150), STROKES))
-    closer = Style(mean, std, style.fingerprint)
-    expected = tiny.stylize(canvas, closer, alpha=LATER_STRENGTH, stroke_size="single")
-    torch.testing.assert_close(draw(tiny, photo, style), expected, rtol=0, atol=1e-5)
-    torch.testing.assert_close(draw(tiny, photo, art), expected, rtol=0, atol=1e-5)
+    reduced = reduce_uint8(photo, (96, 111))
+    single: dict[str, Any] = {"stroke_size": "single", "output_dtype": torch.uint8, **options}
+    drawn = remove_halos(tiny.stylize(reduced, style, **single), reduced)
+    closer = Style(*style.statistics(closeness((130, 150), STROKES)), style.fingerprint)
+    how: dict[str, Any] = {"share": PHOTO_SHARE, "style": closer, **options}
+    expected = later(tiny, photo, drawn, reduced, **how)
+    for given_style in (style, art):
+        found = draw(tiny, photo, given_style, **options)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
     assert (expected - tiny.stylize(photo, style, stroke_size="single")).abs().mean() > 0.01
 
 
@@ -92,34 +134,21 @@ def test_three_passes_together_keep_the_photo_share(tiny: AdaINModel, picture: P
     assert pass_sizes((400, 384), STROKES) == [*sizes[::-1], (400, 384)]
     middle = reduce_uint8(photo, sizes[0])
     small = reduce_uint8(middle, sizes[1])
-
-    def again(photo: Tensor, drawn: Tensor, reduced: Tensor, dtype: torch.dtype) -> Tensor:
-        keep_halos = reduced is not small
-        canvas = Underpainting(photo, drawn, reduced, share, keep_halos).colors(EVERYWHERE, CPU)
-        options: dict[str, Any] = {"alpha": LATER_STRENGTH, "stroke_size": "single"}
-        return tiny.stylize(canvas, style, output_dtype=dtype, **options)
-
     first = tiny.stylize(small, style, stroke_size="single", output_dtype=torch.uint8)
-    second = again(middle, first, small, torch.uint8)
-    expected = again(photo, second, middle, torch.float32)
+    how: dict[str, Any] = {"share": share, "style": style}
+    second = later(
+        tiny, middle, remove_halos(first, small), small, output_dtype=torch.uint8, **how
+    )
+    expected = later(tiny, photo, second, middle, **how)
     drawn = draw(tiny, photo, style, photo_share=0.8)
-    torch.testing.assert_close(drawn, expected, rtol=0, atol=1e-5)
+    difference = (drawn - expected).abs()
+    # The second pass is rounded to 8 bits before and after it gets the strokes of the first.
+    assert difference.mean() < 1e-3 and difference.max() < 0.05
 
 
 def test_small_pictures_have_one_pass(tiny: AdaINModel, picture: Picture) -> None:
     photo, style = picture(96, 150), tiny.encode_style(picture(40, 40, seed=1))
     assert torch.equal(draw(tiny, photo, style), tiny.stylize(photo, style, stroke_size="single"))
-
-
-@pytest.mark.parametrize("options", [{}, {"alpha": 0.5}, {"preserve_color": "coral"}], ids=str)
-def test_a_canvas_that_is_all_photo_is_a_single_pass_of_the_later_strength(
-    tiny: AdaINModel, picture: Picture, options: dict[str, Any]
-) -> None:
-    photo, art = picture(126, 150), picture(40, 40, seed=1)
-    drawn = draw(tiny, photo, art, photo_share=1, **options)
-    alpha = LATER_STRENGTH * options.pop("alpha", 1)
-    single = tiny.stylize(photo, art, stroke_size="single", alpha=alpha, **options)
-    torch.testing.assert_close(drawn, single, rtol=0, atol=1e-6)
 
 
 def test_alpha_0_is_the_photo(tiny: AdaINModel, picture: Picture) -> None:
@@ -156,7 +185,9 @@ def test_tiles_and_eight_bits_change_nothing(
     difference = (draw(tiny, photo, arts, tile=64, **options) - whole).abs()
     assert difference.mean() < 1e-3 and difference.max() < 0.05
     eight = draw(tiny, photo, arts, tile=4096, output_dtype=torch.uint8, **options)
-    assert torch.equal(eight, as_uint8(whole))
+    # It is rounded before and after it gets the strokes of the smaller pass, as are these.
+    rounding = (eight.int() - as_uint8(whole).int()).abs()
+    assert rounding.max() <= 2 and rounding.float().mean() < 0.5
     assert torch.equal(draw(tiny, photo, arts, tile=4096, **options), whole)
 
 
@@ -200,8 +231,8 @@ def test_progress_counts_the_tiles_of_all_passes(tiny: AdaINModel, picture: Pict
     steps: list[tuple[int, int]] = []
     photo, style = picture(300, 200), tiny.encode_style(picture(40, 40, seed=1))
     draw(tiny, photo, style, tile=64, progress=lambda *step: steps.append(step))
-    # 144x96 has 18x12 cells: 3x2 tiles; 300x200, 38x25: 5x4; twice each.
-    total = 2 * (3 * 2 + 5 * 4)
+    # 144x96 has 18x12 cells: 3x2 tiles, twice; 300x200, 38x25: 5x4, and a third time for strokes.
+    total = 2 * (3 * 2) + 3 * (5 * 4)
     assert steps == [(done, total) for done in range(1, total + 1)]
 
 

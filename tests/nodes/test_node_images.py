@@ -9,8 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from adain_core.choices import LATER_STRENGTH
-
 MakeImage = Callable[..., Tensor]
 
 
@@ -45,10 +43,10 @@ def test_an_underpainting_is_drawn_over(pack: Any, model: Any, image: MakeImage)
     # In 8 bits, as the library keeps the passes.
     small = rounded(library.resize(photo.movedim(-1, 1), passes[0]).movedim(1, -1))
     below = {"underpainting": rounded(draw(small)), "photo_share": 0.2}
-    found = draw(photo, LATER_STRENGTH, **below)
+    found = draw(photo, **below)
     expected = model.model.stylize(photo.movedim(-1, 1), style, photo_share=0.2).movedim(1, -1)
     torch.testing.assert_close(found, expected)
-    assert (found - draw(photo, LATER_STRENGTH)).abs().mean() > 0.02
+    assert (found - draw(photo)).abs().mean() > 0.02
     see_through = torch.cat([photo, image(600, 630, channels=1, seed=5)], dim=-1)
     opacity = draw(see_through, underpainting=draw(small), photo_share=0.2)[..., 3]
     assert torch.equal(opacity, see_through[..., 3])

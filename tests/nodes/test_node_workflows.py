@@ -33,10 +33,12 @@ from videos import draw_video
 
 from adain_core import AdaINModel, Style, adain, devices
 from adain_core.canvas import Underpainting
-from adain_core.choices import LATER_STRENGTH, PHOTO_SHARE
+from adain_core.choices import PHOTO_SHARE
 from adain_core.color import transfer_color
+from adain_core.halos import remove_halos
 from adain_core.options import pass_sizes
 from adain_core.pixels import as_uint8, reduce_uint8, resize_shortest_side
+from adain_core.strokes import Strokes
 from adain_core.temporal import TemporalPool
 from adain_core.video import VideoReader
 
@@ -467,7 +469,9 @@ def test_coarse_to_fine(reduced: Reduced) -> None:
     under = model.decode(adain(model.encode(small), style))
     whole = (slice(None), slice(None))
     reduced_photo = reduce_uint8(photo, (under.shape[2], under.shape[3]))
-    canvas = Underpainting(photo, as_uint8(under), reduced_photo, PHOTO_SHARE, keep_halos=False)
+    drawn = remove_halos(as_uint8(under), reduced_photo)
+    canvas = Underpainting(photo, drawn, reduced_photo, 1 - PHOTO_SHARE)
     mixed = canvas.colors(whole, photo.device)
-    fine = model.decode(adain(model.encode(mixed), style, alpha=LATER_STRENGTH))
+    fine = model.decode(adain(model.encode(mixed), style))
+    fine = Strokes.over(photo, drawn).under(fine).colors(whole, photo.device)
     assert_same(reduced.shown(), [fine, under])

@@ -13,7 +13,6 @@ from typing import Any
 from blueprint import Blueprint
 from board import ROOT, Board, Output, write
 
-from adain_core.choices import LATER_STRENGTH
 
 WIDEST, HIGHEST = 1720, 1060
 # Sizes of nodes, with their pictures: a sample's, a gallery's, a result's of 3:2.
@@ -293,7 +292,7 @@ def coarse_to_fine(board: Board) -> None:
     inputs = {"image": castle, "underpainting": under}
     features = board.add("AdaINEncodeContent", (960, 0), (240, 106), **inputs)
     style = gallery(board, (960, 576), STARRY_NIGHT, (240, 270))
-    inputs = {"features": features["features"], "style_1": style, "alpha": LATER_STRENGTH}
+    inputs = {"features": features["features"], "style_1": style}
     blend = board.add("AdaINBlend", (960, 190), (240, 300), **inputs)
     drawn = board.add("AdaINDecode", (1280, 190), (440, 46), features=blend["features"])
     size = (440, 320)
