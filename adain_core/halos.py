@@ -50,9 +50,8 @@ def _even(change: Tensor, guide: Tensor) -> Tensor:
     variance = mean_around(brightness.square(), _GROUND) - center.square()
     slope = covariance / (variance.clamp_min(0) + _EDGE)
     offset = mean - slope * center
-    slope, offset, tone = (
-        _pixels(cells, change) for cells in (mean_around(slope, _GROUND), mean_around(offset, _GROUND), tone)
-    )
+    slope, offset = (mean_around(cells, _GROUND) for cells in (slope, offset))
+    slope, offset, tone = (_pixels(cells, change) for cells in (slope, offset, tone))
     return change - tone + slope * guide + offset
 
 

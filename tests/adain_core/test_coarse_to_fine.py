@@ -1,4 +1,4 @@
-"""Coarse to fine: each pass draws the photo, moved toward the smaller pass, and keeps its strokes."""
+"""Coarse to fine: each pass draws the photo, moved toward the smaller pass, and keeps strokes."""
 
 from __future__ import annotations
 
@@ -136,9 +136,7 @@ def test_three_passes_together_keep_the_photo_share(tiny: AdaINModel, picture: P
     small = reduce_uint8(middle, sizes[1])
     first = tiny.stylize(small, style, stroke_size="single", output_dtype=torch.uint8)
     how: dict[str, Any] = {"share": share, "style": style}
-    second = later(
-        tiny, middle, remove_halos(first, small), small, output_dtype=torch.uint8, **how
-    )
+    second = later(tiny, middle, remove_halos(first, small), small, output_dtype=torch.uint8, **how)
     expected = later(tiny, photo, second, middle, **how)
     drawn = draw(tiny, photo, style, photo_share=0.8)
     difference = (drawn - expected).abs()

@@ -13,7 +13,6 @@ from typing import Any
 from blueprint import Blueprint
 from board import ROOT, Board, Output, write
 
-
 WIDEST, HIGHEST = 1720, 1060
 # Sizes of nodes, with their pictures: a sample's, a gallery's, a result's of 3:2.
 SAMPLE, GALLERY = (280, 306), (280, 390)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from adain_core.dataset import LocalRunner, PlanOptions, Shard, stylize_dataset
 from adain_core.dataset.job import Report
 from adain_core.dataset.local import Task
 from adain_core.errors import DatasetError, OptionError
+from adain_core.pixels import as_float
 
 NAMES = set(IMAGES)
 
@@ -84,9 +86,10 @@ def test_stroke_size(
     row = next(row for row in data.plan() if row["image"] == "large.png")
     artwork = data.artwork(row["artwork"])
     content = (255 * data.image("large.png")).round().to(torch.uint8)  # as it is in the file
-    expected = tiny.stylize(content, artwork, stroke_size=stroke_size)
+    how: dict[str, Any] = {"stroke_size": stroke_size, "output_dtype": torch.uint8}
+    expected = tiny.stylize(content, artwork, **how)
     drawn = load_image(data / "out/large.png")
-    torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
+    torch.testing.assert_close(drawn, as_float(expected), rtol=0, atol=1e-6)
     settings = json.loads((data / "out/adain-settings.json").read_text())
     assert settings["stroke_size"] == stroke_size
     assert ("photo_share" in settings) == (stroke_size != "single")
