@@ -23,7 +23,8 @@ class Architecture:
     """Configuration of the networks.
 
     Args:
-        widths: channels of the four blocks; the last is the length of a style's mean and std.
+        widths: channels of the four blocks, or of each of the nine convolutions of the encoder,
+            which the decoder mirrors; the last is the length of a style's mean and std.
         normalization: layer after each decoder convolution but the last. The paper uses none and
             shows that ``"batch"`` and ``"instance"`` degrade the results (section 7.2).
         fusion: how content and style are combined before the decoder: ``"adain"``, or ``"concat"``,
@@ -36,20 +37,28 @@ class Architecture:
         ValueError: an unknown or invalid value.
     """
 
-    widths: tuple[int, int, int, int] = VGG19_WIDTHS
+    widths: tuple[int, ...] = VGG19_WIDTHS
     normalization: Normalization = "none"
     fusion: Fusion = "adain"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))  # JSON's are lists
-        if len(self.widths) != len(CONVOLUTIONS) or not all(
+        widths = tuple(self.widths)  # JSON's are lists
+        blocks, layers = len(CONVOLUTIONS), sum(CONVOLUTIONS)
+        if len(widths) not in (blocks, layers) or not all(
             type(width) is int and 1 <= width <= 4096  # no bool, which counts as a number
-            for width in self.widths
+            for width in widths
         ):
             raise ValueError(
-                f"widths must be {len(CONVOLUTIONS)} whole numbers from 1 to 4096, "
-                f"got {self.widths!r}"
+                f"widths must be {blocks} or {layers} whole numbers from 1 to 4096, got "
+                f"{self.widths!r}"
             )
+        # One form of what is the same.
+        if len(widths) == layers:
+            starts = [sum(CONVOLUTIONS[:block]) for block in range(blocks)]
+            short = tuple(widths[start] for start in starts)
+            if widths == _each(short):
+                widths = short
+        object.__setattr__(self, "widths", widths)
         for field, allowed in (("normalization", Normalization), ("fusion", Fusion)):
             if getattr(self, field) not in get_args(allowed):
                 raise ValueError(
@@ -57,11 +66,15 @@ class Architecture:
                     f"got {getattr(self, field)!r}"
                 )
 
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of each convolution of the encoder."""
+        return _each(self.widths) if len(self.widths) == len(CONVOLUTIONS) else self.widths
+
     @classmethod
     def scaled(cls, width: float) -> Architecture:
         """Return the paper's architecture with every width multiplied by ``width``, at least 1."""
-        widths = tuple(max(1, round(width * full)) for full in VGG19_WIDTHS)
-        return cls(widths)  # type: ignore[arg-type]
+        return cls(tuple(max(1, round(width * full)) for full in VGG19_WIDTHS))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
@@ -78,3 +91,10 @@ class Architecture:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {**asdict(self), "widths": list(self.widths)}
+
+
+def _each(widths: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the width of each convolution of blocks."""
+    return tuple(
+        width for width, count in zip(widths, CONVOLUTIONS, strict=True) for _ in range(count)
+    )

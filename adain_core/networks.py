@@ -13,14 +13,15 @@ from .architecture import CONVOLUTIONS, Architecture, Normalization
 from .padding import reflection_pad
 
 
-def _layers(widths: tuple[int, ...]) -> list[tuple[str, int, int]]:
+def _layers(architecture: Architecture) -> list[tuple[str, int, int]]:
     """Return VGG's convolutions in order: name such as ``"3_4"``, input and output channels."""
-    layers, channels = [], 3
-    for block, (width, count) in enumerate(zip(widths, CONVOLUTIONS, strict=True), start=1):
-        for index in range(1, count + 1):
-            layers.append((f"{block}_{index}", channels, width))
-            channels = width
-    return layers
+    names = [
+        f"{block}_{index}"
+        for block, count in enumerate(CONVOLUTIONS, start=1)
+        for index in range(1, count + 1)
+    ]
+    outputs = architecture.channels
+    return list(zip(names, (3, *outputs[:-1]), outputs, strict=True))
 
 
 class _Convolution(nn.Conv2d):
@@ -48,12 +49,12 @@ class Encoder(nn.Module):
 
     Shapes:
         images ``(B, 3, H, W)``, RGB in 0..1, H and W at least 9
-        -> relu4_1 ``(B, widths[3], ceil(H/8), ceil(W/8))``.
+        -> relu4_1 ``(B, widths[-1], ceil(H/8), ceil(W/8))``.
     """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        for name, inputs, outputs in _layers(architecture.widths):
+        for name, inputs, outputs in _layers(architecture):
             self.add_module(f"conv{name}", _Convolution(inputs, outputs))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -78,7 +79,7 @@ class Decoder(nn.Module):
     """The mirrored encoder: nearest x2 upsampling instead of pooling, and no final activation.
 
     Shapes:
-        features ``(B, widths[3], h, w)``, three times the channels with ``fusion="concat"``
+        features ``(B, widths[-1], h, w)``, three times the channels with ``fusion="concat"``
         -> images ``(B, 3, 8h, 8w)``, RGB, slightly beyond 0..1 (clamp at the very end).
     """
 
@@ -86,7 +87,7 @@ class Decoder(nn.Module):
         super().__init__()
         joined = 3 if architecture.fusion == "concat" else 1
         # The encoder's layers in reverse, with inputs and outputs exchanged.
-        layers = list(reversed(_layers(architecture.widths)))
+        layers = list(reversed(_layers(architecture)))
         self.layer_names = [name for name, _, _ in layers]
         for name, outputs, inputs in layers:
             if name == "4_1":

@@ -103,9 +103,11 @@ class TiledNetworks:
 
     def automatic_tile(self, size: tuple[int, int], batch: int = 1) -> int:
         """Return the tile size for a batch of images of this height and width."""
-        widths, (rows, columns) = self.architecture.widths, feature_shape(size)
-        features = batch * widths[-1] * rows * columns * self.dtype.itemsize
-        return automatic_tile(widths[0], self.dtype, self.device, batch=batch, reserved=features)
+        channels, (rows, columns) = self.architecture.channels, feature_shape(size)
+        features = batch * channels[-1] * rows * columns * self.dtype.itemsize
+        return automatic_tile(
+            max(channels[:2]), self.dtype, self.device, batch=batch, reserved=features
+        )
 
     def encode(self, canvas: Canvas, tiler: Tiler) -> Features:
         """Return relu4_1 of the images.

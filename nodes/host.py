@@ -124,11 +124,12 @@ class ManagedModel:
 
 def memory_required(model: AdaINModel, height: int, width: int) -> int:
     """Estimate of the bytes that encoding and decoding a picture take besides the weights."""
-    widths = model.info.architecture.widths
-    tile = automatic_tile(widths[0], model.dtype)
-    activations = activation_bytes(widths[0], model.dtype, min(height * width, tile * tile))
+    channels = model.info.architecture.channels
+    widest = max(channels[:2])
+    tile = automatic_tile(widest, model.dtype)
+    activations = activation_bytes(widest, model.dtype, min(height * width, tile * tile))
     # RGB in and out and the features before and after AdaIN, float32; 64 pixels a feature.
-    return activations + height * width * (2 * 3 * 4 + 2 * 4 * widths[3] // 64)
+    return activations + height * width * (2 * 3 * 4 + 2 * 4 * channels[-1] // 64)
 
 
 # --- progress ---------------------------------------------------------------------------------

@@ -175,8 +175,8 @@ def add_parser(subparsers: Subparsers) -> None:
             widths = group.add_mutually_exclusive_group()
             text = "fraction of the paper's widths, such as 0.25"
             widths.add_argument("--width", type=float, metavar="FRACTION", help=text)
-            text = "channels of the four blocks"
-            widths.add_argument("--widths", type=int, nargs=4, metavar="N", help=text)
+            text = "channels of the four blocks, or of each of the nine convolutions"
+            widths.add_argument("--widths", type=int, nargs="+", metavar="N", help=text)
 
 
 def _add_option(group: Any, name: str, text: str) -> None:

@@ -219,7 +219,7 @@ def _config(lab: Lab, name: str, plan: Plan) -> TrainingConfig:
         style=lab.config.style,
         encoder=lab.config.encoder,
         output=lab.folder / "runs" / name,
-        widths=plan.widths,  # type: ignore[arg-type]
+        widths=tuple(plan.widths),
         steps=plan.steps,
         batch_size=plan.batch,
         optimizer="soap",

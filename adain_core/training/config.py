@@ -55,11 +55,12 @@ class TrainingConfig:
         validation_content: folder of photographs kept aside, that show how the run does on images
             that it does not learn from; empty: none.
         validation_style: folder of artworks kept aside.
-        init: a model (file or name) to start from instead of random weights; empty: none. Blocks
+        init: a model (file or name) to start from instead of random weights; empty: none. Layers
             that are wider there are pruned (:mod:`~adain_core.training.pruning`), narrower ones
             widened; at the paper's widths one of these widths.
-        widths: channels of the four blocks. At the paper's widths the encoder is the frozen VGG
-            and the decoder alone is trained; at others both are trained, end to end.
+        widths: channels of the four blocks, or of each of the nine convolutions. At the paper's
+            widths the encoder is the frozen VGG and the decoder alone is trained; at others both
+            are trained, end to end.
         normalization: see :class:`~adain_core.architecture.Architecture`.
         fusion: see :class:`~adain_core.architecture.Architecture`.
         steps: optimizer steps in all.
@@ -133,7 +134,7 @@ class TrainingConfig:
     validation_content: str | os.PathLike[str] = ""
     validation_style: str | os.PathLike[str] = ""
     init: str | os.PathLike[str] = ""
-    widths: tuple[int, int, int, int] = VGG19_WIDTHS
+    widths: tuple[int, ...] = VGG19_WIDTHS
     normalization: Normalization = "none"
     fusion: Fusion = "adain"
     steps: int = 160_000
@@ -177,7 +178,6 @@ class TrainingConfig:
             object.__setattr__(self, name, os.fspath(getattr(self, name)))
         for name in ("widths", "content_size", "style_size"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-
         self._check()
 
     def _check(self) -> None:
@@ -260,7 +260,7 @@ class TrainingConfig:
     @property
     def trains_decoder_only(self) -> bool:
         """Whether the encoder is the frozen VGG itself."""
-        return self.widths == VGG19_WIDTHS
+        return self.architecture.widths == VGG19_WIDTHS
 
     @property
     def pool_steps(self) -> int:

@@ -74,7 +74,7 @@ class Student(nn.Module):
     def start_from(self, path: str | os.PathLike[str], crops: Sequence[Crops]) -> None:
         """Take the weights of a model file of any widths.
 
-        Of blocks that are wider there the most important channels stay
+        Of layers that are wider there the most important channels stay
         (:mod:`~adain_core.training.pruning`). The channels that are lacking there keep their random
         inputs, and nothing takes their outputs yet: at first the pictures are those of the narrower
         model (Chen, Goodfellow & Shlens, "Net2Net", ICLR 2016).
@@ -106,8 +106,7 @@ class Student(nn.Module):
                 f"{path}: a run starts from a model of the same architecture, or of the paper's in "
                 f"other widths: expected {wanted}, got {given}"
             )
-        a, b, c, d = map(min, given.widths, wanted.widths)
-        kept = replace(given, widths=(a, b, c, d))
+        kept = replace(given, widths=tuple(map(min, given.channels, wanted.channels)))
         if kept != given:
             contents, styles = (
                 next(crop_batches(each, PRUNING_IMAGES, 0, PRUNING_START))[0] for each in crops

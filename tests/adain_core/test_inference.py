@@ -39,7 +39,7 @@ def assert_equal(model: AdaINModel, images: Tensor) -> None:
 
 
 @given(
-    widths=st.tuples(*[st.integers(1, 24)] * 4),
+    widths=st.tuples(*[st.integers(1, 24)] * 9),
     height=st.integers(MINIMUM_SIZE, 75),
     width=st.integers(MINIMUM_SIZE, 75),
     batch=st.integers(1, 3),
@@ -50,7 +50,7 @@ def assert_equal(model: AdaINModel, images: Tensor) -> None:
 def test_equals_the_plain_networks(
     make_model: MakeModel,
     picture: Picture,
-    widths: tuple[int, int, int, int],
+    widths: tuple[int, ...],
     height: int,
     width: int,
     batch: int,

@@ -162,6 +162,26 @@ def test_scaled_widths() -> None:
     assert Architecture.scaled(0.001).widths == (1, 1, 1, 1)
 
 
+def test_each_convolution_can_have_its_own_width() -> None:
+    widths = (2, 3, 4, 5, 6, 7, 8, 9, 10)
+    architecture = Architecture(widths)
+    assert architecture.widths == architecture.channels == widths
+    encoder, decoder = Encoder(architecture), Decoder(architecture)
+    found = [layer.out_channels for layer in encoder.children() if isinstance(layer, nn.Conv2d)]
+    assert found == list(widths)
+    mirrored = [layer.in_channels for layer in decoder.children() if isinstance(layer, nn.Conv2d)]
+    assert mirrored == list(reversed(widths))
+    with torch.no_grad():
+        assert decoder(encoder(torch.rand(1, 3, 20, 30))).shape == (1, 3, 24, 32)
+
+
+def test_a_width_for_each_block_is_the_same_as_for_its_convolutions() -> None:
+    short, long = Architecture((4, 6, 8, 10)), Architecture((4, 4, 6, 6, 8, 8, 8, 8, 10))
+    assert short == long
+    assert short.channels == long.channels == (4, 4, 6, 6, 8, 8, 8, 8, 10)
+    assert long.to_dict()["widths"] == [4, 6, 8, 10]
+
+
 @pytest.mark.parametrize("normalization", ["none", "batch", "instance"])
 @pytest.mark.parametrize("fusion", ["adain", "concat"])
 def test_architecture_goes_through_plain_values(normalization: str, fusion: str) -> None:
@@ -178,7 +198,7 @@ def test_architecture_goes_through_plain_values(normalization: str, fusion: str)
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"widths": [1, 2, 3]}, "widths must be 4 whole numbers from 1 to 4096"),
+        ({"widths": [1, 2, 3]}, "widths must be 4 or 9 whole numbers from 1 to 4096"),
         ({"widths": [1, 2, 3, 0]}, "widths must be"),
         ({"widths": [1, 2, 3, 4097]}, "widths must be"),
         ({"widths": [1, 2, 3, 4.0]}, "widths must be"),

@@ -116,7 +116,7 @@ def test_decoders_start_from_gray(
 ) -> None:
     plan = Plan(steps=3, crop=16, widths=widths)
     make = make_decoder_runs(lab, plan)
-    trainer = make(replace(config, widths=widths), Callback(), False)  # type: ignore[arg-type]
+    trainer = make(replace(config, widths=widths), Callback(), False)
     model = tiny if widths == tiny.info.architecture.widths else full
     for student in (trainer.learner.student, trainer.learner.average):
         equal(student.encoder, model.encoder)

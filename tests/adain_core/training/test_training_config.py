@@ -44,7 +44,7 @@ from adain_core.training import TrainingConfig
         ({"learning_rate": math.inf}, "learning_rate must be a finite number above 0"),
         ({"content_size": (16.0, 24.0)}, "content_size must be .* whole numbers"),
         ({"crop": 16.0}, "crop must be a multiple of 8"),
-        ({"widths": (4, 6, 8)}, "widths must be 4 whole numbers"),
+        ({"widths": (4, 6, 8)}, "widths must be 4 or 9 whole numbers"),
         ({"normalization": "layer"}, "normalization must be one of none, batch, instance"),
     ],
 )
