@@ -104,6 +104,34 @@ def test_pruning_finds_the_channels_that_matter(tiny: AdaINModel, picture: Pictu
     assert -10 * (actual - expected).square().mean().log10() > 30  # its mean color: 16
 
 
+def test_pruning_drops_what_others_say_too(tiny: AdaINModel, picture: Picture) -> None:
+    """Of a channel that is there twice one goes, however strong it is."""
+    twice = torch.tensor([0, 1, 2, 3, 0, 1])
+    architecture = Architecture((6, 4, 6, 6, 8, 8, 8, 8, 10))
+    wide = Encoder(architecture), Decoder(architecture)
+    changes = (("conv1_1", "conv1_2"), ("conv1_2", "conv1_1"))  # a layer, and what reads it
+    for network, given, (layer, reader) in zip(
+        wide, (tiny.encoder, tiny.decoder), changes, strict=True
+    ):
+        weights = dict(given.state_dict())
+        for kind in ("weight", "bias"):
+            weights[f"{layer}.{kind}"] = weights[f"{layer}.{kind}"][twice]
+        share = torch.tensor([0.5, 0.5, 1, 1, 0.5, 0.5])[:, None, None]
+        weights[f"{reader}.weight"] = weights[f"{reader}.weight"][:, twice] * share
+        network.load_state_dict(weights)
+    slim = Encoder(tiny.info.architecture), Decoder(tiny.info.architecture)
+    contents, styles = (picture(96, 96, batch=4, seed=seed) for seed in (1, 2))
+    prune(wide, slim, contents, styles, iter(()), distill_steps=0)
+    content, style = picture(40, 56, seed=7), picture(32, 32, seed=8)
+    expected, actual = (
+        decoder(
+            adaptive_instance_norm(encoder(content), *channel_statistics(encoder(style)))
+        ).clamp(0, 1)
+        for encoder, decoder in (wide, slim)
+    )
+    assert -10 * (actual - expected).square().mean().log10() > 30
+
+
 def test_a_run_starts_from_a_wider_model(
     config: TrainingConfig, tiny_path: Path, picture: Picture
 ) -> None:
