@@ -133,8 +133,10 @@ class Draftsman:
                 target = empty_picture((len(output), 3, *sizes[number]), torch.uint8, output.device)
             close = closeness(sizes[number], self._options.stroke_size) if number else 0.0
             targets, background = _targets(drawing, close)
-            one = _Pass(number, canvas, strokes, targets, background, last)
-            self._draw_pass(drawing, one, tiler, target)
+            one = _Pass(number, canvas, targets, background, last)
+            finish = self._draw_pass(drawing, one, tiler, target)
+            if strokes is not None:
+                put_under(strokes, target, tiler, finish, self._watch if last else None)
             if not last:
                 reduced, photo = canvas.pictures, photos.pop()
                 target = target.to(reduced.device)
@@ -151,7 +153,8 @@ class Draftsman:
         # A decoder tints even what is drawn in a gray artwork.
         return options.preserve_color == "luminance" or (options.recolors and is_gray(photos))
 
-    def _draw_pass(self, drawing: Drawing, one: _Pass, tiler: Tiler, output: Tensor) -> None:
+    def _draw_pass(self, drawing: Drawing, one: _Pass, tiler: Tiler, output: Tensor) -> Finish:
+        """Draw a pass to the output; return what became of its pixels."""
         options, networks = self._options, self._networks
         features = networks.encode(one.canvas, tiler)
         transfer = plan_transfer(
@@ -178,8 +181,7 @@ class Draftsman:
         if watch is not None:
             copy(one.canvas, output, networks.tiler(one.canvas.size, options.tile))
         decode(networks.decoder(features, tiler), transfer, output, finish, opacity, watch)
-        if one.strokes is not None:
-            put_under(one.strokes, output, tiler, finish, watch)
+        return finish
 
     def _encode_styles(self, drawing: Drawing) -> Drawing:
         """Return a drawing whose artworks are recolored and encoded."""
@@ -202,7 +204,6 @@ class _Pass:
     Attributes:
         number: from 0.
         canvas: what is drawn on.
-        strokes: of the pass before, if there is one.
         targets: the styles' statistics, one, or one for each mask.
         background: those of what the masks leave free.
         last: whether it draws the result.
@@ -210,7 +211,6 @@ class _Pass:
 
     number: int
     canvas: Canvas
-    strokes: Strokes | None
     targets: list[Statistics]
     background: Statistics | None
     last: bool

@@ -20,10 +20,10 @@ from .pixels import as_float, as_uint8, reduce_uint8
 
 # Standard deviation of the brightness within a cell of pixels at which half of a stroke stays.
 _DETAIL = 0.03
-# Radius of the mean over cells, so that a stroke stays as a whole or not at all.
-_REACH = 3
-# Rows of cells that are converted to float at a time.
-_BAND = 64
+# Radius of the mean over pairs of cells, so that a stroke stays as a whole or not at all.
+_REACH = 1
+# Rows of pairs of cells that are converted to float at a time.
+_BAND = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Strokes:
 
     Attributes:
         drawn: the pass, ``(B, 3, h, w)``, uint8.
-        kept: share of each pixel that stays, ``(B, 1, h, w)``, float32, 0..1.
+        kept: share of each place that stays, ``(B, 1, rows, columns)``, float32, 0..1.
     """
 
     drawn: Tensor
@@ -46,12 +46,9 @@ class Strokes:
             photo: at the size of the next pass, ``(B, 3|4, H, W)``, float in 0..1 or uint8.
             drawn: the smaller pass, ``(B, 3, h, w)``, likewise.
         """
-        size = (drawn.shape[2], drawn.shape[3])
-        side = max(2, round(photo.shape[2] / size[0]))
+        side = max(2, round(photo.shape[2] / drawn.shape[2]))
         variance = mean_around(_variance(photo, side), _REACH).clamp_min(0)
-        kept = 1 / (1 + variance / _DETAIL**2)
-        kept = F.interpolate(kept, size, mode="bilinear", align_corners=False)
-        return cls(as_uint8(drawn), kept)
+        return cls(as_uint8(drawn), 1 / (1 + variance / _DETAIL**2))
 
     def under(self, picture: Tensor) -> Underpainting:
         """Return the next pass with the strokes under it.
@@ -59,8 +56,9 @@ class Strokes:
         Args:
             picture: the next pass, ``(B, 3|4, H, W)``, float in 0..1 or uint8.
         """
-        reduced = reduce_uint8(picture[:, :3], (self.drawn.shape[2], self.drawn.shape[3]))
-        return Underpainting(picture, self.drawn, reduced, self.kept)
+        size = (self.drawn.shape[2], self.drawn.shape[3])
+        kept = F.interpolate(self.kept, size, mode="bilinear", align_corners=False)
+        return Underpainting(picture, self.drawn, reduce_uint8(picture[:, :3], size), kept)
 
     def to(self, device: torch.device) -> Strokes:
         """Return them on another device."""
@@ -74,12 +72,12 @@ class Strokes:
 
 
 def _variance(photo: Tensor, side: int) -> Tensor:
-    """Return the variance of the brightness in cells of so many pixels."""
+    """Return the variance of the brightness in cells of so many pixels, for each 2x2 of them."""
     variances = []
-    for band in torch.split(photo[:, :3], side * _BAND, dim=2):
+    for band in torch.split(photo[:, :3], 2 * side * _BAND, dim=2):
         brightness = as_float(band).mean(dim=1, keepdim=True)
         mean, square = (
             F.avg_pool2d(maps, side, ceil_mode=True) for maps in (brightness, brightness.square())
         )
-        variances.append(square - mean.square())
+        variances.append(F.avg_pool2d(square - mean.square(), 2, ceil_mode=True))
     return torch.cat(variances, dim=2)
