@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -59,29 +61,41 @@ class Underpainting(Canvas):
         pictures: as for :class:`Canvas`; their size is the canvas's.
         drawn: the smaller ones, ``(B, 3, h, w)``, uint8 or float in 0..1.
         reduced: the pictures at that size, ``(B, 3|4, h, w)``, likewise.
-        share: of the change that is added, 0..1; one number, or ``(B, 1, h, w)``.
+        share: of the change that is added, 0..1: one number, or ``(B, 1, rows, columns)``, not
+            larger than the pictures.
     """
 
     def __init__(
         self, pictures: Tensor, drawn: Tensor, reduced: Tensor, share: float | Tensor
     ) -> None:
         super().__init__(pictures)
-        # In levels; 16 bits take no more memory than the two pictures do.
-        self._change = as_uint8(drawn).to(torch.int16) - as_uint8(reduced[:, :3])
-        self._share = 1.0
-        if isinstance(share, Tensor):
-            # One channel at a time, because floats take twice the memory.
-            for change in torch.split(self._change, 1, dim=1):
-                change.copy_((change * share).round_())
-        else:
-            self._share = share
+        self._drawn, self._reduced = as_uint8(drawn), as_uint8(reduced[:, :3])
+        self._share = share
 
     def colors(self, window: Window, device: torch.device) -> Tensor:
         """Return the mix in a window, ``(B, 3, h, w)`` float32, less where the picture ends."""
-        change = enlarge_window(self._change.to(device), self.size, window)
-        change *= self._share / 255
-        change += super().colors(window, device)
-        return change.clamp_(0, 1)
+
+        def change(window: Window) -> Tensor:
+            drawn, reduced = (_read(x, device, window) for x in (self._drawn, self._reduced))
+            return drawn.float() - reduced
+
+        colors = enlarge_window(change, _size(self._drawn), self.size, window)
+        colors *= 1 / 255
+        share = self._share
+        if isinstance(share, Tensor):
+            read = partial(_read, share, device)
+            share = enlarge_window(read, _size(share), self.size, window)
+        colors *= share
+        colors += super().colors(window, device)
+        return colors.clamp_(0, 1)
+
+
+def _read(maps: Tensor, device: torch.device, window: Window) -> Tensor:
+    return crop(maps, window).to(device)
+
+
+def _size(maps: Tensor) -> tuple[int, int]:
+    return maps.shape[2], maps.shape[3]
 
 
 def read_window(pictures: Tensor, window: Window, device: torch.device) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .dense import require_plain
 from .errors import NotFiniteError
-from .functional import Window, crop
+from .functional import Window
 
 # Beyond 0..1, of pictures and masks: resampling with a sharp filter makes that much of them; more
 # is another range of values.
@@ -268,31 +268,27 @@ def _resize_along(
     return resized
 
 
-def enlarge_window(images: Tensor, size: tuple[int, int], window: Window) -> Tensor:
-    """Enlarge ``(B, C, h, w)`` to a height and width, bilinear; only a part of it is computed.
+def enlarge_window(
+    read: Callable[[Window], Tensor], have: tuple[int, int], size: tuple[int, int], window: Window
+) -> Tensor:
+    """Enlarge maps to a height and width, bilinear; only a part is read and computed.
 
     Args:
-        images: numbers of any dtype, as they are.
-        size: height and width of the whole result, each at least that of the images.
+        read: gives a window of the maps, ``(B, C, h, w)``, float32.
+        have: height and width of the maps.
+        size: height and width of the whole result, each at least that of the maps.
         window: the part of the result that is wanted.
-
-    Returns:
-        float32.
     """
     source, grid = [], []
-    for have, length, part in zip(images.shape[2:], size, window, strict=True):
-        steps = torch.arange(*part.indices(length), dtype=torch.float64, device="cpu")
-        places = ((steps + 0.5) * have / length - 0.5).clamp(0, have - 1)
-        first, last = int(places[0]), min(have, int(places[-1]) + 2)
+    for length, enlarged, part in zip(have, size, window, strict=True):
+        steps = torch.arange(*part.indices(enlarged), dtype=torch.float64, device="cpu")
+        places = ((steps + 0.5) * length / enlarged - 0.5).clamp(0, length - 1)
+        first, last = int(places[0]), min(length, int(places[-1]) + 2)
         source.append(slice(first, last))
         # As grid_sample counts: -1 and 1 are the centers of the first and the last pixel.
-        places = (places - first) * (2 / max(1, last - first - 1)) - 1
-        grid.append(places.to(images.device, torch.float32))
+        grid.append(((places - first) * (2 / max(1, last - first - 1)) - 1).float())
     y, x = torch.meshgrid(*grid, indexing="ij")
-    places = torch.stack([x, y], dim=-1)
-    sampled: Tensor = F.grid_sample(
-        crop(images, (source[0], source[1])).float(),
-        places.expand(len(images), -1, -1, -1),
-        align_corners=True,
-    )
-    return sampled
+    maps = read((source[0], source[1]))
+    points = torch.stack([x, y], dim=-1).to(maps.device).expand(len(maps), -1, -1, -1)
+    result: Tensor = F.grid_sample(maps, points, align_corners=True)
+    return result

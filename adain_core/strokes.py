@@ -56,9 +56,8 @@ class Strokes:
         Args:
             picture: the next pass, ``(B, 3|4, H, W)``, float in 0..1 or uint8.
         """
-        size = (self.drawn.shape[2], self.drawn.shape[3])
-        kept = F.interpolate(self.kept, size, mode="bilinear", align_corners=False)
-        return Underpainting(picture, self.drawn, reduce_uint8(picture[:, :3], size), kept)
+        reduced = reduce_uint8(picture[:, :3], (self.drawn.shape[2], self.drawn.shape[3]))
+        return Underpainting(picture, self.drawn, reduced, self.kept)
 
     def to(self, device: torch.device) -> Strokes:
         """Return them on another device."""
