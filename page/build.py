@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image, ImageOps
 
 from adain_core import AdaINModel
-from adain_core.choices import LATER_STRENGTH, PHOTO_SHARE, STROKE_SIZES
+from adain_core.choices import PHOTO_SHARE, STROKE_SIZES
 from adain_core.export import FILES, export_onnx
 from adain_core.options import CLOSE_FROM, FIRST_PASS
 from adain_core.style_encoder import DEFAULT_STYLE_SIZE
@@ -72,7 +72,6 @@ def main() -> None:
             "firstPass": FIRST_PASS,
             "closeFrom": CLOSE_FROM,
             "photoShare": PHOTO_SHARE,
-            "laterStrength": LATER_STRENGTH,
             "styleSize": DEFAULT_STYLE_SIZE,
             "strokeSizes": STROKE_SIZES,
         },

@@ -24,8 +24,8 @@ const MOST_CELLS = { wasm: 80 * 80, webgpu: 112 * 112 };
 export class Networks {
   /**
    * @param {import("./runtime.js").Runtime} runtime
-   * @param {{firstPass: number, closeFrom: number, photoShare: number, laterStrength: number,
-   *   styleSize: number}} settings how the library draws; see src/stylizer.js
+   * @param {{firstPass: number, closeFrom: number, photoShare: number, styleSize: number}} settings
+   *   how the library draws; see src/stylizer.js
    * @param {() => Promise<void>} breathe awaited between tiles; what it throws ends the work
    */
   constructor(runtime, settings, breathe) {

@@ -7,6 +7,9 @@
  * @typedef {{width: number, height: number, data: Uint8ClampedArray}} Picture
  */
 
+// Rows that are floats at once when a picture is resized.
+const BAND = 64;
+
 /** @returns {Picture} */
 export function emptyPicture({ width, height }) {
   const data = new Uint8ClampedArray(4 * width * height).fill(255);
@@ -81,7 +84,10 @@ export function cropPicture(picture, { top, bottom, left, right }) {
 export function resize(picture, size) {
   if (picture.width === size.width && picture.height === size.height) return picture;
   const resized = emptyPicture(size);
-  writePlanes(resized, whole(size), resizedPlanes(picture, size));
+  for (let top = 0; top < size.height; top += BAND) {
+    const window = { ...whole(size), top, bottom: Math.min(size.height, top + BAND) };
+    writePlanes(resized, window, resizedPlanes(picture, size, window));
+  }
   return resized;
 }
 

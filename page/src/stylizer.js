@@ -16,6 +16,8 @@ import {
   whole,
   writePlanes,
 } from "./pixels.js";
+import { putUnder, underpaint } from "./strokes.js";
+import { windowPixels } from "./tiles.js";
 
 /**
  * @typedef {import("./pixels.js").Picture} Picture
@@ -72,10 +74,17 @@ export async function encodeStyle(networks, artwork) {
   return { ...(await encode(shortest)), closeup: await encode(2 * shortest) };
 }
 
-/** What a pass is drawn on: planes that are read window by window. */
+/** What a pass is drawn on: a photo, or one that is changed, as planes that are read by windows. */
 class Canvas {
-  constructor(networks, size, planes, { kept = false } = {}) {
-    Object.assign(this, { networks, size, planes, kept });
+  /**
+   * @param {import("./networks.js").Networks} networks
+   * @param {Picture} photo at the size of the pass
+   * @param {import("./strokes.js").Planes} planes
+   * @param {{kept: boolean}} how kept: it is drawn on again
+   */
+  constructor(networks, photo, planes, { kept = false } = {}) {
+    const size = { width: photo.width, height: photo.height };
+    Object.assign(this, { networks, photo, size, planes, kept });
   }
 
   async encode(progress) {
@@ -114,10 +123,10 @@ export class Photo {
   canvas(size) {
     const key = `${size.width}x${size.height}`;
     if (!this.first.has(key)) {
-      const picture = resize(this.picture, size);
-      const planes = (window) => readPlanes(picture, window);
+      const photo = resize(this.picture, size);
+      const planes = (window) => readPlanes(photo, window);
       const kept = size.width * size.height < 1e6;
-      const canvas = new Canvas(this.networks, size, planes, { kept });
+      const canvas = new Canvas(this.networks, photo, planes, { kept });
       if (!kept) return canvas;
       this.first.set(key, canvas);
     }
@@ -125,25 +134,14 @@ export class Photo {
   }
 
   /**
-   * @param {Picture} drawn
+   * @param {{photo: Picture, drawn: Picture}} smaller the pass before
    * @param {import("./pixels.js").Size} size
-   * @param {number} share of what the smaller pass changed
-   * @param {boolean} halos whether its halos are kept
+   * @param {number} share of what that pass changed
    * @returns {Canvas} the photo at a size, changed as it was drawn smaller
    */
-  underpainting(drawn, size, share, halos) {
-    const [picture, reduced] = [resize(this.picture, size), resize(this.picture, drawn)];
-    const [before, after] = [reduced, drawn].map((each) => readPlanes(each, whole(drawn)));
-    let change = after.map((value, i) => value - before[i]);
-    if (!halos) change = removeHalos(change, before, drawn);
-    const levels = asLevels(change, drawn);
-    const planes = (window) => {
-      const changed = resizedPlanes(levels, size, window);
-      return readPlanes(picture, window).map((value, i) =>
-        Math.min(1, Math.max(0, value + share * changed[i])),
-      );
-    };
-    return new Canvas(this.networks, size, planes);
+  underpainting(smaller, size, share) {
+    const photo = resize(this.picture, size);
+    return new Canvas(this.networks, photo, underpaint(photo, smaller.drawn, smaller.photo, share));
   }
 
   /**
@@ -165,29 +163,48 @@ export class Photo {
     const passes = [...(early ? [preview] : []), ...sizes].slice(0, quick ? 1 : Infinity);
     const total = passes.reduce((sum, size) => sum + area(size), 0);
     // So that all later passes together keep as much of the photo as one would.
-    const { photoShare, laterStrength, closeFrom } = this.networks.settings;
+    const { photoShare, closeFrom } = this.networks.settings;
     const change = (1 - photoShare) ** (1 / Math.max(1, sizes.length - 1));
     let done = 0;
-    let under = null;
-    let halos = false;
+    let smaller = null;
     for (const size of passes) {
-      const canvas = under ? this.underpainting(under, size, change, halos) : this.canvas(size);
+      const canvas = smaller ? this.underpainting(smaller, size, change) : this.canvas(size);
       const weight = area(size) / total;
       const progress = (share) => report.progress((done += share * weight));
-      const style = seenFrom(look.style, under ? closeness(size, closeFrom / look.strokeSize) : 0);
-      const alpha = look.alpha * (under ? laterStrength : 1);
-      const drawn = await this.#drawPass(canvas, look, { style, alpha }, { ...report, progress });
-      // Those of the first pass are the largest.
-      halos = under !== null;
-      under = size === preview ? null : drawn;
+      const close = smaller ? closeness(size, closeFrom / look.strokeSize) : 0;
+      const drawn = await this.#drawPass(
+        canvas,
+        { ...look, style: seenFrom(look.style, close) },
+        { ...report, progress },
+        smaller?.drawn,
+      );
+      smaller = size === preview ? null : { photo: canvas.photo, drawn };
     }
   }
 
-  async #drawPass(canvas, look, { style, alpha }, report) {
+  /** Draw a pass, over the one before if there is one. */
+  async #drawPass(canvas, look, report, smaller) {
     const last = area(canvas.size) === area(this.picture);
     const drawn = emptyPicture(canvas.size);
+    const finish = (window, planes) => {
+      if (last && look.keepColors) takeChrominance(planes, readPlanes(this.picture, window));
+      writePlanes(drawn, window, planes);
+      if (last) report.part(drawn, window, true);
+    };
+    await this.#decode(canvas, look, finish, report);
+    if (smaller) await this.#putUnder(putUnder(drawn, smaller, canvas.photo), drawn, finish);
+    // Those of the first pass are the largest, and the last is finished.
+    else if (!last) removeHalos(drawn, canvas.photo);
+    if (!last) {
+      const seen = look.keepColors ? recolor(drawn, canvas.photo) : drawn;
+      report.part(seen, whole(drawn), false);
+    }
+    return drawn;
+  }
+
+  async #decode(canvas, look, finish, report) {
     const { statistics } = await canvas.encode((share) => report.progress(share / 2));
-    const target = mixStatistics(statistics, style, alpha);
+    const target = mixStatistics(statistics, look.style, look.alpha);
     const transfer = adaptiveInstanceNorm(statistics, target);
     const losses = look.alpha < 1 ? canvas.losses() : null;
     for await (const tile of this.networks.decode(canvas.features, transfer)) {
@@ -196,35 +213,29 @@ export class Photo {
         const { value: lost } = await losses.next();
         for (let i = 0; i < planes.length; i++) planes[i] += (1 - look.alpha) * lost[i];
       }
-      if (last && look.keepColors) takeChrominance(planes, readPlanes(this.picture, window));
-      writePlanes(drawn, window, planes);
+      finish(window, planes);
       report.progress(tile.share / 2);
-      if (last) report.part(drawn, window, true);
     }
     // What is kept is complete only when the last was asked for.
     await losses?.next();
-    if (!last) report.part(look.keepColors ? this.#recolor(drawn) : drawn, whole(drawn), false);
-    return drawn;
   }
 
-  #recolor(drawn) {
-    const [recolored, all] = [emptyPicture(drawn), whole(drawn)];
-    const planes = readPlanes(drawn, all);
-    takeChrominance(planes, resizedPlanes(this.picture, drawn));
-    writePlanes(recolored, all, planes);
-    return recolored;
+  async #putUnder(planes, size, finish) {
+    for (const { inner } of this.networks.tiles(size)) {
+      const window = windowPixels(inner, size);
+      finish(window, planes(window));
+      await this.networks.breathe();
+    }
   }
 }
 
-/** Return planes as a picture whose levels may be negative. */
-function asLevels(planes, { width, height }) {
-  const data = new Float32Array(4 * width * height);
-  for (let plane = 0; plane < 3; plane++) {
-    for (let i = 0; i < width * height; i++) {
-      data[4 * i + plane] = Math.round(255 * planes[plane * width * height + i]);
-    }
-  }
-  return { width, height, data };
+/** Return a drawn picture with the colors of the photo. */
+function recolor(drawn, photo) {
+  const [recolored, all] = [emptyPicture(drawn), whole(drawn)];
+  const planes = readPlanes(drawn, all);
+  takeChrominance(planes, readPlanes(photo, all));
+  writePlanes(recolored, all, planes);
+  return recolored;
 }
 
 function area({ width, height }) {

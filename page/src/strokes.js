@@ -1,0 +1,80 @@
+/**
+ * Large strokes of a smaller pass under the fine ones of the next, as adain_core/strokes.py keeps
+ * them: where the photo has no detail that the smaller pass could not see, the next adds what is
+ * finer, as one adds a level to a Laplacian pyramid; elsewhere it draws anew.
+ */
+
+import { combine, meanAround, meanWithin, toCells, toPixels } from "./cells.js";
+import { readPlanes, resize, resizedPlanes } from "./pixels.js";
+
+/**
+ * @typedef {import("./pixels.js").Picture} Picture
+ * @typedef {(window: import("./pixels.js").Window) => Float32Array} Planes of a picture that is read
+ *   window by window
+ */
+
+// Standard deviation of the brightness within a cell at which half of a stroke stays; radius of the
+// mean over pairs of cells, so that a stroke stays as a whole or not at all.
+const [DETAIL, REACH] = [0.03, 1];
+
+/**
+ * Give a picture the low frequencies of a smaller one.
+ *
+ * @param {Picture} picture
+ * @param {Picture} drawn the smaller one
+ * @param {Picture} reduced the picture at that size
+ * @param {number | import("./cells.js").Cells} share of the change that is added, 0..1
+ * @returns {Planes}
+ */
+export function underpaint(picture, drawn, reduced, share) {
+  const cells = typeof share === "number" ? { columns: 1, rows: 1, data: [share] } : share;
+  return (window) => {
+    const shares = toPixels(cells, picture, { window });
+    const [after, before] = [drawn, reduced].map((each) => resizedPlanes(each, picture, window));
+    return readPlanes(picture, window).map((value, i) =>
+      Math.min(1, Math.max(0, value + shares[i % shares.length] * (after[i] - before[i]))),
+    );
+  };
+}
+
+/**
+ * Put the strokes of a smaller pass under the next one.
+ *
+ * @param {Picture} picture the next pass
+ * @param {Picture} drawn the smaller pass
+ * @param {Picture} photo at the size of the next pass
+ * @returns {Planes} that can be written into the picture while they are read
+ */
+export function putUnder(picture, drawn, photo) {
+  return underpaint(picture, drawn, resize(picture, drawn), keptShare(photo, drawn));
+}
+
+/**
+ * @param {Picture} photo at the size of the next pass
+ * @param {import("./pixels.js").Size} size of the smaller pass
+ * @returns {import("./cells.js").Cells} how much of that pass stays, 0..1
+ */
+function keptShare(photo, size) {
+  // Passes are 1 to 2.9 times as large as the one before; 2.5 gives 2, as Python rounds.
+  const side = Math.max(2, Math.ceil(photo.height / size.height - 0.5));
+  const { columns, rows, data } = toCells(photo, side, (window) => variance(photo, window));
+  const pairs = toCells({ width: columns, height: rows }, 2, (window) =>
+    meanWithin(window, (x, y) => data[y * columns + x]),
+  );
+  return combine((v) => 1 / (1 + Math.max(0, v) / DETAIL ** 2), meanAround(pairs, REACH));
+}
+
+/** The variance of the brightness in a window. */
+function variance({ width, data }, { top, bottom, left, right }) {
+  let [sum, squares] = [0, 0];
+  for (let y = top; y < bottom; y++) {
+    for (let x = left; x < right; x++) {
+      const i = 4 * (y * width + x);
+      const brightness = (data[i] + data[i + 1] + data[i + 2]) / 765;
+      sum += brightness;
+      squares += brightness ** 2;
+    }
+  }
+  const count = (bottom - top) * (right - left);
+  return squares / count - (sum / count) ** 2;
+}

@@ -1,0 +1,94 @@
+"""What comes between two passes is on the page what it is in the library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from studio import Studio
+from torch import Tensor
+
+from adain_core.canvas import Underpainting
+from adain_core.halos import remove_halos
+from adain_core.pixels import as_float, reduce_uint8, resize_window
+from adain_core.strokes import Strokes
+
+EVERYWHERE = (slice(None), slice(None))
+CPU = torch.device("cpu")
+
+
+def picture(height: int, width: int, seed: int, contrast: float = 1.0) -> Tensor:
+    """Random blots of 8 pixels and fine noise beside flat ground, ``(1, 3, H, W)``, uint8."""
+    random = torch.Generator().manual_seed(seed)
+    blots = torch.rand(1, 3, height // 8 + 1, width // 8 + 1, generator=random)
+    image = 0.5 + contrast * (resize_window(blots, (height, width)) - 0.5)
+    noise = torch.rand(1, 3, height, width, generator=random) - 0.5
+    image[..., width // 2 :] += contrast * noise[..., width // 2 :]
+    return image.clamp(0, 1).mul(255).round().byte()
+
+
+def run(studio: Studio, module: str, script: str, *pictures: Tensor) -> Tensor:
+    """Return what a script makes of pictures with a module of the page, levels ``(1, 3, H, W)``."""
+    given = []
+    for each in pictures:
+        height, width = each.shape[2:]
+        pixels = torch.full((height, width, 4), 255, dtype=torch.uint8)
+        pixels[..., :3] = each[0].permute(1, 2, 0)
+        given.append({"width": width, "height": height, "data": pixels.flatten().tolist()})
+    found: list[Any] = studio.page.evaluate(
+        f"""async (given) => {{
+            const {{ emptyPicture, whole, writePlanes }} = await import("./src/pixels.js");
+            const module = await import("./src/{module}.js");
+            const pictures = given.map((each) =>
+                ({{ ...each, data: Uint8ClampedArray.from(each.data) }}));
+            const write = (planes) => {{
+                const drawn = emptyPicture(pictures[0]);
+                writePlanes(drawn, whole(drawn), planes(whole(drawn)));
+                return drawn;
+            }};
+            return Array.from((({script})(module, write, ...pictures)).data);
+        }}""",
+        given,
+    )
+    height, width = pictures[0].shape[2:]
+    return torch.tensor(found).view(height, width, 4)[..., :3].permute(2, 0, 1)[None]
+
+
+def assert_levels(found: Tensor, expected: Tensor, most: int) -> None:
+    """Assert that levels differ by so many at most, floats counted as levels."""
+    torch.testing.assert_close(found.float(), expected.float(), rtol=0, atol=most + 0.501)
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 131), (37, 5), (1, 1)])
+def test_halos(studio: Studio, height: int, width: int) -> None:
+    photo = picture(height, width, 1)
+    drawn = picture(height, width, 2)
+    script = "({ removeHalos }, write, drawn, photo) => (removeHalos(drawn, photo), drawn)"
+    expected = remove_halos(drawn, photo)
+    assert_levels(run(studio, "halos", script, drawn, photo), expected, 0)
+    if height > 90:
+        assert (expected.float() - drawn.float()).abs().mean() > 3
+
+
+def test_underpainting(studio: Studio) -> None:
+    photo, drawn = picture(90, 120, 1), picture(45, 60, 2)
+    reduced = reduce_uint8(photo, (45, 60))
+    script = "({ underpaint }, write, ...pictures) => write(underpaint(...pictures, 0.7))"
+    found = run(studio, "strokes", script, photo, drawn, reduced)
+    expected = Underpainting(photo, drawn, reduced, 0.7).colors(EVERYWHERE, CPU)
+    assert_levels(found, 255 * expected, 0)
+
+
+# The sides of cells are 2 and 3 pixels, and at 2.5 times the size 2.
+@pytest.mark.parametrize(("height", "width"), [(60, 81), (101, 133), (100, 130), (75, 41)])
+def test_kept_strokes(studio: Studio, height: int, width: int) -> None:
+    drawn = picture(40, 20 if width < 60 else 52, 2)
+    photo, fine = picture(height, width, 1, contrast=0.3), picture(height, width, 3)
+    script = "({ putUnder }, write, fine, drawn, photo) => write(putUnder(fine, drawn, photo))"
+    found = run(studio, "strokes", script, fine, drawn, photo)
+    strokes = Strokes.over(photo, drawn)
+    assert strokes.kept.max() > 0.7 and strokes.kept.min() < 0.5
+    # The page reduces floats, the library 8 bits.
+    assert_levels(found, 255 * strokes.under(fine).colors(EVERYWHERE, CPU), 1)
+    assert (found / 255 - as_float(fine)).abs().mean() > 0.03
