@@ -48,16 +48,19 @@ def channel_statistics(features: Tensor, mask: Tensor | None = None) -> tuple[Te
 def _channel_moments(features: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return mean and variance."""
     features = features.to(torch.promote_types(features.dtype, torch.float32))
+    # Not torch.var_mean, which is ten times as slow in channels_last on a CPU.
+    mean = _mean(features, mask)
+    return mean, _mean((features - mean[:, :, None, None]).square(), mask)
+
+
+def _mean(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the mean over H and W, weighted by a mask, ``(B, C)``."""
     if mask is None:
-        variance, mean = torch.var_mean(features, dim=(2, 3), correction=0)
-    else:
-        weight = mask.to(features.dtype)
-        tiniest = torch.finfo(weight.dtype).tiny
-        weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(tiniest)
-        mean = (features * weight).sum(dim=(2, 3))
-        centered = features - mean[:, :, None, None]
-        variance = (centered.square() * weight).sum(dim=(2, 3))
-    return mean, variance
+        return values.mean(dim=(2, 3))
+    weight = mask.to(values.dtype)
+    tiniest = torch.finfo(weight.dtype).tiny
+    weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(tiniest)
+    return (values * weight).sum(dim=(2, 3))
 
 
 def adaptive_instance_norm(
