@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,10 @@ _SEARCH = """word => document.querySelector('#vue-app').__vue_app__.config.globa
   ._s.get('nodeDef').nodeSearchService.searchNode(word).map(node => node.name)"""
 
 # A blueprint, by its name, on an empty canvas, as the page lays it there.
+# How many blueprints the page lists, of ComfyUI and of node packs.
+_BLUEPRINTS = """() =>
+  document.querySelector('#vue-app').__vue_app__.config.globalProperties.$pinia._s.get('nodeDef')
+    .nodeDefs.filter(each => each.python_module === 'blueprint').length"""
 _LAY_BLUEPRINT = """name => {
   const {$pinia} = document.querySelector('#vue-app').__vue_app__.config.globalProperties;
   const {app} = window;
@@ -247,6 +252,14 @@ class Page:
         )
         self.page.wait_for_timeout(1000)  # what they show settles
         return dict(self.page.evaluate(_LAYOUT))
+
+    def lists_blueprints(self) -> bool:
+        """Whether there are blueprints among the nodes; they come after all else."""
+        from playwright.sync_api import TimeoutError as Timeout
+
+        with contextlib.suppress(Timeout):
+            self.page.wait_for_function(_BLUEPRINTS, timeout=10_000)
+        return bool(self.page.evaluate(_BLUEPRINTS))
 
     def lay_blueprint(self, name: str) -> str:
         """An empty canvas with a blueprint on it; returns its description."""
