@@ -73,8 +73,10 @@ class Strokes:
 def _variance(photo: Tensor, side: int) -> Tensor:
     """Return the variance of the brightness in cells of so many pixels, for each 2x2 of them."""
     variances = []
-    for band in torch.split(photo[:, :3], 2 * side * _BAND, dim=2):
-        brightness = as_float(band).mean(dim=1, keepdim=True)
+    for band in torch.split(photo, 2 * side * _BAND, dim=2):
+        brightness = as_float(band[:, :3]).mean(dim=1, keepdim=True)
+        if band.shape[1] == 4:  # what is hidden has no detail
+            brightness = torch.where(band[:, 3:] > 0, brightness, 0.5)
         mean, square = (
             F.avg_pool2d(maps, side, ceil_mode=True) for maps in (brightness, brightness.square())
         )

@@ -216,6 +216,21 @@ def test_transparency_is_carried(tiny: AdaINModel, picture: Picture) -> None:
     assert torch.equal(drawn[:, 3:], photo[:, 3:])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8], ids=str)
+def test_hidden_pixels_do_not_count(tiny: AdaINModel, picture: Picture, dtype: torch.dtype) -> None:
+    photo, style = picture(130, 150, channels=4), tiny.encode_style(picture(40, 40, seed=1))
+    photo[:, 3] = (torch.arange(150) < 80).float()
+    other = photo.clone()
+    other[:, :3, :, 80:] = picture(130, 70, seed=5)
+    drawn = [
+        draw(
+            tiny, pixels if dtype.is_floating_point else as_uint8(pixels), style, output_dtype=dtype
+        )
+        for pixels in (photo, other)
+    ]
+    assert torch.equal(drawn[0][..., :80], drawn[1][..., :80])
+
+
 def test_a_batch_is_its_pictures(tiny: AdaINModel, picture: Picture) -> None:
     photos, style = picture(130, 150, batch=3), tiny.encode_style(picture(40, 40, seed=1))
     together = draw(tiny, photos, style, alpha=[1.0, 0.0, 0.5])
