@@ -98,6 +98,19 @@ def _size(maps: Tensor) -> tuple[int, int]:
     return maps.shape[2], maps.shape[3]
 
 
+def fill_hidden(pictures: Tensor) -> Tensor:
+    """Return pictures whose transparent pixels have the mean color of the visible ones.
+
+    Args:
+        pictures: ``(B, 3, H, W)``, which stay as they are, or ``(B, 4, H, W)``; uint8.
+    """
+    mean = Canvas(pictures).visible_mean()
+    if mean is None:
+        return pictures
+    colors = torch.where(pictures[:, 3:] > 0, pictures[:, :3], as_uint8(mean))
+    return torch.cat([colors, pictures[:, 3:]], dim=1)
+
+
 def read_window(pictures: Tensor, window: Window, device: torch.device) -> Tensor:
     """Return a window of pictures as float32 on a device; what travels there is still uint8."""
     return as_float(crop(pictures, window).to(device))

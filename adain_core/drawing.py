@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .canvas import Canvas, Underpainting
+from .canvas import Canvas, Underpainting, fill_hidden
 from .color import is_gray
 from .functional import Statistics
 from .halos import remove_halos
 from .options import StylizeOptions, closeness, pass_sizes
-from .pixels import as_uint8, reduce_uint8
+from .pixels import reduce_uint8
 from .strokes import Strokes
 from .style import Style
 from .temporal import TemporalPool
@@ -154,7 +154,7 @@ class Draftsman:
         return options.preserve_color == "luminance" or (options.recolors and is_gray(photos))
 
     def _draw_pass(self, drawing: Drawing, one: _Pass, tiler: Tiler, output: Tensor) -> Finish:
-        """Draw a pass to the output; return what became of its pixels."""
+        """Draw a pass to the output; return how its pixels were finished."""
         options, networks = self._options, self._networks
         features = networks.encode(one.canvas, tiler)
         transfer = plan_transfer(
@@ -241,16 +241,7 @@ def _reduce(pictures: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
     photos = [pictures]
     for size in sizes[-2::-1]:
         photos.append(reduce_uint8(photos[-1], size))
-    return [pictures, *map(_fill_hidden, photos[1:])]
-
-
-def _fill_hidden(photo: Tensor) -> Tensor:
-    """Return a photo, uint8, whose transparent pixels have the mean color of the visible ones."""
-    mean = Canvas(photo).visible_mean()
-    if mean is None:
-        return photo
-    colors = torch.where(photo[:, 3:] > 0, photo[:, :3], as_uint8(mean))
-    return torch.cat([colors, photo[:, 3:]], dim=1)
+    return [pictures, *map(fill_hidden, photos[1:])]
 
 
 def _groups(alphas: Tensor, longest: int) -> Iterator[tuple[slice, bool]]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..adain_core import Features, Style
-from ..adain_core.canvas import Underpainting
+from ..adain_core.canvas import Underpainting, fill_hidden
 from ..adain_core.choices import DEFAULT_STROKE_SIZE
 from ..adain_core.halos import remove_halos
 from ..adain_core.options import closeness
@@ -110,7 +110,7 @@ class AdaINEncodeContent:
 def _painted_over(photo: Tensor, drawn: Tensor, share: float) -> tuple[Tensor, Strokes]:
     """Return a photo ``(B, C, H, W)`` with an underpainting in place of its colors, and that."""
     photo = photo.expand(-1, max(3, photo.shape[1]), -1, -1)
-    reduced = reduce_uint8(photo, (drawn.shape[2], drawn.shape[3]))
+    reduced = fill_hidden(reduce_uint8(photo, (drawn.shape[2], drawn.shape[3])))
     # Both in 8 bits, as the library keeps the passes.
     drawn = remove_halos(as_uint8(drawn[:, :3]), reduced[:, :3])
     canvas = Underpainting(photo, drawn, reduced, 1 - share)

@@ -50,6 +50,13 @@ def test_an_underpainting_is_drawn_over(pack: Any, model: Any, image: MakeImage)
     see_through = torch.cat([photo, image(600, 630, channels=1, seed=5)], dim=-1)
     opacity = draw(see_through, underpainting=draw(small), photo_share=0.2)[..., 3]
     assert torch.equal(opacity, see_through[..., 3])
+    # What is hidden does not change what is seen.
+    cut_out = torch.cat([photo, torch.ones(1, 600, 630, 1)], dim=-1)
+    cut_out[:, :, 300:, 3] = 0
+    other = cut_out.clone()
+    other[:, :, 300:, :3] = image(600, 330, seed=6)
+    seen = [draw(each, **below)[:, :, :300] for each in (cut_out, other)]
+    assert (seen[0] - seen[1]).abs().max() < 0.02
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 30), (33, 41)])
