@@ -48,19 +48,19 @@ def channel_statistics(features: Tensor, mask: Tensor | None = None) -> tuple[Te
 def _channel_moments(features: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return mean and variance."""
     features = features.to(torch.promote_types(features.dtype, torch.float32))
+    weight = None
+    if mask is not None:
+        weight = mask.to(features.dtype)
+        tiniest = torch.finfo(weight.dtype).tiny
+        weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(tiniest)
     # Not torch.var_mean, which is ten times as slow in channels_last on a CPU.
-    mean = _mean(features, mask)
-    return mean, _mean((features - mean[:, :, None, None]).square(), mask)
+    mean = _mean(features, weight)
+    return mean, _mean((features - mean[:, :, None, None]).square(), weight)
 
 
-def _mean(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the mean over H and W, weighted by a mask, ``(B, C)``."""
-    if mask is None:
-        return values.mean(dim=(2, 3))
-    weight = mask.to(values.dtype)
-    tiniest = torch.finfo(weight.dtype).tiny
-    weight = weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(tiniest)
-    return (values * weight).sum(dim=(2, 3))
+def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the mean over H and W, ``(B, C)``; weights ``(B or 1, 1, H, W)`` sum to 1."""
+    return values.mean(dim=(2, 3)) if weight is None else (values * weight).sum(dim=(2, 3))
 
 
 def adaptive_instance_norm(
