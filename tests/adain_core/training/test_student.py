@@ -83,6 +83,21 @@ def test_a_run_starts_from_no_other_architecture(config: TrainingConfig, tiny_pa
         Trainer(start, progress=False)
 
 
+def pruned_pictures(
+    wide: tuple[Encoder, Decoder], slim: tuple[Encoder, Decoder], picture: Picture
+) -> list[Tensor]:
+    """Prune the wide networks to the slim ones; return what both draw of another pair."""
+    contents, styles = (picture(96, 96, batch=4, seed=seed) for seed in (1, 2))
+    prune(wide, slim, contents, styles, iter(()), distill_steps=0)
+    content, style = picture(40, 56, seed=7), picture(32, 32, seed=8)
+    return [
+        decoder(
+            adaptive_instance_norm(encoder(content), *channel_statistics(encoder(style)))
+        ).clamp(0, 1)
+        for encoder, decoder in (wide, slim)
+    ]
+
+
 def test_pruning_finds_the_channels_that_matter(tiny: AdaINModel, picture: Picture) -> None:
     """A model widened by channels that nothing reads is pruned to its old pictures."""
     torch.manual_seed(0)
@@ -92,15 +107,7 @@ def test_pruning_finds_the_channels_that_matter(tiny: AdaINModel, picture: Pictu
     )
     for network, narrower in zip(wide, (tiny.encoder, tiny.decoder), strict=True):
         widen(network, narrower)
-    contents, styles = (picture(96, 96, batch=4, seed=seed) for seed in (1, 2))
-    prune(wide, slim, contents, styles, iter(()), distill_steps=0)
-    content, style = picture(40, 56, seed=7), picture(32, 32, seed=8)
-    expected, actual = (
-        decoder(
-            adaptive_instance_norm(encoder(content), *channel_statistics(encoder(style)))
-        ).clamp(0, 1)
-        for encoder, decoder in (wide, slim)
-    )
+    expected, actual = pruned_pictures(wide, slim, picture)
     assert -10 * (actual - expected).square().mean().log10() > 30  # its mean color: 16
 
 
@@ -120,15 +127,7 @@ def test_pruning_drops_what_others_say_too(tiny: AdaINModel, picture: Picture) -
         weights[f"{reader}.weight"] = weights[f"{reader}.weight"][:, twice] * share
         network.load_state_dict(weights)
     slim = Encoder(tiny.info.architecture), Decoder(tiny.info.architecture)
-    contents, styles = (picture(96, 96, batch=4, seed=seed) for seed in (1, 2))
-    prune(wide, slim, contents, styles, iter(()), distill_steps=0)
-    content, style = picture(40, 56, seed=7), picture(32, 32, seed=8)
-    expected, actual = (
-        decoder(
-            adaptive_instance_norm(encoder(content), *channel_statistics(encoder(style)))
-        ).clamp(0, 1)
-        for encoder, decoder in (wide, slim)
-    )
+    expected, actual = pruned_pictures(wide, slim, picture)
     assert -10 * (actual - expected).square().mean().log10() > 30
 
 
