@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .text import printable
 
 
@@ -86,6 +88,22 @@ class OptionError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.field} {self.message}"
+
+
+def require_kind(field: str, value: object, kind: Any, words: str) -> None:
+    """Check the type of an argument.
+
+    Args:
+        field: its name.
+        value: what was given.
+        kind: the type, as for ``isinstance``.
+        words: the type in the message, such as ``"a whole number"``.
+
+    Raises:
+        TypeError: it has another type.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{field} must be {words}, got {type(value).__name__}")
 
 
 def reason(error: object) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .canvas import Canvas
 from .devices import inference
+from .errors import require_kind
 from .functional import Statistics
 from .images import ImageLike, to_pixels
 from .masks import MaskLike, as_mask
@@ -147,9 +148,11 @@ class AdaINModel(PretrainedModel):
 
         Raises:
             StyleMismatchError: features from the encoder of another model.
+            TypeError: no features, such as a :class:`Style`.
             NotFiniteError: the result has NaN or infinite values.
             MemoryError: even the smallest tile does not fit.
         """
+        require_kind("features", features, Features, "Features of AdaINModel.encode")
         require_same_encoder(self, features)
         with inference(self.device):
             channels, batch = 3 if features.opacity is None else 4, len(features.tensor)

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import cast
 
 import torch
@@ -19,12 +20,12 @@ from .choices import (
     STROKE_SIZES,
     recolors_artwork,
 )
-from .errors import OptionError
+from .errors import OptionError, require_kind
 from .images import ImageLike
 from .masks import MaskLike, as_mask
 from .style import Style, normalized_weights
 from .tiles import check_tile
-from .transfer import check_alpha
+from .transfer import check_alpha, list_masks
 
 # Shortest side of the first pass, pixels, at a stroke size of 1.
 FIRST_PASS = 384
@@ -76,7 +77,7 @@ class StylizeOptions:
 
     Raises:
         OptionError: an option is out of range, or conflicts with another one.
-        TypeError: something that is no style or no mask.
+        TypeError: something of another type, such as a single mask or a string for a number.
 
     Example:
         >>> options = StylizeOptions(("wave.jpg", "stars.jpg"), weights=(3, 1), alpha=0.8)
@@ -143,26 +144,24 @@ class StylizeOptions:
 
     def _check_masks(self) -> None:
         assert self.masks is not None
-        masks, styles = list(self.masks), len(self.sources)
         if self.weights is not None:
             raise OptionError(
                 "weights",
                 "cannot be combined with masks: weights mix styles everywhere, masks place them",
             )
-        if len(masks) != styles:
-            raise OptionError("masks", f"must be one for each style, got {len(masks)} and {styles}")
         self._set(
             "masks",
             tuple(
                 mask if isinstance(mask, str | os.PathLike) else as_mask(mask, f"masks[{number}]")
-                for number, mask in enumerate(masks)
+                for number, mask in enumerate(list_masks(self.masks, len(self.sources)))
             ),
         )
+        require_kind("feather", self.feather, Integral, "a whole number of pixels")
         if self.feather < 0:
             raise OptionError("feather", f"must be 0 pixels or more, got {self.feather}")
 
     def _check_colors(self) -> None:
-        if self.preserve_color is not None and self.preserve_color not in COLOR_METHODS:
+        if self.preserve_color is not None and self.preserve_color not in [*COLOR_METHODS]:
             raise OptionError(
                 "preserve_color",
                 f"must be one of {', '.join(COLOR_METHODS)}, got {self.preserve_color!r}",
@@ -181,9 +180,13 @@ class StylizeOptions:
     def _check_sizes(self) -> None:
         for field in ("content_size", "style_size"):
             size = getattr(self, field)
-            if size is not None and not 0 <= size <= _LARGEST_SIZE:
+            if size is None:
+                continue
+            require_kind(field, size, Integral, "a whole number of pixels")
+            if not 0 <= size <= _LARGEST_SIZE:
                 raise OptionError(field, f"must lie in 0..{_LARGEST_SIZE} pixels, got {size}")
         check_tile(self.tile)
+        require_kind("photo_share", self.photo_share, Real, "a number")
         if not 0 <= self.photo_share <= 1:
             raise OptionError("photo_share", f"must lie in 0..1, got {self.photo_share:g}")
         pass_sizes((1, 1), self.stroke_size)  # checks it
@@ -228,9 +231,9 @@ def pass_sizes(size: tuple[int, int], stroke_size: str | float) -> list[tuple[in
     """
     if stroke_size == SINGLE_PASS:
         return [size]
-    scale = STROKE_SIZES.get(stroke_size) if isinstance(stroke_size, str) else float(stroke_size)
+    scale = STROKE_SIZES.get(stroke_size) if isinstance(stroke_size, str) else stroke_size
     lowest, highest = _STROKE_RANGE
-    if scale is None or not lowest <= scale <= highest:
+    if not isinstance(scale, Real) or not lowest <= scale <= highest:
         names = ", ".join((SINGLE_PASS, *STROKE_SIZES))
         raise OptionError(
             "stroke_size",
@@ -249,7 +252,12 @@ def pass_sizes(size: tuple[int, int], stroke_size: str | float) -> list[tuple[in
 
 def _rows(weights: Sequence[float] | Sequence[Sequence[float]]) -> list[list[float]]:
     """Return weights as a list of rows, one for all images or one per image."""
-    values = torch.as_tensor(weights, dtype=torch.float64, device="cpu")
+    try:
+        values = torch.as_tensor(weights, dtype=torch.float64, device="cpu")
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"weights must be numbers, (styles,) or (images, styles), got {weights!r}"
+        ) from None
     if values.ndim not in (1, 2) or (values.ndim == 2 and not len(values)):
         raise OptionError(
             "weights", f"must have the shape (styles,) or (images, styles), got {values.shape}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from numbers import Integral
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .dense import require_plain
-from .errors import NotFiniteError
+from .errors import NotFiniteError, require_kind
 from .functional import Window
 
 # Beyond 0..1, of pictures and masks: resampling with a sharp filter makes that much of them; more
@@ -127,7 +128,9 @@ def resize_shortest_side(images: Tensor, size: int) -> Tensor:
 
     Raises:
         ValueError: a size below 1, or a tensor that is not ``(B, C, H, W)``.
+        TypeError: a size that is not a whole number.
     """
+    require_kind("size", size, Integral, "a whole number of pixels")
     if size < 1:
         raise ValueError(f"expected a size of at least 1 pixel, got {size}")
     if images.ndim != 4 or 0 in images.shape:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .architecture import Fusion
 from .dense import require_plain
-from .errors import OptionError, StyleMismatchError, WeightsError
+from .errors import OptionError, StyleMismatchError, WeightsError, require_kind
 from .functional import Statistics
 from .previews import join_previews
 from .serialization import read_tensors, write_tensors
@@ -119,8 +119,12 @@ class Style:
 
         Raises:
             ValueError: no style, or invalid weights.
+            TypeError: something else instead of styles or numbers.
             StyleMismatchError: the styles come from different encoders.
         """
+        require_kind("styles", styles, Sequence, "a list of Style")
+        for style in styles:
+            require_kind("styles", style, Style, "a list of Style")
         shares = normalized_weights(weights, len(styles))
         for style in styles[1:]:
             require_same_encoder(styles[0], style)
@@ -334,7 +338,10 @@ def normalized_weights(weights: Sequence[float] | None, count: int) -> list[floa
         raise OptionError("styles", "must hold at least one style, got none")
     if weights is None:
         return [1 / count] * count
-    values = [float(weight) for weight in weights]
+    try:
+        values = [float(weight) for weight in weights]
+    except (TypeError, ValueError):
+        raise TypeError(f"weights must be numbers, one for each style, got {weights!r}") from None
     if len(values) != count:
         raise OptionError(
             "weights", f"must have one number for each style ({count}), got {len(values)}"

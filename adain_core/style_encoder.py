@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
 from . import color
 from .canvas import Canvas
-from .errors import OptionError
+from .errors import OptionError, require_kind
 from .functional import Statistics, channel_statistics
 from .masks import pool_to_features, resize_mask
 from .pixels import as_float, resize, resize_shortest_side
@@ -113,6 +115,7 @@ def resize_style(images: Tensor, size: int | None) -> Tensor:
     if size is None:
         # Enlarging would only blur the strokes.
         size = min(DEFAULT_STYLE_SIZE, shortest)
+    require_kind("size", size, Integral, "a whole number of pixels, or None")
     if size > shortest:
         largest = int((MAXIMUM_STYLE_PIXELS * shortest / longest) ** 0.5)
         size = max(shortest, min(size, largest))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from .devices import inference
 from .drawing import Draftsman, Drawing, Prepared
-from .errors import NotFiniteError, OptionError, StyleMismatchError
+from .errors import NotFiniteError, OptionError, StyleMismatchError, require_kind
 from .faults import explain_not_finite
 from .images import ImageLike, read_mask, to_pixels
 from .masks import MaskLike, feather_mask, resize_mask
@@ -37,6 +38,7 @@ class Stylizer:
 
     Raises:
         ValueError: an artwork that is not an image.
+        TypeError: an argument of another type.
         StyleMismatchError: a style of another model; ``field`` says which.
         ImageFileError: a file that cannot be read.
 
@@ -48,6 +50,9 @@ class Stylizer:
     def __init__(
         self, model: PretrainedModel, options: StylizeOptions, smoothing: TemporalPool | None = None
     ) -> None:
+        require_kind("model", model, PretrainedModel, "an AdaINModel")
+        require_kind("options", options, StylizeOptions, "StylizeOptions")
+        require_kind("smoothing", smoothing, TemporalPool | None, "a TemporalPool, or None")
         self.model, self.options, self.smoothing = model, options, smoothing
         self._closeups = False
         with inference(model.networks.device):
@@ -59,7 +64,7 @@ class Stylizer:
         content: ImageLike,
         *,
         alpha: Alpha | None = None,
-        styles: Sequence[Style] | None = None,
+        styles: Style | Sequence[Style] | None = None,
         masks: Sequence[MaskLike] | None = None,
         progress: Progress | None = None,
         watch: Watch | None = None,
@@ -72,12 +77,12 @@ class Stylizer:
                 :func:`~adain_core.images.to_tensor`), 1x1 pixel or larger.
             alpha: overrides the options for this call.
             styles: likewise: one style, or with masks one per mask.
-            masks: likewise.
+            masks: likewise, only where the options have masks.
             progress: called after each tile with the number of finished tiles and their total. An
                 exception that it raises aborts the work.
-            watch: called after each tile of the last pass with the unfinished result, ``(B, 3|4, H,
-                W)`` of the output's dtype. Tiles to come show what the pass starts from. An
-                exception that it raises aborts the work.
+            watch: called after each tile of the last pass with the unfinished result itself, ``(B,
+                3|4, H, W)`` of the output's dtype: do not change it, and ``clone()`` what you keep.
+                Tiles to come show what the pass starts from. An exception aborts the work.
             output_dtype: ``torch.float32``, or ``torch.uint8`` for rounded values in 0..255. With
                 uint8 in and out, no float copy of the whole image is made.
 
@@ -102,15 +107,15 @@ class Stylizer:
                 self._closeups = True
                 self._prepare_styles()
             output = empty_picture(pictures.shape, output_dtype, self.model.networks.device)
-            given = self.options.alpha if alpha is None else alpha
-            alphas = picture_alphas(given, len(pictures)).expand(len(pictures))
+            alphas = picture_alphas(self.options.alpha if alpha is None else alpha, len(pictures))
+            own = self._given_styles(styles)
             drawing = Drawing(
                 pictures=pictures,
-                alphas=alphas,
-                styles=self._given_styles(styles),
+                alphas=alphas.expand(len(pictures)),
+                styles=own,
                 background=self._background,
-                shares=self._shares(styles, len(pictures)),
-                masks=self._ready_masks(masks, pictures),
+                shares=self._shares(own, len(pictures)),
+                masks=self._ready_masks(masks, len(own), pictures),
             )
             try:
                 draftsman = Draftsman(
@@ -166,16 +171,20 @@ class Stylizer:
         assert image is not None
         return self.model.style_encoder.encode(image, closeup=closeup)
 
-    def _given_styles(self, styles: Sequence[Style] | None) -> list[Prepared]:
+    def _given_styles(self, styles: Style | Sequence[Style] | None) -> list[Prepared]:
         if styles is None:
             return self._styles
-        return [self._prepare(each, f"styles[{n}]") for n, each in enumerate(styles)]
+        several = isinstance(styles, list | tuple)
+        given = cast("Sequence[Source]", styles if several else (styles,))
+        if not given:
+            raise OptionError("styles", "must hold at least one style, got none")
+        return [self._prepare(each, f"styles[{n}]") for n, each in enumerate(given)]
 
-    def _shares(self, styles: Sequence[Style] | None, batch: int) -> Tensor | None:
+    def _shares(self, styles: list[Prepared], batch: int) -> Tensor | None:
         """Return the share of each style in each image, ``(B, N)``; ``None`` with masks."""
         if self.options.masks is not None:
             return None
-        shares = self.options.shares if styles is None else _equal_shares(len(styles))
+        shares = self.options.shares if styles is self._styles else _equal_shares(len(styles))
         if len(shares) not in (1, batch):
             raise OptionError(
                 "weights",
@@ -184,13 +193,15 @@ class Stylizer:
         return shares.expand(batch, -1)
 
     def _ready_masks(
-        self, given: Sequence[MaskLike] | None, pictures: Tensor
+        self, given: Sequence[MaskLike] | None, styles: int, pictures: Tensor
     ) -> list[Tensor] | None:
         """Return feathered masks on the device, ``(B, 1, H, W)`` or ``(1, 1, H, W)`` each."""
         if self.options.masks is None:
+            if given is not None:
+                raise OptionError("masks", "replace those of the options, which have none")
             return None
         masks = self._own_masks if given is None else given
-        checked = check_masks(masks, len(self._styles), len(pictures))
+        checked = check_masks(masks, styles, len(pictures))
         size = (pictures.shape[2], pictures.shape[3])
         soft = [self._soften(number, mask, size) for number, mask in enumerate(checked)]
         return [mask.to(self.model.networks.device) for mask in soft]

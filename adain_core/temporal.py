@@ -10,6 +10,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
+from numbers import Integral
 from typing import Literal
 
 import torch
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .choices import TEMPORAL_MODES
-from .errors import OptionError
+from .errors import OptionError, require_kind
 from .functional import Statistics
 from .transfer import FrameStatistics
 
@@ -43,6 +44,7 @@ class TemporalPool:
 
     Raises:
         ValueError: an unknown mode, or a length below 1.
+        TypeError: a length that is not a whole number.
 
     Example:
         >>> pool = TemporalPool("ema", length=12)
@@ -51,10 +53,11 @@ class TemporalPool:
     """
 
     def __init__(self, mode: Temporal = "frame", length: int = 8) -> None:
-        if mode not in TEMPORAL_MODES:
+        if mode not in [*TEMPORAL_MODES]:  # a list compares what cannot be hashed, too
             raise OptionError(
                 "temporal", f"must be one of {', '.join(TEMPORAL_MODES)}, got {mode!r}"
             )
+        require_kind("temporal_length", length, Integral, "a whole number of frames")
         if length < 1:
             raise OptionError("temporal_length", f"must be 1 frame or more, got {length}")
         self.mode, self.length = mode, length

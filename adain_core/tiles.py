@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from .architecture import STRIDE
 from .devices import is_out_of_memory
-from .errors import OptionError
+from .errors import OptionError, require_kind
 from .functional import Window
 from .memory import free_memory
 
@@ -75,7 +76,10 @@ def activation_bytes(width: int, dtype: torch.dtype, pixels: int) -> int:
 
 def check_tile(tile: int | None) -> None:
     """Raise ``OptionError`` unless a tile size is ``None`` or at least 64 pixels."""
-    if tile is not None and tile < SMALLEST_TILE:
+    if tile is None:
+        return
+    require_kind("tile", tile, Integral, "a whole number of pixels, or None")
+    if tile < SMALLEST_TILE:
         raise OptionError("tile", f"must be {SMALLEST_TILE} pixels or more, got {tile}")
 
 

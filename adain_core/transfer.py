@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from .architecture import STRIDE, Fusion
-from .errors import OptionError
+from .errors import OptionError, require_kind
 from .functional import Statistics, Window, channel_statistics, crop, fuse
 from .masks import MaskLike, as_mask, feature_weights, pool_to_features
 from .pixels import as_float
 from .style import Features, Style, require_same_encoder
 
+T = TypeVar("T")
 # One number for all images, or one per image.
 Alpha = float | Sequence[float] | Tensor
 
@@ -131,8 +134,11 @@ def adain(
     Example:
         >>> image = model.decode(adain(model.encode(photo), style, alpha=0.8))
     """
-    styles = [style] if isinstance(style, Style) else list(style)
-    batch = len(features.tensor) if isinstance(features, Features) else 1
+    styles = list(style) if isinstance(style, Iterable) else [style]
+    require_kind("features", features, Features, "Features of AdaINModel.encode")
+    for each in [*styles, *([] if background is None else [background])]:
+        require_kind("style", each, Style, "a Style of AdaINModel.encode_style")
+    batch = len(features.tensor)
     checked = None if masks is None else check_masks(masks, len(styles), batch)
     if checked is None and (len(styles) != 1 or background is not None):
         raise ValueError(
@@ -234,8 +240,16 @@ def picture_alphas(alpha: Alpha, batch: int) -> Tensor:
 
 
 def check_alpha(alpha: Alpha) -> list[float]:
-    """Return alpha as a list of numbers; raise ``OptionError`` outside 0..1."""
-    values = torch.as_tensor(alpha, dtype=torch.float64, device="cpu").detach()
+    """Return alpha as a list of numbers.
+
+    Raises:
+        OptionError: outside 0..1.
+        TypeError: no numbers.
+    """
+    try:
+        values = torch.as_tensor(alpha, dtype=torch.float64, device="cpu").detach()
+    except (TypeError, ValueError):
+        raise TypeError(f"alpha must be one number, or one per image, got {alpha!r}") from None
     if values.ndim > 1 or values.numel() == 0:
         raise OptionError(
             "alpha",
@@ -246,6 +260,28 @@ def check_alpha(alpha: Alpha) -> list[float]:
         if not 0 <= number <= 1:  # false for NaN, too
             raise OptionError("alpha", f"must lie in 0..1, got {number:g}")
     return numbers
+
+
+def list_masks(masks: Iterable[T], styles: int) -> list[T]:
+    """Return masks as a list.
+
+    Args:
+        masks: one per style; also a tensor ``(styles, H, W)``.
+        styles: number of styles.
+
+    Raises:
+        OptionError: another number of masks.
+        TypeError: a single mask.
+    """
+    single = isinstance(masks, str | os.PathLike) or getattr(masks, "ndim", 3) < 3
+    if single or not isinstance(masks, Iterable):
+        raise TypeError(f"masks must be a list with one for each style, got {type(masks).__name__}")
+    masks = list(masks)
+    if not masks:
+        raise OptionError("masks", "must hold at least one mask, got none")
+    if len(masks) != styles:
+        raise OptionError("masks", f"must be one for each style, got {len(masks)} and {styles}")
+    return masks
 
 
 def check_masks(masks: Sequence[MaskLike], styles: int, batch: int | None = None) -> list[Tensor]:
@@ -260,11 +296,7 @@ def check_masks(masks: Sequence[MaskLike], styles: int, batch: int | None = None
         OptionError: counts that do not match, or an invalid mask.
         TypeError: neither a tensor nor an array.
     """
-    masks = list(masks)  # one tensor of several, too
-    if not masks:
-        raise OptionError("masks", "must hold at least one mask, got none")
-    if len(masks) != styles:
-        raise OptionError("masks", f"must be one for each style, got {len(masks)} and {styles}")
+    masks = list_masks(masks, styles)
     checked = [as_mask(mask, f"masks[{number}]") for number, mask in enumerate(masks)]
     for number, mask in enumerate(checked):
         if batch is not None and len(mask) not in (1, batch):

@@ -452,7 +452,7 @@ def test_what_read_image_gives_is_an_image(
 
 def test_what_is_no_encoded_thing_is_named(tiny: AdaINModel, picture: Picture) -> None:
     features, style = tiny.encode(picture(24, 24)), tiny.encode_style(picture(24, 24))
-    with pytest.raises(TypeError, match=r"expected what a model has encoded .* got str"):
+    with pytest.raises(TypeError, match=r"style must be a Style .* got str"):
         adain(features, ["wave.jpg"])
     with pytest.raises(TypeError, match="got Tensor"):
         adain(picture(24, 24), style)

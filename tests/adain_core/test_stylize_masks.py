@@ -102,7 +102,7 @@ def test_bad_masks(tiny: AdaINModel, picture: Picture) -> None:
     mask = torch.ones(16, 16)
     cases: list[tuple[Any, dict[str, Any], str]] = [
         ([style], {"masks": [mask, mask]}, "masks must be one for each style, got 2 and 1"),
-        (style, {"masks": []}, "masks must be one for each style, got 0 and 1"),
+        (style, {"masks": []}, "masks must hold at least one mask, got none"),
         ([], {"masks": []}, "styles must hold at least one style, got none"),
         ([style], {"masks": [mask * NAN]}, "masks[0] must hold values in 0..1, got nan to nan"),
         ([style], {"masks": [mask * 255]}, "masks[0] must hold values in 0..1, got 255 to 255"),
