@@ -21,6 +21,8 @@ MaskLike = Tensor | np.ndarray[Any, Any]
 
 # Rows of features pooled at a time, which bounds the memory for full-resolution weights.
 _BAND = 64
+# Pixels; the time for feathering grows with the radius.
+_LARGEST_RADIUS = 256
 
 
 def as_mask(mask: MaskLike, field: str = "mask") -> Tensor:
@@ -136,7 +138,7 @@ def feather_mask(mask: Tensor, radius: int) -> Tensor:
 
     A straight edge fades over ``radius`` pixels on both sides, with 0.5 in the middle. Pixels
     farther from every edge keep their value. The mask is extended beyond the border by its last
-    pixels.
+    pixels. Above a radius of 256 pixels the mask is softened at a smaller size.
 
     Args:
         mask: ``(B, 1, H, W)`` in 0..1.
@@ -152,6 +154,11 @@ def feather_mask(mask: Tensor, radius: int) -> Tensor:
         raise OptionError("feather", f"must be 0 pixels or more, got {radius}")
     if radius == 0:
         return mask
+    size = (mask.shape[2], mask.shape[3])
+    if radius > _LARGEST_RADIUS:
+        # What is that smooth needs no full resolution.
+        height, width = (max(1, round(side * _LARGEST_RADIUS / radius)) for side in size)
+        return resize_mask(feather_mask(resize_mask(mask, (height, width)), _LARGEST_RADIUS), size)
     offsets = torch.arange(-radius, radius + 1, device=mask.device, dtype=mask.dtype)
     kernel = torch.exp(-2 * (offsets / radius).square())
     kernel = kernel / kernel.sum()

@@ -208,6 +208,19 @@ def test_feather_at_the_border() -> None:
     torch.testing.assert_close(feather_mask(torch.ones(1, 1, 3, 4), 50), torch.ones(1, 1, 3, 4))
 
 
+def test_a_huge_radius_takes_no_longer() -> None:
+    """Above 256 pixels the mask is reduced first: close to the exact Gaussian, at no more cost."""
+    mask = torch.zeros(1, 1, 40, 2000)
+    mask[..., 1000:] = 1
+    row = feather_mask(mask, 600)[0, 0, 20]
+    offsets = torch.arange(-600.0, 601)
+    kernel = torch.exp(-2 * (offsets / 600) ** 2)
+    exact = (kernel / kernel.sum()).cumsum(0)
+    torch.testing.assert_close(row[400:1600], exact[:-1], atol=2e-3, rtol=0)
+    far = feather_mask(mask, 10**9)
+    torch.testing.assert_close(far, torch.full_like(far, 0.5))
+
+
 def test_no_feather() -> None:
     mask = random_mask(1, 1, 4, 5)
     assert feather_mask(mask, 0) is mask
