@@ -9,7 +9,7 @@ from adain_core import AdaINModel
 from adain_core.options import StylizeOptions
 from adain_core.stylizer import Stylizer
 from adain_core.temporal import TemporalPool
-from adain_core.video import Encoding, Part, VideoResult, resume_video, stylize_video
+from adain_core.video import Encoding, Part, VideoResult, stylize_video
 
 
 def draw_video(
@@ -23,15 +23,17 @@ def draw_video(
         output: the file.
         styles: of the request.
         **options: of :class:`StylizeOptions`, :class:`Part`, :class:`Encoding` and
-            :func:`stylize_video`; ``temporal`` and ``temporal_length`` as on the command line;
-            with ``resume`` of :func:`resume_video`.
+            :func:`stylize_video`; ``temporal``, ``temporal_length``, ``overwrite`` and ``resume``
+            as on the command line.
     """
     pool = TemporalPool(options.pop("temporal", "ema"), options.pop("temporal_length", 8))
     request = StylizeOptions(styles, **_take(StylizeOptions, options))
     part, encoding = Part(**_take(Part, options)), Encoding(**_take(Encoding, options))
     stylizer = Stylizer(model, request, pool)
-    draw = resume_video if options.pop("resume", False) else stylize_video
-    return draw(stylizer, source, output, part=part, encoding=encoding, **options)
+    for name, if_exists in (("overwrite", "replace"), ("resume", "resume")):
+        if options.pop(name, False):
+            options["if_exists"] = if_exists
+    return stylize_video(stylizer, source, output, part=part, encoding=encoding, **options)
 
 
 def _take(kind: type, options: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import argparse
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 from torch import Tensor
@@ -18,7 +17,7 @@ from ..model import AdaINModel
 from ..style import Style, require_same_encoder
 from ..stylizer import Stylizer
 from ..temporal import TemporalPool
-from ..video import Encoding, Keyframe, Part, VideoResult, resume_video, stylize_video
+from ..video import Encoding, Keyframe, Part, VideoResult, stylize_video
 from ..video.files import refuse_inputs
 from .outputs import check_replaceable
 from .request import load_model, make_request, open_style
@@ -78,14 +77,14 @@ def run(args: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        draw = resume_video if args.resume else partial(stylize_video, overwrite=args.overwrite)
-        result = draw(
+        result = stylize_video(
             stylizer,
             args.input,
             args.output,
             keyframes=keyframes,
             part=part,
             encoding=Encoding(args.codec, args.quality, args.chroma, args.bit_depth),
+            if_exists="resume" if args.resume else "replace" if args.overwrite else "error",
             progress=progress,
         )
     _report(args, result, round(time.perf_counter() - started, 3))

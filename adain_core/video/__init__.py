@@ -5,7 +5,7 @@ from .clock import Part
 from .formats import Encoding
 from .frame import Frame
 from .keyframes import Keyframe, Keyframes
-from .pipeline import VideoResult, resume_video, stylize_video
+from .pipeline import VideoResult, stylize_video
 from .reader import VideoReader
 
 __all__ = [
@@ -16,6 +16,5 @@ __all__ = [
     "Part",
     "VideoReader",
     "VideoResult",
-    "resume_video",
     "stylize_video",
 ]

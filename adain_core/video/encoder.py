@@ -95,7 +95,7 @@ class PictureEncoder:
             self._container.mux(packet)
         self.frames += 1
 
-    def go_on(self, earlier: EarlierPictures, frames: int) -> None:
+    def resume(self, earlier: EarlierPictures, frames: int) -> None:
         """Take the first pictures from an earlier run, before any other; :meth:`keep` shows them.
 
         Raises:

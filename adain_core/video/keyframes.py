@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..errors import OptionError
+from ..options import StylizeOptions
 from ..style import Style, require_same_encoder
 from ..transfer import check_alpha
 
@@ -83,6 +85,35 @@ class Keyframes:
     def styles(self) -> list[Style]:
         """The styles of the first keyframe."""
         return self._styles[0]
+
+    def check_options(self, options: StylizeOptions) -> None:
+        """Check that the keyframes go with the options of a video.
+
+        Raises:
+            OptionError: options that keyframes replace, or other numbers of styles and masks.
+        """
+        count = len(self.styles)
+        if options.recolors:
+            raise OptionError(
+                "preserve_color",
+                f"cannot be {options.preserve_color} with keyframes: it recolors artworks, "
+                "keyframes mix styles without them; choose luminance",
+            )
+        if options.alpha != (1.0,):
+            raise OptionError(
+                "alpha",
+                f"must be set in each keyframe if there are any, got {options.alpha} for all",
+            )
+        if options.masks is None and count > 1:
+            raise OptionError(
+                "keyframes",
+                "of several styles need a mask for each; combine styles with Style.mix",
+            )
+        if options.masks is not None and len(options.masks) != count:
+            raise OptionError(
+                "keyframes",
+                f"must have a style for each mask, got {count} and {len(options.masks)}",
+            )
 
     def at(self, frame: int, seconds: float) -> tuple[list[Style], float]:
         """Return the styles and alpha of a frame.

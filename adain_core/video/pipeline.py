@@ -9,9 +9,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar, get_args
 
-import torch
 from torch import Tensor
 
 from ..errors import OptionError, VideoFileError
@@ -29,12 +28,14 @@ from .reader import VideoReader
 from .resume import Checkpoints, State, describe_request
 from .writer import Writer
 
-# Frames that wait between two steps: enough to even out their times, little memory (25 MB each
-# at 4K, four times that for 10 bits).
+# Frames buffered between decoder, model and encoder: enough to even out their times, little memory
+# (25 MB each at 4K, four times that for 10 bits).
 _WAITING = 4
 
 T = TypeVar("T")
-# Called with the number of frames done, of all if that is known, and the last picture.
+# What to do with an existing output, or with the partial result of an interrupted run.
+IfExists = Literal["error", "replace", "resume"]
+# Called with the number of finished frames, their total if known, and the last frame.
 VideoProgress: TypeAlias = Callable[[int, "int | None", Tensor], None]
 
 
@@ -65,7 +66,7 @@ def stylize_video(
     keyframes: Sequence[Keyframe] | None = None,
     part: Part = WHOLE,
     encoding: Encoding = DEFAULT,
-    overwrite: bool = False,
+    if_exists: IfExists = "error",
     progress: VideoProgress | None = None,
 ) -> VideoResult:
     """Stylize a video.
@@ -76,8 +77,8 @@ def stylize_video(
     not depend on the length.
 
     Until it is complete, the output is named ``clip.partial.mp4``. After an error or an
-    interruption it keeps that name, is playable, and can be continued with :func:`resume_video`.
-    An existing output file is kept until then.
+    interruption it keeps that name, is playable, and can be resumed. An existing output file is
+    kept until then.
 
     Args:
         stylizer: model and options. A :class:`~adain_core.temporal.TemporalPool`, which is reset
@@ -89,156 +90,107 @@ def stylize_video(
         keyframes: styles and alpha that change over time; they replace those of the options.
         part: the part of the video to process.
         encoding: codec settings of the output.
-        overwrite: replace an existing file, and the partial result of an interrupted run.
+        if_exists: what to do with an existing output or the partial result of an interrupted run:
+            ``"error"``, ``"replace"``, or ``"resume"``, which continues a run with the same
+            arguments from its last keyframe (every two seconds), so that the frames equal those of
+            an uninterrupted run, and starts from the beginning if there is none. Not for GIF.
         progress: called after each frame with the number of finished frames, their total if known,
             and the frame, ``(3, H, W)``, uint8, on the CPU.
 
     Raises:
         ValueError: arguments that are out of range or conflict.
-        VideoFileError: a file cannot be read or written, or another process is writing it; the
-            message describes the partial result.
+        VideoFileError: a file cannot be read or written, another process is writing it, or the run
+            to resume had other arguments; the message describes the partial result.
         KeyboardInterrupt: likewise.
 
     Example:
         >>> stylizer = Stylizer(model, StylizeOptions("wave.jpg"), TemporalPool("ema"))
         >>> stylize_video(stylizer, "clip.mp4", "painted.mp4")
-        >>> wave, stars = model.encode_style("wave.jpg"), model.encode_style("stars.jpg")
         >>> keyframes = [Keyframe(0, wave), Keyframe(120, stars, alpha=0.5)]
         >>> stylize_video(stylizer, "clip.mp4", "changing.mp4", keyframes=keyframes)
     """
-    job = _Job(stylizer, source, Path(output), keyframes, part, encoding)
-    return _draw_video(job, progress, overwrite=overwrite)
+    output, options = Path(output), stylizer.options
+    schedule = None if keyframes is None else Keyframes(keyframes)
+    if schedule is not None:
+        schedule.check_options(options)
+    encoding = _choose_encoding(output, encoding, if_exists)
+    with contextlib.ExitStack() as files:
+        reader = files.enter_context(VideoReader(source, part, bit_depth(encoding) > 8))
+        tracks = [MaskTrack(mask, files) for mask in options.masks or ()]
+        request = describe_request(stylizer, reader, encoding, keyframes)
+        checkpoints = _open_checkpoints(output, encoding, request, if_exists)
+        writer = _open_writer(output, reader, encoding, checkpoints, options)
+        drawer = _Drawer(stylizer, schedule, writer)
+        width, height = _write_video(reader, tracks, drawer, checkpoints, progress)
+        notes = [*reader.notes, *writer.notes]
+        notes += [note for track in tracks for note in track.notes(part.end is None)]
+        return VideoResult(writer.frames, width, height, reader.complete, notes)
 
 
-def resume_video(
-    stylizer: Stylizer,
-    source: str | os.PathLike[str],
-    output: str | os.PathLike[str],
-    *,
-    keyframes: Sequence[Keyframe] | None = None,
-    part: Part = WHOLE,
-    encoding: Encoding = DEFAULT,
-    progress: VideoProgress | None = None,
-) -> VideoResult:
-    """Continue an interrupted :func:`stylize_video`, or start it if there is nothing to resume.
-
-    The run continues from the last keyframe (every two seconds) with the state of the pool at that
-    time, so the frames equal those of an uninterrupted run. Finished frames are copied. A GIF
-    cannot be resumed.
-
-    Args:
-        stylizer: as for the interrupted run.
-        source: likewise.
-        output: likewise.
-        keyframes: likewise.
-        part: likewise.
-        encoding: likewise.
-        progress: as for :func:`stylize_video`.
-
-    Raises:
-        ValueError: as for :func:`stylize_video`.
-        VideoFileError: likewise, or the arguments differ from those of the interrupted run.
-        KeyboardInterrupt: as for :func:`stylize_video`.
-    """
-    job = _Job(stylizer, source, Path(output), keyframes, part, encoding)
-    return _draw_video(job, progress, resume=True)
-
-
-@dataclass(frozen=True)
-class _Job:
-    """Arguments of :func:`stylize_video`."""
-
-    stylizer: Stylizer
-    source: str | os.PathLike[str]
-    output: Path
-    keyframes: Sequence[Keyframe] | None
-    part: Part
-    encoding: Encoding
-
-
-def _draw_video(
-    job: _Job, progress: VideoProgress | None, overwrite: bool = False, resume: bool = False
-) -> VideoResult:
-    options = job.stylizer.options
-    course = None if job.keyframes is None else _course(job.keyframes, options)
-    encoding = replace(job.encoding, codec=choose_codec(job.output, job.encoding))
-    deep = bit_depth(encoding) > 8
-    if resume and encoding.codec == "gif":
+def _choose_encoding(output: Path, encoding: Encoding, if_exists: IfExists) -> Encoding:
+    """Return the encoding with its codec."""
+    if if_exists not in get_args(IfExists):
+        names = ", ".join(get_args(IfExists))
+        raise OptionError("if_exists", f"must be one of {names}, got {if_exists!r}")
+    encoding = replace(encoding, codec=choose_codec(output, encoding))
+    if if_exists == "resume" and encoding.codec == "gif":
         raise VideoFileError(
-            f"cannot resume {job.output}: each frame of a GIF is stored as a difference from the "
+            f"cannot resume {output}: each frame of a GIF is stored as a difference from the "
             "previous one; write numbered images, which can be resumed, and convert them to a GIF"
         )
-    with contextlib.ExitStack() as files:
-        reader = files.enter_context(VideoReader(job.source, job.part, deep))
-        tracks = [MaskTrack(mask, files) for mask in options.masks or ()]
-        request = describe_request(job.stylizer, reader, encoding, job.keyframes)
-        state = None if encoding.codec == "gif" else state_file(job.output)
-        checkpoints = Checkpoints(state, request, overwrite)
-        resume = resume and is_unfinished(job.output)
-        if resume and state is not None:
-            checkpoints = Checkpoints.load(state, request)
-        writer = open_writer(
-            job.output,
-            reader,
-            encoding,
-            overwrite=checkpoints.overwrite,
-            resume=resume,
-            inputs=_files(options),
-        )
-        drawer = _Drawer(job.stylizer, course, writer, torch.float32 if deep else torch.uint8)
-        if resume:
-            drawer.go_on(*checkpoints.last(writer.usable))
-        try:
-            _run(_steps(reader, tracks), drawer, reader, checkpoints, progress)
-            if writer.size is None:
-                raise VideoFileError(
-                    f"cannot read {job.source}: it has no frame that can be decoded"
-                )
-            writer.close()
-            checkpoints.delete()
-        except BaseException as error:
-            _rescue(writer, checkpoints, error)
-            raise
-        masks_notes = [note for track in tracks for note in track.notes(job.part.end is None)]
-        notes = [*reader.notes, *writer.notes, *masks_notes]
-        return VideoResult(writer.frames, *writer.size, complete=reader.complete, notes=notes)
+    return encoding
 
 
-def _course(keyframes: Sequence[Keyframe], options: StylizeOptions) -> Keyframes:
-    """Return the keyframes, checked with the options.
-
-    Raises:
-        OptionError: options that keyframes replace, or other numbers of styles and masks.
-    """
-    course = Keyframes(keyframes)
-    count = len(course.styles)
-    if options.recolors:
-        raise OptionError(
-            "preserve_color",
-            f"cannot be {options.preserve_color} with keyframes: it recolors artworks, keyframes "
-            "mix styles without them; choose luminance",
-        )
-    if options.alpha != (1.0,):
-        raise OptionError(
-            "alpha",
-            f"must be set in each keyframe if there are any, got {options.alpha} for all",
-        )
-    if options.masks is None and count > 1:
-        raise OptionError(
-            "keyframes", "of several styles need a mask for each; combine styles with Style.mix"
-        )
-    if options.masks is not None and len(options.masks) != count:
-        raise OptionError(
-            "keyframes",
-            f"must have a style for each mask, got {count} and {len(options.masks)}",
-        )
-    return course
+def _open_checkpoints(
+    output: Path, encoding: Encoding, request: str, if_exists: IfExists
+) -> Checkpoints:
+    """Return the checkpoints of the run to resume, or those of a new one."""
+    path = None if encoding.codec == "gif" else state_file(output)
+    if path is not None and if_exists == "resume" and is_unfinished(output):
+        return Checkpoints.load(path, request)
+    return Checkpoints(path, request, overwrite=if_exists == "replace")
 
 
-def _files(options: StylizeOptions) -> list[str | os.PathLike[str]]:
-    """Return the files that the options refer to."""
+def _open_writer(
+    output: Path,
+    reader: VideoReader,
+    encoding: Encoding,
+    checkpoints: Checkpoints,
+    options: StylizeOptions,
+) -> Writer:
     named = (*options.sources, options.background, *(options.masks or ()))
-    return [file for file in named if isinstance(file, str | os.PathLike)]
+    return open_writer(
+        output,
+        reader,
+        encoding,
+        overwrite=checkpoints.overwrite,
+        resume=checkpoints.are_loaded,
+        inputs=[file for file in named if isinstance(file, str | os.PathLike)],
+    )
+
+
+def _write_video(
+    reader: VideoReader,
+    tracks: Sequence[MaskTrack],
+    drawer: _Drawer,
+    checkpoints: Checkpoints,
+    progress: VideoProgress | None,
+) -> tuple[int, int]:
+    """Write all frames; return width and height, or keep the partial result."""
+    writer = drawer.writer
+    if checkpoints.are_loaded:
+        drawer.resume(*checkpoints.last(writer.usable))
+    try:
+        _run(_steps(reader, tracks), drawer, reader, checkpoints, progress)
+        if writer.size is None:
+            raise VideoFileError(f"cannot read {reader.path}: it has no frame that can be decoded")
+        size = writer.size
+        writer.close()
+        checkpoints.delete()
+    except BaseException as error:
+        _rescue(writer, checkpoints, error)
+        raise
+    return size
 
 
 def _rescue(writer: Writer, checkpoints: Checkpoints, error: BaseException) -> None:
@@ -258,7 +210,7 @@ def _rescue(writer: Writer, checkpoints: Checkpoints, error: BaseException) -> N
 
 @dataclass(frozen=True)
 class _Step:
-    """A frame with its masks, and the sound before it; at the end sound alone."""
+    """A frame with its masks and the audio before it; the last step has audio only."""
 
     frame: Frame | None
     masks: list[Tensor]
@@ -277,63 +229,60 @@ def _steps(reader: VideoReader, tracks: Sequence[MaskTrack]) -> Iterator[_Step]:
 
 
 class _Drawer:
-    """Draws frames and has them written, or keeps those of an earlier run.
+    """Stylizes frames and writes them, or keeps those of an earlier run.
 
     Args:
-        stylizer: draws.
-        course: styles and alpha of each moment, if they change.
-        writer: of the pictures.
-        dtype: of the pictures.
+        stylizer: the stylizer.
+        schedule: styles and alpha of each moment, if they change.
+        writer: of the output.
 
     Attributes:
-        kept: how many of the first frames an earlier run drew.
+        kept: how many of the first frames an earlier run has stylized.
     """
 
-    def __init__(
-        self, stylizer: Stylizer, course: Keyframes | None, writer: Writer, dtype: torch.dtype
-    ) -> None:
-        self.kept, self._dtype = 0, dtype
-        self._stylizer, self._course, self._writer = stylizer, course, writer
+    def __init__(self, stylizer: Stylizer, schedule: Keyframes | None, writer: Writer) -> None:
+        self.writer, self.kept = writer, 0
+        self._stylizer, self._schedule = stylizer, schedule
         if stylizer.smoothing is not None:
             stylizer.smoothing.reset()
 
     @property
     def state(self) -> State:
-        """What the pool remembers."""
+        """The state of the pool."""
         pool = self._stylizer.smoothing
         return {} if pool is None else pool.state_dict()
 
-    def go_on(self, frames: int, state: State) -> None:
-        """Keep the first frames of an earlier run; go on with the pool's state after them."""
+    def resume(self, frames: int, state: State) -> None:
+        """Keep the first frames of an earlier run; continue with the pool's state after them."""
         self.kept = frames
-        self._writer.go_on(frames)
+        self.writer.resume(frames)
         if self._stylizer.smoothing is not None:
             self._stylizer.smoothing.load_state_dict(state, self._stylizer.model.networks.device)
 
-    def draw(self, frame: Frame, masks: list[Tensor]) -> Tensor:
-        """Return a frame's picture, ``(3, H, W)``, on the CPU."""
+    def stylize(self, frame: Frame, masks: list[Tensor]) -> Tensor:
+        """Return the stylized frame, ``(3, H, W)``, on the CPU, in the dtype of its pixels."""
         styles, alpha = None, None
-        if self._course is not None:
-            styles, alpha = self._course.at(frame.number, frame.seconds)
+        if self._schedule is not None:
+            styles, alpha = self._schedule.at(frame.number, frame.seconds)
         picture = self._stylizer(
             frame.pixels,
             alpha=alpha,
             styles=styles,
             masks=masks or None,
-            output_dtype=self._dtype,
+            output_dtype=frame.pixels.dtype,
         )
         return picture[0].cpu()
 
     def write(self, step: _Step, picture: Tensor | None) -> None:
-        """Write a frame's sound and its picture; without one that of the earlier run."""
-        self._writer.write_sound(step.sound)
+        """Write a step's audio and frame; without a picture, the frame of the earlier run."""
+        self.writer.write_sound(step.sound)
         if step.frame is None:
             return
         if picture is not None:
-            self._writer.write(picture, step.frame)
+            self.writer.write(picture, step.frame)
             return
         height, width = step.frame.pixels.shape[2:]
-        self._writer.keep(step.frame, self._stylizer.size((height, width)))
+        self.writer.keep(step.frame, self._stylizer.size((height, width)))
 
 
 def _run(
@@ -343,9 +292,9 @@ def _run(
     checkpoints: Checkpoints,
     progress: VideoProgress | None,
 ) -> None:
-    """Decode, draw and encode, each in a thread of its own; the model in the caller's.
+    """Decode and encode in threads of their own, and stylize in the caller's.
 
-    Whatever ends it, both threads have ended when this returns.
+    Both threads have ended when this returns, whatever ends it.
     """
     waiting: deque[Future[None]] = deque()
     expected, interval = reader.expected_frames, keyframe_interval(reader.rate)
@@ -359,7 +308,7 @@ def _run(
                         while waiting:  # a state tells that the frames before it are there
                             waiting.popleft().result()
                         checkpoints.add(number - number % interval, drawer.state)
-                    picture = drawer.draw(step.frame, step.masks)
+                    picture = drawer.stylize(step.frame, step.masks)
                 if len(waiting) == _WAITING:
                     waiting.popleft().result()
                 waiting.append(behind.submit(drawer.write, step, picture))

@@ -1,4 +1,4 @@
-"""What an interrupted video needs to be gone on with: how it was drawn, and the pool's state."""
+"""What resuming an interrupted video needs: how it was stylized, and the state of the pool."""
 
 from __future__ import annotations
 
@@ -34,9 +34,12 @@ class Checkpoints:
 
     Args:
         path: the file; ``None`` for a video that cannot be resumed.
-        request: what describes the drawing, of :func:`describe_request`.
+        request: as of :func:`describe_request`.
         overwrite: whether the finished video replaces an older one.
-        states: by the number of frames before them.
+        states: by the number of frames before them; ``None`` for a new run.
+
+    Attributes:
+        are_loaded: whether they come from the run to resume.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class Checkpoints:
         overwrite: bool = False,
         states: Mapping[int, State] | None = None,
     ) -> None:
-        self.overwrite = overwrite
+        self.overwrite, self.are_loaded = overwrite, states is not None
         self._path, self._request, self._states = path, request, dict(states or {})
 
     @classmethod
@@ -54,7 +57,7 @@ class Checkpoints:
         """Read the file.
 
         Raises:
-            VideoFileError: it is missing or damaged, or the drawing was another.
+            VideoFileError: it is missing or damaged, or belongs to another request.
         """
         try:
             tensors, metadata = read_tensors(path, _KIND)

@@ -122,7 +122,7 @@ class SequenceWriter:
         """Return whether an earlier run left the first frames whole: it wrote them one by one."""
         return frames > 0
 
-    def go_on(self, frames: int) -> None:
+    def resume(self, frames: int) -> None:
         """Do nothing: :meth:`keep` looks for each picture."""
 
     def keep(self, frame: Frame, size: tuple[int, int]) -> None:

@@ -44,7 +44,7 @@ class Writer(Protocol):
     def usable(self, frames: int) -> bool:
         """Return whether an earlier run left the first frames whole."""
 
-    def go_on(self, frames: int) -> None:
+    def resume(self, frames: int) -> None:
         """Take the first frames' pictures from an earlier run; :meth:`keep` tells each of them."""
 
     def keep(self, frame: Frame, size: tuple[int, int]) -> None:
@@ -155,7 +155,7 @@ class VideoWriter:
         """Return whether an earlier run left the first frames whole."""
         return self._earlier is not None and self._earlier.usable(frames)
 
-    def go_on(self, frames: int) -> None:
+    def resume(self, frames: int) -> None:
         """Take the first frames' pictures from an earlier run; :meth:`keep` tells each of them."""
         self._kept = frames
 
@@ -165,7 +165,7 @@ class VideoWriter:
             if self._output is None:
                 assert self._earlier is not None
                 self._first = torch.Size(size)
-                self._open(size).pictures.go_on(self._earlier, self._kept)
+                self._open(size).pictures.resume(self._earlier, self._kept)
             self._opened.pictures.keep(frame.pts, frame.duration or self._reader.step)
 
     def write(self, pixels: Tensor, frame: Frame) -> None:

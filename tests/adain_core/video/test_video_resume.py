@@ -13,7 +13,7 @@ import torch
 from clips import Clips, pixels_of, psnr, sound_of, times_of
 from torch import Tensor
 
-from adain_core.errors import VideoFileError
+from adain_core.errors import OptionError, VideoFileError
 from adain_core.video import Keyframe
 
 # 12 frames a second: a keyframe after every 24 frames.
@@ -291,6 +291,11 @@ def test_a_gif_is_not_resumed(clips: Clips, clip: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.resume"))
     with pytest.raises(VideoFileError, match="each frame of a GIF is stored as a difference"):
         clips.draw(clip, "out.gif", resume=True)
+
+
+def test_other_words_for_what_exists_are_refused(clips: Clips, clip: Path) -> None:
+    with pytest.raises(OptionError, match="error, replace, resume, got 'overwrite'"):
+        clips.draw(clip, "out.mp4", if_exists="overwrite")
 
 
 def test_a_live_run_is_not_resumed(clips: Clips, clip: Path) -> None:
