@@ -1,6 +1,7 @@
-"""The methods that AdaIN builds on or is compared with, on the library's networks and losses.
+"""Methods that AdaIN builds on or is compared with, with the same options and losses.
 
-Each is made with a request and called with content, as a :class:`~adain_core.stylizer.Stylizer` is.
+Each is created with :class:`~adain_core.options.StylizeOptions` and called with images, like a
+:class:`~adain_core.stylizer.Stylizer`.
 
 Example:
     >>> from adain_core.methods import Optimization, load_loss_network, refine

@@ -1,7 +1,8 @@
-"""Conditional instance normalization: one pair of scale and shift for each style and channel.
+"""Conditional instance normalization: one scale and one shift for each style and channel.
 
-Dumoulin, Shlens & Kudlur, "A Learned Representation for Artistic Style" (ICLR 2017). All else in
-the network is shared, so that styles mix as their pairs do, and a new one is two vectors a layer.
+Dumoulin, Shlens & Kudlur, "A Learned Representation for Artistic Style" (ICLR 2017). All other
+weights are shared, so styles can be mixed by mixing their pairs, and a new style is two vectors per
+layer.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from ..functional import adaptive_instance_norm
 
 
 class ConditionalInstanceNorm(nn.Module):
-    """Instance normalization with one scale and shift a style, mixed by shares.
+    """Instance normalization with a scale and shift per style, mixed by weights.
 
-    With one style it is plain instance normalization with affine parameters.
+    With one style it is instance normalization with affine parameters.
 
     Args:
-        channels: of the features.
-        styles: how many there are, N.
+        channels: channels of the features.
+        styles: number of styles, N.
 
     Shapes:
         features ``(B, C, h, w)``, shares ``(B, N)`` -> ``(B, C, h, w)``.
@@ -31,12 +32,12 @@ class ConditionalInstanceNorm(nn.Module):
         self.shift = nn.Parameter(torch.zeros(styles, channels))
 
     def forward(self, features: Tensor, shares: Tensor) -> Tensor:
-        """Return the features in the styles' mix."""
-        # AdaIN whose style statistics are learnt instead of taken from an artwork.
+        """Return the features in the mix of styles."""
+        # AdaIN with learned statistics instead of those of an artwork.
         return adaptive_instance_norm(features, shares @ self.shift, shares @ self.scale)
 
     def add_styles(self, count: int) -> None:
-        """Append ``count`` styles, each at the mean of those that are there."""
+        """Append ``count`` styles, initialized to the mean of the existing ones."""
         for name in ("scale", "shift"):
             rows = getattr(self, name).detach()
             new = rows.mean(dim=0, keepdim=True).expand(count, -1)

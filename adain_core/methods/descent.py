@@ -1,4 +1,4 @@
-"""Descent: a picture is changed until its losses are low."""
+"""Optimization of an image by gradient descent on its pixels."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from .objective import Losses
 
 Optimizer = Literal["lbfgs", "adam"]
 
-# Steps over which the stopping rule looks back.
+# Steps over which early stopping looks back.
 _PATIENCE = 20
-# Of the running mean of Adam's pictures, which lies nearer to the minimum than the last one.
+# Decay of the moving average of Adam's images, which is closer to the minimum than the last one.
 _DECAY = 0.98
 
 
 class Step(NamedTuple):
-    """One evaluation of the losses on the way.
+    """One evaluation of the losses during an optimization.
 
     Attributes:
-        step: number of the step, 0 for the start.
-        steps: the last one's number, if there is no early stop.
-        size: height and width of the picture.
+        step: number of the evaluation; 0 is the starting image.
+        steps: number of the last one, unless stopped early.
+        size: height and width of the image.
         content: content loss, unweighted.
         style: style loss, unweighted.
-        total: the weighted sum, which is lowered.
-        picture: that of the lowest total so far, ``(1, 3, H, W)`` in 0..1; later steps change it.
+        total: the weighted sum, which is minimized.
+        picture: the image with the lowest total so far, ``(1, 3, H, W)`` in 0..1; later steps
+            overwrite it.
     """
 
     step: int
@@ -45,18 +46,18 @@ class Step(NamedTuple):
     picture: Tensor
 
 
-# Told every step; what it raises ends the work at once.
+# Called at each step; an exception aborts the optimization.
 Watch = Callable[[Step], None]
 
 
 @dataclass(frozen=True)
 class DescentOptions:
-    """How a descent goes, and when it ends.
+    """Options of an optimization.
 
     Attributes:
-        steps: evaluations of the losses after that of the start, 1 or more.
+        steps: number of loss evaluations after the first one, 1 or more.
         optimizer: ``"lbfgs"``, with a line search, or ``"adam"``.
-        tolerance: end where the last 20 steps lowered the loss by less than this share of it.
+        tolerance: stop when the last 20 steps reduced the loss by less than this fraction.
 
     Raises:
         OptionError: a value out of range.
@@ -83,7 +84,7 @@ class _Finished(Exception):  # noqa: N818 - no error
 
 
 class _Clamp(torch.autograd.Function):
-    """0..1; beyond it a gradient leads back, never farther away."""
+    """Clamp to 0..1; outside, gradients only lead back."""
 
     @staticmethod
     def forward(ctx: Any, picture: Tensor) -> Tensor:
@@ -103,13 +104,13 @@ def minimize(
     options: DescentOptions,
     watch: Watch | None = None,
 ) -> Tensor:
-    """Return the picture of the lowest total loss that was met, the start among them.
+    """Minimize the losses of an image; return the best image found, which may be the first one.
 
     Args:
-        objective: differentiable losses of a picture in 0..1.
-        start: the picture to start from, ``(1, 3, H, W)``.
-        options: how.
-        watch: told every step.
+        objective: returns the differentiable losses of an image in 0..1.
+        start: the image to start from, ``(1, 3, H, W)``.
+        options: number of steps, optimizer and tolerance.
+        watch: called at each step.
 
     Returns:
         ``(1, 3, H, W)`` in 0..1.
@@ -151,7 +152,7 @@ def _stands_still(lows: Sequence[float], tolerance: float) -> bool:
 
 
 def _descend_by_lbfgs(picture: Tensor, evaluate: Callable[[], Tensor], steps: int) -> None:
-    # The steps alone end it: its tolerances are absolute, and a mean's gradients tiny.
+    # Stopped by the number of steps only: its tolerances are absolute, and these gradients tiny.
     lbfgs = torch.optim.LBFGS(
         [picture],
         max_iter=steps + 1,
@@ -165,7 +166,7 @@ def _descend_by_lbfgs(picture: Tensor, evaluate: Callable[[], Tensor], steps: in
 
 
 def _descend_by_adam(picture: Tensor, evaluate: Callable[[], Tensor], steps: int) -> None:
-    # A β₁ as high as this leaves no gray haze of single pixels.
+    # A lower β₁ leaves a gray haze of single pixels.
     adam = torch.optim.Adam([picture], lr=0.02, betas=(0.99, 0.999))
     mean = picture.detach().clone()
     for step in range(steps):
@@ -179,7 +180,7 @@ def _descend_by_adam(picture: Tensor, evaluate: Callable[[], Tensor], steps: int
 
 
 def watch_stages(progress: Progress | None, watch: Watch | None, stages: int) -> Iterator[Watch]:
-    """Yield what is told the steps of each stage, numbered through all of them."""
+    """Yield a callback for each stage that counts the steps of all stages."""
     for stage in range(stages):
 
         def tell(step: Step, stage: int = stage) -> None:

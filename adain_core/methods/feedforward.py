@@ -1,7 +1,7 @@
-"""Style transfer by one pass through a network that was trained for its styles.
+"""Style transfer with a feed-forward network trained for one or several styles.
 
-Johnson et al. 2016 and Ulyanov et al. 2016/2017: one style; Dumoulin et al. 2017: several, and what
-lies between them.
+Johnson et al. 2016 and Ulyanov et al. 2016/2017: one style. Dumoulin et al. 2017: several styles
+and their mixes.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ SUPPORTED = ("weights", "preserve_color", "content_size")
 
 
 class FeedForward:
-    """Draws pictures by one pass through a network, in styles that it has learnt.
+    """Stylizes images with a network, in the styles it was trained for.
 
     Args:
         network: the network.
-        names: of its styles, in their order.
-        options: the request. Its styles are names of the network's, or their numbers from 0.
+        names: names of its styles, in order.
+        options: the options. Styles are given by name, or by number from 0.
 
     Raises:
-        OptionError: an option that such a network does not know, or a style that it has not.
+        OptionError: an option that does not apply, or a style that the network does not have.
     """
 
     def __init__(
@@ -53,18 +53,18 @@ class FeedForward:
         ]
 
     def __call__(self, content: ImageLike, *, progress: Progress | None = None) -> Tensor:
-        """Draw pictures.
+        """Stylize images.
 
         Args:
-            content: the photos, ``(B, 3, H, W)`` or any other image, 44 pixels a side or more.
-            progress: told the pictures that are done and how many there are.
+            content: ``(B, 3, H, W)`` or any other image, at least 44 pixels per side.
+            progress: called after each image with the number of finished images and their total.
 
         Returns:
-            ``(B, 3, H, W)`` in 0..1, with 4 channels where the content has.
+            ``(B, 3, H, W)`` in 0..1; 4 channels if the content has alpha.
 
         Raises:
-            ValueError: no image, or one too small.
-            OptionError: weights that are not as many as the pictures.
+            ValueError: not an image, or one that is too small.
+            OptionError: the number of weights does not match the images.
         """
         weight = self.network.last.weight
         pictures = as_float(to_pixels(content))
@@ -92,7 +92,7 @@ class FeedForward:
 
 
 def _find_style(field: str, source: object, names: Sequence[str]) -> int:
-    """Return the number of a style that is given by name or number."""
+    """Return the number of a style, given by name or number."""
     text = str(source) if isinstance(source, str | int) else type(source).__name__
     if text in names:
         return list(names).index(text)

@@ -1,4 +1,4 @@
-"""The methods as painters, to stand in the same table as the models."""
+"""The methods as painters, for the table of an evaluation."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class MethodPainter(Painter):
     """A method.
 
     Args:
-        artworks: what to draw like.
-        make: makes the method for a request of one artwork.
+        artworks: the artworks.
+        make: creates the method for the options of one artwork.
     """
 
     def __init__(self, artworks: Artworks, make: Callable[[StylizeOptions], Method]) -> None:
@@ -38,8 +38,8 @@ class NetworkPainter(Painter):
     """A network that was trained for the artworks.
 
     Args:
-        artworks: what to draw like.
-        info: names of the network's styles: the artworks' file names without suffix.
+        artworks: the artworks.
+        info: metadata of the network; its styles are the artworks' file names without suffix.
         network: the network.
 
     Raises:

@@ -1,9 +1,9 @@
-"""A network that draws the styles that it was trained for, and no other.
+"""A feed-forward network for a fixed set of styles.
 
 The residual network of Johnson, Alahi & Fei-Fei (ECCV 2016): c9s1-32, d64, d128, five residual
-blocks, u64, u32, c9s1-3. Ulyanov, Vedaldi & Lempitsky (CVPR 2017) showed that instance
-normalization in place of batch normalization makes such networks good; with one pair of
-scale and shift a style it draws several (:mod:`~adain_core.methods.conditional`).
+blocks, u64, u32, c9s1-3. Ulyanov, Vedaldi & Lempitsky (CVPR 2017) improved such
+networks with instance instead of batch normalization; with one scale and shift per style, a network
+has several styles (:mod:`~adain_core.methods.conditional`).
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from .conditional import ConditionalInstanceNorm
 Normalization = Literal["instance", "batch"]
 
 
-# Each of the ten convolutions of the residual blocks, at a quarter of the size, eats one row and
-# column on each side: reflected before the first layer, no layer has to invent what lies beyond.
+# The ten convolutions of the residual blocks, at a quarter of the size, are not padded: the image
+# is, by reflection, before the first layer.
 _PADDING, _STRIDE = 40, 4
 MINIMUM_SIZE = _PADDING + _STRIDE
 
 
 @dataclass(frozen=True)
 class NetworkArchitecture:
-    """What tells one such network from another's.
+    """Configuration of a network.
 
     Attributes:
         width: channels of the first layer; 32 in the paper.
-        normalization: after every convolution but the last.
-        styles: how many the network draws.
+        normalization: layer after every convolution but the last.
+        styles: number of styles.
 
     Raises:
-        ValueError: a value outside these choices.
+        ValueError: an unknown or invalid value.
     """
 
     width: int = 32
@@ -62,7 +62,7 @@ class NetworkArchitecture:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> NetworkArchitecture:
-        """Return the inverse of :meth:`to_dict`.
+        """Return the architecture of a :meth:`to_dict` result.
 
         Raises:
             ValueError: a value is unknown, missing or out of range.
@@ -78,7 +78,7 @@ class NetworkArchitecture:
 
 
 class TransferNetwork(nn.Module):
-    """Photo in, picture out, in a style that the network has learnt.
+    """A network that stylizes images in the styles it was trained for.
 
     Shapes:
         images ``(B, 3, H, W)``, RGB in 0..1, H and W at least 44, and shares ``(B, N)`` of the
@@ -102,7 +102,7 @@ class TransferNetwork(nn.Module):
         self.last = _convolution(a, 3, kernel=9)
 
     def forward(self, images: Tensor, shares: Tensor) -> Tensor:
-        """Return the pictures."""
+        """Return the stylized images."""
         height, width = images.shape[2:]
         if min(height, width) < MINIMUM_SIZE:
             raise ValueError(
@@ -118,15 +118,15 @@ class TransferNetwork(nn.Module):
         for block in self.residual:
             features = block(features, shares)
         for layer in self.up:
-            # Nearest neighbors and a convolution: a transposed one draws checkerboards.
+            # Nearest-neighbor upsampling: transposed convolutions produce checkerboards.
             features = layer(F.interpolate(features, scale_factor=2.0, mode="nearest"), shares)
         return torch.sigmoid(self.last(features))[..., :height, :width]
 
     def add_styles(self, count: int) -> None:
-        """Append ``count`` styles, each at the mean of those that are there.
+        """Append ``count`` styles, initialized to the mean of the existing ones.
 
         Raises:
-            ValueError: a network of batch normalization, which has one style.
+            ValueError: a network with batch normalization, which has one style.
         """
         architecture = self.architecture
         self.architecture = replace(architecture, styles=architecture.styles + count)
@@ -134,7 +134,7 @@ class TransferNetwork(nn.Module):
             layer.add_styles(count)
 
     def conditional_layers(self) -> list[ConditionalInstanceNorm]:
-        """Return the layers that hold the styles, in their order."""
+        """Return the layers that hold the styles, in order."""
         return [each for each in self.modules() if isinstance(each, ConditionalInstanceNorm)]
 
 
@@ -158,7 +158,7 @@ class _Layer(nn.Module):
 
 
 class _Residual(nn.Module):
-    """Two unpadded convolutions beside the cropped input."""
+    """Two unpadded convolutions, added to the cropped input."""
 
     def __init__(self, architecture: NetworkArchitecture, channels: int) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class _Residual(nn.Module):
 
 
 class _BatchNorm(nn.BatchNorm2d):
-    """Batch normalization, which has no styles to choose from."""
+    """Batch normalization, which ignores the style."""
 
     def forward(self, features: Tensor, shares: Tensor) -> Tensor:  # type: ignore[override]
         return super().forward(features)

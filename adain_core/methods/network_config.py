@@ -1,4 +1,4 @@
-"""The settings of a run that trains a network for one style, or for several."""
+"""Settings of the training of a network for one or several styles."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ _SMALLEST = {
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """A run that trains a network; the defaults are those of Johnson et al. 2016.
+    """The training of a network; the defaults are those of Johnson et al. 2016.
 
     Attributes:
-        content: folder of photographs, with its sub-folders.
-        style: an artwork, or a folder of artworks: each becomes one of the network's styles, by the
-            name of its file without suffix.
+        content: folder of photographs, including subfolders.
+        style: an artwork, or a folder of artworks. Each becomes a style of the network, named after
+            its file without suffix.
         encoder: the frozen VGG, the loss network: ``vgg_normalised.pth``, or a full-width model.
         output: folder of the run: checkpoint, samples, and at the end the network.
-        init: a network that learns new styles: nothing of it changes but the vectors of these;
-            empty: a new network.
-        width: channels of its first layer.
+        init: a network to add styles to; only the new scales and shifts are trained. Empty: train a
+            new network.
+        width: channels of the first layer.
         normalization: ``"instance"`` (Ulyanov et al.), or ``"batch"`` for one style.
-        steps: optimizer steps in all.
-        batch_size: photographs a step.
-        learning_rate: of Adam, at the start; it falls to zero along a cosine.
+        steps: number of optimizer steps.
+        batch_size: photographs per step.
+        learning_rate: initial learning rate of Adam; it decays to zero along a cosine.
         style_loss: see :class:`~adain_core.methods.objective.LossWeights`.
-        style_weight: against a content loss of weight 1.
-        roughness_weight: of the differences of neighboring pixels.
-        content_size: shortest side in pixels that photographs are resized to before the crop,
-            smallest and largest.
-        style_size: shortest side of the artworks.
+        style_weight: relative to a content loss of weight 1.
+        roughness_weight: weight of the differences between neighboring pixels.
+        content_size: smallest and largest shortest side in pixels that photographs are resized to
+            before the crop.
+        style_size: shortest side that artworks are resized to, pixels.
         crop: side of the random square crop, pixels.
-        precision: of the forward passes.
-        workers: processes that read photographs.
-        seed: of everything random.
+        precision: precision of the forward passes.
+        workers: number of processes that read photographs.
+        seed: seed of all random numbers.
         log_every: steps between log entries.
-        save_every: steps between checkpoints, which replace each other.
+        save_every: steps between checkpoints; each replaces the previous one.
         sample_every: steps between sample grids.
 
     Raises:
@@ -111,13 +111,13 @@ class NetworkConfig:
 
     @property
     def loss_weights(self) -> LossWeights:
-        """Which losses the run lowers."""
+        """The weights of the losses."""
         return LossWeights(
             self.style_loss, style=self.style_weight, roughness=self.roughness_weight
         )
 
     def learning_rate_at(self, step: int) -> float:
-        """Return the learning rate of a step, from 0."""
+        """Return the learning rate of a step, counted from 0."""
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
 
     def to_dict(self) -> dict[str, Any]:
@@ -125,5 +125,5 @@ class NetworkConfig:
         return asdict(self)
 
 
-# Of every setting; those that have none are in it, too.
+# Defaults of all settings, also of those without one.
 NETWORK_DEFAULTS = {field.name: field.default for field in fields(NetworkConfig)}

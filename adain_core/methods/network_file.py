@@ -1,4 +1,4 @@
-"""Files of networks that draw the styles they were trained for."""
+"""Files of feed-forward networks for a fixed set of styles."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class NetworkInfo:
 
     Attributes:
         architecture: configuration of the network.
-        styles: names of its styles, in their order.
-        license: under which the weights may be used.
-        source: who trained them, on what.
-        training: a summary of the training run, plain JSON values.
+        styles: names of its styles, in order.
+        license: license of the weights.
+        source: who trained them, and how.
+        training: summary of the training, plain JSON values.
     """
 
     architecture: NetworkArchitecture
@@ -41,8 +41,8 @@ def save_network(path: str | os.PathLike[str], info: NetworkInfo, network: Trans
     """Write a network's file, atomically.
 
     Args:
-        path: where to (``.safetensors``); an existing file is replaced.
-        info: its metadata.
+        path: the file (``.safetensors``); an existing one is replaced.
+        info: metadata.
         network: the network.
 
     Raises:
@@ -65,8 +65,8 @@ def load_network(path: str | os.PathLike[str]) -> tuple[NetworkInfo, TransferNet
         Metadata and the network, for inference, float32, on the CPU.
 
     Raises:
-        WeightsError: the file is missing, damaged, foreign, or its tensors do not fit its
-            architecture or are not finite.
+        WeightsError: the file is missing, damaged or of another kind, or its tensors do not match
+            the architecture or are not finite.
     """
     path = Path(path)
     if not path.exists():
@@ -99,7 +99,7 @@ def load_network(path: str | os.PathLike[str]) -> tuple[NetworkInfo, TransferNet
 
 
 def is_network_file(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file is a network's, as far as its metadata say."""
+    """Return whether the metadata of a file say that it is a network."""
     try:
         read_metadata(path, NETWORK_KIND)
     except WeightsError:

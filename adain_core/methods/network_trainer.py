@@ -1,4 +1,4 @@
-"""Training of a network for its styles, with the losses and checkpoints of the other trainings."""
+"""Training of a network for a fixed set of styles."""
 
 from __future__ import annotations
 
@@ -31,36 +31,35 @@ from .network_config import PATHS, NetworkConfig
 from .network_file import NetworkInfo, load_network, save_network
 from .objective import describe_levels, roughness, style_difference
 
-# Numbers far beyond any run's: photographs of the samples, which no step sees.
+# Crop numbers far beyond any run's: the photographs of the samples, which no step sees.
 _FIXED_START, _FIXED_PHOTOS, _SHOWN_STYLES = 10**12, 4, 6
 
-# What is done to the photographs, ``(B, 3, S, S)`` in 0..1, before the network sees them.
+# Transforms photographs ``(B, 3, S, S)`` in 0..1 before the network sees them.
 Prepare = Callable[[Tensor], Tensor]
 
 
 class NetworkTrainer(RunFolder):
-    """A run that trains a network.
+    """Trains a network.
 
-    Everything random in a step is a function of the seed and the step, so that a resumed run is
-    exact.
+    All random numbers of a step are functions of the seed and the step, so resuming is exact.
 
     Args:
-        config: what to train.
-        resume: go on from the checkpoint in ``config.output``.
-        progress: show a progress bar, and warnings, on stderr.
-        callbacks: what else looks on.
-        prepare: done to photographs before the network and the losses see them.
-        device: to compute on.
+        config: the settings.
+        resume: continue from the checkpoint in ``config.output``.
+        progress: show a progress bar and warnings on stderr.
+        callbacks: further callbacks.
+        prepare: transforms photographs before the network and the losses see them.
+        device: as for :meth:`AdaINModel.from_pretrained <adain_core.AdaINModel.from_pretrained>`.
 
     Attributes:
-        step: how many steps are done.
-        names: of the network's styles.
-        network: that is trained.
+        step: number of finished steps.
+        names: names of the network's styles.
+        network: the network.
         log: losses and warnings so far.
 
     Raises:
-        TrainingError: a checkpoint of another run, a run that is there already, artworks of one
-            name, or new styles for a network that has them.
+        TrainingError: a checkpoint of another run, an existing run, artworks with the same name, or
+            new styles that the network already has.
         WeightsError: the loss network or ``config.init`` cannot be read.
         ImageFileError: a folder has no images, or an artwork cannot be read.
     """
@@ -102,11 +101,11 @@ class NetworkTrainer(RunFolder):
         """Train to the last step or to an interruption (Ctrl-C, SIGTERM); save a checkpoint.
 
         Returns:
-            Whether the last step was reached; then the network, a grid of its pictures and its loss
-            curves lie in the run's folder.
+            Whether the last step was reached. Then the folder of the run has the network, a grid of
+            samples and the loss curves.
 
         Raises:
-            TrainingError: the loss is not finite; the last checkpoint stays.
+            TrainingError: the loss is not finite; the last checkpoint is kept.
             OSError: the last checkpoint or the network cannot be written.
         """
         config = self.config
@@ -167,7 +166,7 @@ class NetworkTrainer(RunFolder):
         return {**losses, "total": torch.stack(list(losses.values())).sum()}
 
     def _shares(self, styles: Tensor) -> Tensor:
-        """Return rows of 1 at the styles, which are counted among the new ones."""
+        """Return one-hot weights of styles, numbered among the new ones, ``(B, N)``."""
         rows = torch.eye(len(self.names), device=self.device)
         return rows[styles.to(self.device) + len(self.names) - len(self._new)]
 
@@ -191,12 +190,12 @@ class NetworkTrainer(RunFolder):
                 *("init", "style"),
             )
         network.add_styles(len(self._new))
-        # An old style's share is 0, and so are its gradients: it stays as it is.
+        # The weights of old styles are 0, and so are their gradients: they do not change.
         for layer in network.conditional_layers():
             layer.requires_grad_(True)
         return (*info.styles, *self._new), network.to(self.device)
 
-    # -- what is kept -----------------------------------------------------------------------
+    # -- checkpoints and samples --------------------------------------------------------------
 
     def _after_step(self, losses: dict[str, Tensor]) -> None:
         config = self.config
@@ -212,10 +211,10 @@ class NetworkTrainer(RunFolder):
             self.save()
 
     def save(self) -> None:
-        """Write everything that a resumed run needs, atomically.
+        """Write a checkpoint, atomically.
 
         Raises:
-            TrainingError: a loss or a weight is not finite; the last checkpoint stays.
+            TrainingError: a loss or a weight is not finite; the last checkpoint is kept.
             OSError: it cannot be written, likewise.
         """
         self.log.check_losses(self.step)
@@ -239,7 +238,7 @@ class NetworkTrainer(RunFolder):
 
     @torch.no_grad()
     def draw_grid(self) -> Tensor:
-        """Draw photos that no step sees in the new styles, photos on the left."""
+        """Return held-out photographs (left) in the new styles, ``(1, 3, H, W)`` in 0..1."""
         photos, _ = next(crop_batches(self._crops, _FIXED_PHOTOS, 0, _FIXED_START))
         photos = self._prepare(photos.to(self.device))
         self.network.eval()
@@ -271,7 +270,7 @@ class NetworkTrainer(RunFolder):
 
 
 def _check_names(names: Sequence[str], folder: str | os.PathLike[str]) -> None:
-    """Refuse artworks whose styles could not be told apart."""
+    """Raise ``TrainingError`` for artworks with the same name."""
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise TrainingError(

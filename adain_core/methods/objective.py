@@ -1,4 +1,4 @@
-"""What optimization lowers: the content loss, the style loss and the roughness of a picture."""
+"""Losses of an image: content, style and roughness."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ StyleLoss = Literal["statistics", "gram"]
 
 
 class Losses(NamedTuple):
-    """Losses of a picture, scalars: ``total`` is weighted, the others are not."""
+    """Losses of an image, scalars; ``total`` is the weighted sum of the others."""
 
     content: Tensor
     style: Tensor
@@ -34,7 +34,7 @@ class Losses(NamedTuple):
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Which style loss, and how much each loss counts.
+    """The style loss and the weights of all losses.
 
     Attributes:
         style_loss: ``"statistics"``: channel means and standard deviations, as AdaIN is trained
@@ -42,8 +42,8 @@ class LossWeights:
             (Gatys et al. 2016).
         content: weight of the content loss at relu4_1.
         style: weight of the style loss.
-        levels: shares of relu1_1, relu2_1, relu3_1 and relu4_1 in the style loss.
-        roughness: weight of the mean squared difference of neighboring pixels.
+        levels: weights of relu1_1, relu2_1, relu3_1 and relu4_1 in the style loss.
+        roughness: weight of the mean squared difference between neighboring pixels.
 
     Raises:
         OptionError: a value out of range.
@@ -69,11 +69,11 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class Region:
-    """A style and where it is wanted.
+    """A target style and its place.
 
     Attributes:
-        targets: of each level, as :func:`describe_levels` gives them.
-        mask: weights ``(1, 1, H, W)`` in 0..1 of a picture's pixels; ``None``: everywhere.
+        targets: target of each level, as returned by :func:`describe_levels`.
+        mask: weights of the pixels, ``(1, 1, H, W)`` in 0..1; ``None``: the whole image.
     """
 
     targets: Sequence[Tensor]
@@ -83,15 +83,15 @@ class Region:
 def describe_levels(
     levels: Sequence[Tensor], style_loss: StyleLoss, mask: Tensor | None = None
 ) -> list[Tensor]:
-    """Describe the style of pictures by their features.
+    """Return what the style loss compares.
 
     Args:
-        levels: ``(B, C_l, h_l, w_l)`` each, float32.
-        style_loss: how.
-        mask: weights of the pixels, ``(1, 1, H, W)``, 0 or more; ``None``: all alike.
+        levels: features of images, ``(B, C_l, h_l, w_l)`` each, float32.
+        style_loss: the style loss.
+        mask: weights of the pixels, ``(1, 1, H, W)``, 0 or more; ``None``: equal weights.
 
     Returns:
-        For each level means and standard deviations ``(B, 2, C_l)``, or Gram matrices
+        Means and standard deviations of each level, ``(B, 2, C_l)``, or Gram matrices,
         ``(B, 1, C_l·C_l)``.
     """
     if mask is None and style_loss == "statistics":
@@ -123,15 +123,16 @@ def style_difference(
     weights: LossWeights,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """Return the style loss of pictures, a scalar.
+    """Return the style loss of images, a scalar.
 
-    With ``"statistics"`` and equal shares it is :func:`~adain_core.training.losses.style_loss`.
+    With ``"statistics"`` and equal weights it equals
+    :func:`~adain_core.training.losses.style_loss`.
 
     Args:
-        levels: of the pictures, ``(B, C_l, h_l, w_l)`` each, float32.
+        levels: features of the images, ``(B, C_l, h_l, w_l)`` each, float32.
         targets: :func:`describe_levels` of the artworks, ``(B, …)`` or ``(1, …)``.
-        weights: which loss, and each level's share.
-        mask: where it is measured; see :func:`describe_levels`.
+        weights: the style loss, and the weight of each level.
+        mask: as for :func:`describe_levels`.
     """
     described = describe_levels(levels, weights.style_loss, mask)
     # A mean over channels, a sum over means and standard deviations.
@@ -143,14 +144,14 @@ def style_difference(
 
 
 class Objective:
-    """Losses of pictures of one size against one target.
+    """The losses of an image for a content and one or several styles.
 
     Args:
-        vgg: the frozen loss network. It ends at relu4_1: Gatys et al. take the content at relu4_2,
-            and the style at relu5_1, too.
-        content: the wanted features at relu4_1, ``(1, C, h, w)``.
-        regions: the wanted styles; each counts by the share of the picture that its mask covers.
-        weights: of the losses.
+        vgg: the frozen loss network, up to relu4_1. (Gatys et al. also use relu4_2 for content and
+            relu5_1 for style.)
+        content: target features at relu4_1, ``(1, C, h, w)``.
+        regions: target styles; each is weighted by the fraction of the image that its mask covers.
+        weights: weights of the losses.
     """
 
     def __init__(
@@ -159,7 +160,7 @@ class Objective:
         self.vgg, self.content, self.regions, self.weights = vgg, content, regions, weights
 
     def __call__(self, picture: Tensor) -> Losses:
-        """Return the losses of a picture ``(1, 3, H, W)`` in 0..1, differentiable."""
+        """Return the differentiable losses of an image ``(1, 3, H, W)`` in 0..1."""
         weights = self.weights
         levels = levels_of(self.vgg, picture)
         content = content_loss(levels[-1], self.content)
@@ -178,16 +179,17 @@ def load_loss_network(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "fp32",
 ) -> Encoder:
-    """Load the normalized VGG-19, which measures content and style.
+    """Load the normalized VGG-19, the loss network.
 
     Args:
-        network: name or file of a full-width model, whose encoder it is, or ``vgg_normalised.pth``.
+        network: name or file of a full-width model, whose encoder is used, or
+            ``vgg_normalised.pth``.
         device: as for :meth:`AdaINModel.from_pretrained <adain_core.AdaINModel.from_pretrained>`.
-        dtype: likewise; with half precision a descent's last steps are smaller than rounding.
+        dtype: likewise; in half precision, the last steps of an optimization are lost to rounding.
 
     Raises:
-        WeightsError: there is no such file, or it is damaged or a slim model's.
-        ValueError: a device or dtype that cannot be used.
+        WeightsError: the file does not exist, is damaged, or holds a slim model.
+        ValueError: a device or dtype that is not available.
     """
     target = resolve_device(device)
     vgg, _ = read_loss_network(network)
@@ -195,10 +197,10 @@ def load_loss_network(
 
 
 def levels_of(vgg: Encoder, pictures: Tensor) -> list[Tensor]:
-    """Return relu1_1 to relu4_1 of pictures, float32, computed in the network's own precision.
+    """Return relu1_1 to relu4_1 of images, float32, computed in the precision of the network.
 
     Raises:
-        ValueError: pictures that are too small for three poolings.
+        ValueError: images that are too small for three poolings.
     """
     height, width = pictures.shape[2:]
     if min(height, width) < MINIMUM_SIZE:
@@ -216,8 +218,8 @@ def roughness(pictures: Tensor) -> Tensor:
 
 
 def freeze(vgg: Encoder) -> Encoder:
-    """Return the network without gradients of its own, usable for gradients of pictures."""
-    # A host may have loaded it in inference mode, whose tensors autograd refuses.
+    """Return the network frozen, usable for gradients of images."""
+    # Autograd rejects tensors of inference mode, in which a host may have loaded it.
     if any(weight.requires_grad or weight.is_inference() for weight in vgg.parameters()):
         with torch.inference_mode(False):
             vgg = deepcopy(vgg).requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Style transfer by optimizing the picture itself (Gatys, Ecker & Bethge, CVPR 2016)."""
+"""Style transfer by optimizing the image itself (Gatys, Ecker & Bethge, CVPR 2016)."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ SUPPORTED = (
 
 @dataclass(frozen=True)
 class OptimizeOptions(DescentOptions):
-    """How pictures are optimized.
+    """Options of :class:`Optimization`.
 
     Attributes:
-        steps: at each size.
-        weights: of the losses.
-        start: what a picture starts from: the photo, or noise.
-        smallest: longest side in pixels of the first picture; each next one is √2 times as large.
-            0: the full size alone.
-        seed: of the noise.
+        steps: number of steps at each size.
+        weights: the style loss and the weights of the losses.
+        start: the starting image: ``"content"`` or ``"noise"``.
+        smallest: longest side in pixels of the first size; each further size is √2 times as large.
+            0: only the full size.
+        seed: seed of the noise.
 
     Raises:
         OptionError: a value out of range.
@@ -65,15 +65,15 @@ class OptimizeOptions(DescentOptions):
 
 
 class Optimization:
-    """Draws pictures by lowering their content and style loss.
+    """Stylizes images by minimizing their content and style loss.
 
     Args:
         vgg: the loss network, up to relu4_1.
-        options: the request.
-        how: the descent.
+        options: the options.
+        how: options of the optimization.
 
     Raises:
-        OptionError: an option that optimization does not know, or a style without its artwork.
+        OptionError: an option that does not apply, or a style without its artwork.
         ImageFileError: a file that cannot be read.
 
     Example:
@@ -95,22 +95,22 @@ class Optimization:
         progress: Progress | None = None,
         watch: Watch | None = None,
     ) -> Tensor:
-        """Draw pictures.
+        """Stylize images.
 
         Args:
-            content: the photos, ``(B, 3, H, W)`` or any other image.
-            start: pictures to start from, ``(B, 3, H, W)``, such as AdaIN's; ``None``: as in the
+            content: ``(B, 3, H, W)`` or any other image.
+            start: starting images, ``(B, 3, H, W)``, such as AdaIN's results; ``None``: as in the
                 options.
-            progress: told the steps that are done and how many there are at most; an exception
-                that it raises ends the work.
-            watch: told the losses of every step, likewise.
+            progress: called after each step with the number of finished steps and the maximum. An
+                exception that it raises aborts the work.
+            watch: called at each step with the losses, likewise.
 
         Returns:
-            ``(B, 3, H, W)`` in 0..1, with 4 channels where the content has.
+            ``(B, 3, H, W)`` in 0..1; 4 channels if the content has alpha.
 
         Raises:
-            ValueError: no image, one below 9 pixels a side, or one of another size as start.
-            OptionError: alphas, weights or masks that are not as many as the pictures.
+            ValueError: not an image, one below 9 pixels per side, or a start of another size.
+            OptionError: the number of alphas, weights or masks does not match the images.
         """
         device = next(self.vgg.parameters()).device
         with gradients(device):
@@ -129,7 +129,7 @@ class Optimization:
     def _draw(
         self, task: Task, scales: Sequence[float], start: Tensor | None, watches: Iterator[Watch]
     ) -> Tensor:
-        """Return the picture of a task, drawn at each scale over that of the scale before."""
+        """Optimize an image at each scale, starting from the result of the previous one."""
         picture = start
         for scale in scales:
             scaled = task.resized(scale)
@@ -144,7 +144,7 @@ class Optimization:
 
 
 def _scales(longest: int, smallest: int) -> list[float]:
-    """Return the scales of the sizes to draw at, each √2 times the one before, the last 1."""
+    """Return the scales of all sizes; each is √2 times the previous one, and the last is 1."""
     count = int(2 * math.log2(longest / smallest)) if 0 < smallest < longest else 0
     return [2 ** (-number / 2) for number in range(count, -1, -1)]
 

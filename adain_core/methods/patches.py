@@ -1,4 +1,4 @@
-"""Patches of feature maps, compared and exchanged in bounded memory."""
+"""Patches of feature maps: nearest neighbors and replacement in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from torch import Tensor
 
 from ..functional import crop
 
-# Values of the similarities that exist at once, 64 MiB in float32.
+# Similarities computed at once, 64 MiB in float32.
 _CHUNK = 2**24
 
 
 def swap_patches(content: Tensor, style: Tensor, patch: int = 3, chunk: int = _CHUNK) -> Tensor:
-    """Replace every patch of feature maps by the artwork's patch of highest cosine similarity.
+    """Replace every patch of feature maps with the artwork's patch of highest cosine similarity.
 
-    Patches overlap at stride 1, and where they do the result is their mean.
+    Patches have stride 1; where they overlap, the result is their mean.
 
     Args:
-        content: the photo's features, ``(B, C, h, w)``.
-        style: the artwork's features, ``(1, C, h', w')``.
+        content: features of the photos, ``(B, C, h, w)``.
+        style: features of the artwork, ``(1, C, h', w')``.
         patch: side of the square patches.
-        chunk: similarities that are computed at once, which bounds the memory; the result is the
-            same for all.
+        chunk: number of similarities computed at once, which bounds the memory; the result does not
+            depend on it.
 
     Returns:
         ``(B, C, h, w)``: means of patches of ``style``.
 
     Raises:
-        ValueError: the maps do not fit together, or are smaller than a patch.
+        ValueError: maps that do not match, or are smaller than a patch.
     """
     if (
         content.ndim != 4
@@ -52,7 +52,7 @@ def swap_patches(content: Tensor, style: Tensor, patch: int = 3, chunk: int = _C
 
 
 def _nearest(content: Tensor, style: Tensor, patch: int, chunk: int) -> Tensor:
-    """Return the number of the most similar style patch at every place, ``(rows, columns)``."""
+    """Return the index of the most similar style patch at every position, ``(rows, columns)``."""
     rows, columns = (side - patch + 1 for side in content.shape[2:])
     style_rows, style_columns = (side - patch + 1 for side in style.shape[2:])
     # Bands of content rows against bands of style rows, about as high as each other.
@@ -64,7 +64,7 @@ def _nearest(content: Tensor, style: Tensor, patch: int, chunk: int) -> Tensor:
     for first in range(0, style_rows, style_band):
         kernels = _unit_patches(style[:, :, first : first + style_band + patch - 1], patch)
         for top in range(0, rows, band):
-            # The photo's own patches need no length: it is the same for all that are compared.
+            # Content patches need no normalization: the same length applies to all candidates.
             similarity, index = F.conv2d(content[:, :, top : top + band + patch - 1], kernels).max(
                 dim=1
             )
@@ -77,7 +77,7 @@ def _nearest(content: Tensor, style: Tensor, patch: int, chunk: int) -> Tensor:
 
 
 def _unit_patches(features: Tensor, patch: int) -> Tensor:
-    """Return all patches of ``(1, C, h, w)`` at length 1, row by row, ``(N, C, patch, patch)``."""
+    """Return all patches of ``(1, C, h, w)``, normalized, row by row, ``(N, C, patch, patch)``."""
     patches = features[0].unfold(1, patch, 1).unfold(2, patch, 1).permute(1, 2, 0, 3, 4)
     kernels = patches.flatten(0, 1)
     length: Tensor = torch.linalg.vector_norm(kernels, dim=(1, 2, 3), keepdim=True)
@@ -92,7 +92,7 @@ def _assemble(style: Tensor, nearest: Tensor, patch: int) -> Tensor:
     features = style[0].flatten(1)
     total = style.new_zeros(1, style.shape[1], rows + patch - 1, columns + patch - 1)
     count = style.new_zeros(rows + patch - 1, columns + patch - 1)
-    # One place of the patch at a time: all patches at once would take patch² maps of memory.
+    # One position in the patch at a time: all at once would take patch² times the memory.
     for down in range(patch):
         for right in range(patch):
             place = (slice(down, down + rows), slice(right, right + columns))

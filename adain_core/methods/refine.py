@@ -1,4 +1,4 @@
-"""Refinement: what AdaIN has drawn is improved by a descent under the paper's own losses."""
+"""Refinement: AdaIN's result, optimized with the losses of the paper."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from .tasks import TaskReader, check_size, finish
 
 
 class Refiner:
-    """Improves pictures that AdaIN has drawn, under the losses that its decoder is trained with.
+    """Improves AdaIN's results by optimization, with the losses that its decoder was trained with.
 
-    The content's target is AdaIN's own (equation 12), so that refining goes on where the decoder
-    ends, and the style is measured in each region of its own.
+    The content target is AdaIN's (equation 12), so that refinement continues where the decoder
+    stopped. The style loss is computed separately for each region.
 
     Args:
         vgg: the loss network, up to relu4_1.
-        options: the request that the pictures were drawn by.
-        how: the descent.
+        options: the options that the images were stylized with.
+        how: options of the optimization.
 
     Raises:
         OptionError: a style without its artwork.
@@ -49,20 +49,20 @@ class Refiner:
         progress: Progress | None = None,
         watch: Watch | None = None,
     ) -> Tensor:
-        """Return pictures whose loss is at most that of the given ones.
+        """Return images whose loss is at most that of the given ones.
 
         Args:
-            picture: what was drawn, ``(B, 3|4, H, W)`` in 0..1, float or uint8.
-            content: of what, as for the drawing.
-            progress: told the steps that are done and how many there are at most; an exception
-                that it raises ends the work.
-            watch: told the losses of every step, likewise.
+            picture: AdaIN's results, ``(B, 3|4, H, W)`` in 0..1, float or uint8.
+            content: their content.
+            progress: called after each step with the number of finished steps and the maximum. An
+                exception that it raises aborts the work.
+            watch: called at each step with the losses, likewise.
 
         Returns:
             ``(B, 3|4, H, W)`` in 0..1, float.
 
         Raises:
-            ValueError: sizes that differ, or are below 9 pixels a side.
+            ValueError: sizes that differ, or are below 9 pixels per side.
         """
         device = next(self.vgg.parameters()).device
         with gradients(device):
@@ -91,23 +91,23 @@ def refine(
     tolerance: float = 1e-3,
     watch: Watch | None = None,
 ) -> Tensor:
-    """Improve pictures that AdaIN has drawn; see :class:`Refiner`.
+    """Improve AdaIN's results by optimization; see :class:`Refiner`.
 
     Args:
-        picture: what was drawn, ``(B, 3|4, H, W)`` in 0..1.
-        content: of what.
-        options: by which request.
+        picture: AdaIN's results, ``(B, 3|4, H, W)`` in 0..1.
+        content: their content.
+        options: the options they were stylized with.
         vgg: the loss network, up to relu4_1.
-        steps: evaluations of the losses, 1 or more.
-        tolerance: end where the last 20 steps lowered the loss by less than this share of it.
-        watch: told the losses of every step; an exception that it raises ends the work.
+        steps: maximum number of steps, 1 or more.
+        tolerance: stop when the last 20 steps reduced the loss by less than this fraction.
+        watch: called at each step with the losses; an exception that it raises aborts the work.
 
     Returns:
         ``(B, 3|4, H, W)`` in 0..1, whose loss is at most that of ``picture``.
 
     Raises:
         OptionError: no steps, a tolerance out of range, or a style without its artwork.
-        ValueError: sizes that differ, or are below 9 pixels a side.
+        ValueError: sizes that differ, or are below 9 pixels per side.
 
     Example:
         >>> options = StylizeOptions("wave.jpg")

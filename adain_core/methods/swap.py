@@ -1,4 +1,4 @@
-"""Style swap: each patch of the photo's features becomes the most similar one of the artwork's.
+"""Style swap: each patch of the photo's features is replaced with the artwork's most similar one.
 
 Chen & Schmidt, "Fast Patch-based Style Transfer of Arbitrary Style", 2016 (arXiv 1612.04337).
 """
@@ -26,26 +26,26 @@ Layer = Literal["relu4_1", "relu3_1"]
 
 SUPPORTED = ("alpha", "preserve_color", "content_size", "style_size")
 
-# Of the inversion of relu3_1; pixels that features do not tell apart become smooth.
+# Weight in the inversion of relu3_1; smooths what the features do not determine.
 _ROUGHNESS = 1.0
 
 
 class StyleSwap:
-    """Draws pictures by style swap in a model's features.
+    """Stylizes images by swapping patches of a model's features.
 
-    At relu4_1 the model's decoder draws the result. At relu3_1, the paper's layer, there is no
-    decoder: a picture is optimized until it has the swapped features.
+    At relu4_1, the model's decoder turns the result into an image. For relu3_1, the layer used in
+    that paper, there is no decoder, so an image is optimized to match the features.
 
     Args:
-        model: the model; its encoder's features are swapped.
-        options: the request; of one style.
-        layer: whose features.
-        patch: side of the patches, features.
-        inversion: the descent at relu3_1.
+        model: the model.
+        options: the options, with one style.
+        layer: the layer, ``"relu4_1"`` or ``"relu3_1"``.
+        patch: side of the patches, in features.
+        inversion: options of the optimization for relu3_1.
 
     Raises:
-        OptionError: an option that style swap does not know, or a style without its artwork.
-        ValueError: a model whose decoder draws something else than features.
+        OptionError: an option that does not apply, or a style without its artwork.
+        ValueError: a model whose decoder takes more than features.
         ImageFileError: a file that cannot be read.
     """
 
@@ -75,20 +75,20 @@ class StyleSwap:
     def __call__(
         self, content: ImageLike, *, progress: Progress | None = None, watch: Watch | None = None
     ) -> Tensor:
-        """Draw pictures.
+        """Stylize images.
 
         Args:
-            content: the photos, ``(B, 3, H, W)`` or any other image.
-            progress: told what is done and how much there is; an exception that it raises ends the
-                work.
-            watch: told the losses of every step of the inversion, likewise.
+            content: ``(B, 3, H, W)`` or any other image.
+            progress: called with the number of finished images or steps and their total. An
+                exception that it raises aborts the work.
+            watch: called with the losses at each step of the inversion, likewise.
 
         Returns:
-            ``(B, 3, H, W)`` in 0..1, with 4 channels where the content has.
+            ``(B, 3, H, W)`` in 0..1; 4 channels if the content has alpha.
 
         Raises:
-            ValueError: no image, or one smaller than a patch.
-            OptionError: alphas that are not as many as the pictures.
+            ValueError: not an image, or one smaller than a patch.
+            OptionError: the number of alphas does not match the images.
         """
         pictures = self._reader.pictures(content)
         watches = watch_stages(progress, watch, len(pictures))

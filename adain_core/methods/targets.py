@@ -1,4 +1,4 @@
-"""From a task to its objective: what a picture is wanted to be."""
+"""The objective of a task."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .tasks import Task
 def make_objective(
     vgg: Encoder, task: Task, weights: LossWeights, region_statistics: bool | None = None
 ) -> Objective:
-    """Return the losses of pictures of a task.
+    """Return the objective of a task.
 
     Args:
         vgg: the loss network.
-        task: the picture's size, its photo and its artworks.
-        weights: of the losses.
+        task: the photo and its artworks.
+        weights: the style loss and the weights of the losses.
         region_statistics: as in :class:`~adain_core.options.StylizeOptions`, for a content loss
             against AdaIN's target; ``None``: against the photo's own features.
     """
@@ -53,7 +53,7 @@ def make_objective(
 
 
 def _mix(described: Sequence[Sequence[Tensor]], shares: Tensor) -> list[Tensor]:
-    """Return each level's mix of all artworks; ``shares`` are ``(N,)``."""
+    """Return the mix of all artworks at each level; ``shares`` is ``(N,)``."""
     return [
         torch.tensordot(shares, torch.stack(list(level)), dims=1)
         for level in zip(*described, strict=True)
@@ -63,7 +63,7 @@ def _mix(described: Sequence[Sequence[Tensor]], shares: Tensor) -> list[Tensor]:
 def _adain_target(
     task: Task, content: Tensor, artworks: Sequence[Tensor], region_statistics: bool
 ) -> Tensor:
-    """Return what AdaIN asks its decoder for, at relu4_1 of the loss network."""
+    """Return AdaIN's output at relu4_1 of the loss network."""
     statistics = [channel_statistics(features) for features in artworks]
     if task.places_styles:
         targets = [(mean[0], std[0]) for mean, std in statistics]
@@ -89,7 +89,7 @@ def descend(
     how: DescentOptions,
     watch: Watch | None = None,
 ) -> Tensor:
-    """Return the best picture of a task; what no style covers stays as it is at the start."""
+    """Return the optimized image of a task; pixels outside every style do not change."""
     covered = task.shares.sum(dim=0, keepdim=True) > 0
 
     def drawn(picture: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Requests for methods that look at the artworks themselves: picture by picture, all made ready."""
+"""Options prepared for methods that need the artworks themselves: one task per image."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from ..transfer import check_masks, picture_alphas
 
 
 class Method(Protocol):
-    """What draws pictures: a :class:`~adain_core.stylizer.Stylizer`, or another method."""
+    """A :class:`~adain_core.stylizer.Stylizer`, or another method."""
 
     def __call__(self, content: ImageLike, *, progress: Progress | None = None) -> Tensor:
-        """Return pictures in 0..1, ``(B, 3, H, W)``, with 4 channels where the content has."""
+        """Stylize images; return ``(B, 3, H, W)`` in 0..1, 4 channels if the content has alpha."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One picture to draw.
+    """One image to stylize.
 
     Attributes:
         photo: ``(1, 3, H, W)`` in 0..1.
         artworks: ``(1, 3, h, w)`` each; the background's is the last.
-        shares: of each artwork, ``(N, 1, 1, 1)``; with masks at each pixel, ``(N, 1, H, W)``.
+        shares: weight of each artwork, ``(N, 1, 1, 1)``; with masks, per pixel, ``(N, 1, H, W)``.
         alpha: content-style trade-off.
     """
 
@@ -48,11 +48,11 @@ class Task:
 
     @property
     def places_styles(self) -> bool:
-        """Whether each artwork has its own place, instead of a share of all."""
+        """Whether each artwork has its own region, instead of a share of the whole image."""
         return self.shares.shape[2:] == self.photo.shape[2:]
 
     def resized(self, scale: float) -> Task:
-        """Return the task for a picture of another size; artworks change with it."""
+        """Return the task at another scale of photo and artworks."""
         photo = _scaled(self.photo, scale)
         shares = self.shares
         if self.places_styles:
@@ -62,16 +62,16 @@ class Task:
 
 
 class TaskReader:
-    """Reads a request: artworks once, then the pictures that it is for.
+    """Makes tasks from options; artworks are read only once.
 
     Args:
-        options: the request.
-        method: its name, for messages.
-        supported: the options that it knows beside ``styles``; all others must be at their
+        options: the options.
+        method: name of the method, for messages.
+        supported: the options that apply to it, besides ``styles``; all others must have their
             defaults.
 
     Raises:
-        OptionError: an option that the method does not know, or a style without its artwork.
+        OptionError: an option that does not apply, or a style without its artwork.
         ImageFileError: a file that cannot be read.
     """
 
@@ -96,20 +96,20 @@ class TaskReader:
             self._masks = [_read(mask) for mask in options.masks]
 
     def pictures(self, content: ImageLike) -> Tensor:
-        """Return the photos, ``(B, 3|4, H, W)``, float, at the size that they are drawn at."""
+        """Return the photos at their size for stylizing, ``(B, 3|4, H, W)``, float."""
         pictures = as_float(to_pixels(content))
         size = self.options.content_size
         return resize_shortest_side(pictures, size) if size else pictures
 
     def tasks(self, pictures: Tensor, device: torch.device) -> Iterator[Task]:
-        """Yield the task of each picture.
+        """Yield the task of each image.
 
         Args:
-            pictures: of :meth:`pictures`.
-            device: of what is yielded.
+            pictures: from :meth:`pictures`.
+            device: device of the tasks.
 
         Raises:
-            OptionError: alphas, weights or masks that are not as many as the pictures.
+            OptionError: the number of alphas, weights or masks does not match the images.
         """
         count = len(pictures)
         alphas = picture_alphas(self.options.alpha, count).expand(count).tolist()
@@ -117,7 +117,7 @@ class TaskReader:
         for number, alpha in enumerate(alphas):
             picture = pictures[number : number + 1]
             yield Task(
-                # Copies: a caller's inference mode makes tensors that autograd refuses.
+                # Copies, because autograd rejects tensors of a caller's inference mode.
                 photo=visible_colors(picture).to(device).clone(),
                 artworks=[self._artwork(each, picture).to(device) for each in self._artworks],
                 shares=shares[:, number % shares.shape[1], None].to(device).clone(),
@@ -151,7 +151,7 @@ class TaskReader:
 
 
 def refuse_options(options: StylizeOptions, method: str, supported: Collection[str]) -> None:
-    """Raise ``OptionError`` for an option that is set and that a method does not know."""
+    """Raise ``OptionError`` for an option that is set but does not apply to a method."""
     for field in fields(options):
         default = (1.0,) if field.name == "alpha" else field.default
         given = getattr(options, field.name)
@@ -160,12 +160,12 @@ def refuse_options(options: StylizeOptions, method: str, supported: Collection[s
 
 
 def finish(picture: Tensor, photo: Tensor, options: StylizeOptions) -> Tensor:
-    """Return a drawn picture with what it takes over from the photo.
+    """Return a result with the alpha channel of the photo, and with its chrominance if requested.
 
     Args:
-        picture: drawn, ``(1, 3, H, W)``.
-        photo: ``(1, 3|4, H, W)``; its opacity, and its chrominance where that is asked for.
-        options: the request.
+        picture: the result, ``(1, 3, H, W)``.
+        photo: ``(1, 3|4, H, W)``.
+        options: the options.
 
     Returns:
         ``(1, 3|4, H, W)`` in 0..1.
@@ -185,7 +185,7 @@ def _read(mask: MaskSource) -> Tensor:
 
 
 def check_size(name: str, image: Tensor | None, pictures: Tensor) -> None:
-    """Raise ``ValueError`` where an image is there and differs from the pictures in size."""
+    """Raise ``ValueError`` if images differ from the content in number or size."""
     if image is None:
         return
     wanted = (len(pictures), *pictures.shape[2:])
