@@ -1,8 +1,8 @@
-"""How good a model is: its pictures judged by the frozen, normalized VGG-19 and by pixels.
+"""Metrics of models: losses of the frozen, normalized VGG-19, and metrics on pixels.
 
-Every painter's pictures of the same content-style pairs get the same judge, so that the figures of
-one run compare: a full-width model, a slim one, another program's pictures, the photo untouched,
-the artwork itself.
+Painters (models, results of other programs, the unchanged photo, the artwork itself) get the same
+content-style pairs, and the same network evaluates their images, so that the scores of one run are
+comparable.
 """
 
 from .checkerboard import checkerboard_share

@@ -1,7 +1,6 @@
-"""The checkerboard: what decoders draw alike into every 8x8 pixels, the cells of relu4_1.
+"""Checkerboard artifacts: patterns that decoders repeat every 8x8 pixels, the cells of relu4_1.
 
-:func:`checkerboard_loss` keeps a slim model from it in training, :func:`checkerboard_share`
-measures it in pictures.
+:func:`checkerboard_loss` penalizes them in training, :func:`checkerboard_share` measures them.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from torch import Tensor
 
 
 def checkerboard_loss(image: Tensor) -> Tensor:
-    """Mean square of what a picture repeats every 8 pixels.
+    """Return the mean square of what an image repeats every 8 pixels.
 
-    A decoder fills flat areas most easily with the same drawing in every cell of relu4_1, which the
-    style loss takes for texture. Each place of the 8x8 cell is averaged over 8x8 cells (fewer where
-    the picture has fewer): a texture of another period averages out, a repeated dot stays. The
-    same is done with the steps from pixel to pixel, without sign: these show cells whose drawings
-    differ, but whose edges are the same.
+    Decoders tend to fill flat areas with the same pattern in every cell of relu4_1, which the style
+    loss takes for texture. Each position in the 8x8 cell is averaged over 8x8 cells (fewer in a
+    smaller image): textures with another period average out, repeated dots remain. The same is done
+    with the absolute differences of neighboring pixels, which reveal cells with different content
+    but the same edges.
 
     Args:
         image: ``(B, 3, H, W)``, sides multiples of 8.
@@ -37,23 +36,22 @@ def checkerboard_loss(image: Tensor) -> Tensor:
 
 
 def checkerboard_share(image: Tensor, content: Tensor) -> float:
-    """How much of what was drawn into the content's flat areas repeats every 8 pixels.
+    """Return how much of the detail in flat areas of the content repeats every 8 pixels.
 
-    Decoders tend to draw the same dot at every place of relu4_1, which skies show as a
-    checkerboard. In windows of 32x32 pixels each of the 64 places of the cell is averaged over the
-    window's 16 cells; the variance of these means, of details below 8 pixels, is set in proportion
-    to that of all such details. The same is done with the steps to the next column and to the next
-    row without sign, which show cells whose drawings differ inside the same edges; the share is the
-    mean of the three. Random texture has 1/16 by chance, an exact repetition 1.
+    Decoders tend to draw the same dot in every cell of relu4_1, which looks like a checkerboard in
+    skies. In windows of 32x32 pixels, each of the 64 positions in the cell is averaged over the 16
+    cells; the variance of these means, of details below 8 pixels, is divided by the variance of all
+    such details. The same is done with the absolute differences to the next column and the next
+    row, which reveal cells with different content but the same edges. The result is the mean of the
+    three. Random texture has 1/16 by chance, an exact repetition 1.
 
     Args:
-        image: luminance ``(1, 1, H, W)`` in 0..1.
-        content: of the photo, likewise; an area is flat where its standard deviation is below
-            0.03.
+        image: luminance, ``(1, 1, H, W)`` in 0..1.
+        content: luminance of the photo, likewise; areas with a standard deviation below 0.03 are
+            flat.
 
     Returns:
-        The share, 0..1; NaN where no window is flat, nothing was drawn into it, or a side is below
-        40 pixels.
+        The share, 0..1; NaN if no window is flat or has details, or a side is below 40 pixels.
     """
     height, width = (side // 8 * 8 for side in image.shape[2:])
     if min(height, width) < 40:
@@ -77,9 +75,9 @@ def checkerboard_share(image: Tensor, content: Tensor) -> float:
 
 
 def _colors_and_steps(image: Tensor) -> Tensor:
-    """``(B, C, H, W)`` to ``(B, 3C, H, W)``, float32: the channels, and their steps without sign.
+    """Return the channels and their absolute differences to the next column and the next row.
 
-    To the next column, and to the next row; past the last one they are 0.
+    The differences past the last column and row are 0. ``(B, C, H, W)`` to ``(B, 3C, H, W)``.
     """
     image = image.float()
     right = F.pad(image.diff(dim=3).abs(), (0, 1))
@@ -88,5 +86,5 @@ def _colors_and_steps(image: Tensor) -> Tensor:
 
 
 def _mean_of_places(cells: Tensor) -> Tensor:
-    """``(1, 64C, h, w)``, 64 places of a cell for each channel, to their means ``(C, h, w)``."""
+    """Return the means over the 64 positions of a cell, ``(1, 64C, h, w)`` to ``(C, h, w)``."""
     return cells.reshape(-1, 64, *cells.shape[2:]).mean(dim=1)

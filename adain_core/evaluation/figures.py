@@ -1,7 +1,7 @@
-"""Figures of pictures: distances to photo and artwork, by the frozen VGG and by pixels.
+"""Metrics of an image: distances to photo and artwork, in VGG features and in pixels.
 
-Each function returns one number. Features are those of the normalized VGG-19 at relu1_1, relu2_1,
-relu3_1 and relu4_1, "levels"; statistics are channel means and stds of each level.
+Levels are the features of the normalized VGG-19 at relu1_1, relu2_1, relu3_1 and relu4_1;
+statistics are the channel means and standard deviations of each level.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ..functional import EPSILON, Statistics
 
 
 def style_distance(statistics: Sequence[Statistics], targets: Sequence[Statistics]) -> float:
-    """Measure how far a picture is from an artwork's statistics (the paper's equation 13).
+    """Return the distance between the statistics of an image and an artwork (equation 13).
 
     Args:
-        statistics: of the picture, one pair for each level, each ``(1, C_l)``.
-        targets: of the artwork.
+        statistics: statistics of the image, mean and std of each level, ``(1, C_l)`` each.
+        targets: those of the artwork.
 
     Returns:
         Mean squared differences over channels, of means and of stds, summed over levels; 0 or more.
@@ -36,18 +36,18 @@ def style_distance(statistics: Sequence[Statistics], targets: Sequence[Statistic
 def balanced_style_distance(
     statistics: Sequence[Statistics], targets: Sequence[Statistics]
 ) -> float:
-    """Measure the distance to an artwork's statistics so that every artwork and level counts alike.
+    """Return the distance to an artwork's statistics, normalized for each artwork and level.
 
-    Each level's squared difference is divided by the sum of both pictures' squared statistics, its
-    upper bound (Cheng et al., "Style-Aware Normalized Loss for Improving Arbitrary Style Transfer",
-    CVPR 2021).
+    The squared difference of each level is divided by the sum of the squared statistics of both
+    images, its upper bound (Cheng et al., "Style-Aware Normalized Loss for Improving Arbitrary
+    Style Transfer", CVPR 2021).
 
     Args:
-        statistics: of the picture, one pair for each level, each ``(1, C_l)``.
-        targets: of the artwork.
+        statistics: statistics of the image, mean and std of each level, ``(1, C_l)`` each.
+        targets: those of the artwork.
 
     Returns:
-        The sum over levels, 0 to their number.
+        The sum over levels, from 0 to their number.
     """
     total = 0.0
     for own, target in zip(statistics, targets, strict=True):
@@ -58,19 +58,18 @@ def balanced_style_distance(
 
 
 def perceptual_distance(levels: Sequence[Tensor], photo_levels: Sequence[Tensor]) -> float:
-    """Measure how much of the photo's drawing is lost, whatever its colors and contrast.
+    """Return how much of the photo's structure is lost, regardless of colors and contrast.
 
-    At each place of a level the features of both pictures are scaled to length 1 (as in LPIPS;
-    Zhang et al., CVPR 2018, without its learned weights), so that how strongly the VGG answers does
-    not count, only to what.
+    The features of both images are normalized to length 1 at each position (as in LPIPS; Zhang et
+    al., CVPR 2018, without learned weights).
 
     Args:
-        levels: of the picture, each ``(1, C_l, h_l, w_l)``.
-        photo_levels: of the photo, the same shapes.
+        levels: levels of the image, ``(1, C_l, h_l, w_l)`` each.
+        photo_levels: those of the photo, the same shapes.
 
     Returns:
-        Squared differences summed over channels, averaged over places, summed over levels; 0 to
-        twice the number of levels.
+        Squared differences summed over channels, averaged over positions and summed over levels;
+        from 0 to twice the number of levels.
     """
     total = 0.0
     for level, photo_level in zip(levels, photo_levels, strict=True):
@@ -81,19 +80,17 @@ def perceptual_distance(levels: Sequence[Tensor], photo_levels: Sequence[Tensor]
 
 
 def worst_tenth(values: Sequence[float]) -> float:
-    """Return the mean of the largest tenth, of one value at least.
-
-    People judge a method by its failures: beside the mean style distance, its tail.
+    """Return the mean of the largest tenth, at least one value: people remember failures.
 
     Args:
-        values: one for each picture.
+        values: one per image.
     """
     count = max(1, round(len(values) / 10))
     return fmean(sorted(values, key=lambda value: (math.isnan(value), value))[-count:])
 
 
 def rms_change(picture: Tensor, other: Tensor) -> float:
-    """Return the root mean square difference of two pictures in 0..1, in levels of 255."""
+    """Return the root mean square difference of two images in 0..1, in levels of 255."""
     return 255 * float(F.mse_loss(picture.float(), other.float()).sqrt())
 
 

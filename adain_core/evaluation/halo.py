@@ -1,4 +1,4 @@
-"""Halos: how far an object's surroundings differ from the same ground farther away."""
+"""Halos: differences between the ground near an object and the same ground far from it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Of the strips beside an object, pixels. The nearest ones hold the object's own soft edge.
+# Distances of the strips from the object, pixels. The nearest pixels are its own soft edge.
 _NEAR, _FAR, _FARTHER = 8, 92, 176
 _WIDTH, _HEIGHT = 32, 16
-# Side of a scene on which all strips have room beside the object, pixels.
+# Side of the smallest scene with room for all strips, pixels.
 SMALLEST = 512
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A synthetic photo: an object in the middle of a ground that is the same along each row.
+    """A synthetic photo: an object on a ground that is constant along each row.
 
     Attributes:
-        name: of the scene.
+        name: name of the scene.
         photo: RGB in 0..1, ``(1, 3, S, S)``.
-        left: first column of the object in each row, ``(S,)``; S where the row has none of it.
-        right: first column past the object in each row, ``(S,)``; 0 where the row has none of it.
+        left: first column of the object in each row, ``(S,)``; S in rows without it.
+        right: first column after the object in each row, ``(S,)``; 0 in rows without it.
     """
 
     name: str
@@ -33,13 +33,13 @@ class Scene:
 
 
 def synthetic_scenes(size: int = 512) -> list[Scene]:
-    """Return five photos of which nothing but a halo makes the ground near an object differ.
+    """Return five synthetic photos with an object on a plain ground.
 
-    A dark tower and a pale disc before skies, a black disc on white, a white square on black, a red
-    diamond on gray; all with the grain of a camera.
+    A dark tower and a pale disc in front of skies, a black disc on white, a white square on black,
+    and a red diamond on gray, all with film grain.
 
     Args:
-        size: their side, pixels; :func:`halo_power` needs ``SMALLEST`` or more.
+        size: side in pixels; :func:`halo_power` needs ``SMALLEST`` or more.
     """
     ramp = (torch.arange(size) + 0.5) / size - 0.5
     y, x = ramp[:, None], ramp[None, :]
@@ -83,20 +83,20 @@ def _color(values: tuple[float, ...]) -> Tensor:
 
 
 def halo_power(picture: Tensor, scene: Scene) -> float:
-    """Measure a picture's halo, as a mean square.
+    """Return the halo of a stylized scene, as a mean square.
 
-    Beside the object, on both sides, three strips of the same rows are averaged, 32 pixels wide and
-    16 high: one near it (from 8 to 40 pixels), two far from it (from 92 and from 176 pixels on).
-    What the near strip differs from the next one, squared, less what that one differs from the
-    farthest (by strokes, not by the object), is the halo's.
+    On both sides of the object, three strips of 32x16 pixels in the same rows are averaged: one
+    near it (8 to 40 pixels away) and two far from it (from 92 and from 176 pixels on). The halo is
+    the squared difference of the near strip to the next one, minus that of the two far ones, which
+    differ by strokes only.
 
     Args:
-        picture: of the scene, RGB in 0..1, ``(1, 3, S, S)``.
+        picture: the stylized scene, RGB in 0..1, ``(1, 3, S, S)``.
         scene: the scene.
 
     Returns:
-        Mean over rows, sides and channels, -1..1; about 0 where nothing depends on the object, by
-        chance below. NaN where no row has room for all three strips.
+        Mean over rows, sides and channels, -1..1; about 0 (or below, by chance) without halos. NaN
+        if no row has room for all three strips.
     """
     sums: list[Tensor] = []
     size = picture.shape[-1]

@@ -1,4 +1,4 @@
-"""JPEG: what a painter makes of the blocks of a compressed photo."""
+"""JPEG: amplification of the blocks of compressed photos."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUALITY = 40
 
 
 def synthetic_skies(size: int = 512) -> dict[str, Tensor]:
-    """Return two clear skies with the grain of a camera by name, RGB, ``(1, 3, size, size)``."""
+    """Return two clear skies with film grain by name, RGB, ``(1, 3, size, size)``."""
     colors = {
         "day": ((0.36, 0.56, 0.84), (0.66, 0.79, 0.93)),
         "dusk": ((0.20, 0.22, 0.40), (0.72, 0.50, 0.45)),
@@ -32,7 +32,7 @@ def synthetic_skies(size: int = 512) -> dict[str, Tensor]:
 
 
 def compress(image: Tensor, quality: int = QUALITY) -> Tensor:
-    """Return an image as it comes back from a JPEG file, ``(1, 3, H, W)`` in 0..1."""
+    """Return an image after JPEG compression, ``(1, 3, H, W)`` in 0..1."""
     array = as_uint8(image)[0].permute(1, 2, 0).contiguous().numpy()
     file = io.BytesIO()
     PIL.Image.fromarray(array).save(file, "JPEG", quality=quality)
@@ -42,13 +42,13 @@ def compress(image: Tensor, quality: int = QUALITY) -> Tensor:
 
 
 def block_share(picture: Tensor, sky: Tensor) -> float:
-    """Measure how much of what was drawn into a compressed sky repeats every 8 pixels.
+    """Return how much of the detail in a stylized compressed sky repeats every 8 pixels.
 
-    JPEG works on blocks of 8x8 pixels; painters turn their faint edges into rows of dashes.
+    JPEG compresses blocks of 8x8 pixels, whose faint edges can become rows of dashes.
 
     Args:
-        picture: of the compressed sky, RGB in 0..1, ``(1, 3, H, W)``.
-        sky: before the compression.
+        picture: the stylized compressed sky, RGB in 0..1, ``(1, 3, H, W)``.
+        sky: the sky before compression.
 
     Returns:
         :func:`~adain_core.evaluation.checkerboard.checkerboard_share` of the luminance, 0..1;

@@ -1,4 +1,4 @@
-"""Painters: what draws a photo in every artwork of a set. Each is a row of the table."""
+"""Painters stylize a photo with every artwork of a set. Each is a row of the table."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ..transfer import adain
 
 
 class Artworks(Protocol):
-    """The artworks that painters draw like.
+    """The artworks of a painter.
 
     Attributes:
         styles: RGB in 0..1, each ``(1, 3, H, W)``.
-        style_names: the files' names.
+        style_names: their file names.
     """
 
     styles: list[Tensor]
@@ -33,10 +33,10 @@ class Artworks(Protocol):
 
 
 class Painter(ABC):
-    """Draws photos in the style of each of some artworks.
+    """Stylizes photos with each of several artworks.
 
     Args:
-        artworks: what to draw like.
+        artworks: the artworks.
     """
 
     def __init__(self, artworks: Artworks) -> None:
@@ -50,20 +50,20 @@ class Painter(ABC):
             photo: RGB in 0..1, ``(1, 3, H, W)``.
 
         Yields:
-            Pictures, ``(1, 3, H, W)`` in 0..1.
+            Images, ``(1, 3, H, W)`` in 0..1.
         """
 
     def reconstruct(self, photo: Tensor) -> Tensor | None:
-        """Return the photo drawn in its own style, where the painter can."""
+        """Return the photo in its own style, if the painter supports that."""
         return None
 
 
-# Makes a painter for artworks.
+# Creates a painter for artworks.
 Studio = Callable[[Artworks], Painter]
 
 
 class PhotoPainter(Painter):
-    """Leaves the photo as it is."""
+    """Returns the photo unchanged."""
 
     def __call__(self, photo: Tensor) -> Iterator[Tensor]:
         """Yield the photo for every artwork."""
@@ -71,7 +71,7 @@ class PhotoPainter(Painter):
 
 
 class ArtworkPainter(Painter):
-    """Shows the artworks themselves, whatever the photo."""
+    """Returns the artworks themselves."""
 
     def __call__(self, photo: Tensor) -> Iterator[Tensor]:
         """Yield the artworks."""
@@ -82,9 +82,9 @@ class ModelPainter(Painter):
     """A model.
 
     Args:
-        artworks: what to draw like; they are encoded at their own size.
+        artworks: the artworks, which are encoded at their own size.
         model: the model.
-        alpha: content-style trade-off, 0..1; at 0 what the decoder makes of the photo.
+        alpha: content-style trade-off, 0..1; 0 is the decoder's reconstruction of the photo.
         stroke_size: as in :class:`~adain_core.options.StylizeOptions`.
     """
 
@@ -105,7 +105,7 @@ class ModelPainter(Painter):
         ]
 
     def __call__(self, photo: Tensor) -> Iterator[Tensor]:
-        """Yield the photo in the style of each artwork; a single pass encodes it once."""
+        """Yield the photo in each style; for a single pass it is encoded only once."""
         if self._stylizers:
             for stylizer in self._stylizers:
                 yield stylizer(photo)
@@ -120,7 +120,7 @@ class ModelPainter(Painter):
         return self._decode(adain(self._model.encode(photo), own))
 
     def _decode(self, features: Features) -> Tensor:
-        """Return a picture, all NaN where the model draws such values: its scores show it."""
+        """Return the decoded image, or NaN for a result with such values, which the scores show."""
         try:
             return self._model.decode(features)
         except NotFiniteError:

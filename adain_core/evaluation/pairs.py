@@ -1,4 +1,4 @@
-"""Content-style pairs, and the judge of their pictures."""
+"""Content-style pairs, and the evaluation of images of them."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from .figures import (
 from .painters import Painter
 from .scores import Scores
 
-# Photos whose pictures are drawn a second time, with noise, and the noise's standard deviation.
+# Number of photos that are stylized again with noise, and its standard deviation.
 NOISE_PHOTOS, NOISE = 4, 0.01
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A picture and its scores.
+    """An image and its scores.
 
     Attributes:
         content: number of the content.
         style: number of the style.
-        picture: as it was judged, RGB in 0..1, ``(1, 3, size, size)``.
-        scores: of the picture.
+        picture: the evaluated image, RGB in 0..1, ``(1, 3, size, size)``.
+        scores: its scores.
     """
 
     content: int
@@ -53,23 +53,23 @@ class Judgement:
 
 
 class Pairs:
-    """Contents and styles at one size, and what the judge says of pictures of them.
+    """Pairs of all contents and styles at one size, which evaluate images.
 
     Args:
         contents: image files.
         styles: image files.
-        size: images are resized to it on their shortest side and center-cropped, pixels.
-        vgg: the judge, the normalized VGG-19.
-        drawn_size: size of the photos that painters get, pixels; what they draw is reduced to
-            ``size`` before it is judged. ``None``: ``size``.
+        size: shortest side in pixels that images are resized to before the center crop.
+        vgg: the loss network, the normalized VGG-19.
+        drawn_size: size at which photos are stylized; the results are reduced to ``size`` before
+            the evaluation. ``None``: ``size``.
 
     Attributes:
-        content_names: the files' names.
-        style_names: the files' names.
+        content_names: file names of the contents.
+        style_names: file names of the styles.
         contents: ``(1, 3, size, size)`` each.
         styles: ``(1, 3, size, size)`` each.
         photos: ``(1, 3, drawn_size, drawn_size)`` each.
-        enlarged: how many of the images are smaller than they are drawn or judged.
+        enlarged: number of images that had to be enlarged.
 
     Raises:
         ImageFileError: an image cannot be read or is transparent.
@@ -111,7 +111,7 @@ class Pairs:
 
     @torch.inference_mode()
     def judge(self, content: int, style: int, picture: Tensor) -> Scores:
-        """Judge a picture of a pair.
+        """Evaluate an image of a pair.
 
         Args:
             content: number of the content.
@@ -119,7 +119,7 @@ class Pairs:
             picture: RGB in 0..1, ``(1, 3, size, size)``.
 
         Returns:
-            The figures that need nothing but the picture.
+            The scores that need only this image.
         """
         levels = self._levels(picture)
         own = self._content_levels(content)
@@ -138,11 +138,11 @@ class Pairs:
         )
 
     def reduce(self, picture: Tensor) -> Tensor:
-        """Return a drawn picture as it is seen and judged."""
+        """Return a stylized image at the size of the evaluation."""
         return resize_shortest_side(picture, self.size)
 
     def _levels(self, picture: Tensor) -> list[Tensor]:
-        """Return the VGG's levels; the photo itself comes again and again."""
+        """Return the levels of an image; those of the last image are cached."""
         if self._last is None or self._last[0] is not picture:
             device = next(self.vgg.parameters()).device
             self._last = (picture, self.vgg.levels(picture.to(device)))
@@ -155,15 +155,15 @@ class Pairs:
 
 
 def judge_painter(pairs: Pairs, painter: Painter, noise: bool = False) -> Iterator[Judgement]:
-    """Judge a painter's pictures of every pair.
+    """Evaluate a painter on every pair.
 
     Args:
-        pairs: content-style pairs.
-        painter: for these pairs.
-        noise: draw the first photos again with noise, for ``noise``.
+        pairs: the pairs.
+        painter: a painter for these pairs.
+        noise: also stylize the first photos with noise, for the score of that name.
 
     Yields:
-        Pictures with all of their scores, photo by photo.
+        Images with all their scores, photo by photo.
     """
     for content, photo in enumerate(pairs.photos):
         reconstruction, again = nan, painter.reconstruct(photo)
@@ -189,21 +189,21 @@ def judge_painter(pairs: Pairs, painter: Painter, noise: bool = False) -> Iterat
 
 
 def add_noise(photo: Tensor, seed: int) -> Tensor:
-    """Return a photo with Gaussian pixel noise of 1 %, a function of the seed alone."""
+    """Return a photo with Gaussian noise of 1 %, which depends only on the seed."""
     noise = torch.randn(photo.shape, generator=torch.Generator().manual_seed(seed))
     return (photo + NOISE * noise.to(photo.device)).clamp(0, 1)
 
 
 def judge_files(folder: Path, pairs: Pairs) -> Iterator[Judgement]:
-    """Judge another program's pictures: files named ``<content>__<style>`` with any image suffix.
+    """Evaluate results of another program, named ``<content>__<style>`` with any image suffix.
 
     Args:
-        folder: of the pictures.
-        pairs: content-style pairs.
+        folder: folder of the images.
+        pairs: the pairs.
 
     Raises:
-        ImageFileError: at once where pairs do not have one picture each; on the way where one is
-            unreadable, transparent or of another size.
+        ImageFileError: immediately if a pair does not have exactly one image; during iteration if
+            an image is unreadable, transparent or of another size.
     """
     if not folder.is_dir():
         raise ImageFileError(f"expected a folder of pictures, found none at {folder}")
@@ -240,17 +240,17 @@ def _judge_paths(files: Sequence[Path], pairs: Pairs) -> Iterator[Judgement]:
 
 
 def read_square(path: str | os.PathLike[str], size: int) -> tuple[Tensor, bool]:
-    """Read an image as a square.
+    """Read an image, resize its shortest side, and center-crop it.
 
     Args:
         path: the file.
-        size: pixels that its shortest side is resized to before it is center-cropped.
+        size: side in pixels.
 
     Returns:
-        RGB in 0..1, ``(1, 3, size, size)``, and whether it was enlarged.
+        RGB in 0..1, ``(1, 3, size, size)``, and whether the image was enlarged.
 
     Raises:
-        ImageFileError: it cannot be read or is transparent.
+        ImageFileError: the image cannot be read or is transparent.
     """
     image = _opaque(path)
     enlarged = min(image.shape[2:]) < size
@@ -260,7 +260,7 @@ def read_square(path: str | os.PathLike[str], size: int) -> tuple[Tensor, bool]:
 
 
 def _opaque(path: str | os.PathLike[str]) -> Tensor:
-    """Return the image as ``(1, 3, H, W)``; what transparency hides must not be judged."""
+    """Return an image ``(1, 3, H, W)``; hidden pixels must not affect the scores."""
     pixels = load_image(path)
     if pixels.shape[1] == 4 and pixels[:, 3].min() < 1:
         raise ImageFileError(

@@ -1,4 +1,4 @@
-"""Synthetic photos: what painters do to plain grounds beside objects, and to compressed skies."""
+"""Evaluation on synthetic photos: halos around objects, and blocks of compressed skies."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .painters import Painter
 from .pairs import read_square
 from .scores import Scores, signed_root
 
-# Of the artworks that scenes are drawn in, the first so many; and the scenes' side, pixels.
+# Number of artworks that scenes are stylized with, and the side of the scenes, pixels.
 ARTWORKS, SIZE = 10, 512
 
 
 @dataclass(frozen=True)
 class SceneScore:
-    """The scores of a scene in an artwork.
+    """The scores of a scene in one style.
 
     Attributes:
         scene: name of the scene.
@@ -37,17 +37,17 @@ class SceneScore:
 
 
 class Scenes:
-    """Five scenes with an object and two skies, to draw in the first ten artworks.
+    """Five scenes with an object and two skies, for the first ten artworks.
 
     Args:
         styles: image files.
-        device: of the photos.
-        size: side of the pictures that are judged, pixels.
-        drawn_size: side of the photos that painters get, pixels; what they draw is reduced.
+        device: device of the photos.
+        size: side of the evaluated images, pixels.
+        drawn_size: size at which photos are stylized; the results are reduced to ``size``.
             ``None``: ``size``.
 
     Attributes:
-        style_names: the files' names.
+        style_names: file names of the artworks.
         styles: ``(1, 3, size, size)`` each.
 
     Raises:
@@ -72,10 +72,10 @@ class Scenes:
         return (len(self._objects) + len(self._skies)) * len(self.styles)
 
     def judge(self, painter: Painter) -> Iterator[SceneScore]:
-        """Judge a painter's pictures of every scene.
+        """Evaluate a painter on every scene.
 
         Args:
-            painter: for these scenes.
+            painter: a painter for these scenes.
 
         Yields:
             Scores, scene by scene.

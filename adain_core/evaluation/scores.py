@@ -1,4 +1,4 @@
-"""Scores: the figures of a picture, and of many pictures together."""
+"""Scores of an image, and of many images together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .figures import worst_tenth
 
 @dataclass(frozen=True)
 class Scores:
-    """Figures of one picture, NaN where they are not measured. Smaller is better, but for two.
+    """Scores of one image; NaN if not measured. Smaller is better, except for two.
 
     Attributes:
         target: mean squared difference of relu4_1 to AdaIN(relu4_1 of content, of style).
@@ -23,12 +23,12 @@ class Scores:
         ssim: structural similarity of the luminance to the content's, up to 1; larger is better.
         checkerboard: :func:`~adain_core.evaluation.checkerboard.checkerboard_share` of the
             luminance; NaN where the content has no flat area.
-        noise: root mean square change of the picture, in levels of 255, when the photo gets
-            Gaussian noise of 1 % (2.55 levels).
-        reconstruction: PSNR in dB of the content drawn in its own style, the same for all pictures
-            of that content; larger is better.
-        halo: :func:`~adain_core.evaluation.halo.halo_power` of a synthetic photo as a root in
-            levels of 255, with the power's sign.
+        noise: root mean square change of the image, in levels of 255, caused by Gaussian noise of
+            1 % (2.55 levels) in the photo.
+        reconstruction: PSNR in dB of the content stylized with itself, the same for all images of
+            that content; larger is better.
+        halo: signed root of :func:`~adain_core.evaluation.halo.halo_power` of a synthetic photo, in
+            levels of 255.
         jpeg: :func:`~adain_core.evaluation.jpeg.block_share` of a compressed sky.
     """
 
@@ -46,20 +46,20 @@ class Scores:
 
 
 NAMES = tuple(field.name for field in fields(Scores))
-# A value of these is missing where there was nothing to measure; elsewhere NaN is a fault.
+# These can be missing where there is nothing to measure; in all others, NaN is an error.
 _OPTIONAL = {"checkerboard", "noise", "halo", "jpeg"}
 
 
 def summarize(scores: Sequence[Scores]) -> dict[str, float]:
-    """Return the figures of many pictures by name.
+    """Return the scores of many images by name.
 
     Args:
-        scores: of each picture.
+        scores: the scores of each image.
 
     Returns:
         Means by the names of :class:`Scores` (``halo``: the root of the mean power; ``noise``: the
-        root mean square), and ``worst``, the mean of the worst tenth of ``style``. NaN where no
-        picture has a figure, or one lacks it that all should have.
+        root mean square), and ``worst``, the mean of the worst tenth of ``style``. NaN if no image
+        has a score, or if one lacks a score that all should have.
     """
     values = {name: [getattr(each, name) for each in scores] for name in NAMES}
     for name in _OPTIONAL:

@@ -1,4 +1,4 @@
-"""The table of an evaluation: one row for each painter, with ratios to the first."""
+"""The table of an evaluation: one row per painter, with ratios to the first."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from math import isnan, nan
 
 @dataclass(frozen=True)
 class Column:
-    """A figure of the table.
+    """A column of the table.
 
     Attributes:
-        title: above it.
-        digits: after the point.
-        ratio: whether its ratio to the reference is shown.
-        unit: behind it.
+        title: its header.
+        digits: number of decimals.
+        ratio: whether to add the ratio to the reference.
+        unit: appended to each value.
     """
 
     title: str
@@ -42,16 +42,15 @@ COLUMNS = {
 
 
 def markdown_table(rows: Mapping[str, Mapping[str, float]], reference: str | None = None) -> str:
-    """Return the figures as a Markdown table.
+    """Return scores as a Markdown table.
 
     Args:
-        rows: of each painter by name, the figures by the names of
-            :func:`~adain_core.evaluation.scores.summarize`. A figure that no row has gets no
-            column.
-        reference: name of the row that ratios are to; ``None``: no ratios.
+        rows: scores of each painter, named as by
+            :func:`~adain_core.evaluation.scores.summarize`. Scores that no row has are left out.
+        reference: name of the row that ratios refer to; ``None``: no ratios.
 
     Returns:
-        Lines without a final newline; "–" where a figure is NaN or missing.
+        Lines without a final newline; "–" for NaN or a missing score.
     """
     columns = {
         name: column
