@@ -1,4 +1,4 @@
-"""Animated WebP, which FFmpeg does not decode: read by Pillow."""
+"""Animations that FFmpeg does not read, or not whole: read by Pillow."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ _DELAY = 100  # ticks, of a frame without one, as browsers show it
 
 def is_animated_image(path: str | os.PathLike[str]) -> bool:
     """Return whether a file is a GIF, PNG or WebP of several frames."""
-    return _count_frames(path, ("GIF", "PNG", "WEBP")) > 1
+    return _is_animated(path, ("GIF", "PNG", "WEBP"))
 
 
-def is_animated_webp(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file is a WebP of several frames."""
-    return _count_frames(path, ("WEBP",)) > 1
+def needs_pillow(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file is an animated WebP, or a GIF whose first frame has no duration.
+
+    FFmpeg does not decode the one, and loses a frame of the other.
+    """
+    return _is_animated(path, ("WEBP",)) or _is_animated(path, ("GIF",), lacks="duration")
 
 
-def open_webp(path: str | os.PathLike[str]) -> Any:
-    """Return an opened container with the frames of an animated WebP, without loss.
+def open_animation(path: str | os.PathLike[str]) -> Any:
+    """Return an opened container with the frames of an animation, without loss.
 
     Raises:
         OSError: the file is damaged.
     """
     file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (the container keeps it)
-    with PIL.Image.open(path, formats=("WEBP",)) as image:
+    with PIL.Image.open(path, formats=("GIF", "WEBP")) as image:
         _write(file, image)
     file.seek(0)
     return av.open(file, metadata_errors="replace")
@@ -47,7 +50,7 @@ def _write(file: IO[bytes], image: PIL.Image.Image) -> None:
     with av.open(file, "w", format="matroska") as container:
         stream = container.add_stream("ffv1", rate=rate.limit_denominator(1001))
         stream.width, stream.height = image.size
-        stream.pix_fmt = "bgra" if image.mode == "RGBA" else "bgr0"
+        stream.pix_fmt = "bgra" if image.has_transparency_data else "bgr0"
         stream.codec_context.time_base = _CLOCK
         for frame, (time, duration) in zip(PIL.ImageSequence.Iterator(image), frames, strict=True):
             array = np.array(frame.convert("RGBA"))
@@ -69,11 +72,13 @@ def _times(image: PIL.Image.Image) -> Iterator[tuple[int, int]]:
         time += duration
 
 
-def _count_frames(path: str | os.PathLike[str], formats: tuple[str, ...]) -> int:
+def _is_animated(
+    path: str | os.PathLike[str], formats: tuple[str, ...], lacks: str | None = None
+) -> bool:
     if not Path(path).is_file():
-        return 0
+        return False
     try:
         with PIL.Image.open(path, formats=formats) as image:
-            return int(getattr(image, "n_frames", 1))
+            return lacks not in image.info and getattr(image, "n_frames", 1) > 1
     except Exception:  # Pillow raises anything for a file that is none of these
-        return 0
+        return False

@@ -136,6 +136,21 @@ class Keyframes:
         start, end = self._keyframes[before].alpha, self._keyframes[after].alpha
         return styles, min(1.0, start + share * (end - start))
 
+    def notes(self, frame: int, seconds: float) -> list[str]:
+        """Return which keyframe the video ends before, if there is one.
+
+        Args:
+            frame: number of the last frame.
+            seconds: its time.
+        """
+        last, end = self._times[-1], seconds if self._seconds else frame
+        if last <= end:
+            return []
+        unit = " s" if self._seconds else ""
+        return [
+            f"the keyframe at {last:g}{unit} is never reached: the last frame is at {end:g}{unit}"
+        ]
+
 
 def _as_list(styles: Style | Sequence[Style]) -> list[Style]:
     return [styles] if isinstance(styles, Style) else list(styles)

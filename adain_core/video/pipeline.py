@@ -124,6 +124,8 @@ def stylize_video(
         width, height = _write_video(reader, tracks, drawer, checkpoints, progress)
         notes = [*reader.notes, *writer.notes]
         notes += [note for track in tracks for note in track.notes(part.end is None)]
+        if schedule is not None and part.end is None:
+            notes += schedule.notes(*drawer.last)
         return VideoResult(writer.frames, width, height, reader.complete, notes)
 
 
@@ -146,8 +148,14 @@ def _open_checkpoints(
 ) -> Checkpoints:
     """Return the checkpoints of the run to resume, or those of a new one."""
     path = None if encoding.codec == "gif" else state_file(output)
-    if path is not None and if_exists == "resume" and is_unfinished(output):
-        return Checkpoints.load(path, request)
+    if path is not None and if_exists == "resume":
+        if is_unfinished(output):
+            return Checkpoints.load(path, request)
+        if output.exists():
+            raise VideoFileError(
+                f"cannot resume {output}: it is finished; to make it again, choose another name or "
+                "allow replacing it"
+            )
     return Checkpoints(path, request, overwrite=if_exists == "replace")
 
 
@@ -238,10 +246,11 @@ class _Drawer:
 
     Attributes:
         kept: how many of the first frames an earlier run has stylized.
+        last: number and seconds of the last frame so far.
     """
 
     def __init__(self, stylizer: Stylizer, schedule: Keyframes | None, writer: Writer) -> None:
-        self.writer, self.kept = writer, 0
+        self.writer, self.kept, self.last = writer, 0, (0, 0.0)
         self._stylizer, self._schedule = stylizer, schedule
         if stylizer.smoothing is not None:
             stylizer.smoothing.reset()
@@ -278,6 +287,7 @@ class _Drawer:
         self.writer.write_sound(step.sound)
         if step.frame is None:
             return
+        self.last = step.frame.number, step.frame.seconds
         if picture is not None:
             self.writer.write(picture, step.frame)
             return

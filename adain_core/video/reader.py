@@ -13,7 +13,7 @@ from typing import Any
 import av
 
 from ..errors import OptionError, VideoFileError, reason
-from .animation import is_animated_webp, open_webp
+from .animation import needs_pillow, open_animation
 from .clock import WHOLE, Clock, Part, PictureTimes, announced_end, file_start
 from .color import Color, read_color
 from .files import is_address
@@ -65,7 +65,12 @@ class VideoReader:
             self.close()
             raise VideoFileError(f"cannot read {path}: it has no video stream")
         self._stream = streams[0]
-        self._stream.thread_type = "AUTO"
+        numbered = self._container.format.name == "image2"
+        # With frame threads, a damaged picture near the end takes those after it along.
+        self._stream.thread_type = "SLICE" if numbered else "AUTO"
+        if numbered and self._stream.codec_context.name == "mjpeg":
+            # Otherwise the decoder makes up what a cut-off picture lacks.
+            self._stream.codec_context.options = {"err_detect": "explode"}
         sounds = self._container.streams.audio
         # Without a decoder (Apple's spatial audio) PyAV can neither read nor copy one.
         self.sound_streams = [s for s in sounds if s.codec_context is not None]
@@ -293,8 +298,8 @@ def _open(path: str | os.PathLike[str], part: Part) -> Any:
             )
         rate = {"framerate": str(Fraction(part.fps).limit_denominator(1001))}
     try:
-        if not is_address(path) and is_animated_webp(path):
-            return open_webp(name)
+        if not is_address(path) and needs_pillow(path):
+            return open_animation(name)
         first = first_number(name)
         if first is None:
             return open_input(path)

@@ -59,6 +59,11 @@ class Checkpoints:
         Raises:
             VideoFileError: it is missing or damaged, or belongs to another request.
         """
+        if not path.exists():
+            raise VideoFileError(
+                f"cannot resume: there is no {path}, which an interrupted run leaves: it is "
+                "finished, or never began; choose another name or allow replacing what exists"
+            )
         try:
             tensors, metadata = read_tensors(path, _KIND)
             states: dict[int, dict[str, Tensor]] = {

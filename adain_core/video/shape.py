@@ -61,7 +61,10 @@ def upright(array: np.ndarray[Any, Any], picture: av.VideoFrame) -> np.ndarray[A
 
     Phones turn videos so, and selfie cameras mirror them; PyAV's ``rotation`` knows turns alone.
     """
-    matrix: Any = picture.side_data.get("DISPLAYMATRIX")
+    try:
+        matrix: Any = picture.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV 18 does not know all kinds of FFmpeg 8, such as EXIF
+        return np.rot90(array, round(picture.rotation / 90))
     if matrix is None:
         return array
     # Where the way along a row leads to, right and down, and then that along a column.

@@ -1,4 +1,4 @@
-"""Animated WebP."""
+"""Animated WebP, and GIFs without durations."""
 
 from __future__ import annotations
 
@@ -62,6 +62,18 @@ def test_transparency_is_told(clips: Clips) -> None:
     with VideoReader(animation) as reader:
         assert len(list(reader)) == 5
         assert reader.notes == [f"{animation}: transparency is left out"]
+
+
+@pytest.mark.parametrize("count", [2, 6])
+def test_a_gif_without_durations_has_all_frames(tmp_path: Path, count: int) -> None:
+    levels = [40 * number for number in range(count)]
+    first, *others = (PIL.Image.new("L", (16, 8), level) for level in levels)
+    first.save(tmp_path / "clip.gif", save_all=True, append_images=others)
+    with VideoReader(tmp_path / "clip.gif") as reader:
+        frames = list(reader)
+        assert (reader.complete, reader.notes) == (True, [])
+    assert [frame.pixels.unique().tolist() for frame in frames] == [[level] for level in levels]
+    assert [frame.seconds for frame in frames] == [number / 10 for number in range(count)]
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".gif", ".png"])

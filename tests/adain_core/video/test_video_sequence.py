@@ -91,6 +91,34 @@ def test_folders_that_are_no_videos(tmp_path: Path, names: list[str], message: s
         VideoReader(tmp_path)
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff"])
+def test_numbered_photos_with_exif_are_upright(tmp_path: Path, suffix: str) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"  # held upright: turn it clockwise
+    photo = PIL.Image.new("RGB", (64, 48), (250, 0, 0))
+    photo.paste((0, 0, 250), (0, 0, 32, 48))
+    for number in range(2):
+        photo.save(tmp_path / f"{number}.{suffix}", exif=exif)
+    with VideoReader(tmp_path / f"%d.{suffix}") as reader:
+        first, second = (frame.pixels[0] for frame in reader)
+    assert first.shape == (3, 64, 48) and torch.equal(first, second)
+    assert first[2, :30].min() > 200 > 50 > first[0, :30].max()
+    assert first[0, 34:].min() > 200 > 50 > first[2, 34:].max()
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff", "bmp"])
+def test_a_cut_off_picture_is_left_out_and_told(clips: Clips, tmp_path: Path, suffix: str) -> None:
+    for number in range(4):
+        path = tmp_path / f"{number}.{suffix}"
+        save(path, clips.picture(64, 96, seed=number)[0])
+        if number == 2:
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with VideoReader(tmp_path / f"%d.{suffix}") as reader:
+        assert [round(25 * frame.seconds) for frame in reader] == [0, 1, 3]
+        assert not reader.complete
+        assert reader.notes == [f"{reader.path}: 1 damaged frame(s) are left out"]
+
+
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [

@@ -34,6 +34,22 @@ def test_keyframes(clips: Clips, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("times", "part", "notes"),
+    [
+        ((0, 9), {}, []),
+        ((0, 12), {}, ["the keyframe at 12 is never reached: the last frame is at 9"]),
+        ((0.1, 0.5), {}, ["the keyframe at 0.5 s is never reached: the last frame is at 0.3 s"]),
+        ((0, 12), {"end": 0.2}, []),  # on purpose: keyframes count from the start of the video
+    ],
+)
+def test_a_keyframe_after_the_end_is_told(
+    clips: Clips, times: tuple[float, ...], part: dict[str, float], notes: list[str]
+) -> None:
+    keyframes = [Keyframe(at, clips.style, seconds=0 < times[0] < 1) for at in times]
+    assert clips.draw(clips.make(), "out.mp4", keyframes=keyframes, **part).notes == notes
+
+
+@pytest.mark.parametrize(
     ("styles", "options", "message"),
     [
         (1, {"alpha": 0.5}, r"alpha must be set in each keyframe .*, got \(0\.5,\) for all"),
