@@ -90,11 +90,12 @@ def describe(item: griffe.Object | griffe.Alias, level: int) -> Iterator[str]:
             yield f"```python\n{signature(start).replace('__init__', item.name, 1)}\n```"
         yield from sections(item.docstring)
         for member in item.members.values():
-            if not member.name.startswith("_") and member.docstring and member.is_function:
+            public = not member.name.startswith("_") or member.name == "__call__"
+            if public and member.docstring and member.is_function:
                 yield from describe(member, level + 1)
     elif item.is_function:
         owner = f"{item.parent.name}." if item.parent and item.parent.is_class else ""
-        yield f"{heading} {owner}{item.name}"
+        yield f"{heading} {owner}{item.name}".replace("__", r"\_\_")
         yield f"```python\n{signature(item)}\n```"
         yield from sections(item.docstring)
 
