@@ -60,16 +60,16 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from ..devices import DTYPES
+    from ..model import AdaINModel
+
+    model = AdaINModel.from_pretrained(args.model, "cpu", "fp32")
     try:
         from ..export import FILES, export_onnx
     except ImportError as error:
         print_error(error)
         return 1
-    from ..devices import DTYPES
-    from ..model import AdaINModel
-
     check_replaceable([args.output / name for name in FILES], args.overwrite)
-    model = AdaINModel.from_pretrained(args.model, "cpu", "fp32")
     for path in export_onnx(model, args.output, DTYPES[args.dtype]):
         print_line(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0

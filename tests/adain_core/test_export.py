@@ -29,6 +29,9 @@ def test_without_onnx_the_command_says_what_to_install(
         "adain: error: ONNX files need the package onnx: install it with: "
         "python -m pip install onnx\n"
     )
+    # What is wrong in any case comes first.
+    assert main(["export", "--model", "none", "-o", str(tmp_path / "onnx")]) == 1
+    assert "no model or file named 'none'" in capsys.readouterr().err
 
 
 class TestFiles:
