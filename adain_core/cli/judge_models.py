@@ -91,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
     # Whatever is missing is found before any work.
     judged = [[row.judge(pairs) for row in rows] for pairs in sized]
     results = _Results()
+    if not (args.model or args.method or args.pictures):
+        print_note("only photos and artworks are evaluated; give a model as --model")
     try:
         if args.scene_size:
             scenes = Scenes(styles, device, args.scene_size, args.drawn_size)
@@ -113,6 +115,12 @@ def _check(args: argparse.Namespace, names: list[str]) -> None:
         if size < 16:
             option = "--size" if size in args.size else "--drawn-size"
             raise ValueError(f"{option} must be 16 pixels or more, got {size}")
+    for option, size in (("--size", max(args.size)), ("--scene-size", args.scene_size)):
+        if args.drawn_size is not None and args.drawn_size < size:
+            raise ValueError(
+                f"--drawn-size must be at least {option} ({size}), to which results are reduced, "
+                f"got {args.drawn_size}"
+            )
     if args.limit is not None and args.limit < 1:
         raise ValueError(f"--limit must be 1 or more, got {args.limit}")
     if args.scene_size and args.scene_size < SMALLEST:

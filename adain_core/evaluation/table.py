@@ -81,4 +81,5 @@ def _cell(column: Column, value: float, ratio: float) -> str:
     if isnan(value):
         return "–"
     factor = "" if isnan(ratio) else f" ({ratio:.2f}×)"
+    value = round(value, column.digits) + 0.0  # no "-0.000"
     return f"{value:.{column.digits}f}{column.unit}{factor}"

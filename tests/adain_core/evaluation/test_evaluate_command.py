@@ -80,11 +80,22 @@ def test_command_line_with_models_of_one_name(
         (["--size", "32", "8"], "--size must be 16 pixels or more, got 8"),
         (["--drawn-size", "8"], "--drawn-size must be 16 pixels or more, got 8"),
         (["--drawn-size", "64", "--pictures", "other"], "--drawn-size does not apply to"),
+        (["--drawn-size", "24"], "--drawn-size must be at least --size (32), to which results"),
+        (["--drawn-size", "64", "--scene-size", "512"], "must be at least --scene-size (512), to"),
         (["--scene-size", "256"], "--scene-size must be 512 pixels or more, or 0, got 256"),
         (["--stroke-size", "huge"], "must be one of single"),
     ):
         assert main([*command, *options]) == 2
         assert told in capsys.readouterr().err
+
+
+def test_without_a_model_there_is_a_hint(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--limit", "1"]) == 0
+    captured = capsys.readouterr()
+    assert "note: only photos and artworks are evaluated; give a model as --model" in captured.err
+    assert [line.split(" | ")[0] for line in captured.out.splitlines()[2:]] == ANCHORS
 
 
 def test_command_line_looks_for_everything_first(

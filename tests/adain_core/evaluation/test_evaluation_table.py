@@ -40,5 +40,6 @@ def test_table() -> None:
         "| slim | 3.000 (1.50×) | 6.000 (2.00×) | 0.600 | 11.1 (0.25×) | – |",
     ]
     assert "×" not in markdown_table(rows)
+    assert markdown_table({"gray": {"ssim": -0.0004}}).splitlines()[-1] == "| gray | 0.000 |"
     # A reference of 0 has no ratios.
     assert "(" not in markdown_table({"one": {"halo": 0.0}, "two": {"halo": 3.0}}, "one")
