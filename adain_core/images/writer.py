@@ -61,7 +61,8 @@ def write_image_file(
         path: the file; .png, .jpg, .jpeg, .webp, .tif or .tiff.
         image: pixels ``(1, 3|4, H, W)`` or ``(3|4, H, W)``, float, clamped to 0..1, or uint8, with
             the profile and EXIF block to write. The pixels are sRGB and are converted to the
-            profile. JPEG has no alpha; the pixels are composited over white.
+            profile. JPEG has no alpha: the pixels are composited over white, and transparent ones
+            cause an ``ImageFileWarning``.
         overwrite: replace an existing file.
         quality: of JPEG and WebP, 1..100.
 
@@ -125,8 +126,18 @@ def _prepare(
         raise ValueError(f"expected a quality in 1..100, got {quality}")
     check_output_size(path, (image.pixels.shape[-2], image.pixels.shape[-1]))
     picture = _to_pillow(image.pixels, alpha=file_format != "JPEG")
+    if file_format == "JPEG" and image.pixels.shape[-3] == 4:
+        _note_transparency(path, image.pixels[..., 3, :, :])
     picture, profile = _into_profile(picture, image.icc_profile, path)
     return picture, _options(file_format, profile, image.exif, quality)
+
+
+def _note_transparency(path: str | os.PathLike[str], opacity: Tensor) -> None:
+    if (opacity < (255 if opacity.dtype == torch.uint8 else 1)).any():
+        message = (
+            f"{path}: JPEG has no transparency: it became white; write PNG, WebP or TIFF to keep it"
+        )
+        warnings.warn(message, ImageFileWarning, stacklevel=4)
 
 
 def _into_profile(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from image_samples import RGB_PROFILE, assert_camera_exif, camera_exif, gradient, planar, save
 from PIL import ExifTags
 
-from adain_core.errors import ImageFileError
+from adain_core.errors import ImageFileError, ImageFileWarning
 from adain_core.images import (
     ImageFile,
     check_output_suffix,
@@ -90,10 +91,19 @@ def test_write_rounds_and_clamps(tmp_path: Path) -> None:
 def test_write_jpeg_lays_alpha_over_white(tmp_path: Path) -> None:
     pixels = torch.zeros(1, 4, 16, 16)
     pixels[:, 0], pixels[:, 3] = 1, 0.6  # red at 60 %
-    save_image(tmp_path / "a.jpg", pixels)
+    with pytest.warns(ImageFileWarning, match=r"a\.jpg: JPEG has no transparency: it became white"):
+        save_image(tmp_path / "a.jpg", pixels)
     read = load_image(tmp_path / "a.jpg")
     expected = torch.tensor([1, 0.4, 0.4]).view(1, 3, 1, 1).expand_as(read)
     assert torch.allclose(read, expected, atol=0.02)
+
+
+@pytest.mark.parametrize("opaque", [torch.ones(1, 4, 8, 8), torch.full((4, 8, 8), 255).byte()])
+def test_an_opaque_alpha_channel_is_no_loss(tmp_path: Path, opaque: torch.Tensor) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save_image(tmp_path / "a.jpg", opaque)
+    assert load_image(tmp_path / "a.jpg").eq(1).all()
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
