@@ -12,12 +12,12 @@ DEFAULT_MODEL = "adain-slim"
 
 # Methods of color transfer; adain_core.color.METHODS has their functions.
 COLOR_METHODS = {
-    "coral": "match how the colors correlate, as the paper's authors do",
+    "coral": "match the correlations of the colors, as in the official code",
     "histogram": "match the histogram of each channel",
-    "luminance": "keep the brightness, take the colors pixel by pixel, after drawing",
-    "mean_std": "match the mean and the contrast of each channel",
-    "cholesky": "match the mean and the covariance",
-    "reinhard": "match the mean and the contrast in CIELAB, lightness apart from colors",
+    "luminance": "keep the brightness of the result, restore the colors pixel by pixel",
+    "mean_std": "match the mean and contrast of each channel",
+    "cholesky": "match the mean and covariance",
+    "reinhard": "match the mean and contrast in CIELAB, lightness separately from colors",
 }
 
 # Style transfer methods; adain_core.methods has all but the first.
@@ -43,7 +43,7 @@ STYLE_LOSSES = {
 
 # Which frames of a video provide the content's statistics; see adain_core.temporal.TemporalPool.
 TEMPORAL_MODES = {
-    "frame": "each frame by itself, as for unrelated pictures",
+    "frame": "each frame by itself, as for unrelated images",
     "window": "the last frames together",
     "ema": "an exponential mean over the last frames",
 }

@@ -27,16 +27,16 @@ class AdaINBlend:
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Gives encoded pictures a style, or a mix of up to four. For more styles chain these "
-        "nodes: connect the mixed style to the next one's style_1."
+        "Applies a style to encoded images, or a mix of up to four. To mix more, chain these "
+        "nodes: connect the mixed style to style_1 of the next one."
     )
     SEARCH_ALIASES = ("style transfer", "adain apply", "mix styles", "interpolate styles", "blend")
     RETURN_TYPES = ("ADAIN_FEATURES", "ADAIN_STYLE")
     RETURN_NAMES = ("features", "style")
     OUTPUT_TOOLTIPS = (
-        "The pictures in the style, for AdaIN Decode.",
-        "The mix of the styles, without alpha, for another AdaIN Blend or for saving. Where each "
-        "picture has its own weights, that of the first.",
+        "The stylized features, for AdaIN Decode.",
+        "The mixed style, without alpha, for another AdaIN Blend or for saving. If the weights "
+        "differ between images, the mix of the first one.",
     )
     FUNCTION = "blend"
 

@@ -22,14 +22,14 @@ class AdaINColorPreserve:
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Gives a picture the colors of another one. To keep a photo's colors: recolor the style "
-        "picture to the photo before encoding it, or the decoded result to the photo with the "
-        "method luminance."
+        "Gives an image the colors of another one. To keep the colors of a photo, recolor the "
+        "style image with the photo's colors before encoding it, or the decoded result with "
+        "the method luminance."
     )
     SEARCH_ALIASES = ("color transfer", "color match", "coral", "histogram matching", "preserve")
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("image",)
-    OUTPUT_TOOLTIPS = ("The recolored pictures.",)
+    OUTPUT_TOOLTIPS = ("The recolored images.",)
     FUNCTION = "recolor"
 
     @classmethod
@@ -38,13 +38,13 @@ class AdaINColorPreserve:
             "required": {
                 "image": (
                     "IMAGE",
-                    {"tooltip": "The picture to recolor: a style picture, or a decoded result."},
+                    {"tooltip": "The image to recolor: a style image, or a decoded result."},
                 ),
                 "color_reference": (
                     "IMAGE",
                     {
-                        "tooltip": "The picture whose colors it gets, usually the content. It is "
-                        "resized to the image's size first."
+                        "tooltip": "The image whose colors are used, usually the content. It "
+                        "is resized to the size of the other image first."
                     },
                 ),
                 "method": (
@@ -62,7 +62,8 @@ class AdaINColorPreserve:
                         "max": 1.0,
                         "step": 0.01,
                         "display": "slider",
-                        "tooltip": "0 keeps the image's own colors, 1 gives the reference's.",
+                        "tooltip": "0 keeps the colors of the image, 1 gives those of the "
+                        "reference.",
                     },
                 ),
             }

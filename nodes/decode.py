@@ -20,11 +20,11 @@ class AdaINDecode:
     """Features to pictures."""
 
     CATEGORY = CATEGORY
-    DESCRIPTION = "Draws the pictures that encoded features stand for, at exactly their own size."
+    DESCRIPTION = "Decodes features to images, at exactly the size of the content."
     SEARCH_ALIASES = ("style transfer", "adain image", "features to image")
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("image",)
-    OUTPUT_TOOLTIPS = ("The pictures, of the size of the content.",)
+    OUTPUT_TOOLTIPS = ("The images, at the size of the content.",)
     FUNCTION = "decode"
 
     @classmethod

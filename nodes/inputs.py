@@ -31,12 +31,12 @@ def advanced(declared: Declared) -> Declared:
 
 OPTIONAL_MODEL: Declared = (
     "ADAIN_MODEL",
-    {"tooltip": "The model, from Load AdaIN Model. Not connected: the one that the pack ships."},
+    {"tooltip": "The model, from Load AdaIN Model. If not connected, the bundled model is used."},
 )
 
 FEATURES: Declared = (
     "ADAIN_FEATURES",
-    {"tooltip": "The encoded picture, from AdaIN Encode Content or another AdaIN node."},
+    {"tooltip": "The encoded image, from AdaIN Encode Content or another AdaIN node."},
 )
 
 # A saved or mixed style, or simply an artwork.
@@ -57,8 +57,8 @@ ALPHA: Declared = (
         "step": 0.01,
         "display": "slider",
         "display_name": "strength",
-        "tooltip": "How much style: 0 keeps the content, 1 gives the full style. AdaIN Alpha "
-        "Keyframes gives each frame its own.",
+        "tooltip": "Style strength: 0 keeps the content, 1 gives the full style. AdaIN Alpha "
+        "Keyframes sets it for each frame.",
     },
 )
 # Where the content comes encoded, and so goes through the decoder in any case.
@@ -66,8 +66,8 @@ DECODED_ALPHA: Declared = (
     ALPHA[0],
     {
         **ALPHA[1],
-        "tooltip": "How much style: 0 gives what the decoder makes of the content, 1 gives the "
-        "full style. AdaIN Alpha Keyframes gives each frame its own.",
+        "tooltip": "Style strength: 0 gives the decoder's reconstruction of the content, 1 the "
+        "full style. AdaIN Alpha Keyframes sets it for each frame.",
     },
 )
 
@@ -79,8 +79,8 @@ WEIGHT: Declared = (
         "max": 1.0,
         "step": 0.01,
         "display": "slider",
-        "tooltip": "This style's share of the mix. Only the ratio of the weights counts: they are "
-        "divided by their sum. AdaIN Alpha Keyframes gives each frame its own.",
+        "tooltip": "Weight of this style in the mix. Only the ratio of the weights matters: "
+        "they are divided by their sum. AdaIN Alpha Keyframes sets it for each frame.",
     },
 )
 
@@ -88,9 +88,9 @@ PRESERVE_COLOR: Declared = (
     ["none", *COLOR_METHODS],
     {
         "default": "none",
-        "tooltip": "Keep the content's colors. none: the style's colors. "
-        f"{describe(COLOR_METHODS)} All but luminance recolor the artwork first, for every "
-        "picture anew, so they need an artwork, not an encoded style.",
+        "tooltip": "Keep the colors of the content. none: the colors of the style. "
+        f"{describe(COLOR_METHODS)} All except luminance recolor the artwork for each image, "
+        "so they need an artwork instead of an encoded style.",
     },
 )
 
@@ -101,9 +101,9 @@ STYLE_SIZE: Declared = (
         "min": 0,
         "max": 4096,
         "step": 32,
-        "tooltip": "The artwork's shorter side is resized to this many pixels before it is "
-        "encoded. Larger gives larger strokes, smaller gives finer ones. 512 leaves smaller "
-        "artworks as they are, any other number enlarges them; 0 leaves all as they are.",
+        "tooltip": "The shorter side of the artwork is resized to this many pixels before "
+        "encoding. Larger values give larger strokes, smaller values finer ones. 512 keeps "
+        "smaller artworks as they are, other values enlarge them; 0 keeps every size.",
     },
 )
 
@@ -111,9 +111,9 @@ STROKE_SIZE: Declared = (
     [SINGLE_PASS, *STROKE_SIZES],
     {
         "default": StylizeOptions.stroke_size,
-        "tooltip": "How large strokes are beside the picture. single: it is drawn once, at its "
-        "own size, as in the paper; a large photo looks hardly drawn then. fine, medium and "
-        "coarse: it is drawn small first, then over that up to its own size.",
+        "tooltip": "Size of the strokes relative to the image. single: one pass at full size, "
+        "as in the paper; large photos hardly look painted. fine, medium and coarse: several "
+        "passes, from a small size up to the full size.",
     },
 )
 
@@ -126,25 +126,25 @@ PHOTO_SHARE: Declared = (
         "step": 0.01,
         "display": "slider",
         "tooltip": "For a stroke_size other than single: how much of the photo the later "
-        "passes keep. More keeps its details, less is more like a painting.",
+        "passes mix in. Higher values keep more detail, lower values look more painted.",
     },
 )
 
 # Of the tooltips of masks that place styles. A painted mask of Load Image's needs no inverting.
 CUT_OUT = (
-    "The mask that Load Image gives for a cut-out (a picture with a transparent background) is "
-    "white around the subject: Invert Mask makes it that of the subject. Masks of Remove "
-    "Background and of SAM3 nodes are white on the subject and fit as they are."
+    "The mask of Load Image for a cut-out (an image with a transparent background) is white "
+    "around the subject; Invert Mask makes it white on the subject. Masks of Remove "
+    "Background and SAM3 nodes are white on the subject already."
 )
 # Where styles without masks mix.
 MASK: Declared = (
     "MASK",
     {
-        "tooltip": "Where the style of the same number goes: white gets it, black does not. Any "
-        "size; one mask, or one for each picture. Without masks the styles mix by their weights "
-        "everywhere; beside masked styles, one without a mask fills the rest of the picture. The "
-        "empty mask that Load Image gives for a picture without transparency counts as none. "
-        f"{CUT_OUT}"
+        "tooltip": "Where the style with the same number applies: white is inside, black is "
+        "outside. Any size; one mask, or one for each image. Without masks, the styles are "
+        "mixed by their weights. If other styles have masks, one style without a mask fills "
+        "the rest of the image. The empty mask of Load Image for an image without "
+        f"transparency counts as none. {CUT_OUT}"
     },
 )
 
@@ -156,8 +156,8 @@ FEATHER: Declared = (
         "max": 256,
         "step": 1,
         "display": "slider",
-        "tooltip": "Softens the masks' edges over this many pixels of the content to both sides, "
-        "so that regions flow into each other.",
+        "tooltip": "Softens the edges of the masks by this many pixels of the content on both "
+        "sides.",
     },
 )
 
@@ -167,9 +167,9 @@ REGION_STATISTICS: Declared = (
         "default": True,
         "label_on": "per region",
         "label_off": "whole",
-        "tooltip": "Which of the content's statistics the style replaces: those inside each "
-        "region (the usual choice: a region gets its full style, whatever lies around it) or "
-        "those of the whole picture (regions keep their contrast to each other).",
+        "tooltip": "Statistics that normalize the content: those of each region (the usual "
+        "choice; every region gets its full style) or those of the whole image (preserves "
+        "the contrast between regions).",
     },
 )
 
@@ -180,9 +180,9 @@ TILE: Declared = (
         "min": 0,
         "max": 8192,
         "step": 64,
-        "tooltip": "Large pictures are worked on in tiles of this many pixels (64 or more), which "
-        "bounds the memory and changes nothing in the picture. 0 takes what fits into the free "
-        "memory.",
+        "tooltip": "Large images are processed in tiles of this many pixels (64 or more), "
+        "which limits memory use and does not change the result. 0 selects a size that fits "
+        "into the free memory.",
     },
 )
 
@@ -190,9 +190,9 @@ CONTENT_RESIDUAL: Declared = (
     "BOOLEAN",
     {
         "default": False,
-        "tooltip": "For alpha below 1: adds the detail that the decoder loses of the content, the "
-        "more the smaller alpha is. Then the picture goes over into the content; off, it jumps to "
-        "it at 0.",
+        "tooltip": "For alpha below 1: adds back detail that the decoder loses, so that the "
+        "result approaches the content smoothly as alpha approaches 0. Off: it jumps to the "
+        "content at 0.",
     },
 )
 
@@ -200,8 +200,8 @@ TEMPORAL: Declared = (
     list(TEMPORAL_MODES),
     {
         "default": "frame",
-        "tooltip": "For the frames of a video, whose colors flicker when each is normalized by "
-        f"itself. {describe(TEMPORAL_MODES)} All but frame start anew at scene cuts.",
+        "tooltip": "Reduces flicker in video frames by pooling their statistics. "
+        f"{describe(TEMPORAL_MODES)} All except frame reset at scene cuts.",
     },
 )
 
@@ -212,8 +212,8 @@ TEMPORAL_LENGTH: Declared = (
         "min": 1,
         "max": 240,
         "step": 1,
-        "tooltip": "How many frames temporal remembers. More is calmer and follows changes of "
-        "light more slowly.",
+        "tooltip": "Number of frames that temporal remembers. More is steadier but follows "
+        "changes in light more slowly.",
     },
 )
 
@@ -225,8 +225,8 @@ BIT_DEPTH: Declared = (
         "min": 8,
         "max": 10,
         "step": 2,
-        "tooltip": "Bits per channel of the result. 10 keeps skies and shadows without bands from "
-        "the video to the result; some players and browsers only play 8.",
+        "tooltip": "Bits per channel of the result. 10 avoids banding in skies and shadows; "
+        "some players and browsers support only 8.",
     },
 )
 

@@ -20,8 +20,8 @@ _FRAMES = (
         "min": 0,
         "max": 100_000,
         "step": 1,
-        "tooltip": "How many frames there are, where images is not connected (a video has no "
-        "images to connect). 0: as many as lead up to the last keyframe.",
+        "tooltip": "Number of frames, if images is not connected (a video has no images to "
+        "connect). 0: up to the last keyframe.",
     },
 )
 
@@ -43,16 +43,17 @@ class AdaINAlphaKeyframes:
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "How much style each frame gets: a style that fades in or out over a video, or over copies "
-        "of one picture. Connect it to alpha of Style Transfer (AdaIN), AdaIN Blend or Masked "
-        "AdaIN. Or to weight_2, and rest to weight_1: then the first style turns into the second."
+        "Sets the style strength of each frame: a style fades in or out over a video, or over "
+        "copies of one image. Connect alpha to alpha of Style Transfer (AdaIN), AdaIN Blend "
+        "or Masked AdaIN. To turn one style into another, connect alpha to weight_2 and rest "
+        "to weight_1."
     )
     SEARCH_ALIASES = ("alpha schedule", "fade style", "morph style", "animate style", "keyframes")
     RETURN_TYPES = ("FLOAT", "FLOAT")
     RETURN_NAMES = ("alpha", "rest")
     OUTPUT_TOOLTIPS = (
-        "A list with one alpha for each frame, for alpha or a weight of the other AdaIN nodes.",
-        "What each alpha leaves of 1, for the weight of the style that goes while another comes.",
+        "A list with the alpha of each frame, for alpha or a weight of the other AdaIN nodes.",
+        "1 minus each alpha, for the weight of the style that fades out while another fades in.",
     )
     FUNCTION = "interpolate"
 
@@ -65,10 +66,10 @@ class AdaINAlphaKeyframes:
                     {
                         "default": "0: 0\n23: 1",
                         "multiline": True,
-                        "tooltip": "Frame number from 0 or percent of the way, colon, alpha from 0 "
-                        "to 1: 0: 0, 23: 1 or 0%: 0, 100%: 1. One below the other, or with commas "
-                        "between. Before the first keyframe and after the last alpha stays as "
-                        "there.",
+                        "tooltip": "Frame number from 0, or percentage, then a colon and alpha "
+                        "from 0 to 1: 0: 0, 23: 1 or 0%: 0, 100%: 1. Separate keyframes by "
+                        "lines or commas. Before the first and after the last keyframe, "
+                        "alpha is constant.",
                     },
                 ),
             },
@@ -76,8 +77,8 @@ class AdaINAlphaKeyframes:
                 "images": (
                     "IMAGE",
                     {
-                        "tooltip": "The frames; only their number counts. Not connected: frames "
-                        "says it, and one picture as content gives so many."
+                        "tooltip": "The frames; only their number matters. If not connected, "
+                        "frames sets it, and a single content image gives that many results."
                     },
                 ),
                 "frames": _FRAMES,
@@ -85,9 +86,9 @@ class AdaINAlphaKeyframes:
                     list(_EASINGS),
                     {
                         "default": "linear",
-                        "tooltip": "How alpha goes from one keyframe to the next. linear: evenly. "
-                        "ease_in: slowly at first. ease_out: slowly at the end. ease_in_out: both. "
-                        "hold: it stays and jumps at the next keyframe.",
+                        "tooltip": "Interpolation between keyframes. linear: at constant "
+                        "speed. ease_in: slow at first. ease_out: slow at the end. "
+                        "ease_in_out: both. hold: constant, with a jump at the next keyframe.",
                     },
                 ),
             },

@@ -14,8 +14,9 @@ class AdaINModelLoader:
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Loads an AdaIN model: an encoder and the decoder trained with it. The pack ships one, "
-        f"adain-slim; others go as .safetensors files into ComfyUI's models/{MODEL_FOLDER} folder."
+        "Loads an AdaIN model: an encoder and the decoder trained for it. The pack includes "
+        f"one, adain-slim; put other .safetensors files into ComfyUI's models/{MODEL_FOLDER} "
+        "folder."
     )
     SEARCH_ALIASES = ("style transfer model", "adain loader", "load model")
     RETURN_TYPES = ("ADAIN_MODEL",)
@@ -30,9 +31,9 @@ class AdaINModelLoader:
                 "model": (
                     MODELS.names(),
                     {
-                        "tooltip": "The model's file: the pack's own first, then those in "
-                        f"ComfyUI's models/{MODEL_FOLDER}; of two with one name yours is taken. "
-                        "Styles only fit the model that encoded them."
+                        "tooltip": "The model file: the bundled one first, then those in "
+                        f"ComfyUI's models/{MODEL_FOLDER}. Of two files with the same name, "
+                        "yours is used. Styles only fit the model that encoded them."
                     },
                 ),
                 "dtype": (
@@ -40,8 +41,8 @@ class AdaINModelLoader:
                     {
                         "default": "auto",
                         "tooltip": "Precision. auto chooses for your device: half precision on "
-                        "most GPUs, as ComfyUI has it; on a CPU bf16 if it has instructions for "
-                        "that, else fp32. The pictures hardly differ.",
+                        "most GPUs, as ComfyUI does; on a CPU, bf16 if it is supported "
+                        "natively, else fp32. The results hardly differ.",
                     },
                 ),
             }

@@ -29,12 +29,15 @@ from .request import NUMBERS, connected_regions, require_region
 
 _STYLES = tuple(f"style_{number}" for number in NUMBERS)
 _MASKS = tuple(f"mask_{number}" for number in NUMBERS)
-_STYLE = ("ADAIN_STYLE", {"tooltip": "The style of the region that the mask of its number covers."})
+_STYLE = (
+    "ADAIN_STYLE",
+    {"tooltip": "The style of the region that the mask with the same number covers."},
+)
 _MASK = (
     "MASK",
     {
-        "tooltip": "Where the style of the same number goes: white gets it, gray partly, black "
-        f"does not. Any size; one mask, or one for each picture. {CUT_OUT}"
+        "tooltip": "Where the style with the same number applies: white is inside, gray "
+        f"partly, black is outside. Any size; one mask, or one for each image. {CUT_OUT}"
     },
 )
 
@@ -44,13 +47,13 @@ class AdaINMasked:
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Gives each masked region of encoded pictures its own style. What no mask covers gets the "
-        "background's style, or none. Where masks overlap, their styles mix."
+        "Applies a style to each masked region of encoded images. Areas outside every mask get "
+        "the background style, or none. Where masks overlap, their styles are mixed."
     )
     SEARCH_ALIASES = ("style transfer mask", "spatial control", "regional style", "inpaint style")
     RETURN_TYPES = ("ADAIN_FEATURES",)
     RETURN_NAMES = ("features",)
-    OUTPUT_TOOLTIPS = ("The pictures with their regions in the styles, for AdaIN Decode.",)
+    OUTPUT_TOOLTIPS = ("The features with every region stylized, for AdaIN Decode.",)
     FUNCTION = "apply"
 
     @classmethod
@@ -62,8 +65,8 @@ class AdaINMasked:
         optional["background"] = (
             "ADAIN_STYLE",
             {
-                "tooltip": "The style of what no mask covers. Not connected: that gets no style, "
-                "but is drawn by the decoder, too."
+                "tooltip": "The style of areas outside every mask. If not connected, they get "
+                "no style, but still pass through the decoder."
             },
         )
         optional |= {"temporal": advanced(TEMPORAL), "temporal_length": advanced(TEMPORAL_LENGTH)}

@@ -33,8 +33,8 @@ from .request import NUMBERS, Request
 _ARTWORK: Declared = (
     "IMAGE",
     {
-        "tooltip": "The artwork that the image was drawn in, as the node that drew it has it. An "
-        "encoded style does not do: it holds no picture."
+        "tooltip": "The artwork that the image was stylized with, as connected there. An "
+        "encoded style is not enough: it contains no image."
     },
 )
 _STEPS: Declared = (
@@ -44,8 +44,9 @@ _STEPS: Declared = (
         "min": 1,
         "max": 1000,
         "step": 1,
-        "tooltip": "How many steps of optimization, fewer where little is gained. 50 change a "
-        "picture visibly. Each takes some twenty times as long as drawing the picture.",
+        "tooltip": "Maximum number of optimization steps; it stops early when little is "
+        "gained. 50 make a visible difference. A step takes about twenty times as long as "
+        "stylizing the image.",
     },
 )
 # Of the last twenty steps' gain, below which there is little more to gain.
@@ -57,14 +58,14 @@ class AdaINRefine:
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Improves what Style Transfer (AdaIN) has drawn by steps of optimization, so that it comes "
-        "nearer to the artwork. Connect the drawn image, and the content, styles, masks and "
-        f"settings that it was drawn with. Needs the paper's official model, {VGG19}."
+        "Brings a result of Style Transfer (AdaIN) closer to the artwork by optimization. "
+        "Connect the result, and the content, styles, masks and settings that it was made "
+        f"with. Needs the official model of the paper, {VGG19}."
     )
     SEARCH_ALIASES = ("refine", "optimization", "optimize", "gatys", "iterate")
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("image",)
-    OUTPUT_TOOLTIPS = ("The refined pictures; their loss is at most that of the given ones.",)
+    OUTPUT_TOOLTIPS = ("The refined images; their loss is at most that of the given ones.",)
     FUNCTION = "refine"
 
     @classmethod
@@ -75,8 +76,8 @@ class AdaINRefine:
             sockets[f"mask_{number}"] = MASK
         return {
             "required": {
-                "image": ("IMAGE", {"tooltip": "What was drawn, at the size of the content."}),
-                "content": ("IMAGE", {"tooltip": "The picture that it was drawn of."}),
+                "image": ("IMAGE", {"tooltip": "The stylized image, at the size of the content."}),
+                "content": ("IMAGE", {"tooltip": "The content of the stylized image."}),
                 "style_1": _ARTWORK,
                 "steps": _STEPS,
                 "alpha": ALPHA,
@@ -85,9 +86,9 @@ class AdaINRefine:
                 "model": (
                     "ADAIN_MODEL",
                     {
-                        "tooltip": "The model whose encoder measures pictures, from Load AdaIN "
-                        f"Model: {VGG19}, or another one of its widths. Not connected: {VGG19} "
-                        "from ComfyUI's models/adain."
+                        "tooltip": "The model whose encoder computes the losses, from Load "
+                        f"AdaIN Model: {VGG19}, or another one with its widths. If not "
+                        f"connected, {VGG19} from ComfyUI's models/adain is used."
                     },
                 ),
                 **sockets,

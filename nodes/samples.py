@@ -47,16 +47,16 @@ class AdaINSampleImage:
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Loads one of the free photos and artworks that come with the pack, for trying it out; "
-        "the example workflows use them. For your own pictures use Load Image."
+        "Loads one of the free photos and artworks that come with the pack; the example "
+        "workflows use them. For your own images use Load Image."
     )
     SEARCH_ALIASES = ("example image", "sample picture", "test image", "demo image")
     RETURN_TYPES = ("IMAGE", "MASK")
     RETURN_NAMES = ("image", "mask")
     OUTPUT_TOOLTIPS = (
-        "The picture.",
-        "Where the photo's subject is: white. For pictures whose subject the pack does not know "
-        "it is white everywhere.",
+        "The image.",
+        "Mask of the photo's subject, in white. For images without a known subject, it is "
+        "white everywhere.",
     )
     FUNCTION = "load"
 
@@ -67,10 +67,10 @@ class AdaINSampleImage:
                 "picture": (
                     [*_samples(), _VIDEO],
                     {
-                        "tooltip": "A photo (content/…), an artwork (style/…), a mask that shows "
-                        "where a photo's subject is (mask/…), or the frames of a short video "
-                        "(video/…). All are in the public domain or CC0; the pack's "
-                        "samples/README.md says where they come from."
+                        "tooltip": "A photo (content/…), an artwork (style/…), a mask of a "
+                        "photo's subject (mask/…), or the frames of a short video (video/…). "
+                        "All are in the public domain or CC0; samples/README.md in the "
+                        "pack's folder lists the sources."
                     },
                 ),
             }

@@ -34,12 +34,12 @@ class AdaINSaveStyle:
     DESCRIPTION = (
         "Saves a style as a small .safetensors file (a few kB) in ComfyUI's "
         f"models/{STYLE_FOLDER} folder, for Load AdaIN Style, and shows its artwork, name and "
-        "place."
+        "location."
     )
     SEARCH_ALIASES = ("save style", "export style", "style library")
     RETURN_TYPES = ("ADAIN_STYLE",)
     RETURN_NAMES = ("style",)
-    OUTPUT_TOOLTIPS = ("The style under its new name, to go on with.",)
+    OUTPUT_TOOLTIPS = ("The style with its new name.",)
     FUNCTION = "save"
     OUTPUT_NODE = True
 
@@ -55,16 +55,17 @@ class AdaINSaveStyle:
                     "STRING",
                     {
                         "default": "my-style",
-                        "tooltip": "Name of the style and its file, without a folder. The ending "
-                        ".safetensors is added. Press R after saving to see it in Load AdaIN "
-                        "Style.",
+                        "tooltip": "Name of the style and its file, without a folder. The "
+                        "extension .safetensors is added. Press R after saving to see it in "
+                        "Load AdaIN Style.",
                     },
                 ),
                 "overwrite": (
                     "BOOLEAN",
                     {
                         "default": False,
-                        "tooltip": "Replace another style that has this name. Off: refuse.",
+                        "tooltip": "Replace an existing style with this name. Off: stop with "
+                        "an error.",
                     },
                 ),
             },
@@ -73,9 +74,9 @@ class AdaINSaveStyle:
                     "BOOLEAN",
                     {
                         "default": True,
-                        "tooltip": "Keep a small picture of the artwork in the file, for the "
-                        "model library and Load AdaIN Style. Off for an artwork that nobody else "
-                        "is to see.",
+                        "tooltip": "Store a thumbnail of the artwork in the file, for the "
+                        "model library and Load AdaIN Style. Turn it off for artworks that "
+                        "nobody else should see.",
                     },
                 ),
             },
@@ -123,9 +124,9 @@ class AdaINLoadStyle:
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Loads one of the styles that come with the pack, or one that Save AdaIN Style wrote to "
-        f"ComfyUI's models/{STYLE_FOLDER} folder, chosen by their artworks. A style fits only the "
-        "model that encoded it; the pack's fit its own model, adain-slim."
+        "Loads a bundled style, or one that Save AdaIN Style saved in ComfyUI's "
+        f"models/{STYLE_FOLDER} folder; choose it by its artwork. A style fits only the model "
+        "that encoded it; the bundled styles fit the bundled model, adain-slim."
     )
     SEARCH_ALIASES = ("load style", "import style", "style library")
     RETURN_TYPES = ("ADAIN_STYLE",)
@@ -140,9 +141,9 @@ class AdaINLoadStyle:
                 "style": (
                     STYLES.names(),
                     {
-                        "tooltip": "The style's file: the pack's own first, then those in "
-                        f"ComfyUI's models/{STYLE_FOLDER}; of two with one name yours is taken. "
-                        "Press R to refresh the list."
+                        "tooltip": "The style file: the bundled ones first, then those in "
+                        f"ComfyUI's models/{STYLE_FOLDER}. Of two files with the same name, "
+                        "yours is used. Press R to refresh the list."
                     },
                 ),
             }

@@ -42,9 +42,9 @@ class AdaINStylize(ChecksBeforeRun):
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Draws pictures in the style of any artwork, or in several. Connect a picture and a style, "
-        "and run. Batches may be the frames of a video; long clips are better drawn by Style "
-        "Transfer Video (AdaIN), which never holds them all in memory."
+        "Stylizes images with one artwork or several. Connect an image and a style, and run. A "
+        "batch can be the frames of a video; for long clips use Style Transfer Video "
+        "(AdaIN), which never holds all frames in memory."
     )
     SEARCH_ALIASES = (
         "style transfer",
@@ -61,9 +61,10 @@ class AdaINStylize(ChecksBeforeRun):
     RETURN_TYPES = ("IMAGE", "LAYERS")
     RETURN_NAMES = ("image", "layers")
     OUTPUT_TOOLTIPS = (
-        "The stylized pictures, of the size of the content.",
-        "The first picture over its photo, as two layers for Create Layered Image, which older "
-        "ComfyUI does not have. With masks the upper one is transparent where nothing is drawn.",
+        "The stylized images, at the size of the content.",
+        "The first result over its photo, as two layers for Create Layered Image (not in older "
+        "versions of ComfyUI). With masks, the upper layer is transparent where no style "
+        "applies.",
     )
     FUNCTION = "stylize"
 
@@ -78,7 +79,7 @@ class AdaINStylize(ChecksBeforeRun):
             "required": {
                 "content": (
                     "IMAGE",
-                    {"tooltip": "The picture to stylize, or a batch: photos, video frames."},
+                    {"tooltip": "The image to stylize, or a batch: photos, video frames."},
                 ),
                 "style_1": STYLE,
                 "alpha": ALPHA,

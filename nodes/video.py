@@ -48,9 +48,9 @@ class AdaINStylizeVideo(ChecksBeforeRun):
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Draws a video in the style of any artwork, or in a mix of several. Frames are read, drawn "
-        "and written one after the other, so that memory does not grow with the length; sound and "
-        "times stay."
+        "Stylizes a video with one artwork or several. Frames are read, stylized and written "
+        "one by one, so memory use does not depend on the length. Audio and timing are "
+        "preserved."
     )
     SEARCH_ALIASES = ("neural style video", "video to painting", "stylize video", "stylize clip")
     RETURN_TYPES = ("VIDEO",)
@@ -63,7 +63,7 @@ class AdaINStylizeVideo(ChecksBeforeRun):
         # Saved workflows hold widget values by position: new ones go to the end.
         return {
             "required": {
-                "video": ("VIDEO", {"tooltip": "The video, from Load Video for example."}),
+                "video": ("VIDEO", {"tooltip": "The video, for example from Load Video."}),
                 "style_1": STYLE,
                 "alpha": ALPHA,
             },

@@ -163,8 +163,8 @@ def test_what_alpha_0_gives(pack: Any) -> None:
     nodes = pack.module.NODE_CLASS_MAPPINGS
     for node_id, text in (
         ("AdaINStylize", "0 keeps the content, 1 gives"),
-        ("AdaINBlend", "0 gives what the decoder makes of the content, 1 gives"),
-        ("AdaINMasked", "0 gives what the decoder makes of the content, 1 gives"),
+        ("AdaINBlend", "0 gives the decoder's reconstruction of the content, 1 the"),
+        ("AdaINMasked", "0 gives the decoder's reconstruction of the content, 1 the"),
     ):
         assert text in all_inputs(nodes[node_id])["alpha"][1]["tooltip"]
 
