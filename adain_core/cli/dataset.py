@@ -225,6 +225,6 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from .make_dataset import run
+    from .run_dataset import run
 
     return run(args)

@@ -156,6 +156,6 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from .judge_models import run
+    from .run_evaluate import run
 
     return run(args)

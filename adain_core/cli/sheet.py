@@ -83,6 +83,6 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from .draw_sheet import run
+    from .run_sheet import run
 
     return run(args)

@@ -90,6 +90,6 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from .stylize_files import run
+    from .run_stylize import run
 
     return run(args)

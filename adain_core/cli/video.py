@@ -160,7 +160,7 @@ def _add_file_options(group: Group) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     try:
-        from .draw_video import run
+        from .run_video import run
     except ImportError as error:  # of PyAV
         print_error(error)
         return 1

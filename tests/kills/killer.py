@@ -23,7 +23,7 @@ from .commands import Command, lay_out, start_anew
 
 # Each run is forked from a process that has imported what takes long.
 _CONTEXT = multiprocessing.get_context("forkserver" if os.name != "nt" else "spawn")
-_IMPORTS = ("torch", "av", "adain_core.cli.stylize_files", "adain_core.video")
+_IMPORTS = ("torch", "av", "adain_core.cli.run_stylize", "adain_core.video")
 _LONGEST = 600
 
 

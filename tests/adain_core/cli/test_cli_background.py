@@ -13,7 +13,7 @@ import pytest
 from cli_folder import Folder, read, to_array
 
 from adain_core import AdaINModel, ImageFile, ImageFileError
-from adain_core.cli import stylize_files
+from adain_core.cli import run_stylize
 from adain_core.cli.background import Background
 
 NAMES = [f"{number}.png" for number in range(7)]
@@ -29,20 +29,20 @@ def words(folder: Folder) -> list[str]:
 
 def replace_write(monkeypatch: pytest.MonkeyPatch, before: Callable[[Path], object]) -> None:
     """Have something done before each picture is written."""
-    write = stylize_files.write_image_file
+    write = run_stylize.write_image_file
 
     def replaced(path: Path, image: ImageFile, **options: Any) -> None:
         before(path)
         write(path, image, **options)
 
-    monkeypatch.setattr(stylize_files, "write_image_file", replaced)
+    monkeypatch.setattr(run_stylize, "write_image_file", replaced)
 
 
 def test_the_next_picture_is_drawn_meanwhile(
     folder: Folder, words: list[str], tiny: AdaINModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = threading.Semaphore(0)
-    read_image_file = stylize_files.read_image_file
+    read_image_file = run_stylize.read_image_file
 
     def count(*arguments: Any, **options: Any) -> ImageFile:
         reads.release()
@@ -52,7 +52,7 @@ def test_the_next_picture_is_drawn_meanwhile(
         if path.name == NAMES[0]:  # for the third picture to be begun
             assert all(reads.acquire(timeout=60) for _ in range(3))
 
-    monkeypatch.setattr(stylize_files, "read_image_file", count)
+    monkeypatch.setattr(run_stylize, "read_image_file", count)
     replace_write(monkeypatch, wait)
     assert folder.run(*words) == 0
     for name in NAMES:
@@ -96,7 +96,7 @@ def test_what_is_drawn_before_an_interruption_is_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    read_image_file, begun = stylize_files.read_image_file, threading.Event()
+    read_image_file, begun = run_stylize.read_image_file, threading.Event()
 
     def stop(path: Path, **options: Any) -> ImageFile:
         if path.name == NAMES[3]:
@@ -104,7 +104,7 @@ def test_what_is_drawn_before_an_interruption_is_written(
             raise KeyboardInterrupt
         return read_image_file(path, **options)
 
-    monkeypatch.setattr(stylize_files, "read_image_file", stop)
+    monkeypatch.setattr(run_stylize, "read_image_file", stop)
     replace_write(monkeypatch, lambda path: begun.wait(60))
     assert folder.run(*words) == 130
     assert {path.name for path in (folder / "out").iterdir()} == {*NAMES[:3]}

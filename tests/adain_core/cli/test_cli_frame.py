@@ -184,7 +184,7 @@ def test_out_of_memory_advice_is_of_the_commands_own_options(
         raise torch.cuda.OutOfMemoryError("CUDA out of memory.\nTried to allocate 1 TiB")
 
     monkeypatch.setattr("adain_core.training.trainer.Trainer", failing)
-    monkeypatch.setattr("adain_core.cli.judge_models.read_loss_network", failing)
+    monkeypatch.setattr("adain_core.cli.run_evaluate.read_loss_network", failing)
     options = ["--encoder", "v.pth", "-o", "run"] if command == "train" else []
     options += ["--loss-network", "v.pth"] if command == "evaluate" else []
     assert main([command, "--content", "photos", "--style", "paintings", *options]) == 1

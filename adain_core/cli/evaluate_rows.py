@@ -1,4 +1,4 @@
-"""The rows of ``adain evaluate``: what its options ask to be judged."""
+"""The rows of the table of ``adain evaluate``, made from the options."""
 
 from __future__ import annotations
 

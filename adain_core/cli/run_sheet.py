@@ -1,4 +1,4 @@
-"""The work of ``adain sheet``: read, draw, join, write."""
+"""The work of ``adain sheet``."""
 
 from __future__ import annotations
 

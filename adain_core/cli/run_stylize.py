@@ -1,4 +1,4 @@
-"""``adain stylize``: from file to file."""
+"""The work of ``adain stylize``, from file to file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The work of ``adain video``: request, keyframes, progress and report."""
+"""The work of ``adain video``: options, keyframes, progress and report."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _Moment:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw the video; return the exit code."""
+    """Stylize the video; return the exit code."""
     moments = _moments(args)
     paths = [path for moment in moments for path in moment.paths] or args.style
     background = [] if args.background is None else [args.background]

@@ -1,4 +1,4 @@
-"""The work of ``adain evaluate``: judge models, print and write the scores."""
+"""The work of ``adain evaluate``: evaluate models, print and write the scores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..options import pass_sizes
 from ..pixels import as_uint8
 from ..sheets import GAP, join_rows
 from ..transfer import check_alpha
-from .judged_rows import Row, make_rows, row_names
+from .evaluate_rows import Row, make_rows, row_names
 from .outputs import check_output_file, check_replaceable
 from .streams import print_line, print_note
 
