@@ -18,14 +18,10 @@ DTYPES = {
     "float16": torch.float16,
 }
 
-# Measured in float32 with one core of an AMD EPYC (AVX2), 512x512 pixels, torch 2.13.
-
-# A 3x3 convolution, channels last against channels first: 16 channels 2.4 times as fast, 64
-# channels 1.4 times, 256 channels 1 time. On a GPU half precision wants it (tensor cores).
+# channels_last is faster on a CPU with few channels, and on a GPU in half precision (tensor cores).
 _MEMORY_FORMATS = {"mps": torch.contiguous_format}
-# Winograd's filtering by the number of weights, with two cores: 1.9 times as fast from 256 to 512
-# channels, 1.6 from 256 to 256, 1.3 from 128 to 256, 0.9 from 128 to 128: the transforms cost the
-# same, the products shrink.
+# Number of weights from which Winograd's filtering pays: its transforms cost the same however few
+# channels there are (figures in benchmarks/README.md).
 WINOGRAD_WEIGHTS = 2**18
 # Turing cards without tensor cores, whose float16 gives NaN.
 _BROKEN_FLOAT16 = re.compile(r"GTX 16\d\d|MX[45]50|\bT(500|550|600|1000|1200|2000)\b|CMP 30HX")

@@ -40,7 +40,7 @@ class Figures(NamedTuple):
 
 
 def write_photo(path: Path, side: int) -> None:
-    """A square picture: the sample photo, enlarged."""
+    """Write a square image: the sample photo, enlarged."""
     with PIL.Image.open(PHOTO) as photo:
         enlarged = photo.convert("RGB").resize((side, side), PIL.Image.Resampling.BICUBIC)
     enlarged.save(path, compress_level=1)
@@ -58,7 +58,7 @@ def measure(command: list[str]) -> Figures:
 
 
 def run_case(model: str, side: int, options: list[str], folder: Path) -> Figures:
-    """``adain stylize`` on a picture of ``side`` x ``side`` pixels."""
+    """Run ``adain stylize`` on an image of ``side`` x ``side`` pixels."""
     photo, result = folder / f"{side}.png", folder / f"{side}-stylized.png"
     # Each step in a fresh process: ru_maxrss is that of the largest child so far.
     context = multiprocessing.get_context("spawn")

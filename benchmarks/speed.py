@@ -69,7 +69,7 @@ class Case:
 
 
 def product_case(dtype: str, device: torch.device) -> Case:
-    """The yardstick: a matrix product large enough to run at full speed."""
+    """Return a matrix product large enough to run at full speed."""
     size = 2048 if device.type == "cpu" else 4096
     left, right = torch.rand(2, size, size).to(device, DTYPES[dtype])
     call = partial(torch.matmul, left, right)
@@ -77,10 +77,10 @@ def product_case(dtype: str, device: torch.device) -> Case:
 
 
 class EagerModel:
-    """What ``AdaINModel`` does, as straightforward code does it: float32, layer after layer.
+    """``AdaINModel`` in plain PyTorch: float32, layer by layer.
 
     Args:
-        encoder: where the weights come from, as for the decoder.
+        encoder: the encoder whose weights are used.
         decoder: without normalization layers.
         device: to run on.
     """
@@ -103,13 +103,13 @@ class EagerModel:
 
     @torch.inference_mode()
     def statistics(self, artwork: Tensor) -> tuple[Tensor, Tensor]:
-        """Of a style."""
+        """Return the mean and standard deviation of an artwork."""
         features = self.encoder(artwork)
         return features.mean((2, 3), keepdim=True), features.std((2, 3), keepdim=True)
 
     @torch.inference_mode()
     def stylize(self, content: Tensor, style: tuple[Tensor, Tensor] | Tensor) -> Tensor:
-        """With a style's statistics, or an artwork."""
+        """Stylize with the statistics of a style, or with an artwork."""
         mean, std = self.statistics(style) if isinstance(style, Tensor) else style
         features = self.encoder(content)
         features = F.instance_norm(features, eps=1e-5) * std + mean
@@ -118,7 +118,7 @@ class EagerModel:
 
 
 def plain_convolution(module: nn.Module) -> nn.Conv2d:
-    """A copy without padding."""
+    """Return a copy without padding."""
     assert isinstance(module, nn.Conv2d)
     plain = nn.Conv2d(module.in_channels, module.out_channels, 3)
     plain.load_state_dict(module.float().state_dict())
@@ -128,7 +128,7 @@ def plain_convolution(module: nn.Module) -> nn.Conv2d:
 def eager_cases(
     name: str, model: EagerModel, sizes: list[int], batch: int, device: torch.device
 ) -> list[Case]:
-    """The baseline at each size, with a style encoded before and with a new one."""
+    """Return the baseline at each size, with an encoded style and with a new one."""
     cases = []
     for size in sizes:
         content, artwork = torch.rand(2, batch, 3, size, size).to(device)
@@ -142,7 +142,7 @@ def eager_cases(
 def model_cases(
     name: str, dtype: str, sizes: list[int], batch: int, device: torch.device
 ) -> list[Case]:
-    """The operations of one model at each size; images lie on the device already."""
+    """Return the operations of one model at each size, on images that are on the device already."""
     model = AdaINModel.from_pretrained(name, device, dtype)
     cases = []
     for size in sizes:
@@ -165,19 +165,19 @@ def model_cases(
 
 
 def encode_another(model: AdaINModel, artwork: Tensor) -> None:
-    """Encode an artwork that the model has not seen: it remembers the latest by their pixels."""
+    """Encode an artwork that is not in the model's cache."""
     artwork[0, 0, 0, 0].uniform_()
-    model.encode_style(artwork, size=0)
+    model.encode_style(artwork, size=0, closeup=False)
 
 
 def stylize_another(model: AdaINModel, content: Tensor, artwork: Tensor) -> None:
-    """Draw a content in a style that the model has not seen."""
+    """Stylize with an artwork that is not in the model's cache."""
     artwork[0, 0, 0, 0].uniform_()
     model.stylize(content, artwork, style_size=0, stroke_size="single")
 
 
 def run_all(calls: list[Callable[[], object]]) -> None:
-    """One after the other."""
+    """Make calls, one after the other."""
     for call in calls:
         call()
 
@@ -191,7 +191,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def timed(call: Callable[[], object], device: torch.device) -> float:
-    """Seconds of one call."""
+    """Return the seconds of one call."""
     synchronize(device)
     start = time.perf_counter()
     call()
@@ -221,7 +221,7 @@ def measure(cases: list[Case], repeats: int, device: torch.device) -> None:
 
 
 def start_peak(device: torch.device) -> float:
-    """Begin a new peak of memory; returns the bytes in use."""
+    """Start to measure the peak memory; return the bytes in use."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return float(torch.cuda.memory_allocated(device))
@@ -234,7 +234,7 @@ def start_peak(device: torch.device) -> float:
 
 
 def read_peak(device: torch.device) -> float:
-    """Most bytes in use since :func:`start_peak`."""
+    """Return the peak of the bytes in use since :func:`start_peak`."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device))
     if device.type == "cpu" and platform.system() == "Linux":
@@ -244,7 +244,7 @@ def read_peak(device: torch.device) -> float:
 
 
 def device_name(device: torch.device) -> str:
-    """Of the hardware, as people know it."""
+    """Return the name of the hardware."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     cpuinfo = Path("/proc/cpuinfo")
@@ -256,7 +256,7 @@ def device_name(device: torch.device) -> str:
 def row_of(
     case: Case, batch: int, product: Case, baselines: dict[tuple[str, int, str], Case]
 ) -> dict[str, str | int | float]:
-    """One line of the result, not rounded; NaN where there is nothing to compare with."""
+    """Return one row of the result, not rounded; NaN if there is nothing to compare with."""
     seconds = median(case.seconds)
 
     def ratio(name: str) -> float:
@@ -280,7 +280,7 @@ def row_of(
 
 
 def print_markdown(rows: list[dict[str, str | int | float]]) -> None:
-    """A table of ``rows``."""
+    """Print rows as a table."""
     formats = {"ms": ".1f", "share of product": ".0%", "peak MiB": ".0f", "calls": ""}
     print("| " + " | ".join(rows[0]) + " |")
     text = {"model", "dtype", "operation"}
@@ -298,7 +298,7 @@ def print_markdown(rows: list[dict[str, str | int | float]]) -> None:
 
 
 def positive(text: str) -> int:
-    """A whole number from 1, for argparse."""
+    """Parse a whole number from 1, for argparse."""
     if (number := int(text)) < 1:
         raise ValueError
     return number
