@@ -25,7 +25,7 @@ from .transfer import FrameStatistics
 Temporal = Literal["frame", "window", "ema"]
 # A cut is where the channels' stds change against each other: by more than this between two frames,
 # as 1 minus their cosine. What they all share, as with contrast, does not count. Any two photos
-# differ by more, the same photo moved or 20 % brighter by less (benchmarks/README.md).
+# differ by more, the same photo moved or 20 % brighter by less.
 CUT = 0.02
 # How far the pooled variance may be from that of a frame that goes on fading, or outside of what
 # the last two frames have, as a factor. What flickers goes to and fro and stays within.
