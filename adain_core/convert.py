@@ -1,4 +1,4 @@
-"""From pytorch-AdaIN's two ``.pth`` files to a model file.
+"""Conversion of pytorch-AdaIN's two ``.pth`` files to a model file.
 
 ``vgg_normalised.pth`` and ``decoder.pth`` are state dicts of ``nn.Sequential``. They are read with
 ``weights_only=True``: tensors only, nothing in the file is executed. The original Torch7 ``.t7``
@@ -80,7 +80,7 @@ def read_decoder(path: str | os.PathLike[str]) -> Decoder:
 
 
 def read_loss_network(path: str | os.PathLike[str]) -> tuple[Encoder, Decoder | None]:
-    """Return the normalized VGG-19, which judges pictures in training and evaluation.
+    """Return the normalized VGG-19, the loss network of training and evaluation.
 
     Args:
         path: ``vgg_normalised.pth``, or a full-width model's file (``.safetensors``) or name
@@ -111,12 +111,12 @@ def convert_vgg19(
     dtype: torch.dtype | None = None,
     overwrite: bool = True,
 ) -> ModelInfo:
-    """Make a model file of pytorch-AdaIN's two files.
+    """Convert pytorch-AdaIN's two files to a model file.
 
     Args:
         vgg: ``vgg_normalised.pth``.
         decoder: ``decoder.pth``.
-        target: where to (``.safetensors``).
+        target: the file to write (``.safetensors``).
         dtype: of the stored tensors; ``None`` keeps float32.
         overwrite: replace an existing file.
 
@@ -166,7 +166,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
 def _take(
     path: Path, tensors: dict[str, Tensor], index: int, shapes: dict[str, tuple[int, ...]]
 ) -> dict[str, Tensor]:
-    """Weight and bias of one layer of the ``nn.Sequential``, float32, shapes checked."""
+    """Return weight and bias of one layer of the ``nn.Sequential``, float32, after a check."""
     taken = {}
     for part, shape in shapes.items():
         key = f"{index}.{part}"

@@ -30,13 +30,13 @@ def make_preview(artwork: Tensor) -> bytes:
 
 
 def join_previews(previews: Sequence[tuple[bytes, float]]) -> bytes:
-    """One preview of several: a strip of each, as wide as its share of all.
+    """Join previews: a strip of each, as wide as its share.
 
     Args:
-        previews: with their shares. Those that are no pictures are left out.
+        previews: previews and their shares; damaged ones are left out.
 
     Returns:
-        JPEG; the preview itself of a single one, empty of none.
+        JPEG; a single preview as it is, and empty without any.
     """
     if len(previews) == 1:
         return previews[0][0]
@@ -59,7 +59,7 @@ def join_previews(previews: Sequence[tuple[bytes, float]]) -> bytes:
 
 
 def read_preview(data: bytes) -> Tensor | None:
-    """Return the picture of a preview, ``(1, 3, H, W)`` in 0..1; ``None`` where it is none."""
+    """Return the image of a preview, ``(1, 3, H, W)`` in 0..1; ``None`` if it is damaged."""
     picture = _open(data)
     return None if picture is None else to_tensor(picture)
 

@@ -109,7 +109,7 @@ def _has_letters(font: _Font, text: str) -> bool:
 
 
 def fit_within(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """Height and width of the same shape whose longer side has so many pixels."""
+    """Return height and width at the same aspect ratio, ``longest`` pixels on the longer side."""
     height, width = (max(1, round(longest * side / max(size))) for side in size)
     return height, width
 

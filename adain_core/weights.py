@@ -153,7 +153,7 @@ def cache_folder() -> Path:
 
 
 def available_models() -> dict[str, Path]:
-    """Names and files of the shipped and downloaded models, the default first."""
+    """Return the names and files of the bundled and downloaded models, the default first."""
     files: dict[str, Path] = {}
     folders = [shipped_folder()]
     with contextlib.suppress(WeightsError):  # without a home nothing was downloaded

@@ -88,7 +88,7 @@ class AdaINColorPreserve:
 
 
 def recolor_picture(picture: Tensor, reference: Tensor, method: str, strength: float) -> Tensor:
-    """One picture, its alpha channel kept; gray becomes RGB."""
+    """Recolor one image and keep its alpha channel; gray becomes RGB."""
     device = host.compute_device()
     picture, reference = _rgb(picture).to(device), _rgb(reference)
     size = (picture.shape[2], picture.shape[3])

@@ -51,14 +51,14 @@ _PREVIEW_SECONDS = 0.5
 
 
 def compute_device() -> torch.device:
-    """Where models run."""
+    """Return the device that models run on."""
     device = management.get_torch_device() if HOSTED else resolve_device("auto")
     # DirectML's tensors have no storage to tell weights apart by, and its torch stopped at 2.4.
     return torch.device("cpu") if device.type == "privateuseone" else device
 
 
 def output_device() -> torch.device:
-    """Where results wait for the next node."""
+    """Return the device that keeps results for the next node."""
     return management.intermediate_device() if HOSTED else torch.device("cpu")
 
 
@@ -123,7 +123,7 @@ class ManagedModel:
 
 
 def memory_required(model: AdaINModel, height: int, width: int) -> int:
-    """Estimate of the bytes that encoding and decoding a picture take besides the weights."""
+    """Return the approximate bytes for encoding and decoding an image, without the weights."""
     channels = model.info.architecture.channels
     widest = max(channels[:2])
     tile = automatic_tile(widest, model.dtype)
@@ -269,7 +269,7 @@ def register_folder(name: str, shipped: Path | None = None) -> None:
 
 
 def folders(name: str) -> list[Path]:
-    """Where files of a model folder are looked for; new ones go to the first."""
+    """Return the paths of a model folder; new files go to the first."""
     if HOSTED:
         return [Path(path) for path in folder_paths.get_folder_paths(name)]
     return [cache_folder() / name]
@@ -317,7 +317,7 @@ def short_path(path: Path) -> str:
 
 
 def file_hash(path: Path | None) -> str:
-    """SHA-256 of a file's content; empty where there is none."""
+    """Return the SHA-256 of a file's content; empty if there is no file."""
     if path is None or not path.is_file():
         return ""
     return hashlib.sha256(path.read_bytes()).hexdigest()

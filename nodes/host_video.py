@@ -18,7 +18,7 @@ _INTERMEDIATE_CRF = 8
 
 
 def video_size(video: Any) -> tuple[int, int]:
-    """Height and width of a VIDEO. Outside the host, where a VIDEO is a path, nobody asks."""
+    """Return height and width of a VIDEO; 0 outside the host, where a VIDEO is a path."""
     if not host.HOSTED:
         return 0, 0
     # A turned file's own size is that before the turn.
