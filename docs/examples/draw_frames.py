@@ -7,6 +7,8 @@ import sys
 
 from adain_core import AdaINModel, StylizeOptions, Stylizer, TemporalPool, load_image, save_image
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 photo, painting = sys.argv[1:]
 pixels = load_image(photo)
 model = AdaINModel.from_pretrained()

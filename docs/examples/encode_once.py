@@ -7,6 +7,8 @@ import sys
 
 from adain_core import AdaINModel, Style, adain, save_image
 
+if len(sys.argv) != 4:
+    sys.exit(__doc__)
 photo, wave, stars = sys.argv[1:]
 model = AdaINModel.from_pretrained()
 features = model.encode(photo)

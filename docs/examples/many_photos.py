@@ -8,6 +8,8 @@ from pathlib import Path
 
 from adain_core import AdaINModel, StylizeOptions, Stylizer, save_image
 
+if len(sys.argv) < 3:
+    sys.exit(__doc__)
 painting, *photos = sys.argv[1:]
 options = StylizeOptions(painting, alpha=0.9, stroke_size="medium")
 stylizer = Stylizer(AdaINModel.from_pretrained(), options)

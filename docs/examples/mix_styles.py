@@ -7,6 +7,8 @@ import sys
 
 from adain_core import AdaINModel, Style, save_image
 
+if len(sys.argv) != 4:
+    sys.exit(__doc__)
 photo, wave, stars = sys.argv[1:]
 model = AdaINModel.from_pretrained()
 mixed = Style.mix([model.encode_style(wave), model.encode_style(stars)], weights=[3, 1])

@@ -9,6 +9,8 @@ import torch
 
 from adain_core import AdaINModel, save_image
 
+if len(sys.argv) != 4:
+    sys.exit(__doc__)
 photo, stars, engraving = sys.argv[1:]
 # A mask may have any size; it is stretched over the photo.
 upper = torch.tensor([[1.0], [0.0]])

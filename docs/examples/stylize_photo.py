@@ -7,6 +7,8 @@ import sys
 
 from adain_core import AdaINModel, save_image
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 photo, painting = sys.argv[1:]
 model = AdaINModel.from_pretrained()
 save_image("result.png", model.stylize(photo, painting, alpha=0.8))

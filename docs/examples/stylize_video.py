@@ -10,6 +10,8 @@ import sys
 from adain_core import AdaINModel, StylizeOptions, Stylizer, TemporalPool
 from adain_core.video import Part, stylize_video
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 clip, painting = sys.argv[1:]
 stylizer = Stylizer(AdaINModel.from_pretrained(), StylizeOptions(painting), TemporalPool("ema"))
 result = stylize_video(stylizer, clip, "painted.mp4", part=Part(end=2.0))
