@@ -9,17 +9,27 @@ import torch
 from torch import Tensor
 
 from .canvas import Canvas, Underpainting, fill_hidden
+from .choices import SINGLE_PASS
 from .color import is_gray
 from .functional import Statistics
-from .halos import remove_halos
+from .masks import region_weights
 from .options import StylizeOptions, closeness, pass_sizes
 from .pixels import reduce_uint8
 from .strokes import Strokes
 from .style import Style
 from .temporal import TemporalPool
-from .tiled import Finish, TiledNetworks, Watch, copy, decode, empty_picture, put_under
+from .tiled import (
+    Finish,
+    TiledNetworks,
+    Watch,
+    copy,
+    decode,
+    empty_picture,
+    even_tones,
+    put_under,
+)
 from .tiles import Progress, Tiler, join_progress
-from .transfer import own_transfer, plan_transfer
+from .transfer import join_equal, own_transfer, plan_transfer
 
 # What artworks become before there is a picture: styles, or images that are yet to be recolored, as
 # they are encoded and perhaps at twice the size.
@@ -140,10 +150,6 @@ class Draftsman:
             if not last:
                 reduced, photo = canvas.pictures, photos.pop()
                 target = target.to(reduced.device)
-                # Those of the first pass are the largest, and that pass is small. Masked styles may
-                # have different tones on one ground.
-                if not number and drawing.masks is None:
-                    target = remove_halos(target, reduced[:, :3])
                 canvas = Underpainting(photo, target, reduced, 1 - share)
                 strokes = Strokes.over(photo, target)
 
@@ -180,7 +186,16 @@ class Draftsman:
         watch = self._watch if one.last else None
         if watch is not None:
             copy(one.canvas, output, networks.tiler(one.canvas.size, options.tile))
-        decode(networks.decoder(features, tiler), transfer, output, finish, opacity, watch)
+        decoder = networks.decoder(features, tiler)
+        if one.number or options.stroke_size == SINGLE_PASS:
+            decode(decoder, transfer, output, finish, opacity, watch)
+        else:  # halos of the first pass are the largest, and that pass is small
+            plain = empty_picture(output.shape, torch.float32, output.device)
+            unblended = replace(finish, luminance=False, masks=())
+            decode(decoder, transfer, plain, unblended, opacity)
+            even_tones(plain, finish, _regions(drawing, one), output)
+            if watch is not None:
+                watch(output)
         return finish
 
     def _encode_styles(self, drawing: Drawing) -> Drawing:
@@ -230,6 +245,17 @@ def _targets(drawing: Drawing, close: float) -> tuple[list[Statistics], Statisti
     shares = drawing.shares[:, :, None]
     mean, std = ((shares * torch.stack(each)).sum(dim=1) for each in zip(*targets, strict=True))
     return [(mean, std)], None
+
+
+def _regions(drawing: Drawing, one: _Pass) -> Tensor | None:
+    """Return the weights of the regions that a pass draws in different styles, if it has masks."""
+    if drawing.masks is None:
+        return None
+    weights = region_weights(drawing.masks, one.canvas.size)
+    pairs = list(zip(one.targets, weights, strict=True))
+    if one.background is not None:
+        pairs.append((one.background, 1 - weights.sum(dim=0)))
+    return torch.stack([weight for _, weight in join_equal(pairs)])
 
 
 def _reduce(pictures: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:

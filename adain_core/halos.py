@@ -2,8 +2,8 @@
 
 AdaIN shifts whole channels, so the ground around an object gets another tone than the same ground
 farther away. A guided filter (He, Sun & Tang, "Guided Image Filtering", TPAMI 2013; computed on
-cells of pixels) makes the low frequencies of what the pass changed follow the photo, and keeps its
-strokes.
+cells of pixels, with the photo's color as guide) makes the low frequencies of what the pass changed
+follow the photo, and keeps its strokes.
 """
 
 from __future__ import annotations
@@ -12,47 +12,101 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .pixels import as_uint8
+from .pixels import as_float, as_uint8
 
 # Side of a cell, pixels. In cells: radius of the mean that removes strokes, and of the window in
-# which the tone is a linear function of the photo's brightness.
+# which the tone is a linear function of the photo's color.
 _CELL, _STROKE, _GROUND = 4, 2, 24
-# Variance of the brightness in a window above which an edge separates tones.
-_EDGE = 0.01
+# Variance of the color in a window above which an edge separates tones.
+_EDGE = 0.002
+# Highest gain that restores the contrast of tones.
+_CONTRAST = 2.0
+# Least weight of a cell and deviation of tones: nothing is divided by 0.
+_LEAST = 1e-6
 
 
-def remove_halos(drawn: Tensor, photo: Tensor) -> Tensor:
+def remove_halos(drawn: Tensor, photo: Tensor, regions: Tensor | None = None) -> Tensor:
     """Return a stylized image that differs from the photo alike wherever the photo is uniform.
 
     Strokes apart.
 
     Args:
-        drawn: the stylized image, ``(B, 3, H, W)``, uint8.
-        photo: RGB, the same shape, uint8.
+        drawn: the stylized image, ``(B, 3, H, W)``, uint8 or float in 0..1.
+        photo: RGB, the same shape, likewise.
+        regions: weight of each region that has tones of its own, ``(regions, B or 1, 1, H, W)``,
+            float32; they add up to at most 1, and the rest stays. ``None``: one region.
 
     Returns:
-        ``(B, 3, H, W)``, uint8.
+        ``(B, 3, H, W)``, in the dtype of ``drawn``.
     """
+    if regions is None:
+        regions = torch.ones_like(photo[:1, :1], dtype=torch.float32)[None]
+    grounds = [(weight, _Ground(weight).correction(drawn, photo)) for weight in regions]
+    channels = []
     # One channel at a time: all of them as floats would take more memory than the pass did.
-    colors = [color.float() / 255 for color in torch.split(photo, 1, dim=1)]
-    guide = sum(colors[1:], colors[0]) / len(colors)
-    channels = [
-        color + _even(each.float() / 255 - color, guide)
-        for color, each in zip(colors, torch.split(drawn, 1, dim=1), strict=True)
-    ]
-    return torch.cat([as_uint8(each) for each in channels], dim=1)
+    for number, channel in enumerate(torch.split(drawn, 1, dim=1)):
+        even = as_float(channel).clone()
+        for weight, correction in grounds:
+            even += weight * _pixels(correction[:, number : number + 1], drawn)
+        channels.append(even.clamp_(0, 1) if drawn.is_floating_point() else as_uint8(even))
+    return torch.cat(channels, dim=1)
 
 
-def _even(change: Tensor, guide: Tensor) -> Tensor:
-    tone, brightness = mean_around(_cells(change), _STROKE), _cells(guide)
-    mean, center = mean_around(tone, _GROUND), mean_around(brightness, _GROUND)
-    covariance = mean_around(brightness * tone, _GROUND) - center * mean
-    variance = mean_around(brightness.square(), _GROUND) - center.square()
-    slope = covariance / (variance.clamp_min(0) + _EDGE)
-    offset = mean - slope * center
-    slope, offset = (mean_around(cells, _GROUND) for cells in (slope, offset))
-    slope, offset, tone = (_pixels(cells, change) for cells in (slope, offset, tone))
-    return change - tone + slope * guide + offset
+class _Ground:
+    """Means within a region.
+
+    Args:
+        weight: of the region at each pixel, ``(B or 1, 1, H, W)``.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        self._weight, self._cells = weight, _cells(weight)
+
+    def correction(self, drawn: Tensor, photo: Tensor) -> Tensor:
+        """Return what makes the tones of cells even, ``(B, 3, rows, columns)``."""
+        guide, tones = (self._mean(self._colors(image), _STROKE) for image in (photo, drawn))
+        even = guide + self._filter(guide, tones - guide)
+        # A regression has less contrast than what it is fitted to.
+        (mean, deviation), (_, wanted) = self._statistics(even), self._statistics(tones)
+        gain = (wanted / deviation.clamp_min(_LEAST)).clamp(1, _CONTRAST)
+        return mean + gain * (even - mean) - tones
+
+    def _filter(self, guide: Tensor, change: Tensor) -> Tensor:
+        """Return a change as a linear function of the guide in each window."""
+        both = torch.cat([guide, change], dim=1)
+        center = self._mean(both, _GROUND)
+        products = (guide[:, :, None] * both[:, None]).flatten(1, 2)
+        covariance = self._mean(products, _GROUND).unflatten(1, (3, 6))
+        covariance = covariance - center[:, :3, None] * center[:, None]
+        ridge = _EDGE * torch.eye(3, device=guide.device)[:, :, None, None]
+        slope = _solve(covariance[:, :, :3] + ridge, covariance[:, :, 3:])
+        offset = center[:, 3:] - (slope * center[:, :3, None]).sum(dim=1)
+        slope = self._mean(slope.flatten(1, 2), _GROUND).unflatten(1, (3, 3))
+        return (slope * guide[:, :, None]).sum(dim=1) + self._mean(offset, _GROUND)
+
+    def _statistics(self, cells: Tensor) -> tuple[Tensor, Tensor]:
+        total = self._cells.sum(dim=(2, 3), keepdim=True).clamp_min(_LEAST)
+        mean = (self._cells * cells).sum(dim=(2, 3), keepdim=True) / total
+        square = (self._cells * (cells - mean).square()).sum(dim=(2, 3), keepdim=True) / total
+        return mean, square.sqrt()
+
+    def _colors(self, image: Tensor) -> Tensor:
+        """Return the mean color of each cell."""
+        colors = [_cells(self._weight * as_float(each)) for each in torch.split(image, 1, dim=1)]
+        return torch.cat(colors, dim=1) / self._cells.clamp_min(_LEAST)
+
+    def _mean(self, cells: Tensor, radius: int) -> Tensor:
+        total = mean_around(self._cells * cells, radius)
+        return total / mean_around(self._cells, radius).clamp_min(_LEAST)
+
+
+def _solve(matrix: Tensor, right: Tensor) -> Tensor:
+    """Solve 3x3 equations at each place, ``(B, 3, 3, H, W)``, on devices without a solver, too."""
+    one, two, three = matrix.unbind(dim=1)
+    pairs = (two, three), (three, one), (one, two)
+    cofactors = torch.stack([torch.linalg.cross(*pair, dim=1) for pair in pairs], dim=2)
+    determinant = (one * cofactors[:, :, 0]).sum(dim=1)[:, None, None]
+    return (cofactors[:, :, :, None] * right[:, None]).sum(dim=2) / determinant
 
 
 def _cells(maps: Tensor) -> Tensor:
@@ -68,7 +122,15 @@ def _pixels(cells: Tensor, like: Tensor) -> Tensor:
 
 def mean_around(maps: Tensor, radius: int) -> Tensor:
     """Return the mean over a square around each place of ``(B, C, H, W)``, reflected at borders."""
-    down, right = (min(radius, length - 1) for length in maps.shape[2:])
-    maps = F.pad(maps, (right, right, down, down), mode="reflect")
-    maps = F.avg_pool2d(maps, (2 * down + 1, 1), stride=1)
-    return F.avg_pool2d(maps, (1, 2 * right + 1), stride=1)
+    return _mean_along(_mean_along(maps, radius, 2), radius, 3)
+
+
+def _mean_along(maps: Tensor, radius: int, dim: int) -> Tensor:
+    length = maps.shape[dim]
+    radius = min(radius, length - 1)
+    margin = [radius, radius]
+    maps = F.pad(maps, [0, 0, *margin] if dim == 2 else [*margin, 0, 0], mode="reflect")
+    # Differences of running sums, at a cost that does not depend on the radius.
+    sums = F.pad(maps, [0, 0, 1, 0] if dim == 2 else [1, 0]).cumsum(dim)
+    side = 2 * radius + 1
+    return (sums.narrow(dim, side, length) - sums.narrow(dim, 0, length)) / side

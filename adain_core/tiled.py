@@ -15,13 +15,14 @@ from torch import Tensor
 
 from . import color
 from .architecture import MINIMUM_SIZE, STRIDE, Architecture
-from .canvas import Canvas, read_window
+from .canvas import Canvas, fill_hidden, read_window
 from .functional import Window, crop
+from .halos import remove_halos
 from .inference import Inference
 from .masks import region_weights
 from .memory import HeapTrimmer
 from .networks import Decoder, Encoder
-from .pixels import as_uint8, check_finite
+from .pixels import as_float, as_uint8, check_finite
 from .strokes import Strokes
 from .style import Features
 from .tiles import Network, Progress, Tile, Tiler, automatic_tile, check_tile
@@ -300,6 +301,23 @@ def put_under(
             watch(output)
 
     tiler.run(work)
+
+
+def even_tones(drawn: Tensor, finish: Finish, regions: Tensor | None, output: Tensor) -> None:
+    """Remove the halos of a small decoded pass, and blend it.
+
+    Args:
+        drawn: the pass as of :func:`decode`, not blended, ``(B, 3|4, H, W)``, float32.
+        finish: of the pass.
+        regions: as for :func:`~adain_core.halos.remove_halos`.
+        output: receives the result, float32 or uint8.
+    """
+    photo = fill_hidden(as_float(finish.photo.pictures)).to(drawn.device)[:, :3]
+    if regions is not None:
+        regions = regions.to(drawn.device)
+    even = remove_halos(drawn[:, :3], photo, regions)
+    even = finish.blend(even, finish.photo, (slice(None), slice(None)))
+    output.copy_(_as_output(torch.cat([even, drawn[:, 3:]], dim=1), output.dtype))
 
 
 def copy(canvas: Canvas, output: Tensor, tiler: Tiler) -> None:

@@ -353,6 +353,11 @@ def _regions(
         # Where masks cover everything only rounding is left. It is no region: statistics weighted
         # by it would not be finite.
         pairs.append((background, torch.where(rest > _ROUNDING, rest, 0)))
+    return join_equal(pairs)
+
+
+def join_equal(pairs: Iterable[tuple[Statistics, Tensor]]) -> list[tuple[Statistics, Tensor]]:
+    """Return styles with their weights; equal styles become one, with the sum of their weights."""
     regions: list[tuple[Statistics, Tensor]] = []
     for target, weight in pairs:
         for place, (other, share) in enumerate(regions):

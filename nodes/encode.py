@@ -14,7 +14,7 @@ from ..adain_core.canvas import Underpainting, fill_hidden
 from ..adain_core.choices import DEFAULT_STROKE_SIZE
 from ..adain_core.halos import remove_halos
 from ..adain_core.options import closeness
-from ..adain_core.pixels import as_uint8, reduce_uint8
+from ..adain_core.pixels import reduce_uint8
 from ..adain_core.strokes import Strokes
 from . import host
 from .batches import common_count, join_features, parts, repeat
@@ -111,8 +111,7 @@ def _painted_over(photo: Tensor, drawn: Tensor, share: float) -> tuple[Tensor, S
     """Return a photo ``(B, C, H, W)`` with an underpainting in place of its colors, and that."""
     photo = photo.expand(-1, max(3, photo.shape[1]), -1, -1)
     reduced = fill_hidden(reduce_uint8(photo, (drawn.shape[2], drawn.shape[3])))
-    # Both in 8 bits, as the library keeps the passes.
-    drawn = remove_halos(as_uint8(drawn[:, :3]), reduced[:, :3])
+    drawn = remove_halos(drawn[:, :3], reduced[:, :3])
     canvas = Underpainting(photo, drawn, reduced, 1 - share)
     colors = canvas.colors((slice(None), slice(None)), photo.device)
     return torch.cat([colors, photo[:, 3:]], dim=1), Strokes.over(photo, drawn)

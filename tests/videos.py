@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from adain_core import AdaINModel
+from adain_core.choices import SINGLE_PASS
 from adain_core.options import StylizeOptions
 from adain_core.stylizer import Stylizer
 from adain_core.temporal import TemporalPool
@@ -27,6 +28,7 @@ def draw_video(
             as on the command line.
     """
     pool = TemporalPool(options.pop("temporal", "ema"), options.pop("temporal_length", 8))
+    options.setdefault("stroke_size", SINGLE_PASS)
     request = StylizeOptions(styles, **_take(StylizeOptions, options))
     part, encoding = Part(**_take(Part, options)), Encoding(**_take(Encoding, options))
     stylizer = Stylizer(model, request, pool)

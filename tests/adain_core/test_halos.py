@@ -40,6 +40,33 @@ def test_a_halo_becomes_the_tone_of_the_ground() -> None:
     assert found[0, 0, 200, 200] - found[0, 0, 20, 20] > 0.2
 
 
+def test_an_object_of_another_color_keeps_its_tone() -> None:
+    """Of the same brightness: the guide is the photo's color."""
+    ground, disc = torch.tensor([[0.2, 0.5, 0.5], [0.8, 0.2, 0.2]])[:, :, None, None]
+    photo = torch.where(INSIDE, disc, ground)
+    drawn = torch.where(INSIDE, torch.tensor([0.1, 0.2, 0.7])[:, None, None], 0.5).expand_as(photo)
+    found = remove_halos(drawn, photo)
+    torch.testing.assert_close(found, drawn, rtol=0, atol=0.06)
+
+
+def test_regions_have_tones_of_their_own() -> None:
+    """As if each were the whole image, and what belongs to none stays."""
+    generator = torch.Generator().manual_seed(5)
+    photo, drawn = (torch.rand(1, 3, 48, 200, generator=generator) for _ in range(2))
+    left = torch.zeros(1, 1, 48, 200)
+    left[..., :100] = 1
+    both = remove_halos(drawn, photo, torch.stack([left, 1 - left]))
+    one = remove_halos(drawn, photo, left[None])
+    assert torch.equal(one[..., 100:], drawn[..., 100:])
+    torch.testing.assert_close(both[..., :100], one[..., :100])
+    whole = remove_halos(drawn, photo)
+    thirds = torch.full((3, 1, 1, 48, 200), 1 / 3)
+    torch.testing.assert_close(remove_halos(drawn, photo, thirds), whole, rtol=0, atol=1e-5)
+    # Each part alone, but for the border, where reflection adds what is cut off here.
+    cut = remove_halos(drawn[..., :100], photo[..., :100])
+    torch.testing.assert_close(both[..., :40], cut[..., :40], rtol=0, atol=0.05)
+
+
 def test_strokes_stay() -> None:
     """Here of 8 pixels: light and dark in turn."""
     strokes = 0.1 * torch.sign(torch.sin(torch.pi * X / 8 + 0.01)).expand(1, 3, 400, 400)

@@ -285,13 +285,13 @@ class LargestFloat(TorchDispatchMode):
 def test_no_float_picture_is_made(
     tiny: AdaINModel, picture: Picture, draw: Callable[..., Tensor], options: dict[str, Any]
 ) -> None:
-    """Not even of one channel: with uint8 in and out all that is float is a tile or features."""
+    """Not even of one channel: all that is float is a tile, features or the small first pass."""
     if options.get("masks"):
         options = {**options, "masks": [SOFT[:1]]}
-    content = eight_bits(picture(600, 500, channels=4))
+    content = eight_bits(picture(1000, 900, channels=4))
     largest = LargestFloat()
     with largest:
         draw(tiny, content, tile=128, output_dtype=torch.uint8, **options)
     # Recoloring takes the colors of the content at the artwork's size, channel by channel.
-    limit = 600 * 500 if options.get("preserve_color") == "coral" else 600 * 500 - 1
+    limit = 1000 * 900 if options.get("preserve_color") == "coral" else 1000 * 900 - 1
     assert 0 < largest.values <= limit

@@ -108,9 +108,10 @@ def test_stylize_is_encode_adain_decode(tiny: AdaINModel, picture: Picture, alph
     content, image = picture(29, 38, batch=2), picture(40, 31, seed=1)
     style = tiny.encode_style(image)
     expected = tiny.decode(adain(tiny.encode(content), style, alpha))
-    assert torch.equal(tiny.stylize(content, image, alpha=alpha), expected)
-    assert torch.equal(tiny.stylize(content, style, alpha=alpha), expected)
-    assert torch.equal(tiny.stylize(content, [style], alpha=alpha, weights=[7]), expected)
+    options: dict[str, Any] = {"alpha": alpha, "stroke_size": "single"}
+    assert torch.equal(tiny.stylize(content, image, **options), expected)
+    assert torch.equal(tiny.stylize(content, style, **options), expected)
+    assert torch.equal(tiny.stylize(content, [style], weights=[7], **options), expected)
 
 
 def test_style_statistics_are_those_of_the_features(tiny: AdaINModel, picture: Picture) -> None:
@@ -188,7 +189,10 @@ def test_content_residual(tiny: AdaINModel, picture: Picture) -> None:
     for alpha in (0.5, 0.9):
         stylized = unclamped(tiny, adain(features, style, alpha))
         expected = (stylized + (1 - alpha) * lost).clamp(0, 1)
-        assert_same(tiny.stylize(content, style, alpha=alpha, content_residual=True), expected)
+        result = tiny.stylize(
+            content, style, alpha=alpha, content_residual=True, stroke_size="single"
+        )
+        assert_same(result, expected)
     full = tiny.stylize(content, style)
     assert torch.equal(tiny.stylize(content, style, content_residual=True), full)
 

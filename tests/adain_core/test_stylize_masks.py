@@ -75,7 +75,20 @@ def test_background_covers_the_rest(tiny: AdaINModel, picture: Picture) -> None:
     expected = tiny.decode(
         adain(tiny.encode(content), styles[:1], masks=[mask], background=styles[1])
     )
-    assert torch.equal(result, expected)
+    single = tiny.stylize(content, [one], masks=[mask], background=two, stroke_size="single")
+    assert torch.equal(single, expected)
+
+
+def test_a_mask_of_everything_is_no_mask(tiny: AdaINModel, picture: Picture) -> None:
+    """Halos are removed with masks, too."""
+    content, style = picture(130, 150), picture(24, 24, seed=1)
+    for stroke_size in ("single", "medium", 4.0):
+        plain = tiny.stylize(content, [style], stroke_size=stroke_size)
+        for masks in ([torch.ones(1, 1)], [left_half(130, 150), 1 - left_half(130, 150)]):
+            masked = tiny.stylize(
+                content, [style] * len(masks), masks=masks, stroke_size=stroke_size
+            )
+            torch.testing.assert_close(masked, plain, rtol=0, atol=2 / 255)
 
 
 def test_soft_mask_blends_with_the_content(tiny: AdaINModel, picture: Picture) -> None:
@@ -83,7 +96,7 @@ def test_soft_mask_blends_with_the_content(tiny: AdaINModel, picture: Picture) -
     mask = torch.full((32, 32), 0.25)
     stylized = unclamped(tiny, adain(tiny.encode(content), [style], masks=[mask]))
     expected = torch.lerp(content, stylized, 0.25).clamp(0, 1)
-    assert_same(tiny.stylize(content, [style], masks=[mask]), expected)
+    assert_same(tiny.stylize(content, [style], masks=[mask], stroke_size="single"), expected)
 
 
 def test_masks_of_any_resolution(tiny: AdaINModel, picture: Picture) -> None:

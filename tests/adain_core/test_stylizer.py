@@ -194,7 +194,9 @@ def test_each_group_of_pictures_is_shown_until_the_watcher_ends_it(
     tiny: AdaINModel, picture: Picture, arts: list[Tensor]
 ) -> None:
     content = picture(64, 64, batch=3)
-    stylizer = Stylizer(tiny, StylizeOptions(arts[0], tile=64, alpha=[1.0, 0.0, 0.5]))
+    stylizer = Stylizer(
+        tiny, StylizeOptions(arts[0], tile=64, alpha=[1.0, 0.0, 0.5], stroke_size="single")
+    )
     shown: list[Tensor] = []
 
     def watch(pictures: Tensor) -> None:

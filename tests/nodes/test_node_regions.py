@@ -161,7 +161,7 @@ def test_frames_of_a_video_are_smoothed(
     frames[::2, :, 24:] *= 0.8
     (encoded,) = pack.run("AdaINEncodeContent", model=model, image=frames)
     inputs = {"features": encoded, "style_1": styles[0], "alpha": 1.0}
-    ours = {"content": frames, "style_1": styles[0], "alpha": 1.0}
+    ours = {"content": frames, "style_1": styles[0], "alpha": 1.0, "stroke_size": "single"}
     if node == "AdaINBlend":
         inputs["weight_1"] = 1.0
     else:

@@ -29,7 +29,9 @@ def test_each_result_is_its_image_in_its_artwork(data: DataSet, tiny: AdaINModel
     assert {row["image"] for row in plan} == NAMES
     for row in plan:
         content = data.image(row["image"])
-        expected = tiny.stylize(content, data.artwork(row["artwork"]), alpha=row["alpha"])
+        expected = tiny.stylize(
+            content, data.artwork(row["artwork"]), alpha=row["alpha"], stroke_size="single"
+        )
         drawn = load_image(data / "out" / row["output"])
         assert drawn.shape == content.shape
         torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
@@ -70,7 +72,7 @@ def test_size_and_crop(data: DataSet, tiny: AdaINModel) -> None:
     content = torch.nn.functional.interpolate(
         data.image(row["image"]), (18, 24), mode="bilinear", antialias=True
     )[:, :, 1:17, 4:20]
-    expected = tiny.stylize(content, style)
+    expected = tiny.stylize(content, style, stroke_size="single")
     drawn = load_image(data / "out/cats/1.png")
     torch.testing.assert_close(drawn, expected, rtol=0, atol=1 / 255)
 
@@ -154,7 +156,9 @@ def test_an_edited_plan_is_followed(data: DataSet, tiny: AdaINModel) -> None:
     (data / "edited.jsonl").write_text(line)
     summary = data.draw(data.job("edited"), plan=data / "edited.jsonl")
     assert summary.rows == summary.drawn == 1
-    expected = tiny.stylize(data.image("cats/1.png"), data.artwork("b.png"), alpha=0.25)
+    expected = tiny.stylize(
+        data.image("cats/1.png"), data.artwork("b.png"), alpha=0.25, stroke_size="single"
+    )
     drawn = load_image(data / "edited/x/y.png")
     torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
     assert data.plan("edited") != rows
@@ -217,7 +221,7 @@ def test_saved_styles_beside_artworks(data: DataSet, tiny: AdaINModel, make_mode
     style = tiny.encode_style(data.image("cats/3.jpg"), size=16)
     style.save(data / "art/saved.safetensors")
     data.draw(data.job())
-    expected = tiny.stylize(data.image("cats/1.png"), style)
+    expected = tiny.stylize(data.image("cats/1.png"), style, stroke_size="single")
     drawn = load_image(data / "out/cats/1.png")
     torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
 

@@ -117,7 +117,9 @@ def test_archives_into_archives(data: DataSet, tiny: AdaINModel) -> None:
     assert list(drawn)[:4] == ["n/0-1.cls", "n/0-1.png", "n/0-2.cls", "n/0-2.png"]
     assert drawn["n/3-2.cls"] == b"3"
     row = next(row for row in data.plan() if row["output"] == "a.tar/n/0-2.png")
-    expected = tiny.stylize(data.image("cats/1.png"), data.artwork(row["artwork"]))
+    expected = tiny.stylize(
+        data.image("cats/1.png"), data.artwork(row["artwork"]), stroke_size="single"
+    )
     pixels = read_image_file("0-2.png", data=drawn["n/0-2.png"]).pixels
     torch.testing.assert_close(pixels, expected, rtol=0, atol=0.51 / 255)
 
@@ -160,7 +162,7 @@ def test_what_was_mended_is_added_to_its_archive(data: DataSet) -> None:
 def test_artworks_in_an_archive(data: DataSet, tiny: AdaINModel) -> None:
     pack(data / "art.tar", {"x/a.png": (data / "art/a.png").read_bytes()})
     data.draw(data.job(styles=data / "art.tar"))
-    expected = tiny.stylize(data.image("cats/1.png"), data.artwork("a.png"))
+    expected = tiny.stylize(data.image("cats/1.png"), data.artwork("a.png"), stroke_size="single")
     drawn = load_image(data / "out/cats/1.png")
     torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
     assert {row["artwork"] for row in data.plan()} == {"art.tar/x/a.png"}

@@ -135,6 +135,7 @@ class Clips:
 
     def drawn(self, frame: Tensor, styles: Any = None, **options: Any) -> Tensor:
         """Draw a picture likewise."""
+        options.setdefault("stroke_size", "single")
         return self.model.stylize(frame, self.style if styles is None else styles, **options)
 
 

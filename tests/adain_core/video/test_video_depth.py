@@ -90,7 +90,9 @@ def test_drawn_frames_are_not_rounded_to_8_bits(clips: Clips, tmp_path: Path, ra
     clips.draw(ramp, "out.mov", codec="prores", chroma="444", temporal="frame")
     with VideoReader(ramp, deep=True) as reader:
         frame = next(iter(reader))
-    expected = Stylizer(clips.model, StylizeOptions(clips.style))(frame.pixels)
+    expected = Stylizer(clips.model, StylizeOptions(clips.style, stroke_size="single"))(
+        frame.pixels
+    )
     with VideoReader(tmp_path / "out.mov", deep=True) as reader:
         found = next(iter(reader)).pixels
     assert found.dtype == torch.float32
