@@ -1,13 +1,23 @@
 /**
- * Halos, taken out of a first pass, as adain_core/halos.py does it: a guided filter makes the coarse
- * part of what the pass changed follow the photo, and leaves the strokes alone.
+ * Halos, taken out of a first pass, as adain_core/halos.py does it: a guided filter, with the
+ * photo's color as guide, makes the tones of what is drawn follow the photo, and keeps the strokes.
  */
 
 import { combine, meanAround, meanWithin, toCells, toPixels } from "./cells.js";
 
-// Side of a cell, pixels; in cells, radius of the mean that no stroke survives, and of the ground
-// that has one tone; variance of the photo's brightness from which an edge separates tones.
-const [CELL, STROKE, GROUND, EDGE] = [4, 2, 24, 0.01];
+/** @typedef {import("./cells.js").Cells} Cells */
+
+// Side of a cell, pixels. In cells: radius of the mean that removes strokes, and of the window in
+// which the tone is a linear function of the photo's color.
+const [CELL, STROKE, GROUND] = [4, 2, 24];
+// Variance of the color in a window above which an edge separates tones.
+const EDGE = 0.002;
+// Highest gain that restores the contrast of tones.
+const CONTRAST = 2;
+// Least deviation of tones: nothing is divided by 0.
+const LEAST = 1e-6;
+
+const COLORS = [0, 1, 2];
 
 /**
  * Make a drawn picture differ from the photo alike wherever the photo is uniform, in place. Strokes
@@ -17,29 +27,80 @@ const [CELL, STROKE, GROUND, EDGE] = [4, 2, 24, 0.01];
  * @param {import("./pixels.js").Picture} photo of the same size
  */
 export function removeHalos(drawn, photo) {
-  const { width, height } = photo;
-  const guide = (i) => (photo.data[i] + photo.data[i + 1] + photo.data[i + 2]) / 765;
-  const means = (value) =>
-    toCells(photo, CELL, (window) => meanWithin(window, (x, y) => value(4 * (y * width + x))));
-  const ground = (cells) => meanAround(cells, GROUND);
-  const brightness = means(guide);
-  const center = ground(brightness);
-  const square = ground(combine((b) => b * b, brightness));
-  const variance = combine((s, c) => Math.max(0, s - c * c), square, center);
-  for (let color = 0; color < 3; color++) {
-    const change = means((i) => (drawn.data[i + color] - photo.data[i + color]) / 255);
-    const tone = meanAround(change, STROKE);
-    const average = ground(tone);
-    const product = ground(combine((b, t) => b * t, brightness, tone));
-    const covariance = combine((p, c, a) => p - c * a, product, center, average);
-    const slope = combine((c, v) => c / (v + EDGE), covariance, variance);
-    const offset = combine((a, s, c) => a - s * c, average, slope, center);
-    const [slopes, offsets, tones] = [ground(slope), ground(offset), tone].map((cells) =>
-      toPixels(cells, photo, { side: CELL }),
-    );
-    for (let pixel = 0; pixel < width * height; pixel++) {
-      const even = slopes[pixel] * guide(4 * pixel) + offsets[pixel];
-      drawn.data[4 * pixel + color] += 255 * (even - tones[pixel]);
+  for (const [color, cells] of corrections(drawn, photo).entries()) {
+    const correction = toPixels(cells, photo, { side: CELL });
+    for (let pixel = 0; pixel < correction.length; pixel++) {
+      drawn.data[4 * pixel + color] += 255 * correction[pixel];
     }
   }
+}
+
+/** @returns {Cells[]} what makes tones even, for each color */
+function corrections(drawn, photo) {
+  const [guide, tones] = [photo, drawn].map((picture) =>
+    COLORS.map((color) => meanAround(meanColor(picture, color), STROKE)),
+  );
+  const changes = COLORS.map((color) => combine((t, g) => t - g, tones[color], guide[color]));
+  const filtered = filter(guide, changes);
+  return COLORS.map((color) => {
+    const even = combine((g, f) => g + f, guide[color], filtered[color]);
+    // A regression has less contrast than what it is fitted to.
+    const { mean, deviation } = statistics(even);
+    const wanted = statistics(tones[color]).deviation;
+    const gain = Math.min(CONTRAST, Math.max(1, wanted / Math.max(LEAST, deviation)));
+    return combine((e, t) => mean + gain * (e - mean) - t, even, tones[color]);
+  });
+}
+
+/** @returns {Cells} the mean of one color in each cell, 0..1 */
+function meanColor({ width, height, data }, color) {
+  const level = (x, y) => data[4 * (y * width + x) + color];
+  return toCells({ width, height }, CELL, (window) => meanWithin(window, level) / 255);
+}
+
+/** @returns {Cells[]} changes, each as a linear function of the guide's colors in each window */
+function filter(guide, changes) {
+  const ground = (cells) => meanAround(cells, GROUND);
+  const center = new Map([...guide, ...changes].map((cells) => [cells, ground(cells)]));
+  const covariance = (one, two) => {
+    const product = ground(combine((a, b) => a * b, one, two));
+    return combine((p, a, b) => p - a * b, product, center.get(one), center.get(two));
+  };
+  const centers = guide.map((each) => center.get(each));
+  const matrix = guide.map((one) =>
+    guide.map((two) =>
+      one === two ? combine((v) => v + EDGE, covariance(one, two)) : covariance(one, two),
+    ),
+  );
+  const inverse = invert(matrix);
+  return changes.map((change) => {
+    const right = guide.map((each) => covariance(each, change));
+    const slopes = inverse.map((row) => dot(row, right));
+    const offset = combine((c, s) => c - s, center.get(change), dot(slopes, centers));
+    return combine((s, o) => s + o, dot(slopes.map(ground), guide), ground(offset));
+  });
+}
+
+/** @returns {Cells[][]} the inverse, in each cell, of a matrix of 3 columns with 3 rows */
+function invert([one, two, three]) {
+  const cofactors = [cross(two, three), cross(three, one), cross(one, two)];
+  const determinant = dot(one, cofactors[0]);
+  return cofactors.map((row) => row.map((cells) => combine((c, d) => c / d, cells, determinant)));
+}
+
+function cross(one, two) {
+  return COLORS.map((color) => {
+    const [next, last] = [(color + 1) % 3, (color + 2) % 3];
+    return combine((a, b, c, d) => a * b - c * d, one[next], two[last], one[last], two[next]);
+  });
+}
+
+function dot(one, two) {
+  return combine((a, b, c, x, y, z) => a * x + b * y + c * z, ...one, ...two);
+}
+
+function statistics({ data }) {
+  const mean = data.reduce((sum, value) => sum + value, 0) / data.length;
+  const squares = data.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, deviation: Math.sqrt(squares / data.length) };
 }

@@ -186,15 +186,19 @@ export class Photo {
   async #drawPass(canvas, look, report, smaller) {
     const last = area(canvas.size) === area(this.picture);
     const drawn = emptyPicture(canvas.size);
+    const write = (window, planes) => writePlanes(drawn, window, planes);
     const finish = (window, planes) => {
       if (last && look.keepColors) takeChrominance(planes, readPlanes(this.picture, window));
-      writePlanes(drawn, window, planes);
+      write(window, planes);
       if (last) report.part(drawn, window, true);
     };
-    await this.#decode(canvas, look, finish, report);
-    if (smaller) await this.#putUnder(putUnder(drawn, smaller, canvas.photo), drawn, finish);
-    // Those of the first pass are the largest, and the last is finished.
-    else if (!last) removeHalos(drawn, canvas.photo);
+    await this.#decode(canvas, look, smaller ? finish : write, report);
+    if (smaller) {
+      await this.#putUnder(putUnder(drawn, smaller, canvas.photo), drawn, finish);
+    } else {
+      removeHalos(drawn, canvas.photo); // those of the first pass are the largest
+      if (last) finish(whole(drawn), readPlanes(drawn, whole(drawn)));
+    }
     if (!last) {
       const seen = look.keepColors ? recolor(drawn, canvas.photo) : drawn;
       report.part(seen, whole(drawn), false);
