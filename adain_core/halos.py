@@ -53,14 +53,14 @@ def remove_halos(drawn: Tensor, photo: Tensor, regions: Tensor | None = None) ->
 
 
 class _Ground:
-    """Means within a region.
+    """The guided filter of a region.
 
     Args:
         weight: of the region at each pixel, ``(B or 1, 1, H, W)``.
     """
 
     def __init__(self, weight: Tensor) -> None:
-        self._weight, self._cells = weight, _cells(weight)
+        self._region, self._cells = weight, _cells(weight)
 
     def correction(self, drawn: Tensor, photo: Tensor) -> Tensor:
         """Return what makes the tones of cells even, ``(B, 3, rows, columns)``."""
@@ -75,14 +75,15 @@ class _Ground:
         """Return a change as a linear function of the guide in each window."""
         both = torch.cat([guide, change], dim=1)
         center = self._mean(both, _GROUND)
-        products = (guide[:, :, None] * both[:, None]).flatten(1, 2)
-        covariance = self._mean(products, _GROUND).unflatten(1, (3, 6))
+        products = guide[:, :, None] * both[:, None]  # of each color with each
+        covariance = self._mean(products.flatten(1, 2), _GROUND).view_as(products)
         covariance = covariance - center[:, :3, None] * center[:, None]
         ridge = _EDGE * torch.eye(3, device=guide.device)[:, :, None, None]
         slope = _solve(covariance[:, :, :3] + ridge, covariance[:, :, 3:])
         offset = center[:, 3:] - (slope * center[:, :3, None]).sum(dim=1)
-        slope = self._mean(slope.flatten(1, 2), _GROUND).unflatten(1, (3, 3))
-        return (slope * guide[:, :, None]).sum(dim=1) + self._mean(offset, _GROUND)
+        slope = self._mean(slope.flatten(1, 2), _GROUND).view_as(slope)
+        even: Tensor = (slope * guide[:, :, None]).sum(dim=1) + self._mean(offset, _GROUND)
+        return even
 
     def _statistics(self, cells: Tensor) -> tuple[Tensor, Tensor]:
         total = self._cells.sum(dim=(2, 3), keepdim=True).clamp_min(_LEAST)
@@ -92,7 +93,7 @@ class _Ground:
 
     def _colors(self, image: Tensor) -> Tensor:
         """Return the mean color of each cell."""
-        colors = [_cells(self._weight * as_float(each)) for each in torch.split(image, 1, dim=1)]
+        colors = [_cells(self._region * as_float(each)) for each in torch.split(image, 1, dim=1)]
         return torch.cat(colors, dim=1) / self._cells.clamp_min(_LEAST)
 
     def _mean(self, cells: Tensor, radius: int) -> Tensor:
