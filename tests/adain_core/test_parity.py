@@ -45,6 +45,7 @@ def test_picture_is_pytorch_adains(
         folder / case["content"],
         [folder / style for style in case["styles"]],
         weights=case["weights"],
+        stroke_size="single",
         alpha=case["alpha"],
         preserve_color="coral" if case["preserve_color"] else None,
     )
