@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from adain_core import AdaINModel, ImageFile, StylizeOptions, Stylizer, read_image_file
+from adain_core.choices import SINGLE_PASS
 from adain_core.images import encode_image_file, list_images
 from adain_core.pixels import resize_shortest_side
 
@@ -100,7 +101,7 @@ def compare(count: int, dtype: str) -> None:
         photos = read()
         model = AdaINModel.from_pretrained(device="cpu", dtype=dtype)
         style = model.encode_style(next(iter(list_images([SAMPLES / "style"]))))
-        stylizer = Stylizer(model, StylizeOptions(style))
+        stylizer = Stylizer(model, StylizeOptions(style, stroke_size=SINGLE_PASS))
 
         def draw() -> list[Tensor]:
             batches = [torch.cat(photos[n : n + TOGETHER]) for n in range(0, 64, TOGETHER)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 
 import torch
 from torch import Tensor
 
+from ..choices import SINGLE_PASS
 from ..evaluation import Pairs
 from ..methods.objective import LossWeights, describe_levels, levels_of, style_difference
 from ..options import StylizeOptions
@@ -51,7 +53,8 @@ def _choose_size(lab: Lab) -> int:
     artworks = _describe(lab, pairs.styles)
 
     def work() -> None:
-        _measure(lab, lab.model.stylize(pairs.contents[0], pairs.styles[0]), artworks)
+        picture = lab.model.stylize(pairs.contents[0], pairs.styles[0], stroke_size=SINGLE_PASS)
+        _measure(lab, picture, artworks)
 
     work()
     unit = lab.stopwatch(work)
@@ -141,8 +144,9 @@ def _interpolation(lab: Lab, pairs: Pairs) -> list[str]:
 def _colors(lab: Lab, pairs: Pairs) -> list[str]:
     rows, shifts = [], []
     for photo, artwork in zip(pairs.contents, pairs.styles, strict=False):
+        plain = StylizeOptions(artwork, style_size=0, stroke_size=SINGLE_PASS)
         pictures = [
-            Stylizer(lab.model, StylizeOptions(artwork, style_size=0, preserve_color=method))(photo)
+            Stylizer(lab.model, replace(plain, preserve_color=method))(photo)
             for method in (None, "coral")
         ]
         rows.append([photo, artwork, *pictures])
@@ -169,7 +173,7 @@ def _places(lab: Lab, pairs: Pairs) -> list[str]:
     left = torch.zeros(photo.shape[2:])
     left[:, : photo.shape[3] // 2] = 1
     masks, artworks = [left, 1 - left], pairs.styles[1:3]
-    options = StylizeOptions(tuple(artworks), masks=masks, style_size=0)
+    options = StylizeOptions(tuple(artworks), masks=masks, style_size=0, stroke_size=SINGLE_PASS)
     picture = Stylizer(lab.model, options)(photo)
     lab.write_picture("controls-space", join_rows([[photo, *artworks, picture]]))
     with torch.no_grad():

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 from torch import Tensor
 
+from ..choices import SINGLE_PASS
 from ..color import luma
 from ..images import list_images, load_image
 from ..methods.network_config import NetworkConfig
@@ -168,7 +169,7 @@ def _maker(prepare: Prepare) -> Callable[[NetworkConfig, Callback, bool], Networ
 
 
 def _style_normalizer(model: AdaINModel, style: Style) -> Prepare:
-    return lambda photos: model.stylize(photos, style).to(photos)
+    return lambda photos: model.stylize(photos, style, stroke_size=SINGLE_PASS).to(photos)
 
 
 def _config(lab: Lab, photos: str, kind: str, plan: Plan) -> NetworkConfig:
