@@ -80,7 +80,7 @@ class Draftsman:
         recolor: gives the style of an artwork, and of its close-up, recolored to a content picture
             ``(1, C, H, W)``.
         watch: shown each group of pictures after each tile of its last pass; under the tiles that
-            are yet to come lies the canvas of that pass.
+            are yet to come lies the canvas of that pass. A first pass is shown when it is done.
     """
 
     def __init__(

@@ -82,9 +82,10 @@ class Stylizer:
                 exception that it raises aborts the work.
             watch: called after each tile of the last pass with the unfinished result itself, ``(B,
                 3|4, H, W)`` of the output's dtype: do not change it, and ``clone()`` what you keep.
-                Tiles to come show what the pass starts from. An exception aborts the work.
+                Tiles to come show what the pass starts from. A small image of one pass is shown
+                once, when its halos are removed. An exception aborts the work.
             output_dtype: ``torch.float32``, or ``torch.uint8`` for rounded values in 0..255. With
-                uint8 in and out, no float copy of the whole image is made.
+                uint8 in and out, no float copy of a large image is made.
 
         Returns:
             RGB in 0..1, ``(B, 3, H, W)``, on the model's device; 4 channels if the content has

@@ -269,7 +269,7 @@ def test_a_batch_announces_its_progress(client: Client) -> None:
 def test_a_picture_is_shown_while_its_tiles_are_drawn(client: Client) -> None:
     shown, plain = (
         client.run(prompt(stylized=stylized(alpha=alpha, **tile), out=saved("stylized")))
-        for alpha, tile in ((0.73, {"tile": 64}), (0.74, {}))
+        for alpha, tile in ((0.73, {"tile": 64, "stroke_size": "single"}), (0.74, {}))
     )
     assert shown.status == plain.status == "success"
     assert shown.previews >= 1
