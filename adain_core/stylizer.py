@@ -79,12 +79,11 @@ class Stylizer:
             styles: likewise: one style, or with masks one per mask.
             masks: likewise, only where the options have masks.
             progress: called after each tile with the number of finished tiles and their total. An
-                exception that it raises aborts the work.
+                exception that it raises, or ``watch``, aborts the work.
             watch: called after each tile of the last pass with the unfinished result itself, ``(B,
                 3|4, H, W)`` of the output's dtype: do not change it, and ``clone()`` what you keep.
-                Tiles to come show what the pass starts from. A small image of one pass is shown
-                once, when its halos are removed. An exception aborts the work.
-            output_dtype: ``torch.float32``, or ``torch.uint8`` for rounded values in 0..255. With
+                Tiles to come show what the pass starts from; a first pass is shown when it is done.
+            output_dtype: ``torch.float32``, or ``torch.uint8`` for rounded values in 0..255: with
                 uint8 in and out, no float copy of a large image is made.
 
         Returns:
