@@ -102,15 +102,12 @@ def fill_hidden(pictures: Tensor) -> Tensor:
     """Return pictures whose transparent pixels have the mean color of the visible ones.
 
     Args:
-        pictures: ``(B, 3, H, W)``, which stay as they are, or ``(B, 4, H, W)``; float in
-            0..1 or uint8.
+        pictures: ``(B, 3, H, W)``, which stay as they are, or ``(B, 4, H, W)``; uint8.
     """
     mean = Canvas(pictures).visible_mean()
     if mean is None:
         return pictures
-    if pictures.dtype == torch.uint8:
-        mean = as_uint8(mean)
-    colors = torch.where(pictures[:, 3:] > 0, pictures[:, :3], mean)
+    colors = torch.where(pictures[:, 3:] > 0, pictures[:, :3], as_uint8(mean))
     return torch.cat([colors, pictures[:, 3:]], dim=1)
 
 

@@ -32,7 +32,7 @@ def remove_halos(drawn: Tensor, photo: Tensor, regions: Tensor | None = None) ->
 
     Args:
         drawn: the stylized image, ``(B, 3, H, W)``, uint8 or float in 0..1.
-        photo: RGB, the same shape, likewise.
+        photo: the same size, ``(B, 3|4, H, W)``, likewise. Transparent pixels do not count.
         regions: weight of each region that has tones of its own, ``(regions, B or 1, 1, H, W)``,
             float32; they add up to at most 1, and the rest stays. ``None``: one region.
 
@@ -41,7 +41,9 @@ def remove_halos(drawn: Tensor, photo: Tensor, regions: Tensor | None = None) ->
     """
     if regions is None:
         regions = torch.ones_like(photo[:1, :1], dtype=torch.float32)[None]
-    grounds = [(weight, _Ground(weight).correction(drawn, photo)) for weight in regions]
+    if photo.shape[1] == 4:
+        regions = regions * (photo[:, 3:] > 0)
+    grounds = [(weight, _Ground(weight).correction(drawn, photo[:, :3])) for weight in regions]
     channels = []
     # One channel at a time: all of them as floats would take more memory than the pass did.
     for number, channel in enumerate(torch.split(drawn, 1, dim=1)):

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from . import color
 from .architecture import MINIMUM_SIZE, STRIDE, Architecture
-from .canvas import Canvas, fill_hidden, read_window
+from .canvas import Canvas, read_window
 from .functional import Window, crop
 from .halos import remove_halos
 from .inference import Inference
 from .masks import region_weights
 from .memory import HeapTrimmer
 from .networks import Decoder, Encoder
-from .pixels import as_float, as_uint8, check_finite
+from .pixels import as_uint8, check_finite
 from .strokes import Strokes
 from .style import Features
 from .tiles import Network, Progress, Tile, Tiler, automatic_tile, check_tile
@@ -312,7 +312,7 @@ def even_tones(drawn: Tensor, finish: Finish, regions: Tensor | None, output: Te
         regions: as for :func:`~adain_core.halos.remove_halos`.
         output: receives the result, float32 or uint8.
     """
-    photo = fill_hidden(as_float(finish.photo.pictures)).to(drawn.device)[:, :3]
+    photo = finish.photo.pictures.to(drawn.device)
     if regions is not None:
         regions = regions.to(drawn.device)
     even = remove_halos(drawn[:, :3], photo, regions)

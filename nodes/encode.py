@@ -111,7 +111,7 @@ def _painted_over(photo: Tensor, drawn: Tensor, share: float) -> tuple[Tensor, S
     """Return a photo ``(B, C, H, W)`` with an underpainting in place of its colors, and that."""
     photo = photo.expand(-1, max(3, photo.shape[1]), -1, -1)
     reduced = fill_hidden(reduce_uint8(photo, (drawn.shape[2], drawn.shape[3])))
-    drawn = remove_halos(drawn[:, :3], reduced[:, :3])
+    drawn = remove_halos(drawn[:, :3], reduced)
     canvas = Underpainting(photo, drawn, reduced, 1 - share)
     colors = canvas.colors((slice(None), slice(None)), photo.device)
     return torch.cat([colors, photo[:, 3:]], dim=1), Strokes.over(photo, drawn)

@@ -67,6 +67,20 @@ def test_regions_have_tones_of_their_own() -> None:
     torch.testing.assert_close(both[..., :40], cut[..., :40], rtol=0, atol=0.05)
 
 
+def test_transparent_pixels_do_not_count() -> None:
+    generator = torch.Generator().manual_seed(6)
+    photo, drawn, others = (torch.rand(1, 4, 90, 120, generator=generator) for _ in range(3))
+    visible = torch.zeros(1, 1, 90, 120)
+    visible[..., 20:70, 30:100] = 1
+    photo[:, 3:] = visible
+    expected = remove_halos(drawn[:, :3], photo)
+    hidden = [torch.where(visible > 0, image, others)[:, :3] for image in (drawn, photo)]
+    found = remove_halos(hidden[0], torch.cat([hidden[1], visible], dim=1))
+    seen = visible.expand_as(found) > 0
+    torch.testing.assert_close(found[seen], expected[seen])
+    assert torch.equal(found[~seen], hidden[0][~seen])
+
+
 def test_strokes_stay() -> None:
     """Here of 8 pixels: light and dark in turn."""
     strokes = 0.1 * torch.sign(torch.sin(torch.pi * X / 8 + 0.01)).expand(1, 3, 400, 400)
