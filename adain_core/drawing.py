@@ -29,7 +29,7 @@ from .tiled import (
     put_under,
 )
 from .tiles import Progress, Tiler, join_progress
-from .transfer import join_equal, own_transfer, plan_transfer
+from .transfer import join_regions, own_transfer, plan_transfer
 
 # What artworks become before there is a picture: styles, or images that are yet to be recolored, as
 # they are encoded and perhaps at twice the size.
@@ -184,10 +184,10 @@ class Draftsman:
         )
         opacity = features.opacity if output.shape[1] == 4 else None
         watch = self._watch if one.last else None
-        if watch is not None:
-            copy(one.canvas, output, networks.tiler(one.canvas.size, options.tile))
         decoder = networks.decoder(features, tiler)
         if one.number or options.stroke_size == SINGLE_PASS:
+            if watch is not None:
+                copy(one.canvas, output, networks.tiler(one.canvas.size, options.tile))
             decode(decoder, transfer, output, finish, opacity, watch)
         else:  # halos of the first pass are the largest, and that pass is small
             plain = empty_picture(output.shape, torch.float32, output.device)
@@ -252,10 +252,8 @@ def _regions(drawing: Drawing, one: _Pass) -> Tensor | None:
     if drawing.masks is None:
         return None
     weights = region_weights(drawing.masks, one.canvas.size)
-    pairs = list(zip(one.targets, weights, strict=True))
-    if one.background is not None:
-        pairs.append((one.background, 1 - weights.sum(dim=0)))
-    return torch.stack([weight for _, weight in join_equal(pairs)])
+    regions = join_regions(one.targets, weights, one.background)
+    return torch.stack([weight for _, weight in regions])
 
 
 def _reduce(pictures: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:

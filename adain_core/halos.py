@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .pixels import as_float, as_uint8
+from .pixels import as_float
 
 # Side of a cell, pixels. In cells: radius of the mean that removes strokes, and of the window in
 # which the tone is a linear function of the photo's color.
@@ -31,27 +31,23 @@ def remove_halos(drawn: Tensor, photo: Tensor, regions: Tensor | None = None) ->
     Strokes apart.
 
     Args:
-        drawn: the stylized image, ``(B, 3, H, W)``, uint8 or float in 0..1.
-        photo: the same size, ``(B, 3|4, H, W)``, likewise. Transparent pixels do not count.
+        drawn: the stylized image, ``(B, 3, H, W)``, float32 in 0..1.
+        photo: the same size, ``(B, 3|4, H, W)``, float in 0..1 or uint8. Transparent pixels do not
+            count.
         regions: weight of each region that has tones of its own, ``(regions, B or 1, 1, H, W)``,
             float32; they add up to at most 1, and the rest stays. ``None``: one region.
 
     Returns:
-        ``(B, 3, H, W)``, in the dtype of ``drawn``.
+        ``(B, 3, H, W)``, float32 in 0..1.
     """
     if regions is None:
-        regions = torch.ones_like(photo[:1, :1], dtype=torch.float32)[None]
+        regions = torch.ones_like(drawn[:1, :1])[None]
     if photo.shape[1] == 4:
         regions = regions * (photo[:, 3:] > 0)
-    grounds = [(weight, _Ground(weight).correction(drawn, photo[:, :3])) for weight in regions]
-    channels = []
-    # One channel at a time: all of them as floats would take more memory than the pass did.
-    for number, channel in enumerate(torch.split(drawn, 1, dim=1)):
-        even = as_float(channel).clone()
-        for weight, correction in grounds:
-            even += weight * _pixels(correction[:, number : number + 1], drawn)
-        channels.append(even.clamp_(0, 1) if drawn.is_floating_point() else as_uint8(even))
-    return torch.cat(channels, dim=1)
+    even = drawn
+    for weight in regions:
+        even = even + weight * _pixels(_Ground(weight).correction(drawn, photo[:, :3]), drawn)
+    return even.clamp(0, 1)
 
 
 class _Ground:
@@ -125,15 +121,19 @@ def _pixels(cells: Tensor, like: Tensor) -> Tensor:
 
 def mean_around(maps: Tensor, radius: int) -> Tensor:
     """Return the mean over a square around each place of ``(B, C, H, W)``, reflected at borders."""
-    return _mean_along(_mean_along(maps, radius, 2), radius, 3)
+    return _mean_along_rows(_mean_along_rows(maps, radius).mT, radius).mT
 
 
-def _mean_along(maps: Tensor, radius: int, dim: int) -> Tensor:
-    length = maps.shape[dim]
+def _mean_along_rows(maps: Tensor, radius: int) -> Tensor:
+    length = maps.shape[3]
     radius = min(radius, length - 1)
-    margin = [radius, radius]
-    maps = F.pad(maps, [0, 0, *margin] if dim == 2 else [*margin, 0, 0], mode="reflect")
-    # Differences of running sums, at a cost that does not depend on the radius.
-    sums = F.pad(maps, [0, 0, 1, 0] if dim == 2 else [1, 0]).cumsum(dim)
-    side = 2 * radius + 1
-    return (sums.narrow(dim, side, length) - sums.narrow(dim, 0, length)) / side
+    sums = F.pad(maps, (radius, radius, 0, 0), mode="reflect")
+    total, start, width, side = torch.zeros_like(maps), 0, 1, 2 * radius + 1
+    # Of 1, 2, 4, … neighbors: each digit of the side in base 2 adds one.
+    while width <= side:
+        if side & width:
+            total = total + sums[..., start : start + length]
+            start += width
+        sums = sums[..., width:] + sums[..., :-width]
+        width *= 2
+    return total / side

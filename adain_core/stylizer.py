@@ -79,7 +79,7 @@ class Stylizer:
             styles: likewise: one style, or with masks one per mask.
             masks: likewise, only where the options have masks.
             progress: called after each tile with the number of finished tiles and their total. An
-                exception that it raises, or ``watch``, aborts the work.
+                exception raised by it or by ``watch`` aborts the work.
             watch: called after each tile of the last pass with the unfinished result itself, ``(B,
                 3|4, H, W)`` of the output's dtype: do not change it, and ``clone()`` what you keep.
                 Tiles to come show what the pass starts from; a first pass is shown when it is done.

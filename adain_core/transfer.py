@@ -347,17 +347,28 @@ def _regions(
     feature_size = (content.shape[2], content.shape[3])
     on_device = [mask.to(content.device) for mask in masks]
     weights = feature_weights(on_device, features.size, feature_size)
+    return join_regions(targets, weights, background)
+
+
+def join_regions(
+    targets: Sequence[Statistics], weights: Tensor, background: Statistics | None
+) -> list[tuple[Statistics, Tensor]]:
+    """Return each style with its weight; equal styles form one region.
+
+    Args:
+        targets: mean and standard deviation of the style of each mask.
+        weights: of each mask, ``(masks, B, 1, H, W)`` in 0..1.
+        background: those of what the masks leave free.
+
+    Returns:
+        Styles, and weights ``(B, 1, H, W)``.
+    """
     pairs = list(zip(targets, weights, strict=True))
     if background is not None:
         rest = 1 - weights.sum(dim=0)
         # Where masks cover everything only rounding is left. It is no region: statistics weighted
         # by it would not be finite.
         pairs.append((background, torch.where(rest > _ROUNDING, rest, 0)))
-    return join_equal(pairs)
-
-
-def join_equal(pairs: Iterable[tuple[Statistics, Tensor]]) -> list[tuple[Statistics, Tensor]]:
-    """Return styles with their weights; equal styles become one, with the sum of their weights."""
     regions: list[tuple[Statistics, Tensor]] = []
     for target, weight in pairs:
         for place, (other, share) in enumerate(regions):

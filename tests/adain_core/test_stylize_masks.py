@@ -11,6 +11,7 @@ from adain_core import (
     adain,
 )
 from adain_core.functional import channel_statistics
+from adain_core.halos import remove_halos
 from adain_core.masks import as_mask, feather_mask, resize_mask
 
 # --- masks ---------------------------------------------------------------------------------------
@@ -89,6 +90,21 @@ def test_a_mask_of_everything_is_no_mask(tiny: AdaINModel, picture: Picture) -> 
                 content, [style] * len(masks), masks=masks, stroke_size=stroke_size
             )
             torch.testing.assert_close(masked, plain, rtol=0, atol=2 / 255)
+
+
+def test_halos_are_removed_region_by_region(tiny: AdaINModel, picture: Picture) -> None:
+    content, (one, two) = picture(80, 150), (picture(24, 24, seed=seed) for seed in (1, 2))
+    mask = left_half(80, 150)
+    how: dict[str, Any] = {"masks": [mask], "background": two}
+    single = tiny.stylize(content, [one], stroke_size="single", **how)
+    regions = torch.stack([mask, 1 - mask])[:, None, None]
+    expected = remove_halos(single, content, regions)
+    assert_same(tiny.stylize(content, [one], **how), expected)
+    assert (remove_halos(single, content) - expected).abs().max() > 0.02
+    # Without a background the rest is the photo.
+    alone = tiny.stylize(content, [one], masks=[mask])
+    assert torch.equal(alone[..., 75:], content[..., 75:])
+    assert (alone - content)[..., :75].abs().mean() > 0.02
 
 
 def test_soft_mask_blends_with_the_content(tiny: AdaINModel, picture: Picture) -> None:
