@@ -19,16 +19,16 @@ class ReproduceConfig:
     Attributes:
         content: folder of photographs to train with.
         style: folder of artworks to train with.
-        validation_content: folder of photographs that are drawn and judged.
-        validation_style: folder of artworks that they are drawn in.
-        encoder: the loss network: ``vgg_normalised.pth``, or a full-width model, whose decoder is
-            then measured as the paper's AdaIN.
-        output: folder of the report, and of what it is made of.
-        what: experiments, of ``adain_core.choices.EXPERIMENTS``.
-        budget: minutes for all of them together.
-        model: an AdaIN model that is measured beside the paper's.
-        seed: of everything random.
-        device: to compute on.
+        validation_content: folder of photographs to evaluate on.
+        validation_style: folder of artworks to evaluate on.
+        encoder: the loss network: ``vgg_normalised.pth``, or a full-width model, whose decoder then
+            stands for the paper's.
+        output: folder for the report and its intermediate results.
+        what: experiments, keys of ``adain_core.choices.EXPERIMENTS``.
+        budget: minutes for all experiments together.
+        model: an AdaIN model to compare with the paper's.
+        seed: random seed.
+        device: device to compute on.
 
     Raises:
         OptionError: a value out of range.

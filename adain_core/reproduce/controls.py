@@ -27,13 +27,12 @@ ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _SIDE = 5  # pictures along the square between four styles
 _SIZES = (512, 384, 256, 192, 128)
 _PHOTOS, _STYLES = 2, 4
-# Pictures that are drawn and judged in all, about.
+# Approximate number of images that are stylized and measured.
 _COUNT = 60
 
 _ABOUT = """\
-Drawn by `{model}` at {size}² pixels, from photographs and artworks that are not trained with.
-Losses are the judge's (the frozen VGG's): of the content at relu4_1, of the style over four
-levels."""
+Stylized by `{model}` at {size}² pixels, from photographs and artworks outside the training data.
+Losses are those of the frozen VGG: the content loss at relu4_1, the style loss over four levels."""
 
 
 def run(lab: Lab) -> str:

@@ -28,7 +28,7 @@ ICCV 2017 (arXiv 1703.06868). Written by `adain reproduce`, with a budget of {bu
 for {count}, seed {seed}. Machine: {machine}."""
 _PICTURES = """\
 Pictures are drawn of the photographs in `{validation_content}`, in the artworks in
-`{validation_style}`, and judged by the frozen, normalized VGG-19."""
+`{validation_style}`, and evaluated by the frozen, normalized VGG-19."""
 _TRAININGS = """\
 Networks are trained on the folders `{content}` and `{style}`. What was budgeted is far less than
 the paper's training: each section says the sizes and steps."""
