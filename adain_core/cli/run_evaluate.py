@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ..convert import read_loss_network
 from ..devices import resolve_device
-from ..evaluation import Judgement, Pairs, Scenes, Scores, markdown_table, summarize
+from ..evaluation import Pairs, Scenes, ScoredImage, Scores, markdown_table, summarize
 from ..evaluation.halo import SMALLEST
 from ..evaluation.scores import NAMES
 from ..files import replace_atomically
@@ -28,18 +28,18 @@ from .evaluate_rows import Row, make_rows, row_names
 from .outputs import check_output_file, check_replaceable
 from .streams import print_line, print_note
 
-# Figures of synthetic photos, shown in the table of every size.
-_OF_SCENES = ("halo", "jpeg")
+# Metrics on synthetic photos, shown in the table of every size.
+_SCENE_METRICS = ("halo", "jpeg")
 
 
 @dataclass
 class _Results:
-    """What was judged so far.
+    """The scores so far.
 
     Attributes:
-        scenes: figures of synthetic photos, by the row's name.
-        tables: figures of the pairs, by size and the row's name.
-        lines: of the CSV file.
+        scenes: scores on synthetic photos, by the row's name.
+        tables: scores on the pairs, by size and the row's name.
+        lines: lines of the CSV file.
     """
 
     scenes: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -47,12 +47,12 @@ class _Results:
     lines: list[tuple[object, ...]] = field(default_factory=list)
 
     def add(self, name: str, size: int, photo: str, artwork: str, scores: Scores) -> None:
-        """Keep the scores of a picture."""
+        """Add the scores of an image."""
         values = ("" if isnan(value) else f"{value:.5f}" for value in astuple(scores))
         self.lines.append((name, size, photo, artwork, *values))
 
     def print_tables(self, reference: str | None) -> None:
-        """Print a table for each size, with ratios to the reference row where it is there."""
+        """Print a table for each size, with ratios to the reference row if there is one."""
         tables = self.tables or ({0: self.scenes} if self.scenes else {})
         for number, (size, table) in enumerate(tables.items()):
             rows = {name: {**row, **self.scenes.get(name, {})} for name, row in table.items()}
@@ -63,7 +63,7 @@ class _Results:
                 print_line(line)
 
     def write(self, path: Path, overwrite: bool) -> None:
-        """Write a CSV file with a line for each picture."""
+        """Write a CSV file with a line for each image."""
         with (
             replace_atomically(path, overwrite) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,
@@ -74,7 +74,7 @@ class _Results:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge the models and the pictures; return the exit code."""
+    """Evaluate the models and images; return the exit code."""
     names = row_names(args)
     _check(args, names)
     device = resolve_device(args.device)
@@ -88,19 +88,19 @@ def run(args: argparse.Namespace) -> int:
         )
     rows = make_rows(args, vgg, device)
     sized = [Pairs(contents, styles, size, vgg, args.drawn_size) for size in args.size]
-    # Whatever is missing is found before any work.
-    judged = [[row.judge(pairs) for row in rows] for pairs in sized]
+    # Missing files are reported before any work.
+    evaluations = [[row.evaluate(pairs) for row in rows] for pairs in sized]
     results = _Results()
     if not (args.model or args.method or args.pictures):
         print_note("only photos and artworks are evaluated; give a model as --model")
     try:
         if args.scene_size:
             scenes = Scenes(styles, device, args.scene_size, args.drawn_size)
-            _judge_scenes(args, rows, scenes, results)
-        for pairs, judgements in zip(sized, judged, strict=True):
+            _evaluate_scenes(args, rows, scenes, results)
+        for pairs, of_rows in zip(sized, evaluations, strict=True):
             _note_enlarged(args, pairs)
-            for row, each in zip(rows, judgements, strict=True):
-                _judge_pairs(args, row.name, pairs, each, results)
+            for row, evaluation in zip(rows, of_rows, strict=True):
+                _collect_pairs(args, row.name, pairs, evaluation, results)
     finally:
         results.print_tables(names[0] if args.model else None)
         if args.csv and results.lines:
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace, names: list[str]) -> None:
-    """Refuse wrong options before any work."""
+    """Reject wrong options before any work."""
     check_alpha(args.alpha)
     for size in (*args.size, *([args.drawn_size] if args.drawn_size is not None else [])):
         if size < 16:
@@ -140,20 +140,20 @@ def _check(args: argparse.Namespace, names: list[str]) -> None:
         check_replaceable(files, args.overwrite)
 
 
-def _judge_scenes(
+def _evaluate_scenes(
     args: argparse.Namespace, rows: list[Row], scenes: Scenes, results: _Results
 ) -> None:
     for row in rows:
-        if row.studio is None or row.pairs_only:
+        if row.candidate is None or row.pairs_only:
             continue
-        scores, judged = [], scenes.judge(row.studio(scenes))
+        scores, evaluation = [], scenes.evaluate(row.candidate(scenes))
         text = f"{row.name}, synthetic photos"
-        for each in tqdm(judged, total=len(scenes), desc=text, unit="picture", disable=None):
+        for each in tqdm(evaluation, total=len(scenes), desc=text, unit="image", disable=None):
             scores.append(each.scores)
             artwork = scenes.style_names[each.style]
             results.add(row.name, args.scene_size, each.scene, artwork, each.scores)
         summary = summarize(scores)
-        results.scenes[row.name] = {name: summary[name] for name in _OF_SCENES}
+        results.scenes[row.name] = {name: summary[name] for name in _SCENE_METRICS}
 
 
 def _note_enlarged(args: argparse.Namespace, pairs: Pairs) -> None:
@@ -165,27 +165,28 @@ def _note_enlarged(args: argparse.Namespace, pairs: Pairs) -> None:
         )
 
 
-def _judge_pairs(
+def _collect_pairs(
     args: argparse.Namespace,
     name: str,
     pairs: Pairs,
-    judgements: Iterator[Judgement],
+    evaluation: Iterator[ScoredImage],
     results: _Results,
 ) -> None:
+    """Collect the scores of a row, and write its grid."""
     scores: list[Scores] = []
-    pictures: list[Tensor] = []
+    images: list[Tensor] = []
     text = f"{name}, {pairs.size} pixels"
-    for each in tqdm(judgements, total=len(pairs), desc=text, unit="pair", disable=None):
+    for each in tqdm(evaluation, total=len(pairs), desc=text, unit="pair", disable=None):
         scores.append(each.scores)
         if args.grid:
-            pictures.append(as_uint8(each.picture.cpu().nan_to_num()))
+            images.append(as_uint8(each.image.cpu().nan_to_num()))
         photo, artwork = pairs.content_names[each.content], pairs.style_names[each.style]
         results.add(name, pairs.size, photo, artwork, each.scores)
     results.tables.setdefault(pairs.size, {})[name] = summarize(scores)
     if args.grid:
         args.grid.mkdir(parents=True, exist_ok=True)
         file = _grid_file(args, name, pairs.size)
-        save_image(file, _grid(pairs, pictures), overwrite=args.overwrite)
+        save_image(file, _grid(pairs, images), overwrite=args.overwrite)
 
 
 def _grid_file(args: argparse.Namespace, name: str, size: int) -> Path:
@@ -193,11 +194,11 @@ def _grid_file(args: argparse.Namespace, name: str, size: int) -> Path:
     return folder / (f"{name}.jpg" if len(args.size) == 1 else f"{name}, {size} pixels.jpg")
 
 
-def _grid(pairs: Pairs, pictures: list[Tensor]) -> Tensor:
+def _grid(pairs: Pairs, images: list[Tensor]) -> Tensor:
     """Return styles along the top, contents down the left, ``(1, 3, H, W)``."""
     count = len(pairs.styles)
     styles = [as_uint8(style.cpu()) for style in pairs.styles]
     rows = [[torch.full_like(styles[0], 255), *styles]]
     for number, content in enumerate(pairs.contents):
-        rows.append([as_uint8(content.cpu()), *pictures[number * count : (number + 1) * count]])
+        rows.append([as_uint8(content.cpu()), *images[number * count : (number + 1) * count]])
     return join_rows(rows)

@@ -1,31 +1,31 @@
 """Metrics of models: losses of the frozen, normalized VGG-19, and metrics on pixels.
 
-Painters (models, results of other programs, the unchanged photo, the artwork itself) get the same
-content-style pairs, and the same network evaluates their images, so that the scores of one run are
-comparable.
+All candidates (models, results of other programs, the unchanged photo, the artwork itself) get the
+same content-style pairs, and the same loss network evaluates their images, so that the scores of
+one run are comparable.
 """
 
+from .candidates import ArtworkBaseline, Candidate, ModelCandidate, PhotoBaseline
 from .checkerboard import checkerboard_share
-from .figures import psnr, ssim
-from .painters import ArtworkPainter, ModelPainter, Painter, PhotoPainter
-from .pairs import Judgement, Pairs, judge_files, judge_painter
+from .metrics import psnr, ssim
+from .pairs import Pairs, ScoredImage, evaluate_candidate, evaluate_files
 from .scenes import Scenes, SceneScore
 from .scores import Scores, summarize
 from .table import markdown_table
 
 __all__ = [
-    "ArtworkPainter",
-    "Judgement",
-    "ModelPainter",
-    "Painter",
+    "ArtworkBaseline",
+    "Candidate",
+    "ModelCandidate",
     "Pairs",
-    "PhotoPainter",
+    "PhotoBaseline",
     "SceneScore",
     "Scenes",
+    "ScoredImage",
     "Scores",
     "checkerboard_share",
-    "judge_files",
-    "judge_painter",
+    "evaluate_candidate",
+    "evaluate_files",
     "markdown_table",
     "psnr",
     "ssim",

@@ -82,7 +82,7 @@ def _color(values: tuple[float, ...]) -> Tensor:
     return torch.tensor(values)[:, None, None]
 
 
-def halo_power(picture: Tensor, scene: Scene) -> float:
+def halo_power(image: Tensor, scene: Scene) -> float:
     """Return the halo of a stylized scene, as a mean square.
 
     On both sides of the object, three strips of 32x16 pixels in the same rows are averaged: one
@@ -91,7 +91,7 @@ def halo_power(picture: Tensor, scene: Scene) -> float:
     differ by strokes only.
 
     Args:
-        picture: the stylized scene, RGB in 0..1, ``(1, 3, S, S)``.
+        image: the stylized scene, RGB in 0..1, ``(1, 3, S, S)``.
         scene: the scene.
 
     Returns:
@@ -99,7 +99,7 @@ def halo_power(picture: Tensor, scene: Scene) -> float:
         if no row has room for all three strips.
     """
     sums: list[Tensor] = []
-    size = picture.shape[-1]
+    size = image.shape[-1]
     for row in range(0, size - _HEIGHT + 1, _HEIGHT):
         rows = slice(row, row + _HEIGHT)
         left, right = int(scene.left[rows].min()), int(scene.right[rows].max())
@@ -110,7 +110,7 @@ def halo_power(picture: Tensor, scene: Scene) -> float:
             if min(p.start for p in places) < 0 or max(p.stop for p in places) > size:
                 continue
             near, far, farther = (
-                picture[0, :, rows, place].float().mean(dim=(1, 2)) for place in places
+                image[0, :, rows, place].float().mean(dim=(1, 2)) for place in places
             )
             sums.append((near - far).square() - (far - farther).square())
     return float(torch.stack(sums).mean()) if sums else math.nan

@@ -41,17 +41,17 @@ def compress(image: Tensor, quality: int = QUALITY) -> Tensor:
     return as_float(pixels.permute(2, 0, 1)[None])
 
 
-def block_share(picture: Tensor, sky: Tensor) -> float:
+def block_share(image: Tensor, sky: Tensor) -> float:
     """Return how much of the detail in a stylized compressed sky repeats every 8 pixels.
 
     JPEG compresses blocks of 8x8 pixels, whose faint edges can become rows of dashes.
 
     Args:
-        picture: the stylized compressed sky, RGB in 0..1, ``(1, 3, H, W)``.
+        image: the stylized compressed sky, RGB in 0..1, ``(1, 3, H, W)``.
         sky: the sky before compression.
 
     Returns:
         :func:`~adain_core.evaluation.checkerboard.checkerboard_share` of the luminance, 0..1;
         0.06 by chance.
     """
-    return checkerboard_share(luma(picture), luma(sky))
+    return checkerboard_share(luma(image), luma(sky))

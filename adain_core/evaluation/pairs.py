@@ -1,4 +1,4 @@
-"""Content-style pairs, and the evaluation of images of them."""
+"""Content-style pairs, and the evaluation of candidates on them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from ..functional import adaptive_instance_norm, channel_statistics
 from ..images import list_images, load_image
 from ..networks import Encoder
 from ..pixels import resize_shortest_side
+from .candidates import Candidate
 from .checkerboard import checkerboard_share
-from .figures import (
+from .metrics import (
     balanced_style_distance,
     perceptual_distance,
     psnr,
@@ -28,7 +29,6 @@ from .figures import (
     ssim,
     style_distance,
 )
-from .painters import Painter
 from .scores import Scores
 
 # Number of photos that are stylized again with noise, and its standard deviation.
@@ -36,39 +36,39 @@ NOISE_PHOTOS, NOISE = 4, 0.01
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ScoredImage:
     """An image and its scores.
 
     Attributes:
         content: number of the content.
         style: number of the style.
-        picture: the evaluated image, RGB in 0..1, ``(1, 3, size, size)``.
+        image: the evaluated image, RGB in 0..1, ``(1, 3, size, size)``.
         scores: its scores.
     """
 
     content: int
     style: int
-    picture: Tensor
+    image: Tensor
     scores: Scores
 
 
 class Pairs:
-    """Pairs of all contents and styles at one size, which evaluate images.
+    """Pairs of all contents and styles at one size, which score stylized images.
 
     Args:
         contents: image files.
         styles: image files.
         size: shortest side in pixels that images are resized to before the center crop.
         vgg: the loss network, the normalized VGG-19.
-        drawn_size: size at which photos are stylized; the results are reduced to ``size`` before
-            the evaluation. ``None``: ``size``.
+        input_size: size at which photos are stylized, pixels; the results are reduced to ``size``.
+            ``None``: ``size``.
 
     Attributes:
         content_names: file names of the contents.
         style_names: file names of the styles.
         contents: ``(1, 3, size, size)`` each.
         styles: ``(1, 3, size, size)`` each.
-        photos: ``(1, 3, drawn_size, drawn_size)`` each.
+        photos: ``(1, 3, input_size, input_size)`` each.
         enlarged: number of images that had to be enlarged.
 
     Raises:
@@ -81,18 +81,18 @@ class Pairs:
         styles: Sequence[str | os.PathLike[str]],
         size: int,
         vgg: Encoder,
-        drawn_size: int | None = None,
+        input_size: int | None = None,
     ) -> None:
         self.content_names = [Path(path).name for path in contents]
         self.style_names = [Path(path).name for path in styles]
         self.size, self.vgg = size, vgg
         device = next(vgg.parameters()).device
-        drawn = [read_square(path, drawn_size or size) for path in contents]
+        photos = [read_square(path, input_size or size) for path in contents]
         artworks = [read_square(path, size) for path in styles]
-        self.photos = [image.to(device) for image, _ in drawn]
+        self.photos = [image.to(device) for image, _ in photos]
         self.contents = [self.reduce(image) for image in self.photos]
         self.styles = [image.to(device) for image, _ in artworks]
-        self.enlarged = sum(enlarged for _, enlarged in (*drawn, *artworks))
+        self.enlarged = sum(enlarged for _, enlarged in (*photos, *artworks))
         self._last: tuple[Tensor, list[Tensor]] | None = None
         self._content: tuple[int, list[Tensor]] | None = None
         with torch.inference_mode():
@@ -110,23 +110,23 @@ class Pairs:
                 yield content, style
 
     @torch.inference_mode()
-    def judge(self, content: int, style: int, picture: Tensor) -> Scores:
-        """Evaluate an image of a pair.
+    def score(self, content: int, style: int, image: Tensor) -> Scores:
+        """Return the scores of a stylized image.
 
         Args:
             content: number of the content.
             style: number of the style.
-            picture: RGB in 0..1, ``(1, 3, size, size)``.
+            image: RGB in 0..1, ``(1, 3, size, size)``.
 
         Returns:
-            The scores that need only this image.
+            The scores that need no other image.
         """
-        levels = self._levels(picture)
+        levels = self._levels(image)
         own = self._content_levels(content)
         statistics = [channel_statistics(level) for level in levels]
         targets = self._style_statistics[style]
         target = adaptive_instance_norm(own[-1], *targets[-1])
-        lumas = luma(picture), luma(self.contents[content].to(picture))
+        lumas = luma(image), luma(self.contents[content].to(image))
         return Scores(
             target=float(F.mse_loss(levels[-1], target)),
             style=style_distance(statistics, targets),
@@ -137,15 +137,15 @@ class Pairs:
             checkerboard=checkerboard_share(*lumas),
         )
 
-    def reduce(self, picture: Tensor) -> Tensor:
+    def reduce(self, image: Tensor) -> Tensor:
         """Return a stylized image at the size of the evaluation."""
-        return resize_shortest_side(picture, self.size)
+        return resize_shortest_side(image, self.size)
 
-    def _levels(self, picture: Tensor) -> list[Tensor]:
+    def _levels(self, image: Tensor) -> list[Tensor]:
         """Return the levels of an image; those of the last image are cached."""
-        if self._last is None or self._last[0] is not picture:
+        if self._last is None or self._last[0] is not image:
             device = next(self.vgg.parameters()).device
-            self._last = (picture, self.vgg.levels(picture.to(device)))
+            self._last = (image, self.vgg.levels(image.to(device)))
         return self._last[1]
 
     def _content_levels(self, content: int) -> list[Tensor]:
@@ -154,36 +154,38 @@ class Pairs:
         return self._content[1]
 
 
-def judge_painter(pairs: Pairs, painter: Painter, noise: bool = False) -> Iterator[Judgement]:
-    """Evaluate a painter on every pair.
+def evaluate_candidate(
+    pairs: Pairs, candidate: Candidate, noise: bool = False
+) -> Iterator[ScoredImage]:
+    """Evaluate a candidate on every pair.
 
     Args:
         pairs: the pairs.
-        painter: a painter for these pairs.
+        candidate: a candidate for these pairs.
         noise: also stylize the first photos with noise, for the score of that name.
 
     Yields:
         Images with all their scores, photo by photo.
     """
     for content, photo in enumerate(pairs.photos):
-        reconstruction, again = nan, painter.reconstruct(photo)
-        if again is not None:
-            reconstruction = psnr(pairs.reduce(again), pairs.contents[content])
+        reconstruction, reconstructed = nan, candidate.reconstruct(photo)
+        if reconstructed is not None:
+            reconstruction = psnr(pairs.reduce(reconstructed), pairs.contents[content])
         noisy: Iterator[Tensor] = iter(())
         if noise and content < NOISE_PHOTOS:
-            noisy = painter(add_noise(photo, content))
-        for style, drawn in enumerate(painter(photo)):
-            picture = pairs.reduce(drawn)
-            scores = pairs.judge(content, style, picture)
+            noisy = candidate(add_noise(photo, content))
+        for style, stylized in enumerate(candidate(photo)):
+            image = pairs.reduce(stylized)
+            scores = pairs.score(content, style, image)
             change = next(noisy, None)
-            yield Judgement(
+            yield ScoredImage(
                 content,
                 style,
-                picture,
+                image,
                 replace(
                     scores,
                     reconstruction=reconstruction,
-                    noise=nan if change is None else rms_change(pairs.reduce(change), picture),
+                    noise=nan if change is None else rms_change(pairs.reduce(change), image),
                 ),
             )
 
@@ -194,7 +196,7 @@ def add_noise(photo: Tensor, seed: int) -> Tensor:
     return (photo + NOISE * noise.to(photo.device)).clamp(0, 1)
 
 
-def judge_files(folder: Path, pairs: Pairs) -> Iterator[Judgement]:
+def evaluate_files(folder: Path, pairs: Pairs) -> Iterator[ScoredImage]:
     """Evaluate results of another program, named ``<content>__<style>`` with any image suffix.
 
     Args:
@@ -206,12 +208,12 @@ def judge_files(folder: Path, pairs: Pairs) -> Iterator[Judgement]:
             an image is unreadable, transparent or of another size.
     """
     if not folder.is_dir():
-        raise ImageFileError(f"expected a folder of pictures, found none at {folder}")
+        raise ImageFileError(f"expected a folder of images, found none at {folder}")
     files: dict[str, Path] = {}
     for path in list_images([folder]):
         if path.stem in files:
             raise ImageFileError(
-                f"{folder}: expected one picture of each name, got {files[path.stem].name} and "
+                f"{folder}: expected one image of each name, got {files[path.stem].name} and "
                 f"{path.name}; remove one"
             )
         files[path.stem] = path
@@ -220,23 +222,23 @@ def judge_files(folder: Path, pairs: Pairs) -> Iterator[Judgement]:
     for name, count in Counter(names).items():
         if count > 1:
             raise ImageFileError(
-                f"{folder}: pictures are found by the names of photo and artwork, got {count} "
+                f"{folder}: images are found by the names of photo and artwork, got {count} "
                 f"pairs named {name}; rename photos or artworks"
             )
         if name not in files:
-            raise ImageFileError(f"{folder}: expected a picture named {name}, found none")
-    return _judge_paths([files[name] for name in names], pairs)
+            raise ImageFileError(f"{folder}: expected an image named {name}, found none")
+    return _evaluate_paths([files[name] for name in names], pairs)
 
 
-def _judge_paths(files: Sequence[Path], pairs: Pairs) -> Iterator[Judgement]:
+def _evaluate_paths(files: Sequence[Path], pairs: Pairs) -> Iterator[ScoredImage]:
     for (content, style), path in zip(pairs, files, strict=True):
-        picture = _opaque(path)
-        if picture.shape != pairs.contents[content].shape:
+        image = _opaque(path)
+        if image.shape != pairs.contents[content].shape:
             wanted = tuple(pairs.contents[content].shape[2:])
             raise ImageFileError(
-                f"{path}: expected {wanted} pixels (height, width), got {tuple(picture.shape[2:])}"
+                f"{path}: expected {wanted} pixels (height, width), got {tuple(image.shape[2:])}"
             )
-        yield Judgement(content, style, picture, pairs.judge(content, style, picture))
+        yield ScoredImage(content, style, image, pairs.score(content, style, image))
 
 
 def read_square(path: str | os.PathLike[str], size: int) -> tuple[Tensor, bool]:
@@ -264,6 +266,6 @@ def _opaque(path: str | os.PathLike[str]) -> Tensor:
     pixels = load_image(path)
     if pixels.shape[1] == 4 and pixels[:, 3].min() < 1:
         raise ImageFileError(
-            f"{path}: expected a picture without transparency, got an alpha channel; flatten it"
+            f"{path}: expected an image without transparency, got an alpha channel; flatten it"
         )
     return pixels[:, :3]

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ..pixels import resize_shortest_side
+from .candidates import Candidate
 from .halo import halo_power, synthetic_scenes
 from .jpeg import block_share, compress, synthetic_skies
-from .painters import Painter
 from .pairs import read_square
 from .scores import Scores, signed_root
 
@@ -43,7 +43,7 @@ class Scenes:
         styles: image files.
         device: device of the photos.
         size: side of the evaluated images, pixels.
-        drawn_size: size at which photos are stylized; the results are reduced to ``size``.
+        input_size: size at which photos are stylized, pixels; the results are reduced to ``size``.
             ``None``: ``size``.
 
     Attributes:
@@ -59,35 +59,35 @@ class Scenes:
         styles: Sequence[str | os.PathLike[str]],
         device: torch.device,
         size: int = SIZE,
-        drawn_size: int | None = None,
+        input_size: int | None = None,
     ) -> None:
         self.style_names = [Path(path).name for path in styles[:ARTWORKS]]
         self.styles = [read_square(path, size)[0].to(device) for path in styles[:ARTWORKS]]
         self._size, self._device = size, device
         self._objects, self._skies = synthetic_scenes(size), synthetic_skies(size)
-        self._photos = [scene.photo for scene in synthetic_scenes(drawn_size or size)]
-        self._compressed = [compress(sky) for sky in synthetic_skies(drawn_size or size).values()]
+        self._photos = [scene.photo for scene in synthetic_scenes(input_size or size)]
+        self._compressed = [compress(sky) for sky in synthetic_skies(input_size or size).values()]
 
     def __len__(self) -> int:
         return (len(self._objects) + len(self._skies)) * len(self.styles)
 
-    def judge(self, painter: Painter) -> Iterator[SceneScore]:
-        """Evaluate a painter on every scene.
+    def evaluate(self, candidate: Candidate) -> Iterator[SceneScore]:
+        """Evaluate a candidate on every scene.
 
         Args:
-            painter: a painter for these scenes.
+            candidate: a candidate for these scenes.
 
         Yields:
             Scores, scene by scene.
         """
         for scene, photo in zip(self._objects, self._photos, strict=True):
-            for style, picture in enumerate(self._paint(painter, photo)):
-                power = halo_power(picture, scene)
+            for style, image in enumerate(self._stylize(candidate, photo)):
+                power = halo_power(image, scene)
                 yield SceneScore(scene.name, style, Scores(halo=255 * signed_root(power)))
         for (name, sky), photo in zip(self._skies.items(), self._compressed, strict=True):
-            for style, picture in enumerate(self._paint(painter, photo)):
-                yield SceneScore(f"{name} sky", style, Scores(jpeg=block_share(picture, sky)))
+            for style, image in enumerate(self._stylize(candidate, photo)):
+                yield SceneScore(f"{name} sky", style, Scores(jpeg=block_share(image, sky)))
 
-    def _paint(self, painter: Painter, photo: Tensor) -> Iterator[Tensor]:
-        for picture in painter(photo.to(self._device)):
-            yield resize_shortest_side(picture, self._size).cpu()
+    def _stylize(self, candidate: Candidate, photo: Tensor) -> Iterator[Tensor]:
+        for image in candidate(photo.to(self._device)):
+            yield resize_shortest_side(image, self._size).cpu()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from math import copysign, isnan, nan, sqrt
 from statistics import fmean
 
-from .figures import worst_tenth
+from .metrics import worst_tenth
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class Scores:
 
     Attributes:
         target: mean squared difference of relu4_1 to AdaIN(relu4_1 of content, of style).
-        style: :func:`~adain_core.evaluation.figures.style_distance`.
-        balanced: :func:`~adain_core.evaluation.figures.balanced_style_distance`.
+        style: :func:`~adain_core.evaluation.metrics.style_distance`.
+        balanced: :func:`~adain_core.evaluation.metrics.balanced_style_distance`.
         content: mean squared difference of relu4_1 to the content's.
-        percept: :func:`~adain_core.evaluation.figures.perceptual_distance`.
+        percept: :func:`~adain_core.evaluation.metrics.perceptual_distance`.
         ssim: structural similarity of the luminance to the content's, up to 1; larger is better.
         checkerboard: :func:`~adain_core.evaluation.checkerboard.checkerboard_share` of the
             luminance; NaN where the content has no flat area.

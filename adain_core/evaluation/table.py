@@ -1,4 +1,4 @@
-"""The table of an evaluation: one row per painter, with ratios to the first."""
+"""The table of an evaluation: one row per candidate, with ratios to the first."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def markdown_table(rows: Mapping[str, Mapping[str, float]], reference: str | Non
     """Return scores as a Markdown table.
 
     Args:
-        rows: scores of each painter, named as by
+        rows: scores of each candidate, named as by
             :func:`~adain_core.evaluation.scores.summarize`. Scores that no row has are left out.
         reference: name of the row that ratios refer to; ``None``: no ratios.
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ..architecture import VGG19_WIDTHS
-from ..evaluation import ModelPainter, Pairs, judge_painter, summarize
+from ..evaluation import ModelCandidate, Pairs, evaluate_candidate, summarize
 from ..model import AdaINModel
 from ..pixels import as_uint8
 from ..sheets import join_rows
@@ -56,7 +56,7 @@ class Plan:
         batch: pairs a step.
         pool: pairs that the VGG encodes at once.
         reuse: passes over them.
-        pairs: photographs, and as many artworks, that are judged.
+        pairs: number of photographs, and of artworks, of the evaluation.
         size: of these, pixels.
     """
 
@@ -79,7 +79,7 @@ last layer starts at {gain:g} times its usual weights, around mid-gray; seed {se
 VGG, widths 64-128-256-512, 160,000 steps of 8 pairs of 256 pixels, Adam.) Enc-Concat-Dec joins the
 content's features with the style's mean and standard deviation as constant maps, where the paper
 joins them with the style's feature map: here a style is two vectors for all models. The table
-judges pictures of {pairs} photographs in {pairs} artworks that no step has seen, {size}²."""
+evaluates {pairs} photographs in {pairs} artworks that no step has seen, at {size}² pixels."""
 _VGG = "the normalized VGG-19 up to relu4_1"
 
 
@@ -95,7 +95,7 @@ def run(lab: Lab) -> str:
         for name in VARIANTS:
             config = _config(lab, name, plan)
             histories[name] = train(lab, f"ablation/{name}", config, make, bar)
-            scores[name], pictures[name] = _judge(lab, Path(config.output), pairs)
+            scores[name], pictures[name] = _evaluate(lab, Path(config.output), pairs)
     _plot(lab, histories)
     _draw(lab, pairs, pictures)
     lab.write_table(
@@ -244,15 +244,15 @@ def _config(lab: Lab, name: str, plan: Plan) -> TrainingConfig:
     )
 
 
-def _judge(lab: Lab, folder: Path, pairs: Pairs) -> tuple[dict[str, float], list[torch.Tensor]]:
-    """Return a trained model's mean scores, and its pictures of the pairs on the diagonal."""
+def _evaluate(lab: Lab, folder: Path, pairs: Pairs) -> tuple[dict[str, float], list[torch.Tensor]]:
+    """Return a trained model's mean scores, and its images of the pairs on the diagonal."""
     path = folder / f"{folder.name}.safetensors"
     model = AdaINModel.from_pretrained(path, lab.device, "fp32")
     scores, pictures = [], []
-    for each in judge_painter(pairs, ModelPainter(pairs, model)):
+    for each in evaluate_candidate(pairs, ModelCandidate(pairs, model)):
         scores.append(each.scores)
         if each.content == each.style:
-            pictures.append(as_uint8(each.picture.cpu()))
+            pictures.append(as_uint8(each.image.cpu()))
     return summarize(scores), pictures
 
 

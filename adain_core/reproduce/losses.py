@@ -7,7 +7,14 @@ from pathlib import Path
 
 import torch
 
-from ..evaluation import ModelPainter, Painter, Pairs, PhotoPainter, judge_painter, summarize
+from ..evaluation import (
+    Candidate,
+    ModelCandidate,
+    Pairs,
+    PhotoBaseline,
+    evaluate_candidate,
+    summarize,
+)
 from ..images import list_images
 from ..methods.descent import Step
 from ..methods.feedforward import FeedForward
@@ -89,11 +96,13 @@ def run(lab: Lab) -> str:
     lines: dict[str, Summary] = {
         name: lab.recall(f"losses/{name}", measure)
         for name, measure in {
-            "AdaIN, the paper's decoder": lambda: _judge(
-                pairs, ModelPainter(pairs, lab.paper_model)
+            "AdaIN, the paper's decoder": lambda: _evaluate(
+                pairs, ModelCandidate(pairs, lab.paper_model)
             ),
-            f"AdaIN, {lab.config.model}": lambda: _judge(pairs, ModelPainter(pairs, lab.model)),
-            "photo, untouched": lambda: _judge(pairs, PhotoPainter(pairs)),
+            f"AdaIN, {lab.config.model}": lambda: _evaluate(
+                pairs, ModelCandidate(pairs, lab.model)
+            ),
+            "photo, untouched": lambda: _evaluate(pairs, PhotoBaseline(pairs)),
         }.items()
         if lab.has_paper_decoder or "paper" not in name
     }
@@ -229,7 +238,7 @@ def _train_networks(lab: Lab, pairs: Pairs, plan: Plan) -> Summary:
             info, network = load_network(Path(config.output) / f"one-style-{number}.safetensors")
             method = FeedForward(network.to(lab.device), info.styles, StylizeOptions("0"))
             scores += [
-                pairs.judge(content, number, method(image))
+                pairs.score(content, number, method(image))
                 for content, image in enumerate(pairs.contents)
             ]
     return summarize(scores)
@@ -256,5 +265,5 @@ def _network_config(lab: Lab, plan: Plan, artwork: int) -> NetworkConfig:
     )
 
 
-def _judge(pairs: Pairs, painter: Painter) -> Summary:
-    return summarize([each.scores for each in judge_painter(pairs, painter)])
+def _evaluate(pairs: Pairs, candidate: Candidate) -> Summary:
+    return summarize([each.scores for each in evaluate_candidate(pairs, candidate)])

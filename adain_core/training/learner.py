@@ -26,7 +26,7 @@ class Learner:
     Args:
         config: of the run.
         student: on its device.
-        loss_network: the judge.
+        loss_network: the frozen VGG.
         accelerator: shares the work between devices.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""The frozen networks of a run: the VGG that judges, the decoder whose pictures are imitated."""
+"""The frozen networks of a run: the loss network, and the decoder of the teacher."""
 
 from __future__ import annotations
 

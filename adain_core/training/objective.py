@@ -22,7 +22,7 @@ class Objective(nn.Module):
     Args:
         config: weights of the losses.
         student: :class:`~adain_core.training.student.Student`, or what shares it between devices.
-        loss_network: the judge.
+        loss_network: the frozen VGG.
         autocast: context of the student's forward pass.
     """
 

@@ -7,7 +7,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from ..evaluation import ModelPainter, Pairs, judge_painter, summarize
+from ..evaluation import ModelCandidate, Pairs, evaluate_candidate, summarize
 from ..images import list_images
 from ..model import AdaINModel
 from ..weights import ModelInfo
@@ -33,7 +33,7 @@ class Inspection:
     Args:
         config: of the run.
         reader: of the run.
-        loss_network: the judge.
+        loss_network: the frozen VGG.
 
     Raises:
         ImageFileError: a folder of images kept aside has none, or one of them cannot be read or is
@@ -48,8 +48,8 @@ class Inspection:
         if config.validation_content:
             folders = (config.validation_content, config.validation_style)
             contents, styles = (list_images(folder)[:IMAGES] for folder in folders)
-            judge = deepcopy(loss_network.encoder).to(reader.device)
-            self._pairs = Pairs(contents, styles, SIZE, judge)
+            vgg = deepcopy(loss_network.encoder).to(reader.device)
+            self._pairs = Pairs(contents, styles, SIZE, vgg)
 
     @torch.no_grad()
     def measure(self, learner: Learner) -> dict[str, float]:
@@ -69,7 +69,7 @@ class Inspection:
         }
 
     def validate(self, student: Student) -> dict[str, float]:
-        """Judge a student on the images kept aside, as ``adain evaluate`` judges models.
+        """Evaluate a student on the validation images, as ``adain evaluate`` evaluates models.
 
         Returns:
             Means over the pairs by name, unweighted, in float32; nothing without such images.
@@ -77,8 +77,8 @@ class Inspection:
         if self._pairs is None:
             return {}
         model = AdaINModel(student.encoder, student.decoder, self._info)
-        painter = ModelPainter(self._pairs, model)
-        scores = summarize([each.scores for each in judge_painter(self._pairs, painter)])
+        candidate = ModelCandidate(self._pairs, model)
+        scores = summarize([each.scores for each in evaluate_candidate(self._pairs, candidate)])
         return {f"validation {name}": scores[name] for name in ("target", "style")}
 
     def draw(self, student: Student) -> Tensor:

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of evaluation: pictures, a narrow judge, pairs."""
+"""Fixtures of the tests of evaluation: images, a narrow loss network, pairs."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> tuple
 
 
 @pytest.fixture(scope="session")
-def judge(make_model: Callable[..., AdaINModel]) -> AdaINModel:
+def loss_network(make_model: Callable[..., AdaINModel]) -> AdaINModel:
     """A narrow stand-in for the VGG."""
     return make_model(Architecture(widths=(5, 6, 7, 8)), 3)
 
 
 @pytest.fixture
-def pairs(folders: tuple[Path, Path], judge: AdaINModel) -> Pairs:
+def pairs(folders: tuple[Path, Path], loss_network: AdaINModel) -> Pairs:
     """The photos and paintings at 32 pixels."""
     photos, paintings = folders
-    return Pairs(sorted(photos.iterdir()), sorted(paintings.iterdir()), 32, judge.encoder)
+    return Pairs(sorted(photos.iterdir()), sorted(paintings.iterdir()), 32, loss_network.encoder)

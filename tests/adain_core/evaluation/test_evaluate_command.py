@@ -17,12 +17,12 @@ from adain_core.evaluation.scores import NAMES
 from adain_core.images import load_image
 from adain_core.weights import save_model
 
-ANCHORS = ["| photo, untouched", "| artwork itself"]
+BASELINES = ["| photo, untouched", "| artwork itself"]
 
 
 @pytest.fixture
 def command(folders: tuple[Path, Path], full_path: Path) -> list[str]:
-    """``adain evaluate`` with a judge, for pictures of 32 pixels, without synthetic photos."""
+    """``adain evaluate`` with a loss network, for images of 32 pixels, without synthetic photos."""
     words = ["evaluate", "--content", str(folders[0]), "--style", str(folders[1])]
     words += ["--loss-network", str(full_path), "--scene-size", "0"]
     return [*words, "--size", "32", "--device", "cpu"]
@@ -38,7 +38,7 @@ def test_command_line(
     captured = capsys.readouterr()
     assert "note: 4 of 4 images are smaller than 48 pixels and were enlarged" in captured.err
     table = captured.out.splitlines()
-    assert [line.split(" | ")[0] for line in table[2:]] == ["| tiny", *ANCHORS]
+    assert [line.split(" | ")[0] for line in table[2:]] == ["| tiny", *BASELINES]
     with (tmp_path / "scores.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 3 * 4
@@ -66,11 +66,11 @@ def test_command_line_with_models_of_one_name(
     command += ["--limit", "1", "--grid", str(tmp_path / "grids")]
     assert main(command) == 0
     table = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
-    assert [row[0] for row in table] == ["| tiny (1)", "| tiny (2)", *ANCHORS]
+    assert [row[0] for row in table] == ["| tiny (1)", "| tiny (2)", *BASELINES]
     assert "×" not in table[0][1] and "×" in table[1][1]
     grids = {path.name for path in (tmp_path / "grids").iterdir()}
-    assert grids == {"tiny (1).jpg", "tiny (2).jpg", *(f"{name[2:]}.jpg" for name in ANCHORS)}
-    # Before any work: the judge is not even there.
+    assert grids == {"tiny (1).jpg", "tiny (2).jpg", *(f"{name[2:]}.jpg" for name in BASELINES)}
+    # Before any work: the loss network does not even exist.
     command[command.index("--loss-network") + 1] = "none.safetensors"
     assert main(command) == 2
     assert "tiny (1).jpg exists (and 3 more); pass --overwrite" in capsys.readouterr().err
@@ -95,7 +95,7 @@ def test_without_a_model_there_is_a_hint(
     assert main([*command, "--limit", "1"]) == 0
     captured = capsys.readouterr()
     assert "note: only photos and artworks are evaluated; give a model as --model" in captured.err
-    assert [line.split(" | ")[0] for line in captured.out.splitlines()[2:]] == ANCHORS
+    assert [line.split(" | ")[0] for line in captured.out.splitlines()[2:]] == BASELINES
 
 
 def test_command_line_looks_for_everything_first(
@@ -115,7 +115,7 @@ def test_command_line_looks_for_everything_first(
     assert not (tmp_path / "scores.csv").exists()
 
 
-def test_command_line_keeps_what_was_judged_before_an_error(
+def test_command_line_keeps_the_scores_before_an_error(
     command: list[str],
     folders: tuple[Path, Path],
     tiny_path: Path,
@@ -146,7 +146,7 @@ def test_several_sizes_and_strokes(
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.endswith("pixels:")] == ["20 pixels:", "32 pixels:"]
     names = [line.split(" | ")[0] for line in lines if line.startswith("|")]
-    rows = ["| tiny", "| tiny, 4", *ANCHORS]
+    rows = ["| tiny", "| tiny, 4", *BASELINES]
     assert names == 2 * ["| model", "| ---", *rows]
     with (tmp_path / "scores.csv").open(encoding="utf-8") as file:
         table = list(csv.DictReader(file))

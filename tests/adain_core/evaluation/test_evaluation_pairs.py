@@ -1,4 +1,4 @@
-"""Pairs and their judge: the figures against the formulas, every kind of painter."""
+"""Pairs: the scores against the formulas, every kind of candidate."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torch import Tensor
 
 from adain_core import AdaINModel, ImageFileError, adain, save_image
 from adain_core.evaluation import (
-    ArtworkPainter,
-    ModelPainter,
+    ArtworkBaseline,
+    ModelCandidate,
     Pairs,
-    PhotoPainter,
-    judge_files,
-    judge_painter,
+    PhotoBaseline,
+    evaluate_candidate,
+    evaluate_files,
     psnr,
 )
 from adain_core.evaluation.pairs import add_noise
@@ -35,39 +35,42 @@ def test_images_are_center_crops(pairs: Pairs, folders: tuple[Path, Path]) -> No
     assert (pairs.content_names[0], pairs.style_names[0]) == ("ph0.png", "pa0.png")
 
 
-def test_small_images_are_counted(folders: tuple[Path, Path], judge: AdaINModel) -> None:
+def test_small_images_are_counted(folders: tuple[Path, Path], loss_network: AdaINModel) -> None:
     files = [sorted(folder.iterdir()) for folder in folders]
-    assert Pairs(*files, 40, judge.encoder).enlarged == 0
-    assert Pairs(*files, 41, judge.encoder).enlarged == 5
+    assert Pairs(*files, 40, loss_network.encoder).enlarged == 0
+    assert Pairs(*files, 41, loss_network.encoder).enlarged == 5
 
 
-def test_transparent_pictures_are_not_judged(
-    folders: tuple[Path, Path], judge: AdaINModel, pairs: Pairs, tmp_path: Path
+def test_transparent_images_are_rejected(
+    folders: tuple[Path, Path], loss_network: AdaINModel, pairs: Pairs, tmp_path: Path
 ) -> None:
     photo, painting = (next(folder.iterdir()) for folder in folders)
     opaque, hidden = torch.rand(4, 40, 40), tmp_path / "hidden.png"
     opaque[3] = 1
     save_image(tmp_path / "opaque.png", opaque)
-    assert Pairs([tmp_path / "opaque.png"], [painting], 32, judge.encoder).contents[0].shape[1] == 3
+    assert (
+        Pairs([tmp_path / "opaque.png"], [painting], 32, loss_network.encoder).contents[0].shape[1]
+        == 3
+    )
     opaque[3, 0, 0] = 0
     save_image(hidden, opaque)
     for contents, styles in (([hidden], [painting]), ([photo], [hidden])):
-        with pytest.raises(ImageFileError, match="expected a picture without transparency, got"):
-            Pairs(contents, styles, 32, judge.encoder)
+        with pytest.raises(ImageFileError, match="expected an image without transparency, got"):
+            Pairs(contents, styles, 32, loss_network.encoder)
     folder = tmp_path / "drawn"
     folder.mkdir()
     for content, style in pairs:
         name = f"ph{content}__pa{style}.png"
         save_image(folder / name, torch.full((4, 32, 32), 0.5 if style == 2 else 1.0))
-    with pytest.raises(ImageFileError, match=r"ph0__pa2\.png: expected a picture without"):
-        list(judge_files(folder, pairs))
+    with pytest.raises(ImageFileError, match=r"ph0__pa2\.png: expected an image without"):
+        list(evaluate_files(folder, pairs))
 
 
-def test_scores_are_the_formulas(pairs: Pairs, judge: AdaINModel, picture: Picture) -> None:
+def test_scores_are_the_formulas(pairs: Pairs, loss_network: AdaINModel, picture: Picture) -> None:
     output = picture(32, 32, seed=99)
-    scores = pairs.judge(1, 2, output)
+    scores = pairs.score(1, 2, output)
     ours, content, style = (
-        [level.numpy().astype(np.float64) for level in judge.encoder.levels(image)]
+        [level.numpy().astype(np.float64) for level in loss_network.encoder.levels(image)]
         for image in (output, pairs.contents[1], pairs.styles[2])
     )
 
@@ -95,9 +98,9 @@ def test_scores_are_the_formulas(pairs: Pairs, judge: AdaINModel, picture: Pictu
 
 
 def test_untouched_contents(pairs: Pairs) -> None:
-    judged = list(judge_painter(pairs, PhotoPainter(pairs)))
-    assert [(each.content, each.style) for each in judged] == list(pairs)
-    for each in judged:
+    evaluated = list(evaluate_candidate(pairs, PhotoBaseline(pairs)))
+    assert [(each.content, each.style) for each in evaluated] == list(pairs)
+    for each in evaluated:
         assert each.scores.content == 0
         assert each.scores.percept == pytest.approx(0, abs=1e-5)
         assert each.scores.ssim == pytest.approx(1)
@@ -106,19 +109,19 @@ def test_untouched_contents(pairs: Pairs) -> None:
 
 
 def test_artworks_themselves(pairs: Pairs) -> None:
-    for each in judge_painter(pairs, ArtworkPainter(pairs)):
-        assert torch.equal(each.picture, pairs.styles[each.style])
+    for each in evaluate_candidate(pairs, ArtworkBaseline(pairs)):
+        assert torch.equal(each.image, pairs.styles[each.style])
         assert each.scores.style == pytest.approx(0, abs=1e-9)
         assert each.scores.balanced == pytest.approx(0, abs=1e-9)
         assert each.scores.percept > 0.01
 
 
-def test_models_are_judged_by_their_pictures(pairs: Pairs, tiny: AdaINModel) -> None:
-    for each in judge_painter(pairs, ModelPainter(pairs, tiny), noise=True):
+def test_models_are_scored_by_their_images(pairs: Pairs, tiny: AdaINModel) -> None:
+    for each in evaluate_candidate(pairs, ModelCandidate(pairs, tiny), noise=True):
         content, style = pairs.contents[each.content], pairs.styles[each.style]
         expected = tiny.stylize(content, style, style_size=0, stroke_size="single")
-        torch.testing.assert_close(each.picture, expected, rtol=1e-4, atol=1e-5)
-        target = pairs.judge(each.content, each.style, expected).target
+        torch.testing.assert_close(each.image, expected, rtol=1e-4, atol=1e-5)
+        target = pairs.score(each.content, each.style, expected).target
         assert each.scores.target == pytest.approx(target, 1e-3)
         own = tiny.encode_style(content, size=0)
         again = tiny.decode(adain(tiny.encode(content), own))
@@ -138,50 +141,50 @@ def test_noise_of_the_photo_itself() -> None:
     assert not torch.equal(add_noise(gray, 4), gray + change)
 
 
-def test_pictures_are_judged_as_seen_at_a_smaller_size(
-    folders: tuple[Path, Path], judge: AdaINModel, tiny: AdaINModel
+def test_images_are_scored_at_a_smaller_size(
+    folders: tuple[Path, Path], loss_network: AdaINModel, tiny: AdaINModel
 ) -> None:
     files = [sorted(folder.iterdir()) for folder in folders]
-    pairs = Pairs(*files, 20, judge.encoder, drawn_size=160)
+    pairs = Pairs(*files, 20, loss_network.encoder, input_size=160)
     assert pairs.photos[0].shape[2:] == (160, 160)
     assert pairs.contents[0].shape[2:] == pairs.styles[0].shape[2:] == (20, 20)
     for stroke_size in ("single", 4.0):  # a first pass of 96 pixels
-        for each in judge_painter(pairs, ModelPainter(pairs, tiny, stroke_size=stroke_size)):
+        for each in evaluate_candidate(pairs, ModelCandidate(pairs, tiny, stroke_size=stroke_size)):
             photo, style = pairs.photos[each.content], pairs.styles[each.style]
             large = tiny.stylize(photo, style, style_size=0, stroke_size=stroke_size)
             assert large.shape[2:] == (160, 160)
-            torch.testing.assert_close(each.picture, pairs.reduce(large), rtol=1e-4, atol=1e-5)
-            seen = pairs.judge(each.content, each.style, pairs.reduce(large))
+            torch.testing.assert_close(each.image, pairs.reduce(large), rtol=1e-4, atol=1e-5)
+            seen = pairs.score(each.content, each.style, pairs.reduce(large))
             assert each.scores.style == pytest.approx(seen.style, 1e-3)
 
 
-def test_pictures_of_other_programs(pairs: Pairs, tmp_path: Path, tiny: AdaINModel) -> None:
+def test_images_of_other_programs(pairs: Pairs, tmp_path: Path, tiny: AdaINModel) -> None:
     expected = {}
-    for each in judge_painter(pairs, ModelPainter(pairs, tiny)):
-        save_image(tmp_path / f"ph{each.content}__pa{each.style}.png", each.picture)
+    for each in evaluate_candidate(pairs, ModelCandidate(pairs, tiny)):
+        save_image(tmp_path / f"ph{each.content}__pa{each.style}.png", each.image)
         expected[each.content, each.style] = each.scores
-    for each in judge_files(tmp_path, pairs):
+    for each in evaluate_files(tmp_path, pairs):
         # The files have 8 bits.
         wanted = expected[each.content, each.style].target
         assert each.scores.target == pytest.approx(wanted, rel=0.1)
-    with pytest.raises(ImageFileError, match="expected a folder of pictures, found none at"):
-        judge_files(tmp_path / "none", pairs)
+    with pytest.raises(ImageFileError, match="expected a folder of images, found none at"):
+        evaluate_files(tmp_path / "none", pairs)
     (tmp_path / "ph1__pa2.png").unlink()
-    with pytest.raises(ImageFileError, match="expected a picture named ph1__pa2, found none"):
-        judge_files(tmp_path, pairs)
+    with pytest.raises(ImageFileError, match="expected an image named ph1__pa2, found none"):
+        evaluate_files(tmp_path, pairs)
     save_image(tmp_path / "ph1__pa2.png", torch.zeros(3, 30, 32))
     with pytest.raises(ImageFileError, match=r"expected \(32, 32\) pixels"):
-        list(judge_files(tmp_path, pairs))
+        list(evaluate_files(tmp_path, pairs))
     save_image(tmp_path / "ph1__pa2.jpg", torch.zeros(3, 32, 32))
-    with pytest.raises(ImageFileError, match=r"one picture of each name, got ph1__pa2.jpg and ph"):
-        judge_files(tmp_path, pairs)
+    with pytest.raises(ImageFileError, match=r"one image of each name, got ph1__pa2.jpg and ph"):
+        evaluate_files(tmp_path, pairs)
 
 
-def test_pictures_are_not_judged_by_a_name_of_two(
-    folders: tuple[Path, Path], tmp_path: Path, judge: AdaINModel
+def test_files_with_ambiguous_names_are_rejected(
+    folders: tuple[Path, Path], tmp_path: Path, loss_network: AdaINModel
 ) -> None:
     (photo, *_), (painting, *_) = (sorted(folder.iterdir()) for folder in folders)
     save_image(tmp_path / f"{photo.stem}__{painting.stem}.png", torch.zeros(3, 32, 32))
-    alike = Pairs([photo, photo], [painting], 32, judge.encoder)
+    alike = Pairs([photo, photo], [painting], 32, loss_network.encoder)
     with pytest.raises(ImageFileError, match="got 2 pairs named ph0__pa0; rename"):
-        judge_files(tmp_path, alike)
+        evaluate_files(tmp_path, alike)

@@ -17,7 +17,7 @@ def test_means() -> None:
     expected |= {"checkerboard": 0.1, "noise": 3, "reconstruction": 25, "halo": 5, "worst": 4}
     assert {name: summary[name] for name in expected} == pytest.approx(expected)
     assert math.isnan(summary["jpeg"])
-    # A picture that is not a number is not left out.
+    # NaN is not left out.
     broken = summarize([Scores(target=math.nan, style=math.nan, checkerboard=0.1), one])
     assert math.isnan(broken["target"]) and math.isnan(broken["worst"])
     assert broken["checkerboard"] == 0.1

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adain_core import save_image
-from adain_core.evaluation import PhotoPainter, Scenes, summarize
+from adain_core.evaluation import PhotoBaseline, Scenes, summarize
 from adain_core.evaluation.halo import Scene, halo_power, synthetic_scenes
 from adain_core.evaluation.jpeg import block_share, compress, synthetic_skies
 
@@ -19,7 +19,7 @@ SCENES = synthetic_scenes()
 
 
 def distance_to_object(scene: Scene) -> Tensor:
-    """Columns to the object in its rows, ``(S, S)``; far beyond the picture elsewhere."""
+    """Columns to the object in its rows, ``(S, S)``; far beyond the image elsewhere."""
     columns = torch.arange(len(scene.left))[None]
     left, right = scene.left[:, None], scene.right[:, None]
     distance = torch.maximum(left - columns, columns + 1 - right).clamp_min(0)
@@ -82,17 +82,17 @@ def test_skies_repeat_nothing_before_they_are_compressed() -> None:
         assert block_share(dashes, sky) > 0.6
 
 
-def test_scenes_are_judged_in_each_artwork(tmp_path: Path) -> None:
+def test_scenes_are_evaluated_in_each_artwork(tmp_path: Path) -> None:
     for number in range(12):
         save_image(tmp_path / f"{number:02d}.png", torch.rand(1, 3, 64, 64))
     files = sorted(tmp_path.iterdir())
-    scenes = Scenes(files, torch.device("cpu"), drawn_size=640)
+    scenes = Scenes(files, torch.device("cpu"), input_size=640)
     assert len(scenes) == 7 * 10 and scenes.style_names[-1] == "09.png"
     assert scenes.styles[0].shape == (1, 3, 512, 512)
 
-    judged = list(scenes.judge(PhotoPainter(scenes)))
-    assert len(judged) == 70
-    assert [each.style for each in judged[:10]] == list(range(10))
-    summary = summarize([each.scores for each in judged])
+    evaluated = list(scenes.evaluate(PhotoBaseline(scenes)))
+    assert len(evaluated) == 70
+    assert [each.style for each in evaluated[:10]] == list(range(10))
+    summary = summarize([each.scores for each in evaluated])
     assert summary["halo"] < 0.5
     assert 1 / 16 < summary["jpeg"] < 1

@@ -1,4 +1,4 @@
-"""The paper's ablations (section 7.2): all of them train, load and are judged."""
+"""The paper's ablations (section 7.2): all of them train, load and are evaluated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from adain_core import AdaINModel, adain
 from adain_core.architecture import VGG19_WIDTHS
-from adain_core.evaluation import ModelPainter, Pairs, judge_painter
+from adain_core.evaluation import ModelCandidate, Pairs, evaluate_candidate
 from adain_core.images import save_image
 from adain_core.reproduce.ablation import VARIANTS, Plan, choose_plan, make_decoder_runs
 from adain_core.reproduce.config import ReproduceConfig
@@ -67,7 +67,7 @@ def lab(folders: Path, full_path: Path, tiny_path: Path) -> Lab:
 
 
 @pytest.mark.parametrize("name", list(VARIANTS))
-def test_every_variant_trains_loads_and_is_judged(
+def test_every_variant_trains_loads_and_is_evaluated(
     name: str, config: TrainingConfig, full: AdaINModel, folders: Path
 ) -> None:
     config = replace(config, optimizer="adam", widths=(8, 12, 16, 24), **VARIANTS[name])
@@ -77,7 +77,7 @@ def test_every_variant_trains_loads_and_is_judged(
     assert model.info.architecture == config.architecture
     images = [sorted((folders / kind).iterdir()) for kind in ("photos", "art")]
     pairs = Pairs(*images, 24, full.encoder)
-    scores = [each.scores for each in judge_painter(pairs, ModelPainter(pairs, model))]
+    scores = [each.scores for each in evaluate_candidate(pairs, ModelCandidate(pairs, model))]
     assert len(scores) == 4
     assert all(isfinite(each.target) and isfinite(each.style) for each in scores)
     # Before clamping, since three steps hardly bring pictures into 0..1.

@@ -1,4 +1,4 @@
-"""The objective: what a step minimizes, of which pairs, by which judge."""
+"""The objective: what a step minimizes, on which pairs, with which loss network."""
 
 from __future__ import annotations
 

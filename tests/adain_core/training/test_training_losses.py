@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from adain_core.evaluation.checkerboard import checkerboard_loss
-from adain_core.evaluation.figures import balanced_style_distance
+from adain_core.evaluation.metrics import balanced_style_distance
 from adain_core.functional import channel_statistics
 from adain_core.training.losses import (
     balanced_style_loss,
@@ -165,9 +165,9 @@ def test_balanced_style_loss_counts_every_picture_and_level_alike() -> None:
     statistics, wanted = (
         [(m[:1], s[:1]) for m, s in x] for x in (level_statistics(levels), targets)
     )
-    judged = balanced_style_distance(statistics, wanted)
+    metric = balanced_style_distance(statistics, wanted)
     one = balanced_style_loss([each[:1] for each in levels], wanted)
-    assert one.item() == pytest.approx(judged, rel=1e-4)
+    assert one.item() == pytest.approx(metric, rel=1e-4)
 
 
 def test_the_bound_of_the_balanced_style_loss_has_no_gradient() -> None:

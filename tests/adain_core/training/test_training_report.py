@@ -16,7 +16,7 @@ from runs import After
 
 from adain_core import AdaINModel, __version__
 from adain_core.cli import main
-from adain_core.evaluation import ModelPainter, Pairs, judge_painter, summarize
+from adain_core.evaluation import ModelCandidate, Pairs, evaluate_candidate, summarize
 from adain_core.images import list_images, load_image
 from adain_core.training import Trainer, TrainingConfig
 from adain_core.training.report import model_card, training_summary, write_curves
@@ -117,8 +117,8 @@ def test_validation_is_what_evaluation_says(
     files = [list_images(folders / kind)[:2] for kind in ("content", "style")]
     model = AdaINModel.from_pretrained(trainer.model_file, "cpu", "fp32")
     pairs = Pairs(*files, 24, vgg)
-    judged = judge_painter(pairs, ModelPainter(pairs, model))
-    scores = summarize([each.scores for each in judged])
+    evaluated = evaluate_candidate(pairs, ModelCandidate(pairs, model))
+    scores = summarize([each.scores for each in evaluated])
     after = load_info(trainer.model_file).training["after"]
     assert after["validation target"] == pytest.approx(
         scores["target"], rel=0.01

@@ -1,4 +1,4 @@
-"""Painters stylize a photo with every artwork of a set. Each is a row of the table."""
+"""Candidates of an evaluation: each stylizes a photo with every artwork, and is a table row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..transfer import adain
 
 
 class Artworks(Protocol):
-    """The artworks of a painter.
+    """The artworks of an evaluation.
 
     Attributes:
         styles: RGB in 0..1, each ``(1, 3, H, W)``.
@@ -32,8 +32,8 @@ class Artworks(Protocol):
     style_names: list[str]
 
 
-class Painter(ABC):
-    """Stylizes photos with each of several artworks.
+class Candidate(ABC):
+    """A model, method or baseline, which stylizes photos with each of several artworks.
 
     Args:
         artworks: the artworks.
@@ -54,31 +54,31 @@ class Painter(ABC):
         """
 
     def reconstruct(self, photo: Tensor) -> Tensor | None:
-        """Return the photo in its own style, if the painter supports that."""
+        """Return the photo in its own style, if the candidate supports that."""
         return None
 
 
-# Creates a painter for artworks.
-Studio = Callable[[Artworks], Painter]
+# Creates a candidate for artworks.
+CandidateFactory = Callable[[Artworks], Candidate]
 
 
-class PhotoPainter(Painter):
-    """Returns the photo unchanged."""
+class PhotoBaseline(Candidate):
+    """The unchanged photo."""
 
     def __call__(self, photo: Tensor) -> Iterator[Tensor]:
         """Yield the photo for every artwork."""
         return repeat(photo, len(self.artworks.styles))
 
 
-class ArtworkPainter(Painter):
-    """Returns the artworks themselves."""
+class ArtworkBaseline(Candidate):
+    """The artworks themselves."""
 
     def __call__(self, photo: Tensor) -> Iterator[Tensor]:
         """Yield the artworks."""
         return iter(self.artworks.styles)
 
 
-class ModelPainter(Painter):
+class ModelCandidate(Candidate):
     """A model.
 
     Args:

@@ -1,4 +1,4 @@
-"""The methods as painters, for the table of an evaluation."""
+"""The methods as candidates of an evaluation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..errors import WeightsError
-from ..evaluation.painters import Artworks, Painter
+from ..evaluation.candidates import Artworks, Candidate
 from ..options import StylizeOptions
 from .feedforward import FeedForward
 from .network import TransferNetwork
@@ -16,7 +16,7 @@ from .network_file import NetworkInfo
 from .tasks import Method
 
 
-class MethodPainter(Painter):
+class MethodCandidate(Candidate):
     """A method.
 
     Args:
@@ -34,7 +34,7 @@ class MethodPainter(Painter):
             yield method(photo)
 
 
-class NetworkPainter(Painter):
+class NetworkCandidate(Candidate):
     """A network that was trained for the artworks.
 
     Args:
@@ -53,7 +53,7 @@ class NetworkPainter(Painter):
         if missing:
             raise WeightsError(
                 f"expected a network that has learned the artwork {missing[0]}, got one of "
-                f"{', '.join(info.styles)}; judge it on its own artworks"
+                f"{', '.join(info.styles)}; evaluate it on its own artworks"
             )
         self._methods = [FeedForward(network, info.styles, StylizeOptions(name)) for name in names]
 

@@ -89,9 +89,9 @@ def worst_tenth(values: Sequence[float]) -> float:
     return fmean(sorted(values, key=lambda value: (math.isnan(value), value))[-count:])
 
 
-def rms_change(picture: Tensor, other: Tensor) -> float:
+def rms_change(image: Tensor, other: Tensor) -> float:
     """Return the root mean square difference of two images in 0..1, in levels of 255."""
-    return 255 * float(F.mse_loss(picture.float(), other.float()).sqrt())
+    return 255 * float(F.mse_loss(image.float(), other.float()).sqrt())
 
 
 def psnr(image: Tensor, reference: Tensor) -> float:

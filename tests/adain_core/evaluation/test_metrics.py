@@ -1,4 +1,4 @@
-"""Figures of pictures with known answers."""
+"""Metrics of images with known answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from adain_core.evaluation import checkerboard_share, psnr, ssim
-from adain_core.evaluation.figures import (
+from adain_core.evaluation.metrics import (
     balanced_style_distance,
     perceptual_distance,
     rms_change,

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from adain_core import AdaINModel, WeightsError
 from adain_core.cli import main
-from adain_core.evaluation import Pairs, judge_painter
+from adain_core.evaluation import Pairs, evaluate_candidate
 from adain_core.images import save_image
-from adain_core.methods.judge import MethodPainter, NetworkPainter
+from adain_core.methods.candidates import MethodCandidate, NetworkCandidate
 from adain_core.methods.network import NetworkArchitecture, TransferNetwork
 from adain_core.methods.network_file import NetworkInfo, save_network
 from adain_core.methods.optimize import Optimization, OptimizeOptions
@@ -28,7 +28,7 @@ Picture = Callable[..., Tensor]
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
     """``photos`` and ``art`` with two pictures of 48 pixels each."""
-    root = tmp_path_factory.mktemp("judge")
+    root = tmp_path_factory.mktemp("candidates")
     for kind, names in (("photos", ("dog", "house")), ("art", ("stars", "wave"))):
         (root / kind).mkdir()
         for number, name in enumerate(names):
@@ -49,36 +49,38 @@ def network() -> tuple[NetworkInfo, TransferNetwork]:
     return NetworkInfo(network.architecture, ("wave", "stars")), network
 
 
-def test_a_methods_pictures_are_judged(pairs: Pairs, vgg: Encoder, tiny: AdaINModel) -> None:
+def test_methods_are_evaluated(pairs: Pairs, vgg: Encoder, tiny: AdaINModel) -> None:
     how = OptimizeOptions(steps=20)
-    optimize = MethodPainter(pairs, lambda options: Optimization(vgg, options, how))
-    swap = MethodPainter(pairs, lambda options: StyleSwap(tiny, options))
-    optimized, swapped = (list(judge_painter(pairs, painter)) for painter in (optimize, swap))
+    optimize = MethodCandidate(pairs, lambda options: Optimization(vgg, options, how))
+    swap = MethodCandidate(pairs, lambda options: StyleSwap(tiny, options))
+    optimized, swapped = (
+        list(evaluate_candidate(pairs, candidate)) for candidate in (optimize, swap)
+    )
     places = [(each.content, each.style) for each in optimized]
     assert places == [(0, 0), (0, 1), (1, 0), (1, 1)]
     for each in optimized:
-        assert each.scores.style == pairs.judge(each.content, each.style, each.picture).style
-        untouched = pairs.judge(each.content, each.style, pairs.contents[each.content])
+        assert each.scores.style == pairs.score(each.content, each.style, each.image).style
+        untouched = pairs.score(each.content, each.style, pairs.contents[each.content])
         assert each.scores.style < 0.3 * untouched.style
     wanted = StyleSwap(tiny, StylizeOptions(pairs.styles[1], style_size=0))(pairs.contents[0])
-    assert torch.equal(swapped[1].picture, wanted)
+    assert torch.equal(swapped[1].image, wanted)
 
 
 def test_a_network_draws_each_artwork_by_its_name(
     pairs: Pairs, network: tuple[NetworkInfo, TransferNetwork]
 ) -> None:
-    for each in judge_painter(pairs, NetworkPainter(pairs, *network)):
+    for each in evaluate_candidate(pairs, NetworkCandidate(pairs, *network)):
         # Wave is the network's first style, not the pairs'.
         share = torch.eye(2)[1 - each.style : 2 - each.style]
-        assert torch.equal(each.picture, network[1](pairs.contents[each.content], share))
+        assert torch.equal(each.image, network[1](pairs.contents[each.content], share))
 
 
-def test_a_network_is_judged_on_its_own_artworks(
+def test_a_network_is_evaluated_on_its_own_artworks(
     pairs: Pairs, network: tuple[NetworkInfo, TransferNetwork]
 ) -> None:
     info = NetworkInfo(network[0].architecture, ("wave", "sea"))
     with pytest.raises(WeightsError, match="learned the artwork stars, got one of wave, sea"):
-        NetworkPainter(pairs, info, network[1])
+        NetworkCandidate(pairs, info, network[1])
 
 
 def test_evaluate_puts_all_into_one_table(
