@@ -131,13 +131,6 @@ def load_pack() -> ModuleType:
     return pack
 
 
-def declared_inputs(node: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Return type and options of a node's inputs, in order."""
-    declared = node.INPUT_TYPES()
-    both = {**declared.get("required", {}), **declared.get("optional", {})}
-    return {name: (kind, options[0] if options else {}) for name, (kind, *options) in both.items()}
-
-
 def definitions(pack: ModuleType, catalog: Catalog) -> dict[str, Any]:
     """Return the content of a language's ``nodeDefs.json``."""
     return {
@@ -146,7 +139,7 @@ def definitions(pack: ModuleType, catalog: Catalog) -> dict[str, Any]:
             "description": catalog.text(node.DESCRIPTION),
             "inputs": {
                 name: {"name": catalog.name(name), "tooltip": catalog.text(options["tooltip"])}
-                for name, (_, options) in declared_inputs(node).items()
+                for name, (_, options) in pack.nodes.inputs.declared_inputs(node).items()
             },
             "outputs": {
                 str(number): {"name": catalog.name(name), "tooltip": catalog.text(tooltip)}
@@ -171,7 +164,8 @@ def page(pack: ModuleType, node_id: str, catalog: Catalog) -> str:
     first, second, following = HEADINGS[catalog.language]
     start, end = text.index(f"## {first}\n"), text.index(f"## {following}\n")
     bold = {catalog.text(name) for name in pack.NODE_DISPLAY_NAME_MAPPINGS.values()}
-    inputs = "\n".join(_input_items(node, catalog, bold))
+    declared = pack.nodes.inputs.declared_inputs(node)
+    inputs = "\n".join(_input_items(declared, catalog, bold))
     pairs = zip(node.RETURN_NAMES, node.OUTPUT_TOOLTIPS, strict=True)
     outputs = "\n".join(
         _item([name], "", _marked(catalog.text(tooltip), bold), catalog) for name, tooltip in pairs
@@ -180,14 +174,14 @@ def page(pack: ModuleType, node_id: str, catalog: Catalog) -> str:
     return text[:start] + lists + text[end:]
 
 
-def _input_items(node: Any, catalog: Catalog, bold: set[str]) -> Iterator[str]:
+def _input_items(declared: Mapping[str, Any], catalog: Catalog, bold: set[str]) -> Iterator[str]:
     """Inputs that follow each other and differ by their number alone share an item."""
 
     def alike(entry: tuple[str, Any]) -> tuple[str, str, str]:
         name, (kind, options) = entry
         return re.sub(r"_\d$", "", name), options["tooltip"], _values(kind, options, catalog)
 
-    inputs = list(declared_inputs(node).items())
+    inputs = list(declared.items())
     # In the order of the first of each kind.
     kinds = list(dict.fromkeys(map(alike, inputs)))
     inputs.sort(key=lambda entry: kinds.index(alike(entry)))

@@ -17,6 +17,7 @@ from typing import Any
 
 import node_texts
 import pytest
+from graph import declared_inputs
 from node_ids import NODE_IDS
 from PIL import Image
 from test_node_errors import quoted
@@ -53,7 +54,7 @@ def spans(markdown: str) -> list[str]:
 
 def values(node: Any) -> set[str]:
     """The choices of a node's lists."""
-    kinds = (kind for kind, _ in node_texts.declared_inputs(node).values())
+    kinds = (kind for kind, _ in declared_inputs(node).values())
     return {value for kind in kinds if isinstance(kind, list) for value in kind}
 
 
@@ -116,11 +117,7 @@ class TestPage:
     def test_code_is_real(self, pack: Any, node_id: str, language: str) -> None:
         """What stands in code type is a name, a combo's value, a file, or a message's words."""
         nodes = pack.module.NODE_CLASS_MAPPINGS.values()
-        known = {
-            name
-            for node in nodes
-            for name in (*node_texts.declared_inputs(node), *node.RETURN_NAMES)
-        }
+        known = {name for node in nodes for name in (*declared_inputs(node), *node.RETURN_NAMES)}
         known |= {value for node in nodes for value in values(node)}
         for span in spans(text(node_id, language)):
             if re.fullmatch(r"[a-z_0-9]+", span):
