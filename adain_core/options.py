@@ -127,6 +127,20 @@ class StylizeOptions:
         shares = [normalized_weights(row, len(self.sources)) for row in rows]
         return torch.tensor(shares, device="cpu")
 
+    def image_shares(self, images: int) -> Tensor:
+        """Return the share of each style in each of so many images, ``(images, N)``.
+
+        Raises:
+            OptionError: weights for another number of images.
+        """
+        shares = self.shares
+        if len(shares) not in (1, images):
+            raise OptionError(
+                "weights",
+                f"must have one row, or one for each of {images} images, got {len(shares)}",
+            )
+        return shares.expand(images, -1)
+
     @property
     def recolors(self) -> bool:
         """Whether artworks are recolored for each image before they are encoded."""

@@ -184,13 +184,9 @@ class Stylizer:
         """Return the share of each style in each image, ``(B, N)``; ``None`` with masks."""
         if self.options.masks is not None:
             return None
-        shares = self.options.shares if styles is self._styles else _equal_shares(len(styles))
-        if len(shares) not in (1, batch):
-            raise OptionError(
-                "weights",
-                f"must have one row, or one for each of {batch} images, got {len(shares)}",
-            )
-        return shares.expand(batch, -1)
+        if styles is self._styles:
+            return self.options.image_shares(batch)
+        return torch.full((batch, len(styles)), 1 / len(styles), device="cpu")
 
     def _ready_masks(
         self, given: Sequence[MaskLike] | None, styles: int, pictures: Tensor
@@ -225,7 +221,3 @@ class Stylizer:
             soft = feather_mask(resize_mask(mask, size), feather)
             self._softened[number] = (mask, soft)
         return soft
-
-
-def _equal_shares(count: int) -> Tensor:
-    return torch.full((1, count), 1 / count, device="cpu")

@@ -70,17 +70,12 @@ class FeedForward:
         pictures = as_float(to_pixels(content))
         if self.options.content_size:
             pictures = resize_shortest_side(pictures, self.options.content_size)
-        rows = self.options.shares
-        if len(rows) not in (1, len(pictures)):
-            raise OptionError(
-                "weights",
-                f"must have one row, or one for each of {len(pictures)} images, got {len(rows)}",
-            )
-        shares = torch.zeros(len(rows), self.network.architecture.styles)
-        shares.index_add_(1, torch.tensor(self._styles), rows.to(shares))
+        shares = torch.zeros(len(pictures), self.network.architecture.styles)
+        given = self.options.image_shares(len(pictures))
+        shares.index_add_(1, torch.tensor(self._styles), given.to(shares))
         drawn = []
         with inference(weight.device):
-            for number, share in enumerate(shares.expand(len(pictures), -1)):
+            for number, share in enumerate(shares):
                 picture = pictures[number : number + 1]
                 result = self.network(
                     visible_colors(picture).to(weight), share[None].to(weight)

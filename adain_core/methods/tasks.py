@@ -131,16 +131,10 @@ class TaskReader:
         return visible_colors(artwork)
 
     def _shares(self, pictures: Tensor) -> Tensor:
-        """Return ``(N, B, H, W)`` with masks, else ``(N, B, 1, 1)``; B may be 1."""
+        """Return ``(N, B, H, W)`` with masks, else ``(N, B, 1, 1)``; B can be 1 with masks."""
         count, size = len(pictures), (pictures.shape[2], pictures.shape[3])
         if self._masks is None:
-            rows = self.options.shares
-            if len(rows) not in (1, count):
-                raise OptionError(
-                    "weights",
-                    f"must have one row, or one for each of {count} images, got {len(rows)}",
-                )
-            return rows.T[:, :, None, None]
+            return self.options.image_shares(count).T[:, :, None, None]
         masks = check_masks(self._masks, len(self._masks), count)
         if self.options.feather:
             masks = [feather_mask(resize_mask(m, size), self.options.feather) for m in masks]

@@ -93,8 +93,12 @@ def test_shares_are_weights_over_their_sum(weights: list[float]) -> None:
 
 def test_weights_of_each_picture() -> None:
     weights = np.array([[1.0, 3.0], [0.0, 2.0], [5.0, 5.0]])
-    shares = StylizeOptions((STYLE, ART), weights=weights).shares
-    assert shares.tolist() == [[0.25, 0.75], [0.0, 1.0], [0.5, 0.5]]
+    options = StylizeOptions((STYLE, ART), weights=weights)
+    assert options.shares.tolist() == [[0.25, 0.75], [0.0, 1.0], [0.5, 0.5]]
+    assert torch.equal(options.image_shares(3), options.shares)
+    with pytest.raises(OptionError, match="one row, or one for each of 2 images, got 3"):
+        options.image_shares(2)
+    assert StylizeOptions((STYLE, ART)).image_shares(2).tolist() == [[0.5, 0.5], [0.5, 0.5]]
 
 
 def test_masks_become_tensors_and_files_stay() -> None:
