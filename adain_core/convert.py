@@ -137,7 +137,8 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".t7":
         raise WeightsError(
             f"{path}: Torch7 files are not supported; use pytorch-AdaIN's .pth files of the same "
-            "weights ('adain weights download vgg19' fetches them)"
+            "weights; adain_core.download.download_vgg19() fetches them",
+            "download_vgg19",
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -37,7 +37,17 @@ class VideoFileError(AdaINError):
 
 
 class WeightsError(AdaINError):
-    """A model or style file is missing, damaged or of another kind; the message names the file."""
+    """A model or style file is missing, damaged or of another kind; the message names the file.
+
+    Args:
+        message: what was expected, what was given, what to do.
+        remedy: the function that the message advises to call, such as ``"download_vgg19"``; a front
+            end adds its own name for it.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 class TrainingError(AdaINError):

@@ -111,8 +111,11 @@ def _read(path: Path, kind: str, with_tensors: bool) -> tuple[dict[str, Tensor],
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read: {reason(error)}") from None
     except (SafetensorError, ValueError) as error:
-        hint = "; a .pth file goes through 'adain weights convert' first" if _is_pth(path) else ""
-        raise WeightsError(f"{path}: damaged or not a safetensors file ({error}){hint}") from None
+        message = f"{path}: damaged or not a safetensors file ({error})"
+        if _is_pth(path):
+            message += "; adain_core.convert.convert_vgg19() converts .pth files"
+            raise WeightsError(message, "convert_vgg19") from None
+        raise WeightsError(message) from None
 
 
 @contextlib.contextmanager

@@ -182,8 +182,11 @@ def find_model(name_or_path: str | os.PathLike[str] | None = None) -> Path:
     if Path(name).is_file():
         return Path(name)
     known = ", ".join(models) or "none"
-    hint = "; 'adain weights download vgg19' fetches it" if name == "adain-vgg19" else ""
-    raise WeightsError(f"no model or file named {name!r}; available models: {known}{hint}")
+    message = f"no model or file named {name!r}; available models: {known}"
+    if name == "adain-vgg19":
+        message += "; adain_core.download.download_vgg19() fetches it"
+        raise WeightsError(message, "download_vgg19")
+    raise WeightsError(message)
 
 
 def _parse_info(path: Path, metadata: Mapping[str, str]) -> ModelInfo:

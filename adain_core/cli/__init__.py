@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from ..errors import AdaINError, OptionError, StyleMismatchError, reason
+from ..errors import AdaINError, OptionError, StyleMismatchError, WeightsError, reason
 from ..signals import interrupt_on_stop_signals
 from . import (
     dataset,
@@ -44,6 +44,11 @@ _COMMANDS = (
     reproduce,
     export,
 )
+# The commands for functions that the library advises to call.
+_REMEDIES = {
+    "convert_vgg19": "adain weights convert",
+    "download_vgg19": "adain weights download vgg19",
+}
 _DESCRIPTION = """\
 Paint photos and videos in the style of any artwork, with Adaptive Instance
 Normalization (AdaIN; Huang & Belongie, ICCV 2017)."""
@@ -129,6 +134,10 @@ def _run(args: argparse.Namespace) -> int:
     except StyleMismatchError as error:
         word = f"{option_word(error.field, args)}: " if error.field else ""
         raise StyleMismatchError(f"{word}{error}") from None
+    except WeightsError as error:
+        if not error.remedy:
+            raise
+        raise WeightsError(f"{error} ({_REMEDIES[error.remedy]})") from None
     return code
 
 

@@ -123,8 +123,7 @@ class PoolReader:
         if config.imitation_weight > 0 and not loss_network.has_teacher:
             raise TrainingError(
                 "imitation needs a teacher: expected as encoder a full-width model of fusion "
-                f"'adain', got {config.encoder}; adain-vgg19 is one ('adain weights download "
-                "vgg19' fetches it)",
+                f"'adain', got {config.encoder}; adain-vgg19 is one",
                 "encoder",
             )
         self.config, self.loss_network, self.device = config, loss_network, device

@@ -182,7 +182,9 @@ def test_missing_file(reader: Reader, tmp_path: Path) -> None:
 def test_torch7_file(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "vgg_normalised.t7"
     path.write_bytes(b"\x04\0\0\0\x01\0\0\0")
-    assert "Torch7 files are not supported; use pytorch-AdaIN's .pth files" in refused(reader, path)
+    message = refused(reader, path)
+    assert "Torch7 files are not supported; use pytorch-AdaIN's .pth files" in message
+    assert message.endswith("adain_core.download.download_vgg19() fetches them")
 
 
 @readers

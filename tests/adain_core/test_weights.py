@@ -296,12 +296,12 @@ def test_damaged_header_never_raises_anything_else(tiny_path: Path, tmp_path: Pa
 def test_files_of_other_kinds(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     path.write_bytes(content)
-    assert "'adain weights convert'" not in refused(path)
+    assert "convert_vgg19" not in refused(path)
 
 
 def test_pth_files_are_pointed_to_the_converter(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
-    hint = "a .pth file goes through 'adain weights convert' first"
+    hint = "; adain_core.convert.convert_vgg19() converts .pth files"
     torch.save({"a": torch.zeros(3)}, path)
     assert refused(path).endswith(hint)
     torch.save({"a": torch.zeros(3)}, path, _use_new_zipfile_serialization=False)
@@ -527,8 +527,10 @@ def test_no_models_at_all(folders: tuple[Path, Path]) -> None:
 
 
 def test_official_model_says_how_to_get_it(folders: tuple[Path, Path]) -> None:
-    with pytest.raises(WeightsError, match=r"'adain weights download vgg19' fetches it$"):
+    hint = r"; adain_core\.download\.download_vgg19\(\) fetches it$"
+    with pytest.raises(WeightsError, match=hint) as caught:
         find_model("adain-vgg19")
+    assert caught.value.remedy == "download_vgg19"
 
 
 def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

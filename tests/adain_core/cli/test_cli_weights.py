@@ -88,6 +88,20 @@ def test_weights_info_lists_the_parts_of_a_training(
     assert max(map(len, lines[place:])) <= 100
 
 
+def test_commands_that_help(
+    models: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command line names them beside the library's functions."""
+    assert main(["weights", "info", "adain-vgg19"]) == 1
+    assert error_line(capsys).endswith("fetches it (adain weights download vgg19)")
+    path = tmp_path / "decoder.pth"
+    torch.save({"0.weight": torch.zeros(3)}, path)
+    assert main(["weights", "info", str(path)]) == 1
+    assert error_line(capsys).endswith("converts .pth files (adain weights convert)")
+    assert main(["weights", "info", "other"]) == 1
+    assert error_line(capsys).endswith("available models: none")
+
+
 def test_weights_verify_goes_through_all(
     models: Callable[[str], Path], tiny: AdaINModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
