@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ..options import StylizeOptions
     from ..tiles import Progress
 
-    # From a photo's pixels to a picture, float or uint8.
-    Drawing = Callable[[Tensor, Progress], Tensor]
+    # From a photo's pixels to the stylized image, float or uint8.
+    Stylize = Callable[[Tensor, Progress], Tensor]
 
 # The methods that an option applies to.
 _KNOWN_BY = {
@@ -36,7 +36,7 @@ _KNOWN_BY = {
 
 
 def add_method_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that :func:`make_drawing` reads."""
+    """Add the options that :func:`make_method` reads."""
     group = parser.add_argument_group("method")
     group.add_argument(
         "--method",
@@ -101,7 +101,7 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def make_drawing(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
+def make_method(args: argparse.Namespace, options: StylizeOptions) -> Stylize:
     """Return a function that stylizes photos with the chosen method.
 
     Raises:
@@ -118,8 +118,8 @@ def make_drawing(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
 
         if is_network_file(args.model):
             raise ValueError(
-                f"--model {args.model} is a network that draws the styles it was trained for; it "
-                "needs --method feedforward"
+                f"--model {args.model} is a network for the styles it was trained on; it needs "
+                "--method feedforward"
             )
     if args.method == "adain":
         return _adain(args, options)
@@ -128,7 +128,7 @@ def make_drawing(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
     return _swap(args, options) if args.method == "swap" else _network(args, options)
 
 
-def _adain(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
+def _adain(args: argparse.Namespace, options: StylizeOptions) -> Stylize:
     import torch
 
     from ..methods.descent import DescentOptions
@@ -151,7 +151,7 @@ def _adain(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
     return lambda pixels, progress: refiner(stylizer(pixels), pixels, progress=progress)
 
 
-def _optimization(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
+def _optimization(args: argparse.Namespace, options: StylizeOptions) -> Stylize:
     from ..methods.objective import LossWeights
     from ..methods.optimize import Optimization, OptimizeOptions
     from ..stylizer import Stylizer
@@ -174,7 +174,7 @@ def _optimization(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
     return lambda pixels, progress: optimization(pixels, start=stylizer(pixels), progress=progress)
 
 
-def _swap(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
+def _swap(args: argparse.Namespace, options: StylizeOptions) -> Stylize:
     from ..methods.descent import DescentOptions
     from ..methods.swap import Layer, StyleSwap
 
@@ -186,7 +186,7 @@ def _swap(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
     return lambda pixels, progress: swap(pixels, progress=progress)
 
 
-def _network(args: argparse.Namespace, options: StylizeOptions) -> Drawing:
+def _network(args: argparse.Namespace, options: StylizeOptions) -> Stylize:
     from ..devices import resolve_device, resolve_dtype
     from ..methods.feedforward import FeedForward
     from ..methods.network_file import load_network

@@ -23,13 +23,13 @@ from ..images import (
 from ..pixels import fit_shortest_side
 from .arguments import OUT_OF_MEMORY
 from .background import Background
-from .methods import make_drawing
+from .methods import make_method
 from .request import read_request
 from .streams import print_error, print_json, print_line
 from .stylize_plan import make_plan
 
 if TYPE_CHECKING:
-    from .methods import Drawing
+    from .methods import Stylize
 
 _EXPECTED = (ValueError, AdaINError, RuntimeError, MemoryError)
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     options = read_request(args)
     plan = make_plan(args)
     contents = plan.contents
-    drawing = make_drawing(args, options)
+    stylize = make_method(args, options)
 
     _make_folder(plan.folder)
     started = time.perf_counter()
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         for content, output in tqdm(
             pairs, total=len(contents), unit="image", disable=None if len(contents) > 1 else True
         ):
-            work, size = _stylize_file(drawing, content, output, args, len(contents) == 1)
+            work, size = _stylize_file(stylize, content, output, args, len(contents) == 1)
             report(background.add(work, size))
     finally:  # also after Ctrl-C: finished images are written
         report(background.finish())
@@ -105,7 +105,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _stylize_file(
-    drawing: Drawing,
+    stylize: Stylize,
     content: Path,
     output: Path,
     args: argparse.Namespace,
@@ -120,11 +120,11 @@ def _stylize_file(
         return lambda: skipped, 0
     started = time.perf_counter()
     try:
-        photo = _draw_file(drawing, content, output, args, show_progress)
+        photo = _stylize_photo(stylize, content, output, args, show_progress)
     except _EXPECTED as error:
         failure = _failure(content, error)
         return lambda: failure, 0
-    drawn = time.perf_counter() - started
+    stylizing = time.perf_counter() - started
 
     def write() -> _Result:
         started = time.perf_counter()
@@ -134,14 +134,14 @@ def _stylize_file(
         except _EXPECTED as error:
             return _failure(content, error)
         height, width = photo.pixels.shape[-2:]
-        seconds = round(drawn + time.perf_counter() - started, 3)
+        seconds = round(stylizing + time.perf_counter() - started, 3)
         return _Result(str(content), str(output), width, height, seconds)
 
     return write, photo.pixels.nbytes
 
 
-def _draw_file(
-    drawing: Drawing,
+def _stylize_photo(
+    stylize: Stylize,
     content: Path,
     output: Path,
     args: argparse.Namespace,
@@ -154,7 +154,7 @@ def _draw_file(
     size = (photo.pixels.shape[2], photo.pixels.shape[3])
     check_output_size(output, fit_shortest_side(size, args.content_size))
     # The photo's pixels are released, because writing needs memory, too.
-    return replace(photo, pixels=_draw(drawing, photo.pixels, show_progress))
+    return replace(photo, pixels=_stylize_with_bar(stylize, photo.pixels, show_progress))
 
 
 def _failure(content: Path, error: Exception) -> _Result:
@@ -168,14 +168,14 @@ def _failure(content: Path, error: Exception) -> _Result:
     return _Result(str(content), error=f"{content}: {OUT_OF_MEMORY}")
 
 
-def _draw(drawing: Drawing, pixels: Tensor, show_progress: bool) -> Tensor:
+def _stylize_with_bar(stylize: Stylize, pixels: Tensor, show_progress: bool) -> Tensor:
     # With a delay: images of ordinary size do not need a bar.
     with tqdm(
-        desc="drawing", unit="part", delay=1, leave=False, disable=None if show_progress else True
+        desc="stylizing", unit="part", delay=1, leave=False, disable=None if show_progress else True
     ) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        return drawing(pixels, progress)
+        return stylize(pixels, progress)

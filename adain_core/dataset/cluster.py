@@ -33,7 +33,7 @@ except ImportError as error:
     ) from error
 
 _count_resources: Callable[[], dict[str, float]] = ray.cluster_resources
-# Batches in hand for each actor, so that one is read or written while one is drawn.
+# Batches per actor, so that one is read or written while another is stylized.
 _IN_HAND = 2
 # Tasks that travel together: fewer messages, more to do again after a crash.
 _TASKS_TOGETHER = 8
@@ -77,7 +77,7 @@ class RayRunner:
         dataset = ray.data.from_items(
             items, override_num_blocks=-(-len(items) // together)
         ).map_batches(
-            _Drawer,
+            _Actor,
             batch_size=None,
             compute=ray.data.ActorPoolStrategy(
                 size=actors,
@@ -128,8 +128,8 @@ def _with_whole_paths(job: Job) -> Job:
     return replace(job, model=model, **paths)
 
 
-class _Drawer:
-    """An actor: a model and what it draws with it."""
+class _Actor:
+    """A Ray actor: a model and its worker."""
 
     def __init__(self, job: Job, plan: Path) -> None:
         model = AdaINModel.from_pretrained(job.model, job.device, job.dtype)

@@ -17,12 +17,12 @@ from .job import Job, Report
 from .plan import Part
 from .worker import Worker
 
-# Batches in hand for each that is drawn, so that one is read and one written meanwhile.
+# Batches per worker, so that one is read and one written while another is stylized.
 _IN_HAND = 2
-# Threads that feed a GPU: while it draws for one, the other sends its pixels.
+# Threads that feed a GPU: while it computes for one, the other sends its pixels.
 _FEEDING = 2
 
-# Names of artworks to encode, or a part of the plan to draw.
+# Names of artworks to encode, or a part of the plan to stylize.
 Task = Part | tuple[str, ...]
 
 
@@ -116,7 +116,7 @@ class LocalRunner:
 def do_task(worker: Worker, task: Task) -> Iterator[Report]:
     """Have a worker do a task."""
     if isinstance(task, Part):
-        yield from worker.draw(task)
+        yield from worker.stylize(task)
     else:
         yield worker.encode(task)
 

@@ -43,7 +43,7 @@ def prepare_plan(job: Job, given: Path | None = None) -> Path:
     if not path.exists():
         if given is not None and not given.is_file():
             raise DatasetError(f"cannot read {given}: there is no such file; a plan is expected")
-        # Without a plan nothing is drawn yet, and other settings do no harm.
+        # Without a plan there are no results yet, and other settings do no harm.
         with results.replace(SETTINGS) as temporary:
             temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         with results.replace(PLAN) as temporary:
@@ -89,7 +89,7 @@ def _check_settings(path: Path, settings: dict[str, object]) -> None:
     """Raise ``DatasetError`` if a data set was started with other settings."""
     try:
         begun = json.loads(path.read_text(encoding="utf-8"))
-        # How a plan that was given was drawn up is not known.
+        # How a given plan was made is not known.
         names = [name for name in settings if name in begun or name in _COMMON]
         differing = [name for name in names if begun.get(name) != settings[name]]
     except (OSError, ValueError, AttributeError) as error:

@@ -105,7 +105,7 @@ def stylize_dataset(
         try:
             _encode_styles(results, share.artworks, shard, workers, watch)
             started = time.perf_counter()
-            drawn, failed = _draw(results, share, shard, workers, watch)
+            drawn, failed = _stylize(results, share, shard, workers, watch)
         finally:
             workers.close()
     else:
@@ -218,10 +218,10 @@ def _artwork_tasks(missing: list[str], made: _MadeTables, shard: Shard) -> Itera
             yield task
 
 
-def _draw(
+def _stylize(
     results: Results, share: _Share, shard: Shard, workers: Runner, watch: Watch
 ) -> tuple[int, int]:
-    """Draw what is missing; return how many results were written and how many failed."""
+    """Stylize the missing images; return how many results were written and how many failed."""
     done, drawn, failed = share.present, 0, 0
     listed = _failures_file(results, shard)
     watch("pictures", done, share.rows)

@@ -31,15 +31,15 @@ from .plan import Part, Row, read_rows
 from .results import Companion, Results, Sink, Staged
 from .style_table import StyleTable, write_table
 
-# Pixels that a CPU draws at once: four pictures of 256x256 stay in the cache, a tenth faster.
+# Pixels per batch on a CPU: four images of 256x256 stay in the cache, which is a tenth faster.
 _CPU_PIXELS = 2**18
-# A GPU's kernels of as many pixels no longer wait for their launches.
+# On a GPU: enough to hide the launches of kernels.
 _GPU_PIXELS = 2**22
-# Pictures read ahead of the network, and threads that read and write beside it.
+# Images read ahead of the network, and threads that read and write beside it.
 _CPU_AHEAD, _GPU_AHEAD = 2, 16
 
 
-class Drawing(NamedTuple):
+class _Item(NamedTuple):
     """An image in progress.
 
     Attributes:
@@ -54,11 +54,11 @@ class Drawing(NamedTuple):
 
 
 class Worker:
-    """Processes parts of a plan, called from any number of threads.
+    """Processes parts of a plan; methods may be called from several threads.
 
     Args:
         job: the data set.
-        plan: its file.
+        plan: file of the plan.
         model: the model.
         at_once: number of threads that may use the model; the others read and write meanwhile.
     """
@@ -77,13 +77,13 @@ class Worker:
             self._turns.put(None)
 
     def close(self) -> None:
-        """Let go of the threads that read and write."""
+        """Stop the threads that read and write."""
         self._files.shutdown(cancel_futures=True)
 
     # -- artworks -------------------------------------------------------------------------------
 
     def encode(self, artworks: Sequence[str]) -> Report:
-        """Encode artworks into a table of their own beside the others that are being made."""
+        """Encode artworks into a table of their own."""
         styles: dict[str, Style] = {}
         failures: dict[str, str] = {}
         for name in artworks:
@@ -122,8 +122,8 @@ class Worker:
 
     # -- images ---------------------------------------------------------------------------------
 
-    def draw(self, part: Part) -> Iterator[Report]:
-        """Make the missing results of a part; yield a report of each batch.
+    def stylize(self, part: Part) -> Iterator[Report]:
+        """Stylize the missing images of a part; yield a report of each batch.
 
         Raises:
             AdaINError: a result that cannot be written, such as on a full disk.
@@ -133,27 +133,28 @@ class Worker:
         with contextlib.closing(sink):
             for start in range(0, len(rows), self.job.batch_size):
                 batch = rows[start : start + self.job.batch_size]
-                yield self._draw_batch(batch, sink)
+                yield self._stylize_batch(batch, sink)
             sink.finish()
 
-    def _draw_batch(self, batch: Sequence[Row], sink: Sink) -> Report:
+    def _stylize_batch(self, batch: Sequence[Row], sink: Sink) -> Report:
         missing = [row for row in batch if not sink.has(row)]
         progress = _Progress(missing)
         written = 0
         for group in self._groups(self._read_batch(batch, progress)):
-            if not any(progress.awaits(drawing.row) for drawing in group):
+            if not any(progress.awaits(item.row) for item in group):
                 continue
-            for drawing, pixels in zip(group, self._draw_group(group, progress), strict=False):
-                if progress.awaits(drawing.row):
-                    image = replace(drawing.image, pixels=pixels[None])
-                    encoding = self._files.submit(self._encode_image, drawing.row, image, sink)
-                    progress.drawn[drawing.row] = encoding
+            for item, pixels in zip(group, self._stylize_group(group, progress), strict=False):
+                if progress.awaits(item.row):
+                    image = replace(item.image, pixels=pixels[None])
+                    progress.encoding[item.row] = self._files.submit(
+                        self._encode_image, item.row, image, sink
+                    )
             written += self._write(progress.take_ready(), progress, sink)
         written += self._write(progress.take_all(), progress, sink)
         return Report(len(batch), written, tuple(progress.failures))
 
-    def _read_batch(self, batch: Sequence[Row], progress: _Progress) -> Iterator[Drawing]:
-        """Yield the whole batch, unless nothing of what is missing can be read.
+    def _read_batch(self, batch: Sequence[Row], progress: _Progress) -> Iterator[_Item]:
+        """Yield the whole batch, unless none of its missing images can be read.
 
         The last bits of a result depend on its batch, so after an interruption the same images
         are processed together.
@@ -183,9 +184,9 @@ class Worker:
     def _encode_image(self, row: Row, image: ImageFile, sink: Sink) -> Staged:
         return sink.stage(encode_image_file(row.output, image, quality=self.job.quality))
 
-    def _read(self, rows: Sequence[Row], progress: _Progress) -> Iterator[Drawing]:
-        """Yield what can be read, a few pictures ahead."""
-        waiting: list[tuple[Row, Future[Drawing]]] = []
+    def _read(self, rows: Sequence[Row], progress: _Progress) -> Iterator[_Item]:
+        """Yield readable images, reading a few ahead."""
+        waiting: list[tuple[Row, Future[_Item]]] = []
         ahead = iter(rows)
         while True:
             for row in itertools.islice(ahead, self._ahead - len(waiting)):
@@ -198,7 +199,7 @@ class Worker:
             except (ImageFileError, ValueError) as error:
                 progress.fail(row, str(error))
 
-    def _load(self, row: Row) -> Drawing:
+    def _load(self, row: Row) -> _Item:
         style = self._style(row.artwork)
         image = self._images.load(row.image, self.job.size or None)
         pixels = image.pixels
@@ -206,26 +207,26 @@ class Worker:
             pixels = resize_shortest_side(pixels, self.job.size)
         if self.job.crop:
             pixels = _crop(pixels, self.job.crop, row.image)
-        return Drawing(row, replace(image, pixels=pixels), style)
+        return _Item(row, replace(image, pixels=pixels), style)
 
     def _style(self, artwork: str) -> Style:
         if self._table is None:
             self._table = StyleTable(self.job.output / STYLES)
         return self._table.style(artwork)
 
-    def _groups(self, drawings: Iterator[Drawing]) -> Iterator[list[Drawing]]:
-        """Yield pictures of one size and kind together, as many as are drawn at once."""
-        waiting: dict[object, list[Drawing]] = defaultdict(list)
-        for drawing in drawings:
-            pixels = drawing.image.pixels
+    def _groups(self, items: Iterator[_Item]) -> Iterator[list[_Item]]:
+        """Yield groups of images with the same shape and dtype, to stylize together."""
+        waiting: dict[object, list[_Item]] = defaultdict(list)
+        for item in items:
+            pixels = item.image.pixels
             kind = (tuple(pixels.shape), pixels.dtype)
-            waiting[kind].append(drawing)
+            waiting[kind].append(item)
             if (len(waiting[kind]) + 1) * pixels[0, 0].numel() > self._pixels:
                 yield waiting.pop(kind)
         yield from waiting.values()
 
-    def _draw_group(self, group: list[Drawing], progress: _Progress) -> Tensor:
-        """Return the pictures as uint8 on the CPU; none where there is not enough memory."""
+    def _stylize_group(self, group: list[_Item], progress: _Progress) -> Tensor:
+        """Return stylized images, uint8 on the CPU; none if memory runs out."""
         options = StylizeOptions(
             [each.style for each in group],
             weights=torch.eye(len(group)).tolist(),
@@ -246,7 +247,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
-        """Wait until it is this thread's turn to use the model."""
+        """Wait until this thread may use the model."""
         self._turns.get()
         try:
             yield
@@ -267,43 +268,43 @@ class _Progress:
     """The progress of a batch.
 
     Args:
-        rows: whose results are missing, in the order in which they are written.
+        rows: rows without a result, in the order in which they are written.
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
         self._waiting = deque(rows)
         self._without = set(rows)
-        self.drawn: dict[Row, Future[Staged]] = {}
+        self.encoding: dict[Row, Future[Staged]] = {}
         self.failures: list[Failure] = []
 
     def awaits(self, row: Row) -> bool:
-        """Return whether a row's result is missing, and nothing speaks against it yet."""
+        """Return whether a row's result is missing and has not failed."""
         return row in self._without
 
     def fail(self, row: Row, why: str) -> None:
-        """Note that a row has no result."""
+        """Record that a row has no result."""
         if row in self._without:
             self._without.remove(row)
             self.failures.append(Failure(row, why))
 
     def take_ready(self) -> Iterator[tuple[Row, Future[Staged]]]:
-        """Yield what can be written now: drawn, encoded, and nothing before it is still missing."""
+        """Yield encoded results that can be written now: none before them is still missing."""
         while self._waiting:
             row = self._waiting[0]
-            encoding = self.drawn.get(row)
+            encoding = self.encoding.get(row)
             if row in self._without and (encoding is None or not encoding.done()):
                 return
             self._waiting.popleft()
             if encoding is not None:
-                yield row, self.drawn.pop(row)
+                yield row, self.encoding.pop(row)
 
     def take_all(self) -> Iterator[tuple[Row, Future[Staged]]]:
-        """Yield all that is not written yet."""
+        """Yield all results that are not written yet."""
         while self._waiting:
             row = self._waiting.popleft()
-            if row in self.drawn:
-                yield row, self.drawn.pop(row)
+            if row in self.encoding:
+                yield row, self.encoding.pop(row)
 
 
 def _crop(pixels: Tensor, side: int, name: str) -> Tensor:

@@ -28,13 +28,13 @@ def dataset(trees: Folder, *options: object) -> int:
 def test_a_tree_and_its_summary(trees: Folder, capsys: pytest.CaptureFixture[str]) -> None:
     assert dataset(trees) == 0
     first = capsys.readouterr()
-    assert first.out.startswith(f"3 pictures in {trees / 'out'}: 3 drawn in ")
+    assert first.out.startswith(f"3 pictures in {trees / 'out'}: 3 stylized in ")
     assert first.out.endswith(" a second)\n")
     assert {name for name in trees.names() if name.startswith("out/") and "adain-" not in name} == {
         *("out/a/1.png", "out/a/2.png", "out/b/1.png")
     }
     assert dataset(trees) == 0
-    assert "0 drawn in" in (out := capsys.readouterr().out)
+    assert "0 stylized in" in (out := capsys.readouterr().out)
     assert out.endswith(", 3 there before\n")
 
 

@@ -181,6 +181,6 @@ def test_a_network_needs_its_method(
     words = ["--style", style, "--method", method, "--model", path, "-o", folder / "result.png"]
     assert folder.run("stylize", content, *words) == 2
     assert error_line(capsys) == (
-        f"--model {path} is a network that draws the styles it was trained for; it needs "
+        f"--model {path} is a network for the styles it was trained on; it needs "
         "--method feedforward"
     )
