@@ -1,4 +1,4 @@
-"""Drawing coarse to fine: pass after pass, group after group of pictures, tile after tile."""
+"""Coarse to fine: stylizes batches of images in several passes, each over the one before."""
 
 from __future__ import annotations
 
@@ -24,63 +24,61 @@ from .tiled import (
     Watch,
     copy,
     decode,
-    empty_picture,
+    empty_image,
     even_tones,
     put_under,
 )
 from .tiles import Progress, Tiler, join_progress
 from .transfer import join_regions, own_transfer, plan_transfer
 
-# What artworks become before there is a picture: styles, or images that are yet to be recolored, as
-# they are encoded and perhaps at twice the size.
+# A style, or an artwork and its close-up, which are recolored and encoded for each content image.
 Prepared = Style | tuple[Tensor, Tensor | None]
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """Pictures to draw, and what belongs to each of them.
+class Batch:
+    """Content images, and the options that differ from image to image.
 
     Attributes:
-        pictures: ``(B, 3|4, H, W)``, float or uint8.
+        images: ``(B, 3|4, H, W)``, float or uint8.
         alphas: ``(B,)``.
-        styles: all go to every picture.
-        background: style of what the masks leave free.
-        shares: of each style in each picture, ``(B, N)``; ``None`` with masks.
+        styles: apply to every image.
+        background: style of pixels outside every mask.
+        shares: share of each style in each image, ``(B, N)``; ``None`` with masks.
         masks: ``(B, 1, H, W)`` or ``(1, 1, H, W)`` each, or ``None``.
     """
 
-    pictures: Tensor
+    images: Tensor
     alphas: Tensor
     styles: list[Prepared]
     background: Prepared | None
     shares: Tensor | None
     masks: list[Tensor] | None
 
-    def part(self, group: slice) -> Drawing:
-        """Return some of the pictures."""
+    def select(self, group: slice) -> Batch:
+        """Return some of the images."""
         masks = self.masks
         if masks is not None:
             masks = [mask[group] if len(mask) > 1 else mask for mask in masks]
         return replace(
             self,
-            pictures=self.pictures[group],
+            images=self.images[group],
             alphas=self.alphas[group],
             shares=None if self.shares is None else self.shares[group],
             masks=masks,
         )
 
 
-class Draftsman:
-    """Draws pictures with everything made ready.
+class CoarseToFine:
+    """Stylizes batches coarse to fine.
 
     Args:
-        networks: of the model.
-        options: how to draw.
-        pool: of the statistics of a video's frames.
-        recolor: gives the style of an artwork, and of its close-up, recolored to a content picture
-            ``(1, C, H, W)``.
-        watch: shown each group of pictures after each tile of its last pass; under the tiles that
-            are yet to come lies the canvas of that pass. A first pass is shown when it is done.
+        networks: networks of the model.
+        options: the options.
+        pool: pool of statistics for the frames of a video.
+        recolor: encodes an artwork and its close-up, recolored to a content image ``(1, C, H, W)``.
+        watch: called with each group of images after each tile of its last pass; tiles to come show
+            what that pass starts from. A first pass is shown when it is done.
     """
 
     def __init__(
@@ -94,44 +92,44 @@ class Draftsman:
         self._networks, self._options, self._pool = networks, options, pool
         self._recolor, self._watch = recolor, watch
 
-    def draw(self, drawing: Drawing, output: Tensor, progress: Progress | None) -> None:
-        """Draw groups of pictures; those of alpha 0 are copied.
+    def stylize(self, batch: Batch, output: Tensor, progress: Progress | None) -> None:
+        """Stylize a batch, group by group; images of alpha 0 are copied.
 
         Args:
-            drawing: what to draw.
-            output: filled, ``(B, 3|4, H, W)``, float32 or uint8.
-            progress: told after each tile of all passes.
+            batch: the images and their options.
+            output: receives the result, ``(B, 3|4, H, W)``, float32 or uint8.
+            progress: called after each tile of all passes.
         """
         networks, options = self._networks, self._options
         height, width = output.shape[2:]
         sizes = pass_sizes((height, width), options.stroke_size)
         side = options.tile or networks.automatic_tile((height, width))
-        # Recolored styles belong to one picture each; otherwise small pictures that together are
-        # as large as a tile go together.
+        # A recolored style belongs to one image. Otherwise, small images that together are as large
+        # as a tile form a group.
         count = 1 if options.recolors else max(1, side**2 // (height * width))
-        groups = list(_groups(drawing.alphas, count))
-        drawn = [group for group, copied in groups if not copied]
-        # Each is encoded and decoded, and after the first gets the strokes of the one before.
+        groups = list(_groups(batch.alphas, count))
+        stylized = [group for group, copied in groups if not copied]
+        # Each pass encodes and decodes; later ones also apply the strokes of the one before.
         tilers = [
-            networks.tiler(size, side, rounds=(3 if number else 2) * len(drawn))
+            networks.tiler(size, side, rounds=(3 if number else 2) * len(stylized))
             for number, size in enumerate(sizes)
-            if drawn
+            if stylized
         ]
-        copies = networks.tiler((height, width), side, rounds=len(groups) - len(drawn))
+        copies = networks.tiler((height, width), side, rounds=len(groups) - len(stylized))
         if progress is not None:
             join_progress([*tilers, copies], progress)
         for group, copied in groups:
             if copied:
-                copy(Canvas(drawing.pictures[group]), output[group], copies)
+                copy(Canvas(batch.images[group]), output[group], copies)
             else:
-                self._draw_passes(drawing.part(group), sizes, tilers, output[group])
+                self._run_passes(batch.select(group), sizes, tilers, output[group])
 
-    def _draw_passes(
-        self, drawing: Drawing, sizes: list[tuple[int, int]], tilers: list[Tiler], output: Tensor
+    def _run_passes(
+        self, batch: Batch, sizes: list[tuple[int, int]], tilers: list[Tiler], output: Tensor
     ) -> None:
-        """Draw a group, each pass over the one before."""
-        drawing = self._encode_styles(drawing)
-        photos = _reduce(drawing.pictures, sizes)
+        """Stylize a group in all passes."""
+        batch = self._encode_styles(batch)
+        photos = _reduce(batch.images, sizes)
         later = len(sizes) - 1
         # So that all later passes together keep as much of the photo as one would.
         share = 1 - (1 - self._options.photo_share) ** (1 / max(1, later))
@@ -140,47 +138,47 @@ class Draftsman:
             last = number == later
             target = output
             if not last:
-                target = empty_picture((len(output), 3, *sizes[number]), torch.uint8, output.device)
+                target = empty_image((len(output), 3, *sizes[number]), torch.uint8, output.device)
             close = closeness(sizes[number], self._options.stroke_size) if number else 0.0
-            targets, background = _targets(drawing, close)
+            targets, background = _targets(batch, close)
             one = _Pass(number, canvas, targets, background, last)
-            finish = self._draw_pass(drawing, one, tiler, target)
+            finish = self._run_pass(batch, one, tiler, target)
             if strokes is not None:
                 put_under(strokes, target, tiler, finish, self._watch if last else None)
             if not last:
-                reduced, photo = canvas.pictures, photos.pop()
+                reduced, photo = canvas.images, photos.pop()
                 target = target.to(reduced.device)
                 canvas = Underpainting(photo, target, reduced, 1 - share)
                 strokes = Strokes.over(photo, target)
 
-    def _takes_chrominance(self, photos: Tensor) -> bool:
-        """Return whether the photos' chrominance replaces that of the drawn pictures."""
+    def _restores_chrominance(self, photos: Tensor) -> bool:
+        """Return whether the result gets the photos' chrominance."""
         options = self._options
-        # A decoder tints even what is drawn in a gray artwork.
+        # A decoder tints even the result of a gray artwork.
         return options.preserve_color == "luminance" or (options.recolors and is_gray(photos))
 
-    def _draw_pass(self, drawing: Drawing, one: _Pass, tiler: Tiler, output: Tensor) -> Finish:
-        """Draw a pass to the output; return how its pixels were finished."""
+    def _run_pass(self, batch: Batch, one: _Pass, tiler: Tiler, output: Tensor) -> Finish:
+        """Stylize a group in one pass; return how its pixels were finished."""
         options, networks = self._options, self._networks
         features = networks.encode(one.canvas, tiler)
         transfer = plan_transfer(
             features,
             one.targets,
-            drawing.alphas,
-            masks=drawing.masks,
+            batch.alphas,
+            masks=batch.masks,
             background=one.background,
             region_statistics=options.region_statistics,
             smoothing=None if self._pool is None else self._pool.at(one.number),
             smooth_styles=options.recolors,
         )
-        lost = options.content_residual and bool((drawing.alphas < 1).any())
+        lost = options.content_residual and bool((batch.alphas < 1).any())
         finish = Finish(
             one.canvas,
-            Canvas(one.canvas.pictures),
+            Canvas(one.canvas.images),
             own=own_transfer(features) if lost else None,
-            residual=(1 - drawing.alphas)[:, None, None, None].float(),
-            luminance=one.last and self._takes_chrominance(drawing.pictures),
-            masks=drawing.masks if drawing.masks is not None and one.background is None else (),
+            residual=(1 - batch.alphas)[:, None, None, None].float(),
+            luminance=one.last and self._restores_chrominance(batch.images),
+            masks=batch.masks if batch.masks is not None and one.background is None else (),
         )
         opacity = features.opacity if output.shape[1] == 4 else None
         watch = self._watch if one.last else None
@@ -190,38 +188,38 @@ class Draftsman:
                 copy(one.canvas, output, networks.tiler(one.canvas.size, options.tile))
             decode(decoder, transfer, output, finish, opacity, watch)
         else:  # halos of the first pass are the largest, and that pass is small
-            plain = empty_picture(output.shape, torch.float32, output.device)
+            plain = empty_image(output.shape, torch.float32, output.device)
             unblended = replace(finish, luminance=False, masks=())
             decode(decoder, transfer, plain, unblended, opacity)
-            even_tones(plain, finish, _regions(drawing, one), output)
+            even_tones(plain, finish, _regions(batch, one), output)
             if watch is not None:
                 watch(output)
         return finish
 
-    def _encode_styles(self, drawing: Drawing) -> Drawing:
-        """Return a drawing whose artworks are recolored and encoded."""
+    def _encode_styles(self, batch: Batch) -> Batch:
+        """Return the batch with its artworks recolored and encoded."""
 
         def encode(style: Prepared) -> Style:
-            return style if isinstance(style, Style) else self._recolor(style, drawing.pictures)
+            return style if isinstance(style, Style) else self._recolor(style, batch.images)
 
-        background = drawing.background
+        background = batch.background
         return replace(
-            drawing,
-            styles=[encode(style) for style in drawing.styles],
+            batch,
+            styles=[encode(style) for style in batch.styles],
             background=None if background is None else encode(background),
         )
 
 
 @dataclass(frozen=True)
 class _Pass:
-    """One pass over a group of pictures.
+    """One pass over a group of images.
 
     Attributes:
         number: from 0.
-        canvas: what is drawn on.
-        targets: the styles' statistics, one, or one for each mask.
-        background: those of what the masks leave free.
-        last: whether it draws the result.
+        canvas: the input.
+        targets: statistics of the styles, one, or one for each mask.
+        background: statistics of the background style.
+        last: whether its result is the output.
     """
 
     number: int
@@ -231,45 +229,45 @@ class _Pass:
     last: bool
 
 
-def _targets(drawing: Drawing, close: float) -> tuple[list[Statistics], Statistics | None]:
-    """Return the statistics of what is mixed or placed, and of the background."""
+def _targets(batch: Batch, close: float) -> tuple[list[Statistics], Statistics | None]:
+    """Return the statistics of the mix or of the style of each mask, and of the background."""
 
     def statistics(style: Prepared | None) -> Statistics:
         assert isinstance(style, Style)
         return style.statistics(close)
 
-    targets = [statistics(style) for style in drawing.styles]
-    if drawing.shares is None:
-        background = drawing.background
+    targets = [statistics(style) for style in batch.styles]
+    if batch.shares is None:
+        background = batch.background
         return targets, None if background is None else statistics(background)
-    shares = drawing.shares[:, :, None]
+    shares = batch.shares[:, :, None]
     mean, std = ((shares * torch.stack(each)).sum(dim=1) for each in zip(*targets, strict=True))
     return [(mean, std)], None
 
 
-def _regions(drawing: Drawing, one: _Pass) -> Tensor | None:
-    """Return the weights of the regions that a pass draws in different styles, if it has masks."""
-    if drawing.masks is None:
+def _regions(batch: Batch, one: _Pass) -> Tensor | None:
+    """Return the weights of the regions with different styles; ``None`` without masks."""
+    if batch.masks is None:
         return None
-    weights = region_weights(drawing.masks, one.canvas.size)
+    weights = region_weights(batch.masks, one.canvas.size)
     regions = join_regions(one.targets, weights, one.background)
     return torch.stack([weight for _, weight in regions])
 
 
-def _reduce(pictures: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
-    """Return pictures at each size, the largest first, where they are as they come.
+def _reduce(images: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
+    """Return images at the size of each pass, the largest first and unchanged.
 
-    The others are in 8 bits, as the passes are, each made from the next larger one: a large
-    picture's take a third of its memory.
+    The others are uint8, as the passes are, each made from the next larger one: for a large image
+    they take a third of its memory.
     """
-    photos = [pictures]
+    photos = [images]
     for size in sizes[-2::-1]:
         photos.append(reduce_uint8(photos[-1], size))
-    return [pictures, *map(fill_hidden, photos[1:])]
+    return [images, *map(fill_hidden, photos[1:])]
 
 
 def _groups(alphas: Tensor, longest: int) -> Iterator[tuple[slice, bool]]:
-    """Yield runs of pictures that are drawn together, and whether they are copied (alpha 0)."""
+    """Yield runs of images that are stylized together, and whether they are copied (alpha 0)."""
     copied = (alphas == 0).tolist()
     start = 0
     while start < len(copied):

@@ -6,7 +6,7 @@
 
 ``decode.onnx``: ``features``, ``scale`` and ``shift``, float32, of any shape that broadcasts to the
 features (``(1, C, 1, 1)``; with masks ``(batch, C, rows, columns)``) -> ``images``
-``(batch, 3, 8 * rows, 8 * columns)``, float32 in 0..1, to be cut to the picture's height and width.
+``(batch, 3, 8 * rows, 8 * columns)``, float32 in 0..1, to be cut to the image's height and width.
 
 AdaIN (equation 8) lies between the two and stays outside: ``scale = style_std / std`` and
 ``shift = style_mean - mean * scale``. Alpha, mixes and masks change these numbers alone, and a
@@ -52,7 +52,7 @@ def export_onnx(
         model: the model, in any dtype, on any device.
         folder: made if need be.
         dtype: ``torch.float32``, or ``torch.float16`` for files of half the size. Weights and
-            features have it; pictures and statistics are float32 in any case.
+            features have it; images and statistics are float32 in any case.
 
     Returns:
         The two files.
@@ -79,7 +79,7 @@ def export_onnx(
 def build_encoder(model: AdaINModel, dtype: torch.dtype = torch.float32) -> onnx.ModelProto:
     """Return the graph of ``encode.onnx``; see :func:`export_onnx`."""
     graph = _Graph(dtype)
-    # Reflection needs more pixels than a tiny picture has: its last row and column are repeated.
+    # Reflection needs more pixels than a tiny image has: its last row and column are repeated.
     size = graph.add("Shape", "images", start=2, end=4)
     missing = graph.add("Sub", graph.integers("smallest", [MINIMUM_SIZE, MINIMUM_SIZE]), size)
     missing = graph.add("Max", missing, graph.integers("zeros", [0, 0]))
@@ -87,7 +87,7 @@ def build_encoder(model: AdaINModel, dtype: torch.dtype = torch.float32) -> onnx
     maps = graph.cast(graph.add("Pad", "images", pads, mode="edge"), dtype)
     maps = _add_encoder(graph, model.encoder, maps)
     # Squares overflow in float16. The features that leave are those that were counted: a runtime
-    # that computes in float32 drops the rounding in between, and in a flat picture it is many σ.
+    # that computes in float32 drops the rounding in between, and in a flat image it is many σ.
     features = graph.add("Identity", graph.cast(maps, torch.float32), output="features")
     mean = graph.add("ReduceMean", features, axes=[2, 3], keepdims=1)
     centered = graph.add("Sub", features, mean)

@@ -29,9 +29,9 @@ def explain_not_finite(name: str, networks: TiledNetworks, styles: Sequence[Styl
 
     def is_finite(style: Style) -> bool:
         seen = [replace(style, mean=m, std=s) for m, s in map(style.statistics, (0.0, 1.0))]
-        drawn = torch.cat([adain(features, each).tensor for each in seen])
-        drawn = drawn.to(networks.device, networks.dtype)
-        return bool(networks.run_decoder(drawn).isfinite().all())
+        stylized = torch.cat([adain(features, each).tensor for each in seen])
+        stylized = stylized.to(networks.device, networks.dtype)
+        return bool(networks.run_decoder(stylized).isfinite().all())
 
     half = networks.dtype == torch.float16
     mean, std = (value[0].cpu() for value in channel_statistics(features.tensor))

@@ -25,28 +25,26 @@ _CONTRAST = 2.0
 _LEAST = 1e-6
 
 
-def remove_halos(drawn: Tensor, photo: Tensor, regions: Tensor | None = None) -> Tensor:
-    """Return a stylized image that differs from the photo alike wherever the photo is uniform.
-
-    Strokes apart.
+def remove_halos(image: Tensor, photo: Tensor, regions: Tensor | None = None) -> Tensor:
+    """Return a stylized image without halos: apart from strokes, uniform ground has one tone.
 
     Args:
-        drawn: the stylized image, ``(B, 3, H, W)``, float32 in 0..1.
+        image: the stylized image, ``(B, 3, H, W)``, float32 in 0..1.
         photo: the same size, ``(B, 3|4, H, W)``, float in 0..1 or uint8. Transparent pixels do not
             count.
-        regions: weight of each region that has tones of its own, ``(regions, B or 1, 1, H, W)``,
-            float32; they add up to at most 1, and the rest stays. ``None``: one region.
+        regions: weight of each region with its own style, ``(regions, B or 1, 1, H, W)``, float32;
+            they add up to at most 1, and pixels outside them stay. ``None``: one region.
 
     Returns:
         ``(B, 3, H, W)``, float32 in 0..1.
     """
     if regions is None:
-        regions = torch.ones_like(drawn[:1, :1])[None]
+        regions = torch.ones_like(image[:1, :1])[None]
     if photo.shape[1] == 4:
         regions = regions * (photo[:, 3:] > 0)
-    even = drawn
+    even = image
     for weight in regions:
-        even = even + weight * _pixels(_Ground(weight).correction(drawn, photo[:, :3]), drawn)
+        even = even + weight * _pixels(_Ground(weight).correction(image, photo[:, :3]), image)
     return even.clamp(0, 1)
 
 
@@ -60,11 +58,11 @@ class _Ground:
     def __init__(self, weight: Tensor) -> None:
         self._region, self._cells = weight, _cells(weight)
 
-    def correction(self, drawn: Tensor, photo: Tensor) -> Tensor:
-        """Return what makes the tones of cells even, ``(B, 3, rows, columns)``."""
-        guide, tones = (self._mean(self._colors(image), _STROKE) for image in (photo, drawn))
+    def correction(self, image: Tensor, photo: Tensor) -> Tensor:
+        """Return the correction of each cell, ``(B, 3, rows, columns)``."""
+        guide, tones = (self._mean(self._colors(each), _STROKE) for each in (photo, image))
         even = guide + self._filter(guide, tones - guide)
-        # A regression has less contrast than what it is fitted to.
+        # A regression has less contrast than its target.
         (mean, deviation), (_, wanted) = self._statistics(even), self._statistics(tones)
         gain = (wanted / deviation.clamp_min(_LEAST)).clamp(1, _CONTRAST)
         return mean + gain * (even - mean) - tones

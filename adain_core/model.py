@@ -24,7 +24,7 @@ from .style import Features, Style, require_same_encoder
 from .style_encoder import resize_closeup, resize_style
 from .stylizer import Stylizer
 from .temporal import TemporalPool
-from .tiled import decode, empty_picture, put_under
+from .tiled import decode, empty_image, put_under
 from .tiles import Progress
 from .transfer import Alpha
 
@@ -78,10 +78,10 @@ class AdaINModel(PretrainedModel):
             MemoryError: even the smallest tile does not fit.
         """
         with inference(self.device):
-            pictures = to_pixels(content)
+            images = to_pixels(content)
             if size:
-                pictures = resize_shortest_side(pictures, size)
-            canvas, batch = Canvas(pictures), len(pictures)
+                images = resize_shortest_side(images, size)
+            canvas, batch = Canvas(images), len(images)
             tiler = self.networks.tiler(canvas.size, tile, batch=batch, progress=progress)
             return self.networks.encode(canvas, tiler)
 
@@ -156,7 +156,7 @@ class AdaINModel(PretrainedModel):
         require_same_encoder(self, features)
         with inference(self.device):
             channels, batch = 3 if features.opacity is None else 4, len(features.tensor)
-            output = empty_picture((batch, channels, *features.size), output_dtype, self.device)
+            output = empty_image((batch, channels, *features.size), output_dtype, self.device)
             strokes = features.strokes
             tiler = self.networks.tiler(
                 features.size,

@@ -1,8 +1,8 @@
-"""Keeping the large strokes of a smaller pass under the fine ones of the next.
+"""Kept strokes: the low frequencies of a pass, which stay under the next one.
 
-Where the photo has no detail that the smaller pass could not see, the next pass adds high
-frequencies alone, as one adds a level to a Laplacian pyramid; so a large image looks like a small
-one. Where it has, as in eyes and windows, the next pass draws anew.
+Where the photo has no detail beyond the resolution of the smaller pass, the next pass adds only
+high frequencies, like a level of a Laplacian pyramid, so that a large image looks like a small one.
+Where it has, as in eyes and windows, the next pass replaces the strokes.
 """
 
 from __future__ import annotations
@@ -28,54 +28,54 @@ _BAND = 32
 
 @dataclass(frozen=True, eq=False)
 class Strokes:
-    """A smaller pass, and how much of it stays.
+    """The result of a pass, and how much of it stays.
 
     Attributes:
-        drawn: the pass, ``(B, 3, h, w)``, uint8.
-        kept: share of each place that stays, ``(B, 1, rows, columns)``, float32, 0..1.
+        image: the result, ``(B, 3, h, w)``, uint8.
+        kept: share that stays at each place, ``(B, 1, rows, columns)``, float32, 0..1.
     """
 
-    drawn: Tensor
+    image: Tensor
     kept: Tensor
 
     @classmethod
-    def over(cls, photo: Tensor, drawn: Tensor) -> Strokes:
-        """Return the strokes of a smaller pass under the next one.
+    def over(cls, photo: Tensor, image: Tensor) -> Strokes:
+        """Return the strokes that stay under the next pass.
 
         Args:
             photo: at the size of the next pass, ``(B, 3|4, H, W)``, float in 0..1 or uint8.
-            drawn: the smaller pass, ``(B, 3, h, w)``, likewise.
+            image: the result of the smaller pass, ``(B, 3, h, w)``, likewise.
         """
-        side = max(2, round(photo.shape[2] / drawn.shape[2]))
+        side = max(2, round(photo.shape[2] / image.shape[2]))
         variance = mean_around(_variance(photo, side), _REACH).clamp_min(0)
-        return cls(as_uint8(drawn), 1 / (1 + variance / _DETAIL**2))
+        return cls(as_uint8(image), 1 / (1 + variance / _DETAIL**2))
 
-    def under(self, picture: Tensor) -> Underpainting:
-        """Return the next pass with the strokes under it.
+    def under(self, result: Tensor) -> Underpainting:
+        """Return the result of the next pass with the strokes under it.
 
         Args:
-            picture: the next pass, ``(B, 3|4, H, W)``, float in 0..1 or uint8.
+            result: the result, ``(B, 3|4, H, W)``, float in 0..1 or uint8.
         """
-        reduced = reduce_uint8(picture[:, :3], (self.drawn.shape[2], self.drawn.shape[3]))
-        return Underpainting(picture, self.drawn, reduced, self.kept)
+        reduced = reduce_uint8(result[:, :3], (self.image.shape[2], self.image.shape[3]))
+        return Underpainting(result, self.image, reduced, self.kept)
 
     def to(self, device: torch.device) -> Strokes:
-        """Return them on another device."""
-        return Strokes(self.drawn.to(device), self.kept.to(device))
+        """Return the strokes on another device."""
+        return Strokes(self.image.to(device), self.kept.to(device))
 
     @classmethod
     def join(cls, batches: Iterable[Strokes]) -> Strokes:
         """Return the strokes of several batches as those of one."""
-        drawn, kept = zip(*((each.drawn, each.kept) for each in batches), strict=True)
-        return cls(torch.cat(drawn), torch.cat(kept))
+        images, kept = zip(*((each.image, each.kept) for each in batches), strict=True)
+        return cls(torch.cat(images), torch.cat(kept))
 
 
 def _variance(photo: Tensor, side: int) -> Tensor:
-    """Return the variance of the brightness in cells of so many pixels, for each 2x2 of them."""
+    """Return the variance of the brightness in square cells, averaged over 2x2 of them."""
     variances = []
     for band in torch.split(photo, 2 * side * _BAND, dim=2):
         brightness = as_float(band[:, :3]).mean(dim=1, keepdim=True)
-        if band.shape[1] == 4:  # what is hidden has no detail
+        if band.shape[1] == 4:  # transparent pixels have no detail
             brightness = torch.where(band[:, 3:] > 0, brightness, 0.5)
         mean, square = (
             F.avg_pool2d(maps, side, ceil_mode=True) for maps in (brightness, brightness.square())

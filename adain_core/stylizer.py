@@ -10,8 +10,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from .coarse_to_fine import Batch, CoarseToFine, Prepared
 from .devices import inference
-from .drawing import Draftsman, Drawing, Prepared
 from .errors import NotFiniteError, OptionError, StyleMismatchError, require_kind
 from .faults import explain_not_finite
 from .images import ImageLike, read_mask, to_pixels
@@ -22,9 +22,9 @@ from .pretrained import PretrainedModel
 from .style import Style, require_same_encoder
 from .style_encoder import recolor_style, resize_closeup, resize_style
 from .temporal import TemporalPool
-from .tiled import Watch, empty_picture
+from .tiled import Watch, empty_image
 from .tiles import Progress
-from .transfer import Alpha, check_masks, picture_alphas
+from .transfer import Alpha, alpha_tensor, check_masks
 
 
 class Stylizer:
@@ -99,31 +99,31 @@ class Stylizer:
             MemoryError: even the smallest tile does not fit.
         """
         with inference(self.model.networks.device):
-            pictures = to_pixels(content)
+            images = to_pixels(content)
             if self.options.content_size:
-                pictures = resize_shortest_side(pictures, self.options.content_size)
-            size = (pictures.shape[2], pictures.shape[3])
+                images = resize_shortest_side(images, self.options.content_size)
+            size = (images.shape[2], images.shape[3])
             if not self._closeups and closeness(size, self.options.stroke_size) > 0:
                 self._closeups = True
                 self._prepare_styles()
-            output = empty_picture(pictures.shape, output_dtype, self.model.networks.device)
-            alphas = picture_alphas(self.options.alpha if alpha is None else alpha, len(pictures))
+            output = empty_image(images.shape, output_dtype, self.model.networks.device)
+            alphas = alpha_tensor(self.options.alpha if alpha is None else alpha, len(images))
             own = self._given_styles(styles)
-            drawing = Drawing(
-                pictures=pictures,
-                alphas=alphas.expand(len(pictures)),
+            batch = Batch(
+                images=images,
+                alphas=alphas.expand(len(images)),
                 styles=own,
                 background=self._background,
-                shares=self._shares(own, len(pictures)),
-                masks=self._ready_masks(masks, len(own), pictures),
+                shares=self._shares(own, len(images)),
+                masks=self._prepare_masks(masks, len(own), images),
             )
             try:
-                draftsman = Draftsman(
+                passes = CoarseToFine(
                     self.model.networks, self.options, self.smoothing, self._encode_recolored, watch
                 )
-                draftsman.draw(drawing, output, progress)
+                passes.stylize(batch, output, progress)
             except NotFiniteError:
-                used = [*drawing.styles, drawing.background]
+                used = [*batch.styles, batch.background]
                 known = [style for style in used if isinstance(style, Style)]
                 raise NotFiniteError(
                     explain_not_finite(self.model.name, self.model.networks, known)
@@ -137,7 +137,7 @@ class Stylizer:
     # -- preparation ----------------------------------------------------------------------------
 
     def _prepare_styles(self) -> None:
-        """Encode the artworks; close-ups only once a picture is large enough to need them."""
+        """Encode the artworks; close-ups only once an image is large enough to need them."""
         self._styles = [
             self._prepare(source, f"styles[{number}]")
             for number, source in enumerate(self.options.sources)
@@ -188,8 +188,8 @@ class Stylizer:
             return self.options.image_shares(batch)
         return torch.full((batch, len(styles)), 1 / len(styles), device="cpu")
 
-    def _ready_masks(
-        self, given: Sequence[MaskLike] | None, styles: int, pictures: Tensor
+    def _prepare_masks(
+        self, given: Sequence[MaskLike] | None, styles: int, images: Tensor
     ) -> list[Tensor] | None:
         """Return feathered masks on the device, ``(B, 1, H, W)`` or ``(1, 1, H, W)`` each."""
         if self.options.masks is None:
@@ -197,8 +197,8 @@ class Stylizer:
                 raise OptionError("masks", "replace those of the options, which have none")
             return None
         masks = self._own_masks if given is None else given
-        checked = check_masks(masks, styles, len(pictures))
-        size = (pictures.shape[2], pictures.shape[3])
+        checked = check_masks(masks, styles, len(images))
+        size = (images.shape[2], images.shape[3])
         soft = [self._soften(number, mask, size) for number, mask in enumerate(checked)]
         return [mask.to(self.model.networks.device) for mask in soft]
 

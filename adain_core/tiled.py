@@ -119,7 +119,7 @@ class TiledNetworks:
         """
         device, mean = self.device, canvas.visible_mean()
         if device.type == "cpu":
-            _TRIMMER.note((len(canvas.pictures), *canvas.size))
+            _TRIMMER.note((len(canvas.images), *canvas.size))
         opacity = canvas.opacity
         height, width = canvas.size
         # Tiny images have too few pixels for reflection; repeat their border instead.
@@ -224,12 +224,12 @@ class Finish:
         return self.blend(image, self.photo, window)
 
     def blend(self, image: Tensor, outside: Canvas, window: Window) -> Tensor:
-        """Return the image with the photo's chrominance, and outside all masks something else.
+        """Return the image with the photo's chrominance, and another image outside all masks.
 
         Args:
-            image: a part of it, ``(B, 3, h, w)``.
-            outside: what is seen there.
-            window: of the part.
+            image: a window of the image, ``(B, 3, h, w)``.
+            outside: the other image.
+            window: the window.
         """
         if self.luminance:
             image = color.luminance(image.clamp(0, 1), self.photo.colors(window, image.device))
@@ -281,13 +281,13 @@ def put_under(
     finish: Finish | None = None,
     watch: Watch | None = None,
 ) -> None:
-    """Put the strokes of a smaller pass under a finished one, in place.
+    """Put the strokes of the previous pass under the result of a pass, in place.
 
     Args:
-        strokes: of the smaller pass.
-        output: the finished pass, as of :func:`decode`.
-        tiler: for its size.
-        finish: of the pass.
+        strokes: the strokes.
+        output: the result, as from :func:`decode`.
+        tiler: tiler for its size.
+        finish: operations of the pass.
         watch: as for :func:`decode`.
     """
     canvas, before = strokes.to(output.device).under(output), Canvas(output)
@@ -303,21 +303,21 @@ def put_under(
     tiler.run(work)
 
 
-def even_tones(drawn: Tensor, finish: Finish, regions: Tensor | None, output: Tensor) -> None:
-    """Remove the halos of a small decoded pass, and blend it.
+def even_tones(decoded: Tensor, finish: Finish, regions: Tensor | None, output: Tensor) -> None:
+    """Remove the halos of a small pass, and blend it.
 
     Args:
-        drawn: the pass as of :func:`decode`, not blended, ``(B, 3|4, H, W)``, float32.
-        finish: of the pass.
+        decoded: the pass as from :func:`decode`, not blended, ``(B, 3|4, H, W)``, float32.
+        finish: operations of the pass.
         regions: as for :func:`~adain_core.halos.remove_halos`.
         output: receives the result, float32 or uint8.
     """
-    photo = finish.photo.pictures.to(drawn.device)
+    photo = finish.photo.images.to(decoded.device)
     if regions is not None:
-        regions = regions.to(drawn.device)
-    even = remove_halos(drawn[:, :3], photo, regions)
+        regions = regions.to(decoded.device)
+    even = remove_halos(decoded[:, :3], photo, regions)
     even = finish.blend(even, finish.photo, (slice(None), slice(None)))
-    output.copy_(_as_output(torch.cat([even, drawn[:, 3:]], dim=1), output.dtype))
+    output.copy_(_as_output(torch.cat([even, decoded[:, 3:]], dim=1), output.dtype))
 
 
 def copy(canvas: Canvas, output: Tensor, tiler: Tiler) -> None:
@@ -339,7 +339,7 @@ def feature_shape(size: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def empty_picture(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+def empty_image(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return an uninitialized image that is no inference tensor, so that callers may modify it.
 
     Raises:

@@ -151,7 +151,7 @@ def adain(
     transfer = plan_transfer(
         features,
         [each.statistics(features.closeness) for each in styles],
-        picture_alphas(alpha, batch),
+        alpha_tensor(alpha, batch),
         masks=checked,
         background=None if background is None else background.statistics(features.closeness),
         region_statistics=region_statistics,
@@ -218,7 +218,7 @@ def own_transfer(features: Features) -> Transfer:
     return Transfer(features.fusion, own, (Region(own, own),))
 
 
-def picture_alphas(alpha: Alpha, batch: int) -> Tensor:
+def alpha_tensor(alpha: Alpha, batch: int) -> Tensor:
     """Return alpha as a tensor ``(1,)`` for all images, or ``(B,)``; gradients flow through it.
 
     Args:

@@ -100,7 +100,7 @@ def _each(features: Features, change: Callable[[Tensor], Tensor]) -> Features:
         features,
         tensor=change(features.tensor),
         opacity=None if opacity is None else change(opacity),
-        strokes=None if strokes is None else Strokes(change(strokes.drawn), change(strokes.kept)),
+        strokes=None if strokes is None else Strokes(change(strokes.image), change(strokes.kept)),
     )
 
 

@@ -83,38 +83,38 @@ class AdaINEncodeContent:
         photo_share: float = PHOTO_SHARE[1]["default"],
     ) -> tuple[Features]:
         """Run the node."""
-        pictures, counts = from_image(image, "image"), {"image": len(image)}
-        drawn = None
+        images, counts = from_image(image, "image"), {"image": len(image)}
+        smaller = None
         if underpainting is not None:
-            drawn = from_image(underpainting, "underpainting")
-            counts["underpainting"] = len(drawn)
-        count, size = common_count(counts), (pictures.shape[2], pictures.shape[3])
+            smaller = from_image(underpainting, "underpainting")
+            counts["underpainting"] = len(smaller)
+        count, size = common_count(counts), (images.shape[2], images.shape[3])
         network = model_or_default(model).load(*size)
         progress = host.Progress(count)
 
         def encoded() -> Iterator[Features]:
             for part in parts(count, size):
-                photo = repeat(pictures, part)
+                photo = repeat(images, part)
                 strokes = None
-                if drawn is not None:
-                    photo, strokes = _painted_over(photo, repeat(drawn, part), photo_share)
+                if smaller is not None:
+                    photo, strokes = _mix(photo, repeat(smaller, part), photo_share)
                 with progress.work(part.stop - part.start) as tiles:
                     features = network.encode(photo, progress=tiles)
                     yield replace(features, closeness=close, strokes=strokes)
 
-        # As the library draws a later pass of medium strokes.
-        close = 0.0 if drawn is None else closeness(size, DEFAULT_STROKE_SIZE)
+        # As in a later pass of medium strokes.
+        close = 0.0 if smaller is None else closeness(size, DEFAULT_STROKE_SIZE)
         return (join_features(encoded()),)
 
 
-def _painted_over(photo: Tensor, drawn: Tensor, share: float) -> tuple[Tensor, Strokes]:
-    """Return a photo ``(B, C, H, W)`` with an underpainting in place of its colors, and that."""
+def _mix(photo: Tensor, smaller: Tensor, share: float) -> tuple[Tensor, Strokes]:
+    """Return the photo ``(B, C, H, W)`` mixed with a smaller result, and the result's strokes."""
     photo = photo.expand(-1, max(3, photo.shape[1]), -1, -1)
-    reduced = fill_hidden(reduce_uint8(photo, (drawn.shape[2], drawn.shape[3])))
-    drawn = remove_halos(drawn[:, :3], reduced)
-    canvas = Underpainting(photo, drawn, reduced, 1 - share)
+    reduced = fill_hidden(reduce_uint8(photo, (smaller.shape[2], smaller.shape[3])))
+    smaller = remove_halos(smaller[:, :3], reduced)
+    canvas = Underpainting(photo, smaller, reduced, 1 - share)
     colors = canvas.colors((slice(None), slice(None)), photo.device)
-    return torch.cat([colors, photo[:, 3:]], dim=1), Strokes.over(photo, drawn)
+    return torch.cat([colors, photo[:, 3:]], dim=1), Strokes.over(photo, smaller)
 
 
 class AdaINEncodeStyle:

@@ -20,7 +20,7 @@ from ..pixels import as_float, resize, resize_shortest_side
 from ..style import Style
 from ..style_encoder import recolor_style, resize_style
 from ..tiles import Progress
-from ..transfer import check_masks, picture_alphas
+from ..transfer import alpha_tensor, check_masks
 
 
 class Method(Protocol):
@@ -112,7 +112,7 @@ class TaskReader:
             OptionError: the number of alphas, weights or masks does not match the images.
         """
         count = len(pictures)
-        alphas = picture_alphas(self.options.alpha, count).expand(count).tolist()
+        alphas = alpha_tensor(self.options.alpha, count).expand(count).tolist()
         shares = self._shares(pictures)
         for number, alpha in enumerate(alphas):
             picture = pictures[number : number + 1]

@@ -1,4 +1,4 @@
-"""What tests of drawn pictures share."""
+"""Helpers of the tests of stylized images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def assert_same(actual: Tensor, expected: Tensor, tolerance: float = 2e-5) -> No
 
 
 def unclamped(model: AdaINModel, features: Features) -> Tensor:
-    """The decoder's picture at the content's size, before clamping."""
+    """The decoder output at the size of the content, before clamping."""
     height, width = features.size
     with torch.no_grad():
         return model.decoder(features.tensor)[:, :, :height, :width]

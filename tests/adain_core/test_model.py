@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from drawn import NAN, Picture, assert_same, left_half
+from stylized import NAN, Picture, assert_same, left_half
 from torch import Tensor, nn
 
 from adain_core import (

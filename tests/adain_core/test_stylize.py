@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from drawn import INFINITY, NAN, RECOLORING, Picture, assert_same, left_half, unclamped
 from hypothesis import given
 from hypothesis import strategies as st
+from stylized import INFINITY, NAN, RECOLORING, Picture, assert_same, left_half, unclamped
 
 from adain_core import (
     AdaINModel,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from drawn import NAN, Picture, assert_same, left_half, unclamped
+from stylized import NAN, Picture, assert_same, left_half, unclamped
 
 from adain_core import (
     AdaINModel,
