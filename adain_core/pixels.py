@@ -117,7 +117,7 @@ def check_finite(image: Tensor) -> None:
 def resize_shortest_side(images: Tensor, size: int) -> Tensor:
     """Resize so that the shorter side has ``size`` pixels, with antialiased bilinear filtering.
 
-    The longer side is rounded down, as torchvision's ``Resize`` does.
+    The longer side is rounded down.
 
     Args:
         images: ``(B, C, H, W)``, float, or uint8, which becomes float32 in 0..1.

@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import PIL.Image
 import torch
@@ -19,8 +18,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..color import mean_std
-from ..errors import AdaINError, ImageFileError
+from ..errors import ImageFileError
 from ..images import list_image_tree, read_image_file
+from ..pixels import resize_shortest_side
+from .recolor import recolor
 from .scenes import draw_scene
 
 
@@ -82,42 +83,37 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         self.folder = folder
         self.paths: list[Path] = list_image_tree(folder)
         self.seed, self.augmentation = seed, augmentation or Augmentation()
-        transforms = _transforms()
-        smallest, largest = size
+        self.size, self.crop = size, crop
         # A JPEG of four times the largest size or more is decoded smaller.
-        self.min_side = 2 * largest
-        # Towards the flat colors and hard edges of prints, which are rare among paintings.
-        recoloring = transforms.Compose(
-            [
-                transforms.ColorJitter(0.2, contrast=(0.6, 2.0), saturation=(0.5, 2.0), hue=0.5),
-                transforms.RandomPosterize(2, p=0.25),
-                transforms.RandomAutocontrast(0.5),
-                transforms.RandomInvert(0.25),
-            ]
-        )
-        self.transform = transforms.Compose(
-            [
-                transforms.RandomShortestSize(list(range(smallest, largest + 1)), antialias=True),
-                # RandomShortestSize rounds down: of the sizes asked for it misses some by a pixel.
-                transforms.RandomCrop(crop, pad_if_needed=True, padding_mode="reflect"),
-                transforms.RandomHorizontalFlip(0.5 if self.augmentation.flip else 0.0),
-                transforms.RandomApply([recoloring], p=self.augmentation.recolor),
-            ]
-        )
+        self.min_side = 2 * size[1]
 
     def __getitem__(self, number: int) -> tuple[Tensor, frozenset[int]]:
         pixels, broken = self._read(number)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeded(self.seed, number).initial_seed())
-            crop = self.transform(pixels)
+            crop = self._crop(pixels)
+            if torch.rand(()) < 0.5 * self.augmentation.flip:
+                crop = crop.flip(2)
+            if torch.rand(()) < self.augmentation.recolor:
+                crop = recolor(crop)
             if torch.rand(()) < self.augmentation.palette_exchange:
                 other, broken_too = self._read(int(torch.randint(len(self.paths), ())))
-                crop, broken = mean_std(crop, other), broken | broken_too
+                crop, broken = mean_std(crop, other[0]), broken | broken_too
             if self.augmentation.scenes and torch.rand(()) < self.augmentation.scenes:
                 crop = draw_scene(crop.clamp(0, 1))
             if self.augmentation.turn:
                 crop = crop.rot90(int(torch.randint(4, ())), (1, 2))
             return crop.clamp(0, 1), broken
+
+    def _crop(self, pixels: Tensor) -> Tensor:
+        """Return a random part of an image ``(1, 3, H, W)`` at a random size."""
+        smallest, largest = self.size
+        shortest = smallest + int(torch.randint(largest - smallest + 1, ()))
+        image = resize_shortest_side(pixels, shortest)[0]
+        # Nothing is drawn where nothing is free: earlier versions' runs go on with the same crops.
+        free = [side - self.crop for side in image.shape[1:]]
+        top, left = (int(torch.randint(rest + 1, ())) if rest else 0 for rest in free)
+        return image[:, top : top + self.crop, left : left + self.crop]
 
     def _read(self, number: int) -> tuple[Tensor, frozenset[int]]:
         """Return the image at a place in the sequence, and the broken files on the way to it."""
@@ -129,10 +125,10 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
             index = int(order[(place + attempt) % len(order)])
             try:
                 read = read_image_file(self.paths[index], min_side=self.min_side)
-                return read.pixels[0, :3], frozenset(broken)
+                return read.pixels[:, :3], frozenset(broken)
             except ImageFileError:
                 broken.add(index)
-        return torch.zeros(3, 1, 1), frozenset(broken)
+        return torch.zeros(1, 3, 1, 1), frozenset(broken)
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 - a dataset lives as long as its run
     def _order(self, lap: int) -> Tensor:
@@ -210,19 +206,3 @@ def _collate(
 ) -> tuple[Tensor, frozenset[int]]:
     crops, broken = zip(*items, strict=True)
     return torch.stack(crops), frozenset().union(*broken)
-
-
-def _transforms() -> Any:
-    try:
-        from torchvision.transforms import v2
-    except ImportError:
-        raise AdaINError(
-            "training needs torchvision: python -m pip install torchvision, of the build made for "
-            "the installed torch"
-        ) from None
-    except RuntimeError as error:
-        raise AdaINError(
-            f"torchvision does not fit the installed torch ({error}): install the torchvision "
-            "build made for it (for a CPU build of torch, torchvision from the same index)"
-        ) from None
-    return v2

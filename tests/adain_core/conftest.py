@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torchvision_operators  # noqa: F401 (before what imports torchvision)
 
 from adain_core import AdaINModel, Architecture
 

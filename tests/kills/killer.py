@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 import os
 import random
@@ -39,8 +38,6 @@ def _run(words: list[str], folder: Path) -> None:
     os.setsid()
     os.chdir(folder)
     torch.set_num_threads(1)
-    sys.path.append(str(Path(__file__).parents[1]))
-    importlib.import_module("torchvision_operators")
     from adain_core.cli import main
 
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):

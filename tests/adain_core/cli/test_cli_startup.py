@@ -14,7 +14,7 @@ from adain_core.choices import COLOR_METHODS
 from adain_core.color import METHODS
 
 ROOT = Path(__file__).resolve().parents[3]
-SLOW = ("torch", "torchvision", "numpy", "PIL", "tqdm", "av", "safetensors")
+SLOW = ("torch", "numpy", "PIL", "tqdm", "av", "safetensors")
 
 
 def python(code: str) -> str:
