@@ -187,7 +187,7 @@ class StylizeOptions:
             if isinstance(style, Style):
                 raise OptionError(
                     field,
-                    f"holds no picture, and the color method {self.preserve_color} recolors the "
+                    f"contains no image, and the color method {self.preserve_color} recolors the "
                     "artwork: give the image, or choose luminance",
                 )
 

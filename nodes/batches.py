@@ -1,4 +1,4 @@
-"""Batches: one for all pictures, or one for each."""
+"""Batches: inputs with one entry for all images, or one for each."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from ..adain_core.strokes import Strokes
 from . import host
 
 Batch = TypeVar("Batch", Tensor, list[float], list[Style])
-# Pixels that are handed over together: small pictures are drawn faster in groups, and 50 MB of
-# result at a time are little.
+# Pixels per group of images: small images are faster in groups, and 50 MB of results are little.
 PART_PIXELS = 2**22
 
 
 def common_count(counts: Mapping[str, int]) -> int:
-    """Return how many pictures come out of inputs that hold one for all or one for each.
+    """Return the number of results for inputs with one entry for all images, or one for each.
 
     Args:
-        counts: pictures (or masks, or alphas) of each input, by its name.
+        counts: number of images (or masks, or alphas) of each input, by its name.
 
     Raises:
-        ValueError: two inputs with more than one and not equally many, naming both.
+        ValueError: two inputs have different numbers above one; the message names both.
     """
     name, count = max(counts.items(), key=lambda item: item[1])
     for other, found in counts.items():
@@ -40,10 +39,10 @@ def common_count(counts: Mapping[str, int]) -> int:
 
 
 def parts(count: int, size: tuple[int, int]) -> Iterator[slice]:
-    """Yield runs of pictures that are handed over together.
+    """Yield slices of images to process together.
 
     Args:
-        count: of the pictures.
+        count: number of images.
         size: height and width of each.
     """
     step = max(1, PART_PIXELS // (size[0] * size[1]))
@@ -52,45 +51,45 @@ def parts(count: int, size: tuple[int, int]) -> Iterator[slice]:
 
 
 def take(batch: Batch, part: slice) -> Batch:
-    """Return a part of a batch; the only entry serves for all."""
+    """Return a part of a batch; a single entry applies to all."""
     return batch[part] if len(batch) > 1 else batch
 
 
-def repeat(pictures: Tensor, part: slice) -> Tensor:
-    """Return a part of a batch of pictures, with the only picture as often as there are places."""
-    if len(pictures) > 1:
-        return pictures[part]
-    return pictures.expand(part.stop - part.start, *pictures.shape[1:])
+def repeat(images: Tensor, part: slice) -> Tensor:
+    """Return a part of a batch; a single image is repeated."""
+    if len(images) > 1:
+        return images[part]
+    return images.expand(part.stop - part.start, *images.shape[1:])
 
 
 def numbers(value: Any, name: str) -> list[float]:
-    """Return a widget's number, or AdaIN Alpha Keyframes' one for each picture, as a list.
+    """Return the number of a widget, or those of AdaIN Alpha Keyframes, as a list.
 
     Args:
         value: the input.
-        name: of the input.
+        name: name of the input.
 
     Raises:
         ValueError: an empty list.
     """
     values: list[float] = np.ravel(np.asarray(value, dtype=float)).tolist()
     if not values:
-        raise ValueError(f"{name}: expected one for each picture, got an empty list")
+        raise ValueError(f"{name}: expected one number for each image, got an empty list")
     return values
 
 
 def single(number: int) -> slice:
-    """Return the part that is one picture."""
+    """Return the part with one image."""
     return slice(number, number + 1)
 
 
 def take_features(features: Features, part: slice) -> Features:
-    """Return a part of encoded pictures; the only one serves for all."""
+    """Return a part of encoded images; a single one applies to all."""
     return _each(features, lambda batch: take(batch, part))
 
 
 def repeat_features(features: Features, part: slice) -> Features:
-    """Return a part of encoded pictures, with the only one as often as there are places."""
+    """Return a part of encoded images; a single one is repeated."""
     return _each(features, lambda batch: repeat(batch, part))
 
 
@@ -105,7 +104,7 @@ def _each(features: Features, change: Callable[[Tensor], Tensor]) -> Features:
 
 
 def join_features(batches: Iterable[Features]) -> Features:
-    """Return encoded pictures as one batch on the host's device."""
+    """Return encoded images as one batch on the host's device."""
     device = host.output_device()
     tensors: list[Tensor] = []
     opacities: list[Tensor] = []

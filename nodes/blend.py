@@ -23,7 +23,7 @@ from .request import NUMBERS
 
 
 class AdaINBlend:
-    """Up to four styles, mixed, over the whole picture."""
+    """A mix of up to four styles over the whole image."""
 
     CATEGORY = CATEGORY
     DESCRIPTION = (

@@ -18,7 +18,7 @@ from .inputs import CATEGORY
 
 
 class AdaINColorPreserve:
-    """One picture in the colors of another."""
+    """One image in the colors of another."""
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
@@ -73,39 +73,39 @@ class AdaINColorPreserve:
         self, image: Tensor, color_reference: Tensor, method: str, strength: float
     ) -> tuple[Tensor]:
         """Run the node."""
-        pictures = from_image(image, "image")
+        images = from_image(image, "image")
         references = from_image(color_reference, "color_reference")
-        count = common_count({"image": len(pictures), "color_reference": len(references)})
+        count = common_count({"image": len(images), "color_reference": len(references)})
         progress = host.Progress(count)
 
         def recolored() -> Iterator[Tensor]:
             for part in map(single, range(count)):
                 with progress.work():
-                    picture, reference = take(pictures, part), take(references, part)
-                    yield recolor_picture(picture, reference, method, strength)
+                    image, reference = take(images, part), take(references, part)
+                    yield recolor_image(image, reference, method, strength)
 
         return (to_image(recolored(), count),)
 
 
-def recolor_picture(picture: Tensor, reference: Tensor, method: str, strength: float) -> Tensor:
+def recolor_image(image: Tensor, reference: Tensor, method: str, strength: float) -> Tensor:
     """Recolor one image and keep its alpha channel; gray becomes RGB."""
     device = host.compute_device()
-    picture, reference = _rgb(picture).to(device), _rgb(reference)
-    size = (picture.shape[2], picture.shape[3])
+    image, reference = _rgb(image).to(device), _rgb(reference)
+    size = (image.shape[2], image.shape[3])
     if tuple(reference.shape[2:]) != size:
         # luminance needs pixel beside pixel, and coral scales contrast by the ratio of the sizes.
         # Before it moves: there is less to move.
         reference = resize(reference, size)
     reference = reference.to(device)
     if method == "luminance":  # pixel by pixel
-        colors, reference = picture[:, :3], reference[:, :3]
+        colors, reference = image[:, :3], reference[:, :3]
     else:
-        colors, reference = visible_colors(picture), visible_colors(reference)
+        colors, reference = visible_colors(image), visible_colors(reference)
     recolored = transfer_color(colors, reference, method, strength)
-    if picture.shape[1] == 4:  # what is hidden stays: later nodes may drop the alpha channel
-        recolored = torch.where(picture[:, 3:] > 0, recolored, picture[:, :3])
-    return torch.cat([recolored, picture[:, 3:]], dim=1)
+    if image.shape[1] == 4:  # what is hidden stays: later nodes may drop the alpha channel
+        recolored = torch.where(image[:, 3:] > 0, recolored, image[:, :3])
+    return torch.cat([recolored, image[:, 3:]], dim=1)
 
 
-def _rgb(picture: Tensor) -> Tensor:
-    return picture.expand(-1, 3, -1, -1) if picture.shape[1] == 1 else picture
+def _rgb(image: Tensor) -> Tensor:
+    return image.expand(-1, 3, -1, -1) if image.shape[1] == 1 else image

@@ -17,7 +17,7 @@ from .library import model_or_default
 
 
 class AdaINDecode:
-    """Features to pictures."""
+    """Features to images."""
 
     CATEGORY = CATEGORY
     DESCRIPTION = "Decodes features to images, at exactly the size of the content."

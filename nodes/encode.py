@@ -32,17 +32,17 @@ from .library import model_or_default
 
 
 class AdaINEncodeContent:
-    """Pictures to features."""
+    """Images to features."""
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Encodes the picture that is to be drawn in a style. Encode once, then try styles with "
-        "AdaIN Blend or Masked AdaIN and see them with AdaIN Decode."
+        "Encodes the image to stylize. Encode once, then try styles with AdaIN Blend or Masked "
+        "AdaIN, and see the results with AdaIN Decode."
     )
     SEARCH_ALIASES = ("style transfer", "adain content", "encode photo", "vgg features")
     RETURN_TYPES = ("ADAIN_FEATURES",)
     RETURN_NAMES = ("features",)
-    OUTPUT_TOOLTIPS = ("The encoded pictures, for AdaIN Blend, Masked AdaIN or AdaIN Decode.",)
+    OUTPUT_TOOLTIPS = ("The encoded images, for AdaIN Blend, Masked AdaIN or AdaIN Decode.",)
     FUNCTION = "encode"
 
     @classmethod
@@ -51,7 +51,7 @@ class AdaINEncodeContent:
             "required": {
                 "image": (
                     "IMAGE",
-                    {"tooltip": "The picture, or a batch: photos, video frames. Any size."},
+                    {"tooltip": "The image, or a batch: photos, video frames. Any size."},
                 ),
             },
             "optional": {
@@ -59,17 +59,17 @@ class AdaINEncodeContent:
                 "underpainting": (
                     "IMAGE",
                     {
-                        "tooltip": "The same picture as it was drawn before, at a smaller size: "
-                        "what was changed there is brought into the photo before it is encoded, so "
-                        "that the large strokes stay."
+                        "tooltip": "A smaller stylized result of the same image, for a second "
+                        "pass: its changes are added to the photo before encoding, so that its "
+                        "large strokes stay."
                     },
                 ),
                 "photo_share": (
                     PHOTO_SHARE[0],
                     {
                         **PHOTO_SHARE[1],
-                        "tooltip": "How much of the photo is mixed into an underpainting. More "
-                        "keeps its details, less is more like a painting.",
+                        "tooltip": "How much of the photo is mixed into the underpainting. Higher "
+                        "values keep more detail, lower values look more painted.",
                     },
                 ),
             },
@@ -122,9 +122,9 @@ class AdaINEncodeStyle:
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
-        "Takes the style out of an artwork: two small lists of numbers that AdaIN Blend and Masked "
-        "AdaIN give to a content, and that can be saved and mixed. Transparent pixels of a picture "
-        "with an alpha channel do not count; pictures from Load Image have none, see mask."
+        "Encodes an artwork as a style: two short lists of numbers, which AdaIN Blend and Masked "
+        "AdaIN apply to content, and which can be saved and mixed. Transparent pixels of an image "
+        "with an alpha channel do not count; images from Load Image have none, see mask."
     )
     SEARCH_ALIASES = ("style transfer", "adain style", "encode artwork", "reference style")
     RETURN_TYPES = ("ADAIN_STYLE",)
@@ -149,11 +149,11 @@ class AdaINEncodeStyle:
                 "mask": (
                     "MASK",
                     {
-                        "tooltip": "Which part of the artwork counts: white does, black does not. "
-                        "The empty mask that Load Image gives for a picture without transparency "
-                        "means all of it. Load Image splits transparency off, and its mask is "
-                        "white where the picture is transparent: connect both to Join Image with "
-                        "Alpha and that to image, or put Invert Mask before this input."
+                        "tooltip": "The part of the artwork to encode: white is inside, black is "
+                        "outside. The empty mask of Load Image for an image without transparency "
+                        "selects all of it. Load Image splits off transparency as a mask, which is "
+                        "white where the image is transparent: connect both to Join Image with "
+                        "Alpha and its output to image, or put Invert Mask before this input."
                     },
                 ),
             },
@@ -171,13 +171,13 @@ class AdaINEncodeStyle:
     ) -> tuple[Style]:
         """Run the node."""
         size = read_style_size(style_size)
-        pictures, counts = from_image(image, "image"), {"image": len(image)}
+        images, counts = from_image(image, "image"), {"image": len(image)}
         weights = None
         if mask is not None and not is_placeholder(mask, host.source_type(graph, node_id, "mask")):
             weights = from_mask(mask, "mask")
             counts["mask"] = len(weights)
         count = common_count(counts)
-        network = model_or_default(model).load(*pictures.shape[2:])
+        network = model_or_default(model).load(*images.shape[2:])
         with host.Progress(count).work(count) as tiles:
-            pictures = repeat(pictures, slice(0, count))
-            return (network.encode_style(pictures, weights, size, progress=tiles),)
+            images = repeat(images, slice(0, count))
+            return (network.encode_style(images, weights, size, progress=tiles),)

@@ -19,7 +19,7 @@ def named_errors(names: Mapping[str, str] | None = None) -> Iterator[None]:
     ``ValueError``.
 
     Args:
-        names: of inputs, by the library's word for what they set, where that is another.
+        names: names of inputs by the library's parameters, where they differ.
 
     Raises:
         ValueError: in place of an OptionError.
@@ -32,12 +32,12 @@ def named_errors(names: Mapping[str, str] | None = None) -> Iterator[None]:
 
 
 def check_encoder(model: Any, thing: Any, name: str) -> None:
-    """Refuse a style, or features, of another model's encoder.
+    """Reject a style, or features, of another model's encoder.
 
     Args:
-        model: the model, or features that it made.
+        model: the model, or features that it encoded.
         thing: the input.
-        name: of the input.
+        name: name of the input.
 
     Raises:
         ValueError: it does not fit.
@@ -48,5 +48,5 @@ def check_encoder(model: Any, thing: Any, name: str) -> None:
         # What to do comes first: the page shows a short box.
         raise ValueError(
             f"{name}: they come from different encoders. In Load AdaIN Model choose the model that "
-            f"made it, or encode the picture again with this one ({thing!r}, {model!r})"
+            f"made it, or encode the image again with this one ({thing!r}, {model!r})"
         ) from None

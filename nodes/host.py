@@ -38,9 +38,9 @@ else:
 
 # The only kind of file the pack reads: it cannot run code.
 EXTENSION = ".safetensors"
-# Nodes whose mask is all black where their picture has no transparency.
+# Nodes whose mask is all black where their image has no transparency.
 IMAGE_LOADERS = ("LoadImage", "LoadImageOutput")
-# Of the progress bar for each picture, which are shown as percents.
+# Steps of the progress bar per image, shown as percent.
 _STEPS = 100
 # Pixels of the longer side, and seconds from one preview to the next.
 _PREVIEW_SIZE = 512
@@ -102,12 +102,12 @@ class ManagedModel:
         return f"ManagedModel({self.model!r})"
 
     def load(self, height: int, width: int, bytes_per_pixel: int | None = None) -> AdaINModel:
-        """Bring the model to the compute device, with memory to spare for one picture.
+        """Load the model to the compute device, and keep memory free for one image.
 
         Args:
-            height: of the picture, pixels.
-            width: of the picture, pixels.
-            bytes_per_pixel: that the work on it takes; ``None``: what drawing takes.
+            height: height of the image, pixels.
+            width: width of the image, pixels.
+            bytes_per_pixel: memory for the work on it; ``None``: for stylizing.
         """
         device = compute_device()
         if HOSTED:
@@ -117,8 +117,8 @@ class ManagedModel:
             management.load_models_gpu(
                 [self._patcher], memory_required=required, force_full_load=True
             )
-        # With --novram the host leaves all weights behind and expects layers that fetch their
-        # own; these few MB simply come along.
+        # With --novram the host moves no weights and expects layers that fetch their own; these
+        # few MB are simply moved.
         return self.model.to(device)
 
 
@@ -136,74 +136,74 @@ def memory_required(model: AdaINModel, height: int, width: int) -> int:
 
 
 class Progress:
-    """The progress bar of the node that runs; every step is where Cancel takes effect.
+    """The progress bar of the running node; Cancel takes effect at each step.
 
     Args:
-        pictures: how many there are to work on, artworks to encode included.
+        images: number of images to process, including artworks to encode.
     """
 
-    def __init__(self, pictures: int) -> None:
+    def __init__(self, images: int) -> None:
         self._done, self._shown = 0, 0.0
         self._preview: Any = None
-        self._bar = HostProgressBar(pictures * _STEPS) if HOSTED else None
+        self._bar = HostProgressBar(images * _STEPS) if HOSTED else None
 
     @contextmanager
-    def work(self, pictures: int = 1) -> Iterator[Callable[[int, int], None]]:
-        """Show how far the work on some pictures is, and that they are finished.
+    def work(self, images: int = 1) -> Iterator[Callable[[int, int], None]]:
+        """Show the progress of processing some images.
 
         Args:
-            pictures: how many.
+            images: number of images.
 
         Yields:
-            What to give the library as ``progress``.
+            The ``progress`` argument for the library.
         """
-        yield lambda done, total: self._show(pictures * done / total)
-        self._done += pictures
+        yield lambda done, total: self._show(images * done / total)
+        self._done += images
         self._show(0)
 
-    def watch(self, pictures: Tensor) -> None:
-        """Show the first of some pictures with the next step, twice a second at most.
+    def watch(self, images: Tensor) -> None:
+        """Show the first image with the next step, at most twice a second.
 
         Args:
-            pictures: ``(B, 3|4, H, W)``; as the library's ``watch=``.
+            images: ``(B, 3|4, H, W)``, as for ``watch`` of the library.
         """
         now = time.monotonic() if self._bar is not None else 0.0
         if now - self._shown >= _PREVIEW_SECONDS:
-            self._shown, self._preview = now, _make_preview(pictures[:1, :3])
+            self._shown, self._preview = now, _make_preview(images[:1, :3])
 
     def _show(self, ahead: float) -> None:
         if self._bar is None:
             return
         check_cancel()
         step = round((self._done + ahead) * _STEPS)
-        # What is finished the next node shows; a preview would stay on this one.
+        # The next node shows the result; a preview would stay on this one.
         preview, self._preview = None if step == self._bar.total else self._preview, None
         self._bar.update_absolute(step, preview=preview)
 
 
 class VideoProgress:
-    """The progress bar of a video's frames, with a picture on the node every second."""
+    """The progress bar of a video's frames, with a preview on the node every second."""
 
     def __init__(self) -> None:
         self._shown = 0.0
         self._bar = HostProgressBar(1) if HOSTED else None
 
-    def frame(self, done: int, total: int | None, picture: Tensor) -> None:
+    def frame(self, done: int, total: int | None, image: Tensor) -> None:
         """Show how many frames are finished; as the library's ``progress=``."""
         if self._bar is None:
             return
         check_cancel()
         preview, now = None, time.monotonic()
         if now - self._shown >= 1:
-            self._shown, preview = now, _make_preview(picture[None])
+            self._shown, preview = now, _make_preview(image[None])
         self._bar.update_absolute(min(done, total) if total else 0, total or 1, preview)
 
 
-def _make_preview(picture: Tensor) -> tuple[str, Image.Image, int]:
-    """Return what the host's progress bar takes for a picture ``(1, 3, H, W)``."""
-    # A large picture is thinned out first: reading all of it would take longer than a tile.
-    step = max(1, max(picture.shape[2:]) // (2 * _PREVIEW_SIZE))
-    thin = picture[..., ::step, ::step]
+def _make_preview(image: Tensor) -> tuple[str, Image.Image, int]:
+    """Return an image ``(1, 3, H, W)`` in the format of the host's progress bar."""
+    # A large image is subsampled first: reading all of it would take longer than a tile.
+    step = max(1, max(image.shape[2:]) // (2 * _PREVIEW_SIZE))
+    thin = image[..., ::step, ::step]
     factor = min(1, _PREVIEW_SIZE / max(thin.shape[2:]))
     height, width = (max(1, round(side * factor)) for side in thin.shape[2:])
     small = reduce_uint8(thin, (height, width))[0].movedim(0, -1).cpu()
@@ -292,25 +292,25 @@ def find_file(name: str, file: str) -> Path | None:
     return next((path / file for path in folders(name) if (path / file).is_file()), None)
 
 
-def shown(picture: Tensor | None) -> dict[str, Any]:
-    """Return what makes the page show a picture on the node, to be returned as its ``ui``.
+def shown(image: Tensor | None) -> dict[str, Any]:
+    """Return the ``ui`` value of a node that shows an image.
 
     Args:
-        picture: ``(1, 3, H, W)`` in 0..1.
+        image: ``(1, 3, H, W)`` in 0..1.
     """
-    if picture is None or not HOSTED:
+    if image is None or not HOSTED:
         return {}
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
-    picture = picture.cpu()
-    name = f"adain_{hashlib.sha256(picture.numpy().tobytes()).hexdigest()[:16]}.jpg"
+    image = image.cpu()
+    name = f"adain_{hashlib.sha256(image.numpy().tobytes()).hexdigest()[:16]}.jpg"
     if not (folder / name).exists():
-        save_image(folder / name, picture)
+        save_image(folder / name, image)
     return {"images": [{"filename": name, "subfolder": "", "type": "temp"}]}
 
 
 def short_path(path: Path) -> str:
-    """Return a file's place as seen from the host's folder, if it is in there."""
+    """Return a path relative to the host's folder, if it is in there."""
     if HOSTED and path.is_relative_to(folder_paths.base_path):
         return path.relative_to(folder_paths.base_path).as_posix()
     return str(path)

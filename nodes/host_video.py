@@ -13,7 +13,7 @@ from . import host
 if TYPE_CHECKING:
     from ..adain_core.video import Part
 
-# Of what the host writes for the pack to read: hardly any loss.
+# Quality of videos that the host writes for the pack: hardly any loss.
 _INTERMEDIATE_CRF = 8
 
 
@@ -21,22 +21,22 @@ def video_size(video: Any) -> tuple[int, int]:
     """Return height and width of a VIDEO; 0 outside the host, where a VIDEO is a path."""
     if not host.HOSTED:
         return 0, 0
-    # A turned file's own size is that before the turn.
-    asked = getattr(video, "get_display_dimensions", video.get_dimensions)
-    width, height = asked()
+    # The dimensions of a rotated file are those before the rotation.
+    dimensions = getattr(video, "get_display_dimensions", video.get_dimensions)
+    width, height = dimensions()
     return height, width
 
 
 @contextmanager
 def video_file(video: Any, as_part: bool) -> Iterator[tuple[Path, Part]]:
-    """Yield a file with what a VIDEO shows: its own, or one that the host writes for as long.
+    """Yield a file with the frames of a VIDEO: its own, or a temporary one.
 
     Args:
         video: the VIDEO. It can be a part of its file, cropped or scaled.
         as_part: whether a part may be read from the whole file.
 
     Yields:
-        The file, and which part of it.
+        The file, and the part of it.
     """
     from ..adain_core.video import Part
 
@@ -50,7 +50,7 @@ def video_file(video: Any, as_part: bool) -> Iterator[tuple[Path, Part]]:
         yield Path(source), Part() if whole else Part(start, end, file_clock=True)
         return
     path = host.temporary_file(".mp4")
-    copied = source is not None and whole  # whatever else is encoded: by newer hosts, as told
+    copied = source is not None and whole  # otherwise encoded, in newer hosts with this quality
     fine = not copied and "crf" in signature(video.save_to).parameters
     try:
         video.save_to(str(path), **({"crf": _INTERMEDIATE_CRF} if fine else {}))
@@ -60,9 +60,9 @@ def video_file(video: Any, as_part: bool) -> Iterator[tuple[Path, Part]]:
 
 
 def _own_source(video: Any) -> tuple[Any, tuple[float, float]]:
-    """Return what a VIDEO reads, a path or bytes, and start and length of the part, 0 for all.
+    """Return the source of a VIDEO, a path or bytes, and start and length of its part, 0 for all.
 
-    ``None`` where it reads nothing, or shows what that does not: cropped or scaled pictures.
+    ``None`` if it has no source, or edits its frames: crops or scales them.
     """
     from comfy_api.input_impl import VideoFromFile
 

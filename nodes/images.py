@@ -23,7 +23,7 @@ def from_image(image: Tensor, name: str) -> Tensor:
         name: of the input, for messages.
 
     Raises:
-        ValueError: not an IMAGE, NaN, or values that are not in 0..1.
+        ValueError: not an IMAGE, NaN, or values outside 0..1.
     """
     shape = tuple(image.shape)
     if image.ndim != 4 or shape[-1] not in (1, 3, 4) or 0 in shape:
@@ -32,26 +32,26 @@ def from_image(image: Tensor, name: str) -> Tensor:
             f"{shape}; look at the node that is connected to {name}"
         )
     # Half precision comes from hosts that run with --fp16-intermediates.
-    pictures = image.movedim(-1, 1).float()
-    # All of them before any work starts, and one by one: the number goes into the message.
-    for number, picture in enumerate(pictures, start=1):
+    images = image.movedim(-1, 1).float()
+    # All of them before any work starts, and one by one for the number in the message.
+    for number, each in enumerate(images, start=1):
         try:
-            to_tensor(picture)
+            to_tensor(each)
         except ValueError as error:
-            which = f"picture {number} of {len(pictures)}: " if len(pictures) > 1 else ""
-            cause = "" if picture.isfinite().all() else _NAN_CAUSE
+            which = f"entry {number} of {len(images)}: " if len(images) > 1 else ""
+            cause = "" if each.isfinite().all() else _NAN_CAUSE
             raise ValueError(
                 f"{name}: {which}{error}; look at the node that is connected to {name}{cause}"
             ) from None
-    return pictures
+    return images
 
 
 def to_image(batches: Iterable[Tensor], count: int) -> Tensor:
-    """Join pictures as an IMAGE on the host's device.
+    """Join images as an IMAGE on the host's device.
 
     Args:
-        batches: ``(B, C, H, W)`` each, made while they are asked for.
-        count: of the pictures in all of them.
+        batches: ``(B, C, H, W)`` each, computed lazily.
+        count: number of images in all batches.
     """
     image = torch.empty(0)
     done = 0
@@ -69,12 +69,12 @@ def from_mask(mask: Tensor, name: str) -> Tensor:
     """Return an input MASK of any size as ``(B, 1, H, W)``.
 
     Raises:
-        ValueError: not a MASK, none in it, NaN, or values that are not in 0..1.
+        ValueError: not a MASK, an empty batch, NaN, or values outside 0..1.
     """
     if mask.ndim == 3 and not len(mask):
         raise ValueError(
             f"{name} holds no mask: the node that is connected to it has found nothing; look at "
-            f"its result, or disconnect {name} for the whole picture"
+            f"its result, or disconnect {name} for the whole image"
         )
     with named_errors():
         return as_mask(mask, name)

@@ -249,17 +249,17 @@ def read_style_size(value: int) -> int | None:
 
 
 def is_placeholder(mask: Tensor | None, source: str) -> bool:
-    """Return whether a mask is what Load Image gives for a picture without transparency.
+    """Return whether a mask is the empty one of Load Image for an image without transparency.
 
     Args:
         mask: the input; ``None`` counts as well.
-        source: the type of the node that it comes from, as :func:`host.source_type` says it.
+        source: type of the connected node, from :func:`host.source_type`.
     """
     return mask is None or (source in host.IMAGE_LOADERS and not mask.any())
 
 
 def check_limits(name: str, value: int, declared: Declared) -> None:
-    """Refuse a number that comes through a wire, which the host lets pass whatever its limits.
+    """Reject a number from a connection outside its limits, which the host does not check.
 
     Args:
         name: of the input.

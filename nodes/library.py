@@ -17,10 +17,10 @@ from ..adain_core.weights import shipped_folder
 from . import host
 
 MODEL_FOLDER = "adain"
-# The paper's official model, whose encoder measures pictures.
+# The paper's official model, whose encoder computes the losses.
 VGG19 = "adain-vgg19"
 STYLE_FOLDER = "adain_styles"
-# What gradients of the loss network take for each pixel of a picture.
+# Memory for gradients of the loss network, bytes per pixel of an image.
 _DESCENT_BYTES = 4096
 
 
@@ -164,12 +164,12 @@ def model_or_default(model: host.ManagedModel | None) -> host.ManagedModel:
 
 
 def load_loss_network(model: host.ManagedModel | None, height: int, width: int) -> Encoder:
-    """Return the network that measures content and style, in float32 on the compute device.
+    """Return the loss network, in float32 on the compute device.
 
     Args:
         model: the connected model; ``None``: the official one from the model folder.
-        height: of the pictures that are to be changed, pixels.
-        width: likewise.
+        height: height of the images to refine, pixels.
+        width: width, likewise.
 
     Raises:
         ValueError: there is none, or the model is a slim one.
@@ -179,7 +179,7 @@ def load_loss_network(model: host.ManagedModel | None, height: int, width: int) 
         if MODELS.find(name) is None:
             places = " or ".join(map(str, host.folders(MODEL_FOLDER)))
             raise ValueError(
-                f"model: there is no {VGG19} to measure pictures with. Put {name} into {places}; "
+                f"model: there is no {VGG19} to compute the losses with. Put {name} into {places}; "
                 "the help of Load AdaIN Model says how to get it"
             )
         model = load_model(name, "fp32")
@@ -190,7 +190,7 @@ def load_loss_network(model: host.ManagedModel | None, height: int, width: int) 
             f"{model.model.name} with {found}; choose {VGG19} in Load AdaIN Model"
         )
     encoder = model.load(height, width, bytes_per_pixel=_DESCENT_BYTES).encoder
-    # With half precision the last steps are smaller than rounding.
+    # In half precision, the last steps are smaller than the rounding error.
     return encoder if model.model.dtype == torch.float32 else deepcopy(encoder).float()
 
 

@@ -109,7 +109,7 @@ class AdaINMasked:
             if mask is None:
                 raise ValueError(
                     f"{name} has no mask: connect {place}, or disconnect {name}; a style for the "
-                    "rest of the picture goes into background"
+                    "rest of the image goes into background"
                 )
             check_encoder(features, style, name)
             styles[name], masks[place] = style, mask

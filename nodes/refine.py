@@ -54,7 +54,7 @@ _TOLERANCE = 1e-3
 
 
 class AdaINRefine:
-    """Drawn pictures, nearer to their artworks."""
+    """Stylized images, closer to their artworks."""
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
@@ -121,15 +121,15 @@ class AdaINRefine:
     ) -> tuple[Tensor]:
         """Run the node."""
         check_limits("steps", steps, _STEPS)
-        drawn, photos = from_image(image, "image"), from_image(content, "content")
-        if drawn.shape[2:] != photos.shape[2:]:
-            sizes = [f"{each.shape[3]}x{each.shape[2]}" for each in (drawn, photos)]
+        images, photos = from_image(image, "image"), from_image(content, "content")
+        if images.shape[2:] != photos.shape[2:]:
+            sizes = [f"{each.shape[3]}x{each.shape[2]}" for each in (images, photos)]
             raise ValueError(
-                f"image is {sizes[0]} and content {sizes[1]}: connect the picture that image was "
-                "drawn of, at its size"
+                f"image is {sizes[0]} and content {sizes[1]}: connect the photo that image was "
+                "made from, at its size"
             )
         request = Request.read(self, inputs)
-        counts = {"image": len(drawn), "content": len(photos)}
+        counts = {"image": len(images), "content": len(photos)}
         count = common_count({**counts, **request.changing, **request.mask_counts})
         vgg = load_loss_network(model, *photos.shape[2:])
         how, progress = DescentOptions(steps, tolerance=_TOLERANCE), host.Progress(count)
@@ -137,11 +137,11 @@ class AdaINRefine:
         def refine() -> Iterator[Tensor]:
             for part in map(single, range(count)):
                 refiner = Refiner(vgg, request.build(part), how)
-                with progress.work() as told:
+                with progress.work() as tiles:
                     yield refiner(
-                        repeat(drawn, part),
+                        repeat(images, part),
                         repeat(photos, part),
-                        progress=told,
+                        progress=tiles,
                         watch=lambda step: progress.watch(step.picture),
                     )
 

@@ -30,18 +30,16 @@ class Request:
     """The inputs of a style transfer node, or of AdaIN Refine, checked before any work.
 
     Attributes:
-        styles: those that mix or have masks, by the name of their input: artworks
-            ``(B, C, H, W)`` or encoded styles.
-        masks: where they go, by the name of their input: ``(B, 1, H, W)`` of any size; none where
-            the styles mix.
-        background: the style without a mask beside others that have one, with the name of its
-            input; it fills the rest.
-        weights: of styles that mix, by the name of their input, one for all pictures or one for
+        styles: styles to mix or with masks, by the name of their input: artworks ``(B, C, H, W)``
+            or encoded styles.
+        masks: ``(B, 1, H, W)`` of any size, by the name of their input; empty if styles are mixed.
+        background: the style without a mask that fills the rest, by the name of its input.
+        weights: weights of mixed styles, by the name of their input, one for all images or one for
             each.
-        alphas: likewise.
-        options: of the library, the same for all pictures.
-        temporal: how the statistics of frames are pooled.
-        temporal_length: frames.
+        alphas: one for all images or one for each.
+        options: options of the library, the same for all images.
+        temporal: pooling of the statistics of frames.
+        temporal_length: number of frames.
     """
 
     styles: dict[str, Source]
@@ -58,18 +56,18 @@ class Request:
         """Return the request of a node.
 
         Args:
-            node: the node; it declares what the inputs are without a value.
-            inputs: by their names.
+            node: the node; it declares the defaults of the inputs.
+            inputs: inputs by name.
 
         Raises:
-            ValueError: by the name of the input that is wrong.
+            ValueError: a wrong input; the message names it.
         """
         declared = declared_inputs(node)
         defaults = {name: options.get("default") for name, (_, options) in declared.items()}
         given: dict[str, Any] = {**defaults, **inputs}
         check_limits("feather", given["feather"], declared["feather"])
         styles, masks, background = _place(given)
-        # A single style has no share that it could differ in.
+        # The weight of a single style has no effect.
         shares = [] if masks or len(styles) == 1 else [f"weight_{name[-1]}" for name in styles]
         weights = {name: numbers(given[name], name) for name in shares}
         method = given["preserve_color"]
@@ -92,7 +90,7 @@ class Request:
             given.get("temporal_length", 1),
         )
         if masks and not background and request.temporal == "frame":
-            require_region(masks)  # one frame of a video may show nothing of what a mask follows
+            require_region(masks)  # in a video, a tracked subject may leave the frame
         with named_errors(request.names):
             request.build()
             request.pool()
@@ -100,36 +98,36 @@ class Request:
 
     @property
     def changing(self) -> dict[str, int]:
-        """How many alphas and weights there are, by the names of their inputs."""
+        """Number of alphas and weights, by the names of their inputs."""
         values = {"alpha": self.alphas, **self.weights}
         return {name: len(each) for name, each in values.items()}
 
     @property
     def mask_counts(self) -> dict[str, int]:
-        """How many masks there are, by the names of their inputs."""
+        """Number of masks, by the names of their inputs."""
         return {name: len(mask) for name, mask in self.masks.items()}
 
     @property
     def recolors(self) -> bool:
-        """Whether artworks are recolored to each picture."""
+        """Whether artworks are recolored for each image."""
         return self.build().recolors
 
     @property
     def artworks(self) -> int:
-        """How many artworks :meth:`encode` encodes."""
+        """Number of artworks that :meth:`encode` encodes."""
         sources = (*self.styles.values(), *self.background.values())
         artworks = [each for each in sources if isinstance(each, Tensor)]
         return 0 if self.recolors else sum(map(len, artworks))
 
     def pool(self) -> TemporalPool:
-        """Return a new pool of the statistics of frames."""
+        """Return a new pool for the statistics of frames."""
         return TemporalPool(self.temporal, self.temporal_length)
 
     def check_model(self, model: host.ManagedModel) -> None:
-        """Refuse styles of another model.
+        """Reject styles of another model.
 
         Raises:
-            ValueError: by the name of the input.
+            ValueError: a style of another model; the message names its input.
         """
         for name, source in {**self.styles, **self.background}.items():
             if isinstance(source, Style):
@@ -138,12 +136,12 @@ class Request:
     def encode(
         self, model: host.ManagedModel, size: tuple[int, int], progress: host.Progress
     ) -> Request:
-        """Return the request with artworks encoded, but where they are recolored to each picture.
+        """Return the request with encoded artworks, unless they are recolored for each image.
 
         Args:
             model: the model.
-            size: height and width of the pictures, pixels.
-            progress: told after each artwork.
+            size: height and width of the images, pixels.
+            progress: progress bar of the node.
         """
         if self.recolors:
             return self
@@ -168,29 +166,29 @@ class Request:
             )
 
     def build(self, part: slice | None = None) -> StylizeOptions:
-        """Return the library's request for some of the pictures; ``None``: for all."""
-        pictures = slice(None) if part is None else part
+        """Return the library's options for a part of the images; ``None``: for all."""
+        images = slice(None) if part is None else part
         weights = None
         if self.weights:
-            columns = [take(each, pictures) for each in self.weights.values()]
+            columns = [take(each, images) for each in self.weights.values()]
             count = max(map(len, columns))
             columns = [each if len(each) == count else each * count for each in columns]
             weights = [list(row) for row in zip(*columns, strict=True)]
-        masks = [take(mask, pictures) for mask in self.masks.values()] or None
+        masks = [take(mask, images) for mask in self.masks.values()] or None
         return StylizeOptions(
             tuple(self.styles.values()),
             weights=weights,
             masks=masks,
             background=next(iter(self.background.values()), None),
-            alpha=take(self.alphas, pictures),
+            alpha=take(self.alphas, images),
             **self.options,
         )
 
     def covered(self, size: tuple[int, int]) -> Tensor | None:
-        """Return how far styles cover the first picture, ``(1, 1, H, W)``; ``None``: all of it.
+        """Return how far styles cover the first image, ``(1, 1, H, W)``; ``None``: completely.
 
         Args:
-            size: height and width of the picture.
+            size: height and width of the image.
         """
         if not self.masks or self.background:
             return None
@@ -200,7 +198,7 @@ class Request:
 
     @property
     def names(self) -> dict[str, str]:
-        """The inputs' names by the library's words for what they set."""
+        """Names of the inputs by the library's parameters."""
         names = {f"styles[{number}]": name for number, name in enumerate(self.styles)}
         names |= {f"masks[{number}]": name for number, name in enumerate(self.masks)}
         names["background"] = " and ".join(self.background)
@@ -209,9 +207,9 @@ class Request:
 
 
 def require_region(masks: Mapping[str, Tensor]) -> None:
-    """Refuse masks that select nothing, where there is no background either.
+    """Reject masks that select nothing.
 
-    Several for one input may: what they follow can be out of the picture.
+    Batches of masks may: a tracked subject can leave the frame.
 
     Args:
         masks: ``(B, 1, H, W)`` each, by the name of its input.
@@ -221,22 +219,22 @@ def require_region(masks: Mapping[str, Tensor]) -> None:
     """
     if not any(len(mask) > 1 or mask.any() for mask in masks.values()):
         raise ValueError(
-            f"{next(iter(masks))} is black everywhere (as Load Image gives it for a picture "
+            f"{next(iter(masks))} is black everywhere (as Load Image gives it for an image "
             "without transparency), so there is no region to stylize: paint one (right-click the "
-            "picture, Open in Mask Editor), or leave masks out for the whole picture"
+            "image, Open in Mask Editor), or leave masks out for the whole image"
         )
 
 
 def connected_regions(
     given: Mapping[str, Any],
 ) -> Iterator[tuple[str, Any, str, Tensor | None]]:
-    """Yield the styles that are connected, and their masks: names of the inputs and values.
+    """Yield the connected styles and their masks: names of the inputs and values.
 
     Args:
-        given: inputs by their names.
+        given: inputs by name.
 
     Raises:
-        ValueError: a mask without its style, or a bad mask, by the name of its input.
+        ValueError: a mask without its style, or an invalid mask; the message names it.
     """
     for number in NUMBERS:
         name, place = f"style_{number}", f"mask_{number}"
@@ -269,6 +267,6 @@ def _place(
     if len(free) > 1:
         raise ValueError(
             f"{' and '.join(free)} have no masks, while others have: connect their masks; only one "
-            "style can fill the rest of the picture"
+            "style can fill the rest of the image"
         )
     return styles, masks, free

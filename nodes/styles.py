@@ -163,16 +163,16 @@ class AdaINLoadStyle:
 
 
 def _card(style: Style, path: Path) -> Tensor:
-    """Return the picture that the node shows: artwork, name and place, ``(1, 3, H, W)``."""
-    picture = read_preview(style.preview)
-    if picture is None:
-        picture = torch.ones(1, 3, GAP, _CARD_WIDTH)
+    """Return the image that the node shows: artwork, name and place, ``(1, 3, H, W)``."""
+    image = read_preview(style.preview)
+    if image is None:
+        image = torch.ones(1, 3, GAP, _CARD_WIDTH)
     else:
-        height = round(picture.shape[2] * _CARD_WIDTH / picture.shape[3])
-        picture = resize(picture, (height, _CARD_WIDTH))
+        height = round(image.shape[2] * _CARD_WIDTH / image.shape[3])
+        image = resize(image, (height, _CARD_WIDTH))
     for line in (style.name, host.short_path(path)):
-        picture = add_label(picture, line)
-    return picture
+        image = add_label(image, line)
+    return image
 
 
 def _stem(name: str) -> str | None:

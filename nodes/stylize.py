@@ -38,7 +38,7 @@ from .request import NUMBERS, Request
 
 
 class AdaINStylize(ChecksBeforeRun):
-    """Pictures and styles in, pictures out."""
+    """Content images and styles to stylized images."""
 
     CATEGORY = CATEGORY
     DESCRIPTION = (
@@ -105,23 +105,23 @@ class AdaINStylize(ChecksBeforeRun):
         self, content: Tensor, model: host.ManagedModel | None = None, **inputs: Any
     ) -> tuple[Tensor, dict[str, Any]]:
         """Run the node."""
-        pictures = from_image(content, "content")
+        images = from_image(content, "content")
         request = Request.read(self, inputs)
-        count = common_count({"content": len(pictures), **request.changing, **request.mask_counts})
+        count = common_count({"content": len(images), **request.changing, **request.mask_counts})
         model = model_or_default(model)
         request.check_model(model)
         progress = host.Progress(request.artworks + count)
-        size = (pictures.shape[2], pictures.shape[3])
+        size = (images.shape[2], images.shape[3])
         request = request.encode(model, size, progress)
         network, pool = model.load(*size), request.pool()
 
-        def draw() -> Iterator[Tensor]:
+        def stylized() -> Iterator[Tensor]:
             for part in parts(count, size):
                 stylizer = Stylizer(network, request.build(part), pool)
                 with progress.work(part.stop - part.start) as tiles:
-                    photos = repeat(pictures, part)
+                    photos = repeat(images, part)
                     yield stylizer(photos, progress=tiles, watch=progress.watch)
 
-        image = to_image(draw(), count)
-        photo = pictures[:1].movedim(1, -1).to(image.device)
+        image = to_image(stylized(), count)
+        photo = images[:1].movedim(1, -1).to(image.device)
         return (image, as_layers(photo, image[:1], request.covered(size)))

@@ -96,7 +96,7 @@ class AdaINStylizeVideo(ChecksBeforeRun):
         **inputs: Any,
     ) -> tuple[Any]:
         """Run the node."""
-        # Here, since pictures need no PyAV.
+        # Imported here: stylizing images does not need PyAV.
         from ..adain_core.video import Encoding, stylize_video
         from ..adain_core.video.files import delete_partial
 

@@ -85,7 +85,7 @@ class TaskReader:
         for field, source in named.items():
             if isinstance(source, Style):
                 raise OptionError(
-                    field, f"holds no picture, and {method} needs the artwork: give the image"
+                    field, f"contains no image, and {method} needs the artwork: give the image"
                 )
             image = resize_style(to_pixels(source), options.style_size)
             if len(image) > 1:

@@ -64,7 +64,7 @@ def test_an_error_names_the_option(field: str, options: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("method", [name for name in COLOR_METHODS if recolors_artwork(name)])
 def test_methods_that_recolor_need_pictures(method: str) -> None:
-    with pytest.raises(OptionError, match="holds no picture") as caught:
+    with pytest.raises(OptionError, match="contains no image") as caught:
         StylizeOptions((ART, STYLE), preserve_color=method)
     assert caught.value.field == "styles[1]"
     with pytest.raises(OptionError) as caught:

@@ -327,7 +327,7 @@ def test_recoloring_needs_artworks(
     Style(torch.zeros(4), torch.ones(4), "0" * 16).save(tmp_path / "art" / "saved.safetensors")
     words = ("--style", tmp_path / "art", "-o", tmp_path / "sheet.png")
     assert run(tmp_path / "photos", *words, "--preserve-color", "coral") == 2
-    assert "holds no picture" in capsys.readouterr().err
+    assert "contains no image" in capsys.readouterr().err
 
 
 def test_a_sheet_too_large_for_its_format_is_not_drawn(

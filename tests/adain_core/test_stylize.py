@@ -246,7 +246,7 @@ def test_colour_methods_that_do_not_fit(tiny: AdaINModel, picture: Picture) -> N
     with pytest.raises(ValueError, match=r"preserve_color must be one of coral, .* got 'sepia'"):
         tiny.stylize(content, style, preserve_color="sepia")
     for method in RECOLORING:
-        with pytest.raises(ValueError, match=r"^styles\[0\] holds no picture.* choose luminance"):
+        with pytest.raises(ValueError, match=r"^styles\[0\] contains no image.* choose luminance"):
             tiny.stylize(content, style, preserve_color=method)
 
 

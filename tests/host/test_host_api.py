@@ -302,7 +302,7 @@ def test_a_nan_picture_is_explained(client: Client) -> None:
     )
     run = client.run(broken)
     assert run.status == "error"
-    assert "content: picture 2 of 2: " in run.message
+    assert "content: entry 2 of 2: " in run.message
     assert "NaN" in run.message
     assert "look at the node that is connected to content" in run.message
 
@@ -317,7 +317,7 @@ def test_a_style_of_another_model_is_explained(client: Client) -> None:
     run = client.run(other)
     assert run.status == "error"
     assert "they come from different encoders. In Load AdaIN Model choose" in run.message
-    assert "or encode the picture again with this one" in run.message
+    assert "or encode the image again with this one" in run.message
 
 
 def test_a_missing_model_is_explained_before_anything_runs(client: Client) -> None:

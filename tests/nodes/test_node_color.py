@@ -61,7 +61,7 @@ def test_reference_is_resized_before_it_moves(
     monkeypatch.setattr(F, "interpolate", watched)
     host, color = pack.submodule("nodes.host"), pack.submodule("nodes.color")
     monkeypatch.setattr(host, "compute_device", lambda: torch.device("meta"))
-    recolored = color.recolor_picture(picture, reference, "luminance", 1.0)
+    recolored = color.recolor_image(picture, reference, "luminance", 1.0)
     assert devices == ["cpu"] and recolored.device.type == "meta"
 
 

@@ -157,7 +157,7 @@ ERRORS: dict[str, dict[str, Recipe]] = {
             "style_3": t.image,
         },
         NO_STYLE: lambda t: {**t.one, "mask_2": t.mask},
-        "holds no picture, and the color method": lambda t: {
+        "contains no image, and the color method": lambda t: {
             **t.one,
             "style_1": t.style,
             "preserve_color": "coral",
@@ -213,7 +213,7 @@ ERRORS: dict[str, dict[str, Recipe]] = {
     },
     "AdaINMasked": {
         "so there is no region to stylize": lambda t: {**t.masked, "mask_1": black(t)},
-        "a style for the rest of the picture goes into background": lambda t: {
+        "a style for the rest of the image goes into background": lambda t: {
             **t.masked,
             "style_2": t.style,
         },
@@ -253,13 +253,13 @@ ERRORS: dict[str, dict[str, Recipe]] = {
     },
     "AdaINSampleImage": {"there is no sample": lambda t: {"picture": "content/x.jpg"}},
     "AdaINRefine": {
-        "there is no adain-vgg19 to measure pictures with": lambda t: {**t.refine, "model": None},
+        "there is no adain-vgg19 to compute the losses with": lambda t: {**t.refine, "model": None},
         "expected adain-vgg19 or another model of its widths": lambda t: t.refine,
-        "connect the picture that image was drawn of": lambda t: {
+        "connect the photo that image was made from": lambda t: {
             **t.refine,
             "content": t.image[:, :8],
         },
-        "holds no picture, and refining needs the artwork": lambda t: {
+        "contains no image, and refining needs the artwork": lambda t: {
             **t.let_measure(),
             "style_1": t.style,
         },

@@ -123,11 +123,11 @@ def test_gray_is_three_channels(pack: Any, model: Any, image: MakeImage) -> None
         (lambda x: x[:0], r"all 1 or more, got \(0, 20, 24, 3\)"),
         (
             lambda x: x * 255,
-            r"image: picture 1 of 2: expected image values in 0\.\.1.* connected to image$",
+            r"image: entry 1 of 2: expected image values in 0\.\.1.* connected to image$",
         ),
         (
             lambda x: torch.cat([x[:1], x[1:] * float("nan")]),
-            r"image: picture 2 of 2: image has NaN or infinite values at 480 pixels; look at the "
+            r"image: entry 2 of 2: image has NaN or infinite values at 480 pixels; look at the "
             r"node that is connected to image \(a model or VAE",
         ),
     ],

@@ -159,7 +159,7 @@ def test_one_alpha_in_a_list_serves_for_all(nodes: Callable[..., dict[str, Tenso
         ([0.0, 0.5, 1.0], r"^alpha has 3 and (features|content) has 2: connect equally many"),
         ([0.0, 1.5], r"^alpha must lie in 0\.\.1, got 1\.5"),
         ([0.0, float("nan")], r"^alpha must lie in 0\.\.1, got nan"),
-        ([], r"^alpha: expected one for each picture, got an empty list"),
+        ([], r"^alpha: expected one number for each image, got an empty list"),
     ],
 )
 def test_alphas_that_do_not_fit(
@@ -247,7 +247,7 @@ def test_keyframes_turn_one_style_into_another(
             ([1.0, -1.0], 1.0),
             r"^weight_1 and weight_2 must be finite and 0 or more",
         ),
-        ((1.0, []), r"^weight_2: expected one for each picture, got an empty list"),
+        ((1.0, []), r"^weight_2: expected one number for each image, got an empty list"),
     ],
 )
 def test_weights_that_do_not_fit(

@@ -126,7 +126,7 @@ def test_what_it_needs(pack: Any, model: Any, inputs: dict[str, Any], image: Mak
         pack.run("AdaINRefine", **inputs)
     with pytest.raises(ValueError, match=r"^model: expected adain-vgg19 or another model of its"):
         pack.run("AdaINRefine", model=model, **inputs)
-    with pytest.raises(ValueError, match=r"^image is 24x16 and content 20x16: connect the pict"):
+    with pytest.raises(ValueError, match=r"^image is 24x16 and content 20x16: connect the photo"):
         pack.run("AdaINRefine", model=model, **{**inputs, "content": image(16, 20)})
     with pytest.raises(ValueError, match=r"^steps must lie in 1..1000, got 0$"):
         pack.run("AdaINRefine", model=model, **{**inputs, "steps": 0})
@@ -135,7 +135,7 @@ def test_what_it_needs(pack: Any, model: Any, inputs: dict[str, Any], image: Mak
 def test_artworks_alone(pack: Any, model: Any, narrow: AdaINModel, inputs: dict[str, Any]) -> None:
     assert model.model is narrow
     (style,) = pack.run("AdaINEncodeStyle", model=model, image=inputs["style_1"], style_size=0)
-    with pytest.raises(ValueError, match=r"^style_1 holds no picture, and refining needs the art"):
+    with pytest.raises(ValueError, match=r"^style_1 contains no image, and refining needs the art"):
         pack.run("AdaINRefine", model=model, **{**inputs, "style_1": style})
     two = inputs["style_1"].expand(2, -1, -1, -1)
     with pytest.raises(ValueError, match=r"^style_1 must be one artwork for refining, got 2"):

@@ -75,7 +75,7 @@ def test_colors_need_an_artwork(pack: Any, model: Any, content: Tensor, arts: li
     (style,) = pack.run("AdaINEncodeStyle", model=model, image=arts[1], style_size=32)
     with pytest.raises(
         ValueError,
-        match=r"^style_1 holds no picture, and the color method coral .* choose lum",
+        match=r"^style_1 contains no image, and the color method coral .* choose lum",
     ):
         run(pack, model, content=content, style_1=style, preserve_color="coral")
     result = run(pack, model, content=content, style_1=style, preserve_color="luminance")
@@ -324,7 +324,7 @@ def test_layers_look_as_the_picture(pack: Any, model: Any, image: MakeImage) -> 
     drawn, document = pack.run("AdaINStylize", **inputs)
     bottom, top = document["layers"]
     assert document["canvas"] == (37, 30)
-    assert [(e["name"], e["z_index"]) for e in (bottom, top)] == [("photo", 0), ("drawn", 1)]
+    assert [(e["name"], e["z_index"]) for e in (bottom, top)] == [("photo", 0), ("stylized", 1)]
     assert torch.equal(bottom["image"], photo[:1]) and torch.equal(top["image"], drawn[:1])
     assert "mask" not in top
     drawn, document = pack.run("AdaINStylize", **inputs, mask_1=left(), feather=4)

@@ -257,7 +257,7 @@ def test_refused_before_any_work(
 
 def test_a_style_has_no_colors(pack: Any, model: Any, encoded: list[Any]) -> None:
     inputs = {"style_1": encoded[0], "alpha": 1.0, "preserve_color": "coral"}
-    with pytest.raises(ValueError, match=r"^style_1 holds no picture, and the color method coral"):
+    with pytest.raises(ValueError, match=r"^style_1 contains no image, and the color method coral"):
         pack.run("AdaINStylizeVideo", model=model, video="no such file.mp4", **inputs)
 
 

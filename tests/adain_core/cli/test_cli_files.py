@@ -200,7 +200,7 @@ def test_a_tree_keeps_its_folders(
         ("--tile 8", "--tile must be 64"),
         (
             "--style s.png s.safetensors --preserve-color coral",
-            "--style s.safetensors holds no picture, and the color method coral",
+            "--style s.safetensors contains no image, and the color method coral",
         ),
         ("--quality 0", "--quality must lie in 1..100, got 0"),
         ("--device potato", "device 'potato' cannot be used"),

@@ -156,7 +156,7 @@ def test_a_style_file_is_no_artwork(
     words = ["--style", style, "--refine", "5", "--loss-network", full_path]
     assert folder.run("stylize", content, *words, "-o", folder / "result.png") == 2
     assert error_line(capsys) == (
-        f"--style {style} holds no picture, and refining needs the artwork: give the image"
+        f"--style {style} contains no image, and refining needs the artwork: give the image"
     )
 
 

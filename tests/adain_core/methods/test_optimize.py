@@ -177,7 +177,7 @@ def test_a_style_without_its_artwork_is_refused(
     vgg: Encoder, tiny: AdaINModel, picture: Picture
 ) -> None:
     style = tiny.encode_style(picture(40, 32))
-    with pytest.raises(OptionError, match=r"styles\[1\] holds no picture.*give the image"):
+    with pytest.raises(OptionError, match=r"styles\[1\] contains no image.*give the image"):
         Optimization(vgg, StylizeOptions((picture(40, 32), style)))
 
 
@@ -326,5 +326,5 @@ def test_it_needs_steps_and_the_artwork(vgg: Encoder, tiny: AdaINModel, picture:
     with pytest.raises(OptionError, match="steps must be 1 or more, got 0"):
         refine(photo, photo, StylizeOptions(artwork), vgg, steps=0)
     style: Style = tiny.encode_style(artwork)
-    with pytest.raises(OptionError, match=r"styles\[0\] holds no picture, and refining needs"):
+    with pytest.raises(OptionError, match=r"styles\[0\] contains no image, and refining needs"):
         refine(photo, photo, StylizeOptions(style), vgg)

@@ -69,7 +69,7 @@ def test_what_it_cannot_do_is_refused(
         StyleSwap(tiny, StylizeOptions((artwork, artwork)))
     with pytest.raises(OptionError, match="masks does not go with style swap"):
         StyleSwap(tiny, StylizeOptions(artwork, masks=[torch.ones(4, 4)]))
-    with pytest.raises(OptionError, match=r"styles\[0\] holds no picture"):
+    with pytest.raises(OptionError, match=r"styles\[0\] contains no image"):
         StyleSwap(tiny, StylizeOptions(tiny.encode_style(artwork)))
     with pytest.raises(OptionError, match="layer must be one of relu4_1, relu3_1, got 'relu5_1'"):
         StyleSwap(tiny, StylizeOptions(artwork), layer="relu5_1")  # type: ignore[arg-type]
