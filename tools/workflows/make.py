@@ -14,10 +14,10 @@ from blueprint import Blueprint
 from board import ROOT, Board, Output, write
 
 WIDEST, HIGHEST = 1720, 1060
-# Sizes of nodes, with their pictures: a sample's, a gallery's, a result's of 3:2.
+# Sizes of nodes, with their images: a sample, a gallery, a result of 3:2.
 SAMPLE, GALLERY = (280, 306), (280, 390)
 STYLIZE, VIDEO = (290, 580), (290, 604)
-# By how much these grow when they run: they show what they draw.
+# By how much these grow when they run: they show a preview.
 PREVIEW = 220
 BLEND, SMALL = (270, 300), (270, 46)
 _FOLDER = "AdaIN/"
@@ -27,7 +27,7 @@ HOSTS_PICTURE = "example.png"
 
 
 def photo(board: Board, place: tuple[int, int], picture: str) -> dict[str, Output]:
-    """Lay down a sample picture."""
+    """Lay down a sample image."""
     return board.add("AdaINSampleImage", place, SAMPLE, picture=picture)
 
 
@@ -59,8 +59,8 @@ def quick_start(board: Board) -> None:
     board.note((320, 750))
     castle = photo(board, (350, 0), "content/castle.jpg")
     style = gallery(board, (350, 356), STARRY_NIGHT)
-    drawn = board.add("AdaINStylize", (695, 0), STYLIZE, content=castle["image"], style_1=style)
-    save(board, (1020, 0), (530, 440), drawn["image"], "quick-start")
+    stylized = board.add("AdaINStylize", (695, 0), STYLIZE, content=castle["image"], style_1=style)
+    save(board, (1020, 0), (530, 440), stylized["image"], "quick-start")
 
 
 def paint_your_photo(board: Board) -> dict[str, Any]:
@@ -70,8 +70,8 @@ def paint_your_photo(board: Board) -> dict[str, Any]:
     photo = board.add("LoadImage", (350, 0), (280, 366), image=HOSTS_PICTURE)
     style = gallery(board, (350, 436), STARRY_NIGHT)
     inputs = {"content": photo["IMAGE"], "mask_1": photo["MASK"], "style_1": style}
-    drawn = board.add("AdaINStylize", (695, 0), STYLIZE, **inputs, feather=8)
-    save(board, (1020, 0), (530, 440), drawn["image"], "your-photo")
+    stylized = board.add("AdaINStylize", (695, 0), STYLIZE, **inputs, feather=8)
+    save(board, (1020, 0), (530, 440), stylized["image"], "your-photo")
     inputs = [[2, "image"], [3, "gallery"], [4, "alpha"], [4, "stroke_size"]]
     return app(inputs, [5])
 
@@ -83,8 +83,8 @@ def two_styles(board: Board) -> dict[str, Any]:
     one = gallery(board, (350, 356), "mosaic", (280, 290))
     rest = gallery(board, (350, 696), "van-gogh-cafe-terrace", (280, 290))
     inputs = {"content": bird["image"], "mask_1": bird["mask"], "style_1": one, "style_2": rest}
-    drawn = board.add("AdaINStylize", (700, 220), STYLIZE, **inputs, feather=8)
-    save(board, (1025, 220), (560, 480), drawn["image"], "two-styles")
+    stylized = board.add("AdaINStylize", (700, 220), STYLIZE, **inputs, feather=8)
+    save(board, (1025, 220), (560, 480), stylized["image"], "two-styles")
     # The page does not translate these.
     subject_, rest_ = "Subject · 被写体 · 主体", "Background · 背景"
     styles = [[3, "gallery", {"description": subject_}], [4, "gallery", {"description": rest_}]]
@@ -109,7 +109,7 @@ def strength(board: Board) -> None:
     alphas = board.add(
         "AdaINAlphaKeyframes", (340, 796), (280, 220), keyframes="0: 0.25\n1: 0.5\n2: 0.75\n3: 1"
     )
-    drawn = board.add(
+    stylized = board.add(
         "AdaINStylize",
         (695, 200),
         STYLIZE,
@@ -118,7 +118,7 @@ def strength(board: Board) -> None:
         alpha=alphas["alpha"],
         content_residual=True,
     )
-    save(board, (1020, 200), (580, 580), drawn["image"], "strength")
+    save(board, (1020, 200), (580, 580), stylized["image"], "strength")
 
 
 def mix(board: Board) -> None:
@@ -140,8 +140,8 @@ def mix(board: Board) -> None:
         weight_4=0.5,
         **{f"style_{number}": style for number, style in enumerate(styles, start=1)},
     )
-    drawn = board.add("AdaINDecode", (974, 690), SMALL, features=blend["features"])
-    save(board, (1290, 300), (430, 400), drawn["image"], "mix")
+    stylized = board.add("AdaINDecode", (974, 690), SMALL, features=blend["features"])
+    save(board, (1290, 300), (430, 400), stylized["image"], "mix")
 
 
 def subject(board: Board) -> None:
@@ -150,7 +150,7 @@ def subject(board: Board) -> None:
     bird = photo(board, (350, 0), "content/kingfisher.jpg")
     one = gallery(board, (350, 356), STARRY_NIGHT, (280, 290))
     rest = gallery(board, (350, 696), "van-gogh-cafe-terrace", (280, 290))
-    drawn = board.add(
+    stylized = board.add(
         "AdaINStylize",
         (700, 220),
         STYLIZE,
@@ -160,7 +160,7 @@ def subject(board: Board) -> None:
         style_2=rest,
         feather=8,
     )
-    save(board, (1025, 220), (560, 480), drawn["image"], "subject")
+    save(board, (1025, 220), (560, 480), stylized["image"], "subject")
 
 
 def colors(board: Board) -> None:
@@ -207,8 +207,8 @@ def library(board: Board) -> None:
         style_3=lines,
         weight_3=0.5,
     )
-    drawn = board.add("AdaINDecode", (1434, 250), (286, 46), features=blend["features"])
-    save(board, (1434, 382), (286, 270), drawn["image"], "library")
+    stylized = board.add("AdaINDecode", (1434, 250), (286, 46), features=blend["features"])
+    save(board, (1434, 382), (286, 270), stylized["image"], "library")
     name = {"name": "example-mix", "overwrite": True}
     board.add("AdaINSaveStyle", (1434, 706), (286, 320), style=blend["style"], **name)
 
@@ -228,15 +228,15 @@ def frames(board: Board) -> None:
 
 
 def big_photo(board: Board) -> None:
-    """Strokes that suit a large picture."""
+    """Strokes that suit a large image."""
     board.note((300, 800))
     castle = photo(board, (324, 0), "content/castle.jpg")
     style = gallery(board, (324, 356), STARRY_NIGHT)
     size = {"upscale_method": "lanczos", "width": 2400, "height": 0}
     large = board.add("ImageScale", (634, 0), (250, 130), image=castle["image"], **size)
     inputs = {"content": large["IMAGE"], "style_1": style, "stroke_size": "medium"}
-    drawn = board.add("AdaINStylize", (930, 120), STYLIZE, **inputs)
-    save(board, (1254, 120), (460, 400), drawn["image"], "big-photo")
+    stylized = board.add("AdaINStylize", (930, 120), STYLIZE, **inputs)
+    save(board, (1254, 120), (460, 400), stylized["image"], "big-photo")
 
 
 def fade(board: Board) -> None:
@@ -249,7 +249,7 @@ def fade(board: Board) -> None:
     gentle = {"keyframes": "0: 0\n8: 1\n23: 1\n31: 0", "easing": "ease_in_out"}
     much = board.add(kind, (670, 500), size, **gentle)
     which = board.add(kind, (670, 785), size, keyframes="10: 0\n21: 1\n31: 1")
-    drawn = board.add(
+    stylized = board.add(
         "AdaINStylize",
         (990, 160),
         STYLIZE,
@@ -261,7 +261,7 @@ def fade(board: Board) -> None:
         weight_2=which["alpha"],
         content_residual=True,
     )
-    animation(board, (1310, 160), (410, 480), drawn["image"], "style-fade")
+    animation(board, (1310, 160), (410, 480), stylized["image"], "style-fade")
 
 
 def video(board: Board) -> None:
@@ -271,10 +271,10 @@ def video(board: Board) -> None:
     style = gallery(board, (324, 356), STARRY_NIGHT)
     source = board.add("CreateVideo", (634, 0), (230, 78), images=clip["image"], fps=12.0)
     inputs = {"video": source["VIDEO"], "style_1": style}
-    drawn = board.add("AdaINStylizeVideo", (910, 120), VIDEO, **inputs)
+    stylized = board.add("AdaINStylizeVideo", (910, 120), VIDEO, **inputs)
     prefix = f"{_FOLDER}video"
     size = (480, 480)
-    board.add("SaveVideo", (1234, 120), size, video=drawn["video"], filename_prefix=prefix)
+    board.add("SaveVideo", (1234, 120), size, video=stylized["video"], filename_prefix=prefix)
 
 
 def coarse_to_fine(board: Board) -> None:
@@ -293,19 +293,19 @@ def coarse_to_fine(board: Board) -> None:
     style = gallery(board, (960, 576), STARRY_NIGHT, (240, 270))
     inputs = {"features": features["features"], "style_1": style}
     blend = board.add("AdaINBlend", (960, 190), (240, 300), **inputs)
-    drawn = board.add("AdaINDecode", (1280, 190), (440, 46), features=blend["features"])
+    stylized = board.add("AdaINDecode", (1280, 190), (440, 46), features=blend["features"])
     size = (440, 320)
-    save(board, (1280, 320), size, drawn["image"], "fine")
+    save(board, (1280, 320), size, stylized["image"], "fine")
     save(board, (1280, 700), size, under.around((914, 960), (1250, 960)), "coarse")
 
 
 def paint_photo(blueprint: Blueprint) -> dict[str, Any]:
     """A photo in a style of the library."""
     image = blueprint.take("image", "IMAGE")
-    drawn = transfer(blueprint, "AdaINStylize", {"content": image})
-    blueprint.give("image", drawn["image"])
+    stylized = transfer(blueprint, "AdaINStylize", {"content": image})
+    blueprint.give("image", stylized["image"])
     return {
-        "description": "Draws pictures in one of the styles of the library: the pack's, or yours.",
+        "description": "Stylizes images with a style of the library: the pack's, or your own.",
         "aliases": ["style transfer", "photo to painting", "art filter", "van gogh"],
         "category": "Image Tools/Style transfer",
     }
@@ -315,11 +315,12 @@ def paint_subject(blueprint: Blueprint) -> dict[str, Any]:
     """The subject of a photo in a style, the rest as it is."""
     inputs = {name: blueprint.take(name, name.upper()) for name in ("image", "mask")}
     given = {"content": inputs["image"], "mask_1": inputs["mask"]}
-    drawn = transfer(blueprint, "AdaINStylize", given, feather=8)
-    blueprint.give("image", drawn["image"])
+    stylized = transfer(blueprint, "AdaINStylize", given, feather=8)
+    blueprint.give("image", stylized["image"])
     return {
-        "description": "Draws what a mask covers in a style of the library, and leaves the rest "
-        "as it is. The mask may come from background removal, segmentation or the mask editor.",
+        "description": "Stylizes what a mask covers with a style of the library, and leaves the "
+        "rest unchanged. The mask may come from background removal, segmentation or the mask "
+        "editor.",
         "aliases": ["style transfer mask", "stylize person", "paint the background"],
         "category": "Image Tools/Style transfer",
     }
@@ -328,11 +329,11 @@ def paint_subject(blueprint: Blueprint) -> dict[str, Any]:
 def paint_video(blueprint: Blueprint) -> dict[str, Any]:
     """A video in a style of the library."""
     given = {"video": blueprint.take("video", "VIDEO")}
-    drawn = transfer(blueprint, "AdaINStylizeVideo", given, temporal="ema")
-    blueprint.give("video", drawn["video"])
+    stylized = transfer(blueprint, "AdaINStylizeVideo", given, temporal="ema")
+    blueprint.give("video", stylized["video"])
     return {
-        "description": "Draws a video of any length in a style of the library, and keeps its "
-        "sound.",
+        "description": "Stylizes a video of any length with a style of the library, and keeps "
+        "its sound.",
         "aliases": ["style transfer video", "video to painting", "stylize video"],
         "category": "Video Tools/Style transfer",
     }
@@ -341,7 +342,7 @@ def paint_video(blueprint: Blueprint) -> dict[str, Any]:
 def transfer(
     blueprint: Blueprint, kind: str, given: dict[str, Output], **widgets: Any
 ) -> dict[str, Output]:
-    """Lay down a style of the library and the node that draws in it, with widgets outside."""
+    """Lay down a style of the library and the node that applies it, with widgets outside."""
     name = blueprint.expose("style", "AdaINLoadStyle", "style", f"{STARRY_NIGHT}.safetensors")
     style = blueprint.add("AdaINLoadStyle", (0, 300), GALLERY, style=name)["style"]
     exposed = {"alpha": blueprint.expose("strength", kind, "alpha")}
