@@ -144,7 +144,7 @@ class Lab:
         return AdaINModel.from_pretrained(self.config.model, self.device, "fp32")
 
     def pairs(self, contents: int, styles: int, size: int) -> Pairs:
-        """Return the first photographs and artworks kept aside, as squares of a size."""
+        """Return the first held-out photographs and artworks, as squares of a size."""
         return Pairs(
             _first(self.config.validation_content, contents),
             _first(self.config.validation_style, styles),

@@ -1,4 +1,4 @@
-"""What a step learns from: pairs of a pool, each a function of the seed and the step alone."""
+"""Batches: the pairs of each step, a function of the seed and the step alone."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Batch:
     """``B`` pairs of a content and a style.
 
     Attributes:
-        pairs: the content and the style of each pair, at the same place.
-        photos: the contents as the student sees them, RGB in 0..1, ``(B, 3, S, S)``.
-        alpha: of each pair, ``(B, 1)``.
+        pairs: content i and style i form pair i.
+        photos: the contents, with noise if configured, RGB in 0..1, ``(B, 3, S, S)``.
+        alpha: alpha of each pair, ``(B, 1)``.
     """
 
     pairs: Pool
@@ -28,17 +28,17 @@ class Batch:
 
     @property
     def tensors(self) -> list[Tensor]:
-        """All of it, always in the same order."""
+        """All tensors, always in the same order."""
         return [*self.pairs.tensors, self.photos, self.alpha]
 
 
 def choose_batch(config: TrainingConfig, pool: Pool, step: int, rank: int = 0) -> Batch:
-    """Choose a step's contents and styles: new random pairs in each lap over a pool.
+    """Choose the pairs of a step: new random ones in each pass over a pool.
 
     Args:
-        config: of the run.
-        pool: that the step falls into.
-        step: from 0.
+        config: configuration of the run.
+        pool: pool of this step.
+        step: number of the step, from 0.
         rank: number of this process.
 
     Returns:
@@ -53,7 +53,7 @@ def choose_batch(config: TrainingConfig, pool: Pool, step: int, rank: int = 0) -
         for kind in (0, 1)
     )
     if config.imitation_weight > 0:
-        styles = contents  # the teacher's pictures are of content i in style i
+        styles = contents  # the teacher's images are of content i in style i
     alpha = torch.ones(config.batch_size, 1)
     if config.random_alpha:
         alpha = torch.rand(config.batch_size, 1, generator=seeded(config.seed, step, rank))
@@ -73,8 +73,8 @@ def add_noise(photos: Tensor, largest: float, seed: int) -> Tensor:
 
     Args:
         photos: RGB in 0..1, ``(B, 3, S, S)``.
-        largest: standard deviation; each photo's is drawn from 0 to it.
-        seed: of everything random, on the photos' device.
+        largest: largest standard deviation; each photo's is chosen at random from 0 to it.
+        seed: random seed.
     """
     random = torch.Generator(photos.device).manual_seed(seed)
     deviation = largest * torch.rand(len(photos), 1, 1, 1, generator=random, device=photos.device)

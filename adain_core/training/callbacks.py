@@ -1,4 +1,4 @@
-"""The seams of a run: what looks on at its steps, entries, samples and warnings."""
+"""Callbacks of a run: progress bar, TensorBoard, and hooks for your own."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from .config import TrainingConfig
 
 
 class Callback:
-    """What looks on at a run. Override the hooks of interest; each does nothing by itself.
+    """Base class with hooks of a run; override those of interest.
 
-    On several devices the hooks are called in the main process alone. An exception ends the run.
+    On several devices, the hooks are only called in the main process. An exception ends the run.
     """
 
     def on_start(self, step: int) -> None:
-        """Get ready, before the first step; ``step`` is above 0 in a resumed run."""
+        """Prepare for the first step; ``step`` is above 0 in a resumed run."""
 
     def on_step(self, step: int, losses: Mapping[str, Tensor]) -> None:
-        """Look at the weighted losses and their total; ``step`` steps are done."""
+        """Receive the weighted losses and their total after ``step`` steps."""
 
     def on_log(self, step: int, entry: Mapping[str, float]) -> None:
-        """Look at the means of the losses since the last entry."""
+        """Receive the means of the losses since the last entry."""
 
     def on_sample(self, step: int, grid: Tensor, scores: Mapping[str, float]) -> None:
-        """Look at sample pictures ``(1, 3, H, W)`` in 0..1 and the scores of the validation."""
+        """Receive a grid of samples ``(1, 3, H, W)`` in 0..1 and the scores of the validation."""
 
     def on_warning(self, sentence: str) -> None:
-        """Tell of what may be wrong; each sentence comes once."""
+        """Receive a warning; each one comes once."""
 
     def on_end(self) -> None:
         """Clean up, also after an error."""
 
 
 class Callbacks:
-    """What looks on at a run, together.
+    """All callbacks of a run.
 
     Args:
-        members: in the order in which their hooks are called.
+        members: the callbacks, in the order of their calls.
     """
 
     def __init__(self, members: Iterable[Callback]) -> None:
@@ -56,7 +56,7 @@ class Callbacks:
 
     @contextmanager
     def watch(self, step: int) -> Iterator[None]:
-        """Start them at a step, and end them whatever happens."""
+        """Call ``on_start``, and ``on_end`` whatever happens."""
         try:
             self.tell("on_start", step)
             yield
@@ -65,10 +65,10 @@ class Callbacks:
 
 
 class Console(Callback):
-    """A progress bar, and the warnings, on stderr.
+    """A progress bar and warnings on stderr.
 
     Args:
-        steps: of the run.
+        steps: number of steps.
     """
 
     def __init__(self, steps: int) -> None:
@@ -92,7 +92,7 @@ class Console(Callback):
         tqdm.write(f"adain: warning: {sentence}", file=sys.stderr)
 
     def on_end(self) -> None:
-        """Leave the bar as it is."""
+        """Close the bar."""
         if self._bar is not None:
             self._bar.close()
 
@@ -101,8 +101,8 @@ class TensorBoard(Callback):
     """Scalars and sample grids for TensorBoard.
 
     Args:
-        folder: to write to.
-        config: of the run.
+        folder: folder to write to.
+        config: configuration of the run.
     """
 
     def __init__(self, folder: Path, config: TrainingConfig) -> None:
@@ -110,7 +110,7 @@ class TensorBoard(Callback):
         self._board: Any = None
 
     def on_start(self, step: int) -> None:
-        """Open the folder; what an interrupted run wrote after its checkpoint is dropped."""
+        """Open the folder; entries after the checkpoint of an interrupted run are dropped."""
         from torch.utils.tensorboard import SummaryWriter
 
         self._board = SummaryWriter(self._folder, purge_step=step)
@@ -122,12 +122,12 @@ class TensorBoard(Callback):
         self._board.add_scalar("learning_rate", self._config.learning_rate_at(step), step)
 
     def on_sample(self, step: int, grid: Tensor, scores: Mapping[str, float]) -> None:
-        """Add the pictures and the scores."""
+        """Add the samples and the scores."""
         self._board.add_image("samples", grid[0], step)
         for name, value in scores.items():
             self._board.add_scalar(name.replace(" ", "/"), value, step)
 
     def on_end(self) -> None:
-        """Write what is left."""
+        """Write the remaining entries."""
         if self._board is not None:
             self._board.close()

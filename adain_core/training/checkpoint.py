@@ -1,4 +1,4 @@
-"""Checkpoint files: one file that holds all that a resumed run needs."""
+"""Checkpoints: files with the state of a run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..errors import TrainingError
 from ..files import replace_atomically
 from .config import PATHS
 
-# Of the files' contents; a run goes on with the version of the program that has its number.
+# Format of the files; a run can only be resumed with the same number.
 FORMAT = 1
-# Settings that a resumed run may change without becoming another run.
+# Settings that may change when a run is resumed.
 CHANGEABLE = {
     *PATHS,
     "distill_steps",  # over before the first step
@@ -42,11 +42,11 @@ class RunFolder:
     """The folder of a run and the names of its files.
 
     Args:
-        folder: of the run.
-        resume: whether a run that is there goes on.
+        folder: the folder.
+        resume: whether an existing run is resumed.
 
     Raises:
-        TrainingError: a run is there, and does not go on.
+        TrainingError: the folder has a run that is not resumed.
     """
 
     def __init__(self, folder: str | os.PathLike[str], resume: bool) -> None:
@@ -59,12 +59,12 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """The checkpoint's file."""
+        """Path of the checkpoint."""
         return self.folder / "checkpoint.pt"
 
     @property
     def model_file(self) -> Path:
-        """The file of what is trained, named after the folder."""
+        """Path of the trained model, named after the folder."""
         return self.folder / f"{self.folder.resolve().name}.safetensors"
 
 
@@ -72,14 +72,14 @@ def save_checkpoint(path: Path, state: Mapping[str, Any], config: Settings) -> N
     """Write a checkpoint atomically.
 
     Args:
-        path: the file; one that is there is replaced.
+        path: the file; an existing one is replaced.
         state: tensors and plain values in dictionaries and lists.
-        config: of the run.
+        config: configuration of the run.
 
     Raises:
-        OSError: the file cannot be written; an earlier one stays.
+        OSError: the file cannot be written; an existing one stays.
     """
-    # By way of memory: torch's own writer reports a full disk as a RuntimeError.
+    # Through a buffer: torch's own writer reports a full disk as a RuntimeError.
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, "config": json.dumps(config.to_dict()), **state}, buffer)
     with replace_atomically(path) as temporary:
@@ -91,11 +91,11 @@ def load_checkpoint(path: Path, config: Settings, device: torch.device) -> dict[
 
     Args:
         path: the file.
-        config: of the run that goes on. It may differ from the checkpoint's in ``CHANGEABLE``.
-        device: of the tensors.
+        config: configuration of the resumed run. Settings in ``CHANGEABLE`` may differ.
+        device: device of the tensors.
 
     Returns:
-        The state that was saved.
+        The saved state.
 
     Raises:
         TrainingError: the file is missing, damaged, of another format, or of a run with other

@@ -1,4 +1,4 @@
-"""A run's settings as the command that starts it: ``adain train``."""
+"""The command of a run: ``adain train`` with its settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from .config import DEFAULTS
 
-# Settings whose option has another name.
+# Options with another name than their setting.
 _OPTIONS = {"learning_rate": "--lr", "augment": "--no-augment"}
 
 
@@ -18,7 +18,7 @@ def option_of(name: str) -> str:
 
 
 def command_line(settings: Mapping[str, Any]) -> str:
-    """Return the command of a run: what in its settings differs from the defaults."""
+    """Return the command of a run, with the settings that differ from the defaults."""
     words = ["adain", "train"]
     for name, value in settings.items():
         if value != DEFAULTS[name]:

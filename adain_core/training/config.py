@@ -1,4 +1,4 @@
-"""The settings of a training run; the defaults are the paper's (section 6) where it names them."""
+"""The settings of a training run. Defaults are those of the paper (section 6) where it has them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATHS = (
     *("content", "style", "validation_content", "validation_style"),
     *("encoder", "init", "output"),
 )
-# A GPU waits for fewer; more take memory.
+# A GPU would wait for fewer; more need memory.
 WORKERS = max(2, min(8, (os.cpu_count() or 1) // 2))
 LOSS_WEIGHTS = (
     *("style_weight", "content_weight", "identity_weight", "imitation_weight"),
@@ -32,12 +32,12 @@ _SMALLEST = {
     **dict.fromkeys(("steps", "batch_size", "reuse", "log_every", "save_every", "sample_every"), 1),
     **dict.fromkeys(("distill_steps", "warmup_steps", "pool", "workers"), 0),
 }
-# Settings that have one of a few names. The architecture checks its own two.
+# Settings with named values. The architecture also checks its own two.
 CHOICES = {
     **{"normalization": Normalization, "fusion": Fusion},
     **{"optimizer": Optimizer, "schedule": Schedule, "precision": Precision},
 }
-# A setting, what must hold of it, whether it does, and what came.
+# A setting, its rule, whether the rule holds, and the value.
 Rule = tuple[str, str, bool, object]
 
 
@@ -47,84 +47,84 @@ class TrainingConfig:
 
     Attributes:
         content: folder of photographs.
-        style: folder of artworks. Sub-folders of both are read, too.
-        encoder: the frozen VGG, the loss network: ``vgg_normalised.pth``, or a full-width model's
-            ``.safetensors`` file or name, whose decoder is then the teacher of
-            ``imitation_weight``.
+        style: folder of artworks. Both folders are read with their sub-folders.
+        encoder: the loss network (the frozen VGG): ``vgg_normalised.pth``, or file or name of a
+            full-width model, whose decoder is then the teacher of ``imitation_weight``.
         output: folder of the run: checkpoint, samples, logs, and at the end the model.
-        validation_content: folder of photographs kept aside, that show how the run does on images
-            that it does not learn from; empty: none.
-        validation_style: folder of artworks kept aside.
-        init: a model (file or name) to start from instead of random weights; empty: none. Layers
-            that are wider there are pruned (:mod:`~adain_core.training.pruning`), narrower ones
-            widened; at the paper's widths one of these widths.
+        validation_content: folder of held-out photographs for validation; empty: none.
+        validation_style: folder of held-out artworks.
+        init: a model (file or name) to start from instead of random weights; empty: none. Wider
+            layers are pruned (:mod:`~adain_core.training.pruning`), narrower ones widened; at the
+            paper's widths, the model must have these widths.
         widths: channels of the four blocks, or of each of the nine convolutions. At the paper's
-            widths the encoder is the frozen VGG and the decoder alone is trained; at others both
-            are trained, end to end.
+            widths, the encoder is the frozen VGG and only the decoder is trained; otherwise both
+            are trained end to end.
         normalization: see :class:`~adain_core.architecture.Architecture`.
         fusion: see :class:`~adain_core.architecture.Architecture`.
-        steps: optimizer steps in all.
-        distill_steps: steps, before the first, that match a pruned encoder's features with those
-            of ``init``, a wider model; its decoder is pruned after them.
-        batch_size: pairs a step, on each device.
-        optimizer: ``"adam"``, the paper's, or ``"soap"`` (Vyas et al., ICLR 2025): Adam in the
-            eigenbasis of each kernel's gradients. At the same rate it takes a trained slim model
-            further (its model card has the figures); it learns pairs by heart that come often, so
-            ``reuse`` should be small.
-        learning_rate: of the optimizer, after the warm-up.
+        steps: number of optimizer steps.
+        distill_steps: steps before the first one that match the features of a pruned encoder with
+            those of ``init``, a wider model; the decoder is pruned afterwards.
+        batch_size: pairs per step, on each device.
+        optimizer: ``"adam"``, as in the paper, or ``"soap"`` (Vyas et al., ICLR 2025): Adam in the
+            eigenbasis of each kernel's gradients. At the same learning rate, it reaches a lower
+            loss with slim models (see the model card). It overfits pairs that are often repeated,
+            so ``reuse`` should be small.
+        learning_rate: learning rate after the warm-up.
         schedule: ``"paper"``: lr / (1 + 5e-5 t); ``"cosine"``: to zero at ``steps``.
-        warmup_steps: over which the learning rate rises linearly.
-        style_weight: λ of equation 11 with pytorch-AdaIN's reduction: means over channels, for
-            which its authors use 10. (The Lua code sums squares and uses 1e-2; not comparable.)
+        warmup_steps: steps in which the learning rate rises linearly.
+        style_weight: λ of equation 11 with the reduction of pytorch-AdaIN: means over channels,
+            for which its authors use 10. (The Lua code sums squares and uses 1e-2; not comparable.)
         content_weight: weight of the content loss, 1 in the paper.
         identity_weight: weight of the pixel loss of the content reconstructed at its own
             statistics; 0 in the paper.
-        imitation_weight: weight of the differences to the full-width model's picture, in pixels,
-            in their means over 8x8 and in relu1_1 to relu4_1: for slim models, which find their own
-            picture of a style late or, at λ = 10, lose the content before. Pairs are then fixed for
-            a pool.
+        imitation_weight: weight of the difference to the full-width model's image, in pixels, in
+            their means over 8x8 and in relu1_1 to relu4_1. For slim models, which otherwise learn
+            styles late or, at λ = 10, lose the content. Pairs are then fixed for each pool.
         balanced_style_weight: weight of
-            :func:`~adain_core.training.losses.balanced_style_loss`, in which every artwork counts
-            alike, also one of weak statistics.
+            :func:`~adain_core.training.losses.balanced_style_loss`, in which all artworks have the
+            same weight, even those with small statistics.
         smoothness_weight: weight of :func:`~adain_core.training.losses.smoothness_loss`, against
             halos.
-        consistency_weight: weight of the squared difference between the pictures of a photograph
-            with ``noise`` and without.
-        checkerboard_weight: weight of what a picture repeats every 8 pixels; 30,000 times the
-            imitation's suits a slim model.
-        random_alpha: draw alpha from 0..1 for each pair instead of 1, so that a slim model's
-            mixtures of content and style are trained too.
-        content_size: shortest side in pixels that photographs are resized to before the crop,
-            smallest and largest; drawn at random between them. Large ones have more flat areas,
-            which small decoders find hardest.
-        style_size: shortest side that artworks are resized to, in the same way.
+        consistency_weight: weight of the squared difference between the results of a photograph
+            with and without ``noise``.
+        checkerboard_weight: weight of
+            :func:`~adain_core.evaluation.checkerboard.checkerboard_loss`; 30,000 times the
+            imitation weight suits a slim model.
+        random_alpha: random alpha in 0..1 for each pair instead of 1, so that a slim model is also
+            trained on mixtures of content and style.
+        content_size: shortest side in pixels to which photographs are resized before the crop:
+            smallest and largest, with a random value between them. Large ones have more flat
+            areas, which are hardest for small decoders.
+        style_size: the same for artworks.
         crop: side of the random square crop, pixels.
-        augment: mirror half of the crops, and turn those of artworks by quarter turns; the paper
-            does neither.
-        recolor: share of the crops, photographs and artworks alike, that get another hue,
-            saturation and contrast, some posterized or inverted; what is rare among artworks
-            (pink and green, prints) is lost otherwise.
+        augment: mirror half of the crops, and rotate those of artworks by random quarter turns;
+            the paper does neither.
+        recolor: share of the crops, of photographs and artworks, with random hue, saturation and
+            contrast, some posterized or inverted. Without it, models learn rare colors and prints
+            badly.
         palette_exchange: share of the artworks that get the colors (their mean and standard
             deviation) of another one.
-        scenes: share of the photographs that become a plain ground with an object cut from them
-            (:mod:`~adain_core.training.scenes`).
-        noise: largest standard deviation of Gaussian noise, drawn from 0 to it for each pair, in
-            the photographs that the student sees; the losses know the clean ones.
+        scenes: share of the photographs that are replaced by a plain ground with an object cut
+            from them (:mod:`~adain_core.training.scenes`).
+        noise: largest standard deviation of Gaussian noise, random for each pair, in the
+            photographs that the student gets; the losses use the clean ones.
         pool: images of each kind that are encoded by the VGG at a time; 0: one batch.
         reuse: passes over a pool, in new random pairs, before the next one is read. 1 is the
-            paper's loop; more saves the VGG's forward passes on content and style.
-        ema: decay of the exponential mean of the weights that is shipped; 0: none.
-        clip_norm: largest norm of the gradient; 0: none.
+            paper's loop; more passes save forward passes of the VGG on content and style.
+        ema: decay of the exponential moving average of the weights, which becomes the model; 0: no
+            averaging.
+        clip_norm: largest norm of the gradient; 0: no clipping.
         precision: mixed precision of the forward passes.
-        workers: processes that read images, of each kind and on each device. By default half as
-            many as there are cores, 2 to 8.
-        seed: of everything random.
+        workers: processes that read images, for each kind and on each device. By default half the
+            number of cores, 2 to 8.
+        seed: random seed.
         log_every: steps between log entries.
-        save_every: steps between checkpoints, each of which replaces the one before.
+        save_every: steps between checkpoints; each replaces the previous one.
         sample_every: steps between sample grids, and between validations.
 
     Raises:
-        OptionError: a value out of range, or that does not go with another; names the setting.
+        OptionError: a value out of range, or in conflict with another; the message names the
+            setting.
     """
 
     content: str | os.PathLike[str]
@@ -173,7 +173,7 @@ class TrainingConfig:
     sample_every: int = 1000
 
     def __post_init__(self) -> None:
-        # As they are read back from a checkpoint's JSON, so that equal configurations are equal.
+        # As read from the JSON of a checkpoint, so that equal configurations compare equal.
         for name in PATHS:
             object.__setattr__(self, name, os.fspath(getattr(self, name)))
         for name in ("widths", "content_size", "style_size"):
@@ -181,7 +181,7 @@ class TrainingConfig:
         self._check()
 
     def _check(self) -> None:
-        _ = self.architecture  # checks its own part
+        _ = self.architecture  # checks its own settings
         for field, rule, holds, got in chain(self._ranges(), self._relations()):
             if not holds:
                 raise OptionError(field, f"{rule}, got {got}")
@@ -213,7 +213,7 @@ class TrainingConfig:
             yield name, rule, holds and crop <= size[0] <= size[1], size
 
     def _relations(self) -> Iterator[Rule]:
-        """Yield the rules of settings that go together."""
+        """Yield the rules for combinations of settings."""
         weights = [getattr(self, name) for name in LOSS_WEIGHTS]
         yield (
             "style_weight",
@@ -223,7 +223,7 @@ class TrainingConfig:
         )
         yield (
             "random_alpha",
-            "cannot go with imitation, whose teacher draws at alpha 1",
+            "conflicts with imitation, whose teacher uses alpha 1",
             not (self.random_alpha and self.imitation_weight),
             f"an imitation weight of {self.imitation_weight}",
         )
@@ -241,7 +241,7 @@ class TrainingConfig:
         )
         yield (
             "validation_content",
-            "needs photographs and artworks kept aside",
+            "needs held-out photographs and artworks",
             bool(self.validation_content) == bool(self.validation_style),
             "one of them",
         )
@@ -279,5 +279,5 @@ class TrainingConfig:
         return asdict(self)
 
 
-# Of every setting; those that have none are in it, too.
+# Default of every setting, ``MISSING`` for required ones.
 DEFAULTS = {field.name: field.default for field in fields(TrainingConfig)}

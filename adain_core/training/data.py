@@ -1,7 +1,7 @@
 """Training images: random crops, each a function of the seed and its number alone.
 
-Nothing else random is kept anywhere, so a resumed run reads exactly what an uninterrupted one
-would have read, with any number of workers.
+There is no other random state, so a resumed run reads exactly the same images as an uninterrupted
+one, with any number of workers.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from .scenes import draw_scene
 
 
 def seeded(*numbers: int) -> torch.Generator:
-    """Return a generator that depends on nothing but ``numbers``."""
+    """Return a generator that depends only on ``numbers``."""
     mixed = functools.reduce(lambda state, n: (state * 1_000_003 + n + 1) % (2**61 - 1), numbers, 7)
     return torch.Generator().manual_seed(mixed)
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What happens to crops at random.
+    """Random changes of crops.
 
     Attributes:
         recolor: probability that a crop's hue, saturation and contrast are changed; some of these
@@ -55,16 +55,16 @@ class Augmentation:
 class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
     """An endless sequence of random crops of a folder's images.
 
-    Item ``k`` is ``(crop, broken)``: RGB 0..1 ``(3, crop, crop)``, and the indices of files that
-    could not be read on the way to it: all of them for a black crop, where none can. Each pass over
+    Item ``k`` is ``(crop, broken)``: RGB in 0..1, ``(3, crop, crop)``, and the indices of the
+    unreadable files that were skipped; if no file can be read, the crop is black. Each pass over
     the folder has its own random order.
 
     Args:
-        folder: read with its sub-folders.
+        folder: folder of images, with sub-folders.
         size: smallest and largest shortest side before the crop, pixels.
         crop: side of the crop, pixels.
-        seed: of everything random: order, size, place, flip, colors, turn.
-        augmentation: what happens to the crops; ``None``: half of them are mirrored.
+        seed: random seed for order, size, position and augmentation.
+        augmentation: random changes of the crops; ``None``: half of them are mirrored.
 
     Raises:
         ImageFileError: the folder is missing or has no images.
@@ -110,16 +110,16 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
         smallest, largest = self.size
         shortest = smallest + int(torch.randint(largest - smallest + 1, ()))
         image = resize_shortest_side(pixels, shortest)[0]
-        # Nothing is drawn where nothing is free: earlier versions' runs go on with the same crops.
+        # No random number without free space: runs of earlier versions resume with the same crops.
         free = [side - self.crop for side in image.shape[1:]]
         top, left = (int(torch.randint(rest + 1, ())) if rest else 0 for rest in free)
         return image[:, top : top + self.crop, left : left + self.crop]
 
     def _read(self, number: int) -> tuple[Tensor, frozenset[int]]:
-        """Return the image at a place in the sequence, and the broken files on the way to it."""
+        """Return an image of the sequence, and the unreadable files that were skipped."""
         broken: set[int] = set()
         lap, place = divmod(number, len(self.paths))
-        # The next file in the pass's order stands in for a broken one.
+        # The next file in this pass replaces an unreadable one.
         order = self._order(lap)
         for attempt in range(len(order)):
             index = int(order[(place + attempt) % len(order)])
@@ -136,7 +136,7 @@ class Crops(Dataset[tuple[Tensor, frozenset[int]]]):
 
 
 class _From(Sampler[int]):
-    """The numbers from ``start`` on, every ``stride``-th, without end."""
+    """The endless sequence of ``start``, ``start + stride`` and so on."""
 
     def __init__(self, start: int, stride: int) -> None:
         self.start, self.stride = start, stride
@@ -156,18 +156,18 @@ def crop_batches(
     stride: int = 1,
     warn: Callable[[str], None] = lambda sentence: None,
 ) -> Iterator[tuple[Tensor, frozenset[int]]]:
-    """Yield batches ``(B, 3, crop, crop)`` from crop number ``start``, and the broken files.
+    """Yield batches ``(B, 3, crop, crop)`` from crop number ``start``, and unreadable files.
 
     Args:
-        crops: to read.
+        crops: the crops.
         batch_size: ``B``.
-        workers: processes that read; 0: this one.
+        workers: number of processes that read; 0: this one.
         start: number of the first crop.
-        stride: from one crop's number to the next.
-        warn: takes a sentence for each broken file, as soon as it is met.
+        stride: difference between the numbers of two crops.
+        warn: called with a sentence for each unreadable file.
 
     Raises:
-        ImageFileError: no file can be read. (Raised in a worker it would be a traceback's text.)
+        ImageFileError: no file can be read. (Raised here: a worker would only pass on a traceback.)
     """
     loader = DataLoader(
         crops,
@@ -190,11 +190,10 @@ def crop_batches(
 
 
 def _prepare_worker(largest: int | None, worker: int) -> None:
-    """Give a worker the run's limit of pixels, and take it out of the run's process group.
+    """Set the run's limit of pixels in a worker, and move it to a process group of its own.
 
-    A process that is not forked has Pillow's own limit. A terminal's Ctrl-C and a batch system's
-    SIGTERM go to the whole group, and a run whose workers have ended does not come to its
-    checkpoint.
+    A process that is not forked has Pillow's own limit. Ctrl-C in a terminal and SIGTERM of a batch
+    system go to the whole group, and without its workers a run cannot save a checkpoint.
     """
     PIL.Image.MAX_IMAGE_PIXELS = largest
     if hasattr(os, "setpgrp"):  # not on Windows

@@ -1,4 +1,4 @@
-"""CUDA graphs: a step's kernels, launched at once."""
+"""CUDA graphs: all kernels of a step in one launch."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ _WARM_UP = 3
 
 
 def replay_graph(gradients: Gradients) -> Gradients:
-    """Return a function with the same results that launches its kernels at once.
+    """Return a function with the same results that replays a CUDA graph.
 
-    Launching a slim model's kernels one by one takes a CPU longer than computing them takes a GPU.
-    The first call captures them in a CUDA graph. (Not with several processes: their exchange of
-    gradients is no part of a graph.)
+    For a slim model, launching kernels one by one takes longer than computing them. The first call
+    captures the graph. (Not with several processes: a graph cannot exchange gradients.)
 
     Args:
-        gradients: from a batch to losses; sets the gradients of the parameters anew. All batches
-            have the shapes of the first.
+        gradients: computes losses of a batch and sets the gradients of the parameters. All batches
+            must have the same shapes.
     """
     graph: torch.cuda.CUDAGraph | None = None
     inputs: list[Tensor] = []
@@ -39,7 +38,7 @@ def replay_graph(gradients: Gradients) -> Gradients:
                     gradients(batch)
             torch.cuda.current_stream().wait_stream(stream)
             graph = torch.cuda.CUDAGraph()
-            # Other threads, that read images, go on asking the GPU for memory meanwhile.
+            # Other threads, which read images, may allocate GPU memory meanwhile.
             with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 losses = gradients(batch)
         else:

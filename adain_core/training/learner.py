@@ -21,18 +21,18 @@ from .student import Student
 
 
 class Learner:
-    """A student that learns.
+    """Optimizes a student.
 
     Args:
-        config: of the run.
-        student: on its device.
+        config: configuration of the run.
+        student: the networks, on their device.
         loss_network: the frozen VGG.
-        accelerator: shares the work between devices.
+        accelerator: ``accelerate.Accelerator`` of the run.
 
     Attributes:
         objective: the student with its losses.
-        average: the running mean of the student's weights, which becomes the model.
-        optimizer: of the student's weights.
+        average: exponential moving average of the student's weights, which becomes the model.
+        optimizer: optimizer of the student's weights.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Learner:
         return student
 
     def compute_gradients(self, batch: Batch) -> dict[str, Tensor]:
-        """Set the student's gradients; return the weighted losses and their total by name."""
+        """Compute the student's gradients; return the weighted losses and their total by name."""
         losses = self.objective(batch)
         self.optimizer.zero_grad(set_to_none=True)
         self._accelerator.backward(losses["total"])
@@ -64,14 +64,14 @@ class Learner:
         """Take an optimizer step.
 
         Args:
-            batch: to learn from.
-            step: its number, from 0.
+            batch: pairs of the step.
+            step: number of the step, from 0.
 
         Returns:
             The weighted losses and their total by name.
 
         Raises:
-            TrainingError: the optimizer could do nothing with the gradients.
+            TrainingError: the gradients are not finite.
         """
         config = self._config
         for group in self.optimizer.param_groups:
@@ -81,27 +81,27 @@ class Learner:
             self._accelerator.clip_grad_norm_(self.objective.parameters(), config.clip_norm)
         try:
             self.optimizer.step()
-        # By SOAP, whose first step looks for eigenvectors.
+        # Raised by SOAP, whose first step computes eigenvectors.
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             raise divergence("the gradients are not finite", step) from None
-        self._follow(step)
+        self._update_average(step)
         return losses
 
-    def _follow(self, step: int) -> None:
-        """Let the running mean of the weights follow them.
+    def _update_average(self, step: int) -> None:
+        """Update the moving average of the weights.
 
-        Not by torch's AveragedModel: it counts on the CPU, and waits for a GPU to read the count.
+        Not with torch's AveragedModel: reading its counter would wait for the GPU.
         """
-        # A young mean follows closely, or the random start would stay in it for long.
+        # A smaller decay at first, or the random start would stay in the average for long.
         decay = min(self._config.ema, (1 + step) / (10 + step))
-        follow = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         student = self.student
-        follow([*self.average.parameters()], [*student.parameters()], step)
+        update([*self.average.parameters()], [*student.parameters()], step)
         for mean, current in zip(self.average.buffers(), student.buffers(), strict=True):
             mean.copy_(current)
 
     def check_weights(self, step: int) -> None:
-        """Refuse weights that are not finite: a gradient can be infinite where the loss is not.
+        """Reject weights that are not finite: a gradient can be infinite although the loss is not.
 
         Raises:
             TrainingError: a weight is not finite after ``step`` steps.
@@ -110,7 +110,7 @@ class Learner:
             raise divergence("the weights are not finite", step)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what :meth:`load_state_dict` goes on from."""
+        """Return the state for :meth:`load_state_dict`."""
         scaler = self._accelerator.scaler
         return {
             "student": self.student.state_dict(),
@@ -120,7 +120,7 @@ class Learner:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over weights, their running mean, and the optimizer's state."""
+        """Load the weights, their moving average, and the state of the optimizer."""
         self.student.load_state_dict(state["student"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -133,6 +133,6 @@ def _optimizer(config: TrainingConfig, parameters: Iterable[nn.Parameter]) -> Op
         return torch.optim.Adam(parameters, lr=config.learning_rate)
     from pytorch_optimizer import SOAP
 
-    # Weight decay would go on pulling at what a model to start from has learned.
+    # Weight decay would pull pretrained weights towards 0.
     soap: Optimizer = SOAP(parameters, lr=config.learning_rate, weight_decay=0.0)
     return soap

@@ -1,4 +1,4 @@
-"""The log of a run: the losses of its steps, entries of their means, warnings."""
+"""The log of a run: losses, entries with their means, and warnings."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from torch import Tensor
 
 from ..errors import TrainingError
 
-# The loss of the last this many entries is compared with as many before them.
+# The mean loss of so many entries is compared with that of as many before them.
 _COMPARED = 10
 
 
 class TrainingLog:
-    """What a run has to tell.
+    """Losses and warnings of a run.
 
     Args:
-        reduce: means over the processes of a run: from ``(values, "mean")``, tensors in any
-            nesting of lists and dictionaries, to the same nesting.
-        announce: told each warning once.
+        reduce: ``accelerate``'s function of that name: means over processes of tensors in nested
+            lists and dictionaries.
+        announce: called once for each warning.
 
     Attributes:
         history: entries: the step, and means of the losses (or scores) by name.
         pending: the losses of each step since the last entry.
-        warnings: sentences.
+        warnings: the warnings.
     """
 
     def __init__(self, reduce: Callable[..., Any], announce: Callable[[str], None]) -> None:
@@ -38,17 +38,16 @@ class TrainingLog:
         self._warned_of_losses = False
 
     def add(self, losses: dict[str, Tensor]) -> None:
-        """Keep the losses of a step, scalars by name, ``"total"`` among them."""
+        """Add the losses of a step, scalars by name, including ``"total"``."""
         self.pending.append(losses)
 
     def check_losses(self, step: int) -> None:
-        """Refuse pending losses that are not finite.
+        """Reject pending losses that are not finite.
 
-        Not at every step: a GPU, whose work this waits for, would stand still until the next step's
-        is launched.
+        Not at every step: this waits for the GPU, which would then be idle until the next launch.
 
         Args:
-            step: how many steps are done.
+            step: number of finished steps.
 
         Raises:
             TrainingError: a loss is not finite; the message names its step.
@@ -58,10 +57,10 @@ class TrainingLog:
                 raise divergence(f"the loss is {losses['total'].item()}", number)
 
     def enter(self, step: int) -> dict[str, float]:
-        """Enter the means of the pending losses, over steps and processes.
+        """Add an entry with the means of the pending losses over steps and processes.
 
         Args:
-            step: how many steps are done.
+            step: number of finished steps.
 
         Returns:
             The means by name.
@@ -79,22 +78,22 @@ class TrainingLog:
         return means
 
     def add_entry(self, step: int, values: Mapping[str, float]) -> None:
-        """Enter losses or scores by name."""
+        """Add an entry with losses or scores by name."""
         self.history.append({"step": step, **values})
 
     def reduce_pending(self) -> list[dict[str, Tensor]]:
-        """Return the pending losses as means over the processes; all of them must call this."""
+        """Return the pending losses as means over the processes; every process must call this."""
         pending: list[dict[str, Tensor]] = self._reduce(self.pending, "mean")
         return pending
 
     def warn(self, sentence: str) -> None:
-        """Tell a warning, unless it was told already."""
+        """Announce a warning, unless it was announced before."""
         if sentence not in self.warnings:
             self.warnings.append(sentence)
             self._announce(sentence)
 
     def warn_if_not_falling(self, step: int) -> None:
-        """Warn once where the loss rises."""
+        """Warn once if the loss rises."""
         rise = find_rise([entry["total"] for entry in self.history if "total" in entry])
         if rise is not None and not self._warned_of_losses:
             self._warned_of_losses = True
@@ -112,14 +111,14 @@ def find_rise(totals: Sequence[float]) -> tuple[float, float] | None:
         totals: the loss of each entry.
 
     Returns:
-        The means of both where the later one is above the earlier by more than 2 % and by more than
-        chance (three standard errors); else, or of fewer entries, ``None``.
+        Both means if the later one is higher by more than 2 % and by more than three standard
+        errors; otherwise, or with fewer entries, ``None``.
     """
     if len(totals) < 2 * _COMPARED:
         return None
     earlier, latest = totals[-2 * _COMPARED : -_COMPARED], totals[-_COMPARED:]
     before, now = fmean(earlier), fmean(latest)
-    # A trained model's loss hardly falls, and differs from crop to crop.
+    # The loss of a trained model hardly falls, and varies between crops.
     chance = 3 * math.sqrt((variance(earlier) + variance(latest)) / _COMPARED)
     return (before, now) if now > before + max(0.02 * before, chance) else None
 
@@ -128,8 +127,8 @@ def divergence(finding: str, step: int) -> TrainingError:
     """Return the error of a run whose losses, gradients or weights are not finite.
 
     Args:
-        finding: what was found.
-        step: where, from 0.
+        finding: what is not finite.
+        step: number of the step, from 0.
     """
     return TrainingError(
         f"{finding} at step {step}; go on from the last checkpoint, or start again, with a lower "

@@ -23,16 +23,16 @@ DTYPES: dict[Precision, torch.dtype] = {
 class LossNetwork:
     """The frozen VGG up to relu4_1, and a full-width decoder where the file has one.
 
-    Both compute in the run's precision without autocast, which would convert the weights anew in
-    every step and pad in float32 on a CPU.
+    Both compute in the run's precision without autocast, which would convert the weights in every
+    step and pad in float32 on a CPU.
 
     Args:
         path: ``vgg_normalised.pth``, or a full-width model's file or name (``adain-vgg19``).
-        precision: of the run.
-        device: to compute on.
+        precision: precision of the run.
+        device: device to compute on.
 
     Attributes:
-        encoder: the frozen VGG in float32, for runs that train a decoder for it.
+        encoder: the frozen VGG in float32, for runs that train only a decoder.
 
     Raises:
         WeightsError: the file cannot be read.
@@ -51,9 +51,9 @@ class LossNetwork:
 
     @property
     def has_teacher(self) -> bool:
-        """Whether the file has a decoder that draws features in a style.
+        """Whether the file has a decoder that can be imitated.
 
-        One of fusion "concat" reads the style's statistics beside them.
+        A decoder of fusion "concat" cannot: it also reads the statistics of the style.
         """
         if self._teacher is None:
             return False
@@ -71,8 +71,8 @@ class LossNetwork:
         with no_autocast(self._device):
             return self._vgg.levels(images.to(self._dtype))
 
-    def draw(self, features: Tensor) -> Tensor:
-        """Return the teacher's pictures.
+    def decode(self, features: Tensor) -> Tensor:
+        """Return the images of the teacher.
 
         Args:
             features: relu4_1, ``(B, 512, h, w)``.
@@ -87,5 +87,5 @@ class LossNetwork:
 
 
 def channels_last(network: nn.Module) -> None:
-    """Put a network's kernels into channels_last, in which convolutions on a CPU are faster."""
+    """Convert a network's kernels to channels_last, which is faster on a CPU."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""The paper's losses (section 6, equations 11 to 13), measured by the frozen VGG."""
+"""The losses: those of the paper (section 6, equations 11 to 13), and additions for slim models."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from torch import Tensor
 
 from ..functional import EPSILON, Statistics
 
-# In the imitation: pixels differ by 0.02 where features differ by 1, and shall count alike.
+# Imitation: pixels differ by about 0.02 where features differ by 1; this balances both.
 _PIXEL_WEIGHT = 100.0
-# Of means over 8x8 pixels: the VGG hardly sees halos around high contrast.
+# Imitation: means over 8x8 pixels, because the VGG hardly sees halos around high contrast.
 _HALO_WEIGHT, _HALO_CELL = 800.0, 8
-
-
-# Of the smoothness: sides of the cells that are averaged, pixels; how many cells apart they are
-# compared; and the photo's contrast between them at which an edge begins.
+# Smoothness: sides of the averaged cells, pixels; distances between compared cells, in cells; and
+# the contrast of the photo above which an edge may appear.
 _SMOOTH_CELLS, _SMOOTH_DISTANCES, _SMOOTH_CONTRAST = (8, 16), (1, 2), 0.04
 
 
@@ -27,9 +25,9 @@ def _at_least_float32(features: Tensor) -> torch.dtype:
 
 
 class _ChannelStatistics(torch.autograd.Function):
-    """:func:`~adain_core.functional.channel_statistics` with its gradient written out.
+    """:func:`~adain_core.functional.channel_statistics` with an explicit gradient.
 
-    Autograd's own way through the variance goes over each map a dozen times in float32.
+    Autograd would read each map a dozen times in float32 for the variance.
     """
 
     @staticmethod
@@ -58,7 +56,7 @@ _statistics: Callable[[Tensor], Statistics] = _ChannelStatistics.apply
 class _MeanSquaredDifference(torch.autograd.Function):
     """Mean squared difference in the features' own dtype, summed in float32.
 
-    PyTorch's own needs both in float32 first.
+    PyTorch's function needs copies in float32.
     """
 
     @staticmethod
@@ -81,7 +79,7 @@ _mean_squared_difference: Callable[[Tensor, Tensor], Tensor] = _MeanSquaredDiffe
 def level_statistics(levels: Sequence[Tensor]) -> list[Statistics]:
     """Return mean and std of each level, each ``(B, C_l)``; differentiable once.
 
-    They are float32, or float64 for float64 features, as everything here.
+    Statistics and losses are float32, or float64 for float64 features.
     """
     return [_statistics(level) for level in levels]
 
@@ -91,19 +89,19 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
 
     Args:
         features: relu4_1 of the output, ``(B, C, h, w)``.
-        target: what the decoder was given to draw, the same shape, or one for all.
+        target: features that the decoder received, the same shape, or one for all.
 
     Returns:
         A scalar, float32.
 
     Raises:
-        ValueError: the shapes do not fit.
+        ValueError: the shapes do not match.
     """
     return _mean_square(features, target)
 
 
 def mean_squared_difference(features: Tensor, target: Tensor) -> Tensor:
-    """Return the mean squared difference, without copies of large maps in float32.
+    """Return the mean squared difference, without float32 copies of large maps.
 
     Args:
         features: any shape.
@@ -116,20 +114,20 @@ def mean_squared_difference(features: Tensor, target: Tensor) -> Tensor:
 
 
 def imitation_loss(
-    picture: Tensor, levels: Sequence[Tensor], teacher: Tensor, teacher_levels: Sequence[Tensor]
+    image: Tensor, levels: Sequence[Tensor], teacher: Tensor, teacher_levels: Sequence[Tensor]
 ) -> Tensor:
-    """Return differences to a teacher's picture: pixels, their means over 8x8, and VGG levels.
+    """Return the difference to a teacher's image: pixels, their means over 8x8, and VGG levels.
 
     Args:
-        picture: RGB ``(B, 3, H, W)``.
-        levels: of the picture, each ``(B, C_l, h_l, w_l)``.
-        teacher: RGB 0..1, ``(B, 3, H, W)``, float32.
-        teacher_levels: of the teacher's picture, as ``levels``.
+        image: image of the student, RGB ``(B, 3, H, W)``.
+        levels: its VGG levels, each ``(B, C_l, h_l, w_l)``.
+        teacher: image of the teacher, RGB in 0..1, ``(B, 3, H, W)``, float32.
+        teacher_levels: its VGG levels, as ``levels``.
 
     Returns:
         A scalar, float32.
     """
-    difference = picture.to(_at_least_float32(picture)) - teacher
+    difference = image.to(_at_least_float32(image)) - teacher
     halos = F.avg_pool2d(difference, _HALO_CELL).square().mean()
     total = _PIXEL_WEIGHT * difference.square().mean() + _HALO_WEIGHT * halos
     for level, wanted in zip(levels, teacher_levels, strict=True):
@@ -148,7 +146,7 @@ def style_loss(levels: Sequence[Tensor], targets: Sequence[Statistics]) -> Tenso
         A scalar, float32; a mean over channels, as in pytorch-AdaIN.
 
     Raises:
-        ValueError: the shapes or the numbers of levels do not fit.
+        ValueError: the shapes or the numbers of levels do not match.
     """
     if not len(levels) == len(targets) > 0:
         raise ValueError(
@@ -164,12 +162,12 @@ def style_loss(levels: Sequence[Tensor], targets: Sequence[Statistics]) -> Tenso
 
 
 def balanced_style_loss(levels: Sequence[Tensor], targets: Sequence[Statistics]) -> Tensor:
-    """Return the style loss in which every style and every level counts alike.
+    """Return the style loss normalized for each style and level.
 
-    Each picture's squared difference at a level is divided by the sum of both sides' squared
-    statistics, its upper bound (Cheng et al., "Style-Aware Normalized Loss for Improving Arbitrary
-    Style Transfer", CVPR 2021). The divisor gets no gradient: a picture must not come nearer by
-    larger statistics.
+    The squared difference of each level is divided by the sum of the squared statistics of both
+    images, its upper bound (Cheng et al., "Style-Aware Normalized Loss for Improving Arbitrary
+    Style Transfer", CVPR 2021). The divisor gets no gradient, so that larger statistics do not
+    lower the loss.
 
     Args:
         levels: relu1_1, 2_1, 3_1 and 4_1 of the output, each ``(B, C_l, h_l, w_l)``.
@@ -186,36 +184,36 @@ def balanced_style_loss(levels: Sequence[Tensor], targets: Sequence[Statistics])
     return total
 
 
-def smoothness_loss(picture: Tensor, photo: Tensor) -> Tensor:
-    """Return how much the blurred picture changes where the blurred photo hardly does.
+def smoothness_loss(image: Tensor, photo: Tensor) -> Tensor:
+    """Return how much a blurred image varies where the blurred photo hardly does.
 
-    AdaIN shifts whole channels, and so its target asks for a halo around what stands out of a plain
-    ground; the photo has none there. With ``b(x, k)`` the means over k×k pixels, k of 8 and 16:
-    squared differences of ``b(picture, k)`` to the cell one and two places on, along rows and
-    columns, weighted by ``exp(-(g / 0.04)²)``, g the largest channel's difference of
-    ``b(photo, k)`` there; means over the weights, summed over these eight cases.
+    AdaIN shifts whole channels, so its target has halos around objects on plain ground, which the
+    photo has not. Images are averaged over cells of k×k pixels, k = 8 and 16. The loss is the
+    squared difference of cells at a distance of 1 and 2 cells, along rows and columns, as a mean
+    weighted by ``exp(-(g / 0.04)²)``, where g is the largest difference of the photo's channels
+    between the same cells; summed over these eight cases.
 
     Args:
-        picture: RGB, ``(B, 3, H, W)``.
+        image: RGB, ``(B, 3, H, W)``.
         photo: RGB in 0..1, the same shape.
 
     Returns:
-        A scalar, float32, 0 or more; 0 for one color. Cases that do not fit into the picture count
-        0.
+        A scalar, float32, 0 or more; 0 for one color. Cases that do not fit into the image count 0.
     """
-    picture, photo = (image.to(_at_least_float32(image)) for image in (picture, photo))
-    total = picture.new_zeros(())
+    image, photo = (each.to(_at_least_float32(each)) for each in (image, photo))
+    total = image.new_zeros(())
     for cell in _SMOOTH_CELLS:
-        if cell > min(picture.shape[2:]):
+        if cell > min(image.shape[2:]):
             continue
-        drawn, given = (F.avg_pool2d(image, cell) for image in (picture, photo))
+        cells, photo_cells = (F.avg_pool2d(each, cell) for each in (image, photo))
         for dim in (2, 3):
             for distance in _SMOOTH_DISTANCES:
-                count = drawn.shape[dim] - distance
+                count = cells.shape[dim] - distance
                 if count < 1:
                     continue
                 steps, photo_steps = (
-                    x.narrow(dim, distance, count) - x.narrow(dim, 0, count) for x in (drawn, given)
+                    x.narrow(dim, distance, count) - x.narrow(dim, 0, count)
+                    for x in (cells, photo_cells)
                 )
                 contrast = photo_steps.abs().amax(dim=1, keepdim=True)
                 weight = torch.exp(-((contrast / _SMOOTH_CONTRAST) ** 2))
@@ -225,7 +223,7 @@ def smoothness_loss(picture: Tensor, photo: Tensor) -> Tensor:
 
 
 def _mean_square(values: Tensor, target: Tensor) -> Tensor:
-    """Return the mean squared difference to a target of each sample, or to one of all."""
+    """Return the mean squared difference to a target for each sample, or one for all."""
     if target.shape not in (values.shape, (1, *values.shape[1:])):
         raise ValueError(
             f"expected a target of shape {tuple(values.shape)}, or of one sample, got "

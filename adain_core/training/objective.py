@@ -1,4 +1,4 @@
-"""What a step minimizes: the student's pictures under the weighted losses, as one module."""
+"""The objective: the student and the weighted losses of its images, as one module."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Objective(nn.Module):
 
     Args:
         config: weights of the losses.
-        student: :class:`~adain_core.training.student.Student`, or what shares it between devices.
+        student: :class:`~adain_core.training.student.Student`, or its wrapper for several devices.
         loss_network: the frozen VGG.
         autocast: context of the student's forward pass.
     """
@@ -38,13 +38,13 @@ class Objective(nn.Module):
         self._autocast = autocast
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the weighted losses of pairs by name, scalars, and their ``"total"``."""
+        """Return the weighted losses of a batch by name, scalars, and their ``"total"``."""
         config, pairs = self.config, batch.pairs
         consistent = config.consistency_weight > 0
         photos = torch.cat([batch.photos, pairs.content]) if consistent else batch.photos
         reconstruct = config.identity_weight > 0
-        pictures, reconstruction = self._draw(self.student, batch, photos, reconstruct)
-        output = pictures[: len(batch.photos)]
+        images, reconstruction = self._stylize(self.student, batch, photos, reconstruct)
+        output = images[: len(batch.photos)]
         levels = self.loss_network.levels(output)
         unweighted = pairs.losses(batch.alpha, levels)
         losses = {
@@ -64,8 +64,8 @@ class Objective(nn.Module):
             smoothness = smoothness_loss(output, pairs.content)
             losses["smoothness"] = config.smoothness_weight * smoothness
         if consistent:
-            # MCCNet's (Deng et al., AAAI 2021): noise in a photo must not change its picture.
-            consistency = F.mse_loss(output.float(), pictures[len(output) :].float())
+            # As in MCCNet (Deng et al., AAAI 2021): noise in a photo must not change the result.
+            consistency = F.mse_loss(output.float(), images[len(output) :].float())
             losses["consistency"] = config.consistency_weight * consistency
         if config.checkerboard_weight > 0:
             losses["checkerboard"] = config.checkerboard_weight * checkerboard_loss(output)
@@ -73,15 +73,15 @@ class Objective(nn.Module):
 
     @torch.no_grad()
     def measure(self, batch: Batch, student: nn.Module) -> dict[str, Tensor]:
-        """Return content and style loss, unweighted, of another student's pictures."""
-        output, _ = self._draw(student, batch, batch.photos, reconstruct=False)
+        """Return the unweighted content and style loss of another student's images."""
+        output, _ = self._stylize(student, batch, batch.photos, reconstruct=False)
         return batch.pairs.losses(batch.alpha, self.loss_network.levels(output))
 
-    def _draw(
+    def _stylize(
         self, student: nn.Module, batch: Batch, photos: Tensor, reconstruct: bool
     ) -> tuple[Tensor, Tensor]:
         with self._autocast():
-            pictures: tuple[Tensor, Tensor] = student(
+            images: tuple[Tensor, Tensor] = student(
                 photos, batch.pairs.style, batch.alpha, reconstruct=reconstruct
             )
-        return pictures
+        return images

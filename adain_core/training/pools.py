@@ -1,4 +1,4 @@
-"""Pools: crops and what the frozen VGG says of them, encoded once and used for many steps."""
+"""Pools: crops with their features in the frozen VGG, encoded once and used for many steps."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Pool:
         content: crops ``(N, 3, S, S)``.
         style: crops ``(N, 3, S, S)``.
         content_features: the VGG's relu4_1, ``(N, 512, S/8, S/8)``.
-        content_statistics: at relu1_1 … relu4_1, each ``(N, C_l)``.
-        style_statistics: the styles', as ``content_statistics``.
-        teacher: the teacher's picture of content i in style i, ``(N, 3, S, S)``; empty where none
-            is imitated.
-        teacher_levels: its relu1_1 … relu4_1, bfloat16 (4 MB a picture of 128x128).
+        content_statistics: statistics at relu1_1 … relu4_1, each ``(N, C_l)``.
+        style_statistics: those of the styles, as ``content_statistics``.
+        teacher: the teacher's image of content i in style i, ``(N, 3, S, S)``; empty without
+            imitation.
+        teacher_levels: its relu1_1 … relu4_1, bfloat16 (4 MB for an image of 128x128).
     """
 
     content: Tensor
@@ -40,11 +40,11 @@ class Pool:
     teacher_levels: list[Tensor]
 
     def pairs(self, contents: Tensor, styles: Tensor) -> Pool:
-        """Return contents and styles at these places as a pool of their own.
+        """Return selected contents and styles as a new pool.
 
         Args:
-            contents: ``(B,)``, from 0 to N - 1.
-            styles: ``(B,)``; the same as ``contents`` where a teacher is imitated.
+            contents: indices ``(B,)``, from 0 to N - 1.
+            styles: indices ``(B,)``; the same as ``contents`` with imitation.
         """
         return Pool(
             content=_take(self.content, contents),
@@ -52,7 +52,7 @@ class Pool:
             content_features=_take(self.content_features, contents),
             content_statistics=[(m[contents], s[contents]) for m, s in self.content_statistics],
             style_statistics=[(m[styles], s[styles]) for m, s in self.style_statistics],
-            # Empty, or of content i in style i.
+            # Empty without imitation.
             teacher=_take(self.teacher, contents) if self.teacher.numel() else self.teacher,
             teacher_levels=[
                 _take(level, contents) if level.numel() else level for level in self.teacher_levels
@@ -60,10 +60,11 @@ class Pool:
         )
 
     def targets(self, alpha: Tensor) -> list[Statistics]:
-        """Return the statistics that pictures shall have at each level.
+        """Return the target statistics of stylized images at each level.
 
         Args:
-            alpha: of each pair, ``(N, 1)``; below 1 they lie between the content's and the style's.
+            alpha: alpha of each pair, ``(N, 1)``: 0 gives the statistics of the content, 1 those
+                of the style.
         """
         return [
             (torch.lerp(cm, sm, alpha), torch.lerp(cs, ss, alpha))
@@ -73,11 +74,11 @@ class Pool:
         ]
 
     def losses(self, alpha: Tensor, levels: list[Tensor]) -> dict[str, Tensor]:
-        """Return content and style loss (equations 12 and 13) of pictures by their VGG levels.
+        """Return content and style loss (equations 12 and 13) of stylized images.
 
         Args:
-            alpha: of each pair, ``(N, 1)``.
-            levels: of the picture of each content in the style at its place.
+            alpha: alpha of each pair, ``(N, 1)``.
+            levels: VGG levels of the image of each pair.
         """
         targets = self.targets(alpha)
         target = adaptive_instance_norm(self.content_features, *targets[-1])
@@ -85,7 +86,7 @@ class Pool:
 
     @property
     def tensors(self) -> list[Tensor]:
-        """All of it, always in the same order."""
+        """All tensors, always in the same order."""
         statistics = [*self.content_statistics, *self.style_statistics]
         return [
             *(self.content, self.style, self.content_features, self.teacher),
@@ -95,21 +96,21 @@ class Pool:
 
 
 class PoolReader:
-    """Reads and encodes one process's share of the pools, in order.
+    """Reads and encodes the pools of one process, in order.
 
     Args:
-        config: of the run.
-        loss_network: the frozen VGG, and the teacher where the run imitates one.
-        device: of the pools.
+        config: configuration of the run.
+        loss_network: the frozen VGG, with a teacher for imitation.
+        device: device of the pools.
         rank: number of this process.
-        processes: how many there are.
+        processes: number of processes.
 
     Attributes:
-        broken: files that could not be read, so far.
+        broken: files that could not be read so far.
 
     Raises:
         ImageFileError: a folder has no images.
-        TrainingError: a teacher is to be imitated, and the loss network has none.
+        TrainingError: imitation without a teacher.
     """
 
     def __init__(
@@ -130,8 +131,7 @@ class PoolReader:
         self.rank, self.processes = rank, processes
         content_seed, style_seed = 2 * config.seed, 2 * config.seed + 1
         photos = Augmentation(config.recolor, flip=config.augment, scenes=config.scenes)
-        # More styles out of the same artworks: brushwork has no upright, and goes with other
-        # palettes, too.
+        # More styles from the same artworks: turned brushwork, and palettes of other artworks.
         artworks = Augmentation(
             config.recolor, config.palette_exchange, flip=config.augment, turn=config.augment
         )
@@ -149,8 +149,10 @@ class PoolReader:
     ) -> Iterator[Pool]:
         """Yield pools from number ``first``; each is a function of its number alone.
 
-        They end where ``stop``, asked between the batches of a pool, says so. ``warn`` takes a
-        sentence for each file that cannot be read, as soon as it is met.
+        Args:
+            first: number of the first pool.
+            stop: called between batches; ``True`` ends the sequence.
+            warn: called with a sentence for each unreadable file.
         """
         config = self.config
         size = config.pool or config.batch_size
@@ -187,7 +189,7 @@ class PoolReader:
         teacher, teacher_levels = content.new_empty(0), [content.new_empty(0)] * len(content_levels)
         if self.config.imitation_weight > 0:
             target = adaptive_instance_norm(features, *style_statistics[-1])
-            teacher = self.loss_network.draw(target).float().clamp(0, 1)
+            teacher = self.loss_network.decode(target).float().clamp(0, 1)
             teacher_levels = [level.bfloat16() for level in self.loss_network.levels(teacher)]
         return Pool(
             content=content,
@@ -201,7 +203,7 @@ class PoolReader:
 
 
 def _take(images: Tensor, places: Tensor) -> Tensor:
-    """Return ``images[places]`` that stays in channels_last, which indexing does not."""
+    """Return ``images[places]`` in channels_last, which indexing alone would not keep."""
     return images.permute(0, 2, 3, 1)[places].permute(0, 3, 1, 2)
 
 

@@ -1,10 +1,10 @@
-"""A slim model out of a wide one, in minutes: channels chosen, their weights solved for.
+"""Channel pruning: a slim model from a wide one, in minutes.
 
-Layer by layer, the slim network gets the convolution that maps what its own layers so far make of
-some images to what the wide network makes of them, with the least squared error, in those channels
-that the next layer misses most if they go (after He, Zhang & Sun, "Channel Pruning for Accelerating
-Very Deep Neural Networks", ICCV 2017; here they go one by one). Its features are then channels of
-the VGG, so that AdaIN does to them what it does to the VGG's; features that learn freely find
+Layer by layer, the channels that the next layer needs most are kept, and the convolution of the
+slim network is the least squares solution from its own previous features to the wide network's
+features of the same images (after He, Zhang & Sun, "Channel Pruning for Accelerating Very Deep
+Neural Networks", ICCV 2017; here channels are removed one by one). The slim features are then
+channels of the VGG, on which AdaIN works as on the VGG's; features learned from scratch form
 another space, where style is harder to transfer.
 """
 
@@ -22,13 +22,14 @@ from tqdm import trange
 from ..functional import channel_statistics, fuse
 from ..networks import Decoder, Encoder
 
-# Places of the maps that a layer is solved for; four times as many change the error by 1 %.
+# Number of positions in the least squares; four times as many change the error by 1 %.
 _PLACES = 60_000
-# Share of the layer's largest deviation below which a channel counts as silent.
+# Share of the layer's largest standard deviation below which a channel counts as silent.
 _SILENT = 1e-3
 # Side of a kernel's window in channels of a map.
 _WINDOW = 9
-# Rounds in which what ReLU hides is left free; the error changes by less than 1 % after the third.
+# Iterations with free values below zero, which ReLU hides; the error changes by less than 1 % after
+# the third.
 _ROUNDS = 4
 
 
@@ -40,16 +41,16 @@ def prune(
     batches: Iterator[Tensor],
     distill_steps: int,
 ) -> None:
-    """Fill the slim networks with what they need to draw like the wide ones.
+    """Set the weights of slim networks so that they approximate wide ones.
 
     Args:
         wide: encoder and decoder, without normalization and with AdaIN fusion.
-        slim: encoder and decoder of fewer channels.
+        slim: encoder and decoder with fewer channels.
         contents: ``(N, 3, S, S)``, RGB in 0..1; 64 of 128x128 are enough.
         styles: the same shape.
         batches: images ``(B, 3, S, S)`` for the distillation.
-        distill_steps: optimizer steps between encoder and decoder that match the slim encoder's
-            features with the wide one's, one batch each.
+        distill_steps: optimizer steps for the slim encoder, one batch each, before the decoder is
+            pruned.
     """
     (wide_encoder, wide_decoder), (encoder, decoder) = wide, slim
     images = torch.cat([contents, styles])
@@ -63,17 +64,17 @@ def prune(
         for network in (wide_encoder, encoder):
             features = network(contents)
             stylized = fuse(features, *channel_statistics(network(styles)))
-            # With their own statistics, too: the decoder must also reconstruct.
+            # Some keep their own statistics: the decoder must also reconstruct.
             inputs.append(torch.cat([stylized, features[: len(features) // 4]]))
         _prune(_layers(wide_decoder), decoder, inputs[0], inputs[1], reader=None)
 
 
-# A convolution and what happens to the maps before it.
+# A convolution and the resampling before it.
 _Layer = tuple[nn.Conv2d, Callable[[Tensor], Tensor]]
 
 
 def _layers(network: Encoder | Decoder) -> list[_Layer]:
-    """Return a network's convolutions in order, and what changes the resolution before them."""
+    """Return the convolutions of a network in order, with the resampling before each."""
     resample: Callable[[Tensor], Tensor]
     if isinstance(network, Encoder):
         resample = partial(F.max_pool2d, kernel_size=2, ceil_mode=True)
@@ -102,15 +103,15 @@ def _prune(
     """Solve for the slim network's layers.
 
     Args:
-        layers: of the wide network.
-        slim: the network to fill.
+        layers: layers of the wide network.
+        slim: the slim network, whose weights are set.
         wide_maps: inputs of the wide network.
         slim_maps: inputs of the slim network.
-        reader: the convolution that reads the last layer; none: its outputs are images.
+        reader: the convolution after the last layer; ``None``: its outputs are images.
 
     Returns:
-        The wide network's outputs that the slim one's last layer stands for, ``(C,)``, and the
-        factor from theirs to its, ``(C,)``.
+        The channels of the wide network that the last layer keeps, ``(C,)``, and the factors from
+        the wide to the slim outputs, ``(C,)``.
     """
     readers: list[_Layer | None] = [*layers[1:]]
     readers.append((reader, _keep) if isinstance(reader, nn.Conv2d) else None)
@@ -125,8 +126,8 @@ def _prune(
         next_layer, next_resample = reads
         chosen = _choose(next_layer, next_resample(wide_maps), solved.out_channels)
         std = wide_maps.std(dim=(0, 2, 3))
-        # Unit variance, so that one learning rate suits all layers; but a channel that is silent in
-        # these images would get weights beyond float16.
+        # Unit variance, so that one learning rate suits all layers. A limit, because channels that
+        # are silent in these images would get weights beyond float16.
         scale = 1 / std[chosen].clamp_min(_SILENT * float(std.max()) + 1e-6)
         _solve(solved, slim_maps, outputs[:, chosen] * scale[:, None, None], relu=True)
         slim_maps = solved(slim_maps).relu()
@@ -134,17 +135,17 @@ def _prune(
 
 
 def _choose(reader: nn.Conv2d, maps: Tensor, count: int) -> Tensor:
-    """Return the channels of maps that their reader would miss most, ``(count,)``, in order.
+    """Return the channels of maps that the next convolution needs most, ``(count,)``, in order.
 
-    Backward elimination: again and again that channel goes without which the least squares from the
-    others to the reader's outputs, each of unit variance, rise least.
+    Backward elimination: repeatedly remove the channel without which the squared error of the next
+    convolution's outputs, normalized to unit variance, grows least.
     """
     channels = maps.shape[1]
     inputs, wanted = _sample(maps, reader(maps))
     wanted = (wanted - wanted.mean(dim=0)) / wanted.std(dim=0).clamp_min(1e-6)
     inverse = torch.linalg.inv(_gram(inputs))
     solution = inverse @ (inputs.T @ wanted).cpu().double() / len(inputs)
-    # The inputs lie window by window: one row of channels for each place of a kernel.
+    # Inputs are ordered by kernel position, then by channel.
     order = torch.arange(_WINDOW * channels, device="cpu").view(_WINDOW, channels).T
     left = list(range(channels))
     while len(left) > count:
@@ -164,7 +165,7 @@ def _choose(reader: nn.Conv2d, maps: Tensor, count: int) -> Tensor:
 
 
 def _sample(maps: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the windows of a 3x3 kernel at random places and a 1, ``(N, 9C + 1)``, and outputs."""
+    """Return 3x3 windows at random places with a 1 for the bias, ``(N, 9C + 1)``, and outputs."""
     batch, _, height, width = maps.shape
     places = torch.randperm(batch * height * width, device=maps.device)[:_PLACES]
     image, row = places // (height * width), places // width % height
@@ -184,7 +185,7 @@ def _gram(inputs: Tensor) -> Tensor:
 
 
 def _solve(convolution: nn.Conv2d, maps: Tensor, outputs: Tensor, relu: bool) -> None:
-    """Set a 3x3 convolution to the least squares from ``maps`` to ``outputs``."""
+    """Set a 3x3 convolution to the least squares solution from ``maps`` to ``outputs``."""
     channels = maps.shape[1]
     inputs, wanted = _sample(maps, outputs)
     factor = torch.linalg.cholesky(_gram(inputs))
@@ -192,7 +193,7 @@ def _solve(convolution: nn.Conv2d, maps: Tensor, outputs: Tensor, relu: bool) ->
     for _ in range(_ROUNDS if relu else 1):
         moments = (inputs.T @ target).cpu().double() / len(inputs)
         solution = torch.cholesky_solve(moments, factor).float().to(maps.device)
-        # Below zero any value will do: only what ReLU lets through is seen.
+        # Any value below zero is correct: ReLU hides it.
         target = torch.where(wanted > 0, wanted, (inputs @ solution).clamp_max(0))
     kernel = solution[:-1].reshape(3, 3, channels, -1).permute(3, 2, 0, 1)
     convolution.weight.copy_(kernel)
@@ -212,10 +213,10 @@ def distill(
     Args:
         wide: the encoder to match.
         slim: the encoder to train.
-        chosen: channels of the wide encoder's relu4_1 that the slim one's stand for, ``(C,)``.
+        chosen: channels of the wide encoder's relu4_1 that the slim one keeps, ``(C,)``.
         scale: factors from the wide channels to the slim ones, ``(C,)``.
         batches: images ``(B, 3, S, S)``, one batch for each step.
-        steps: how many.
+        steps: number of steps.
     """
     optimizer = torch.optim.Adam(slim.parameters(), lr=2e-3)
     for step in trange(steps, desc="distill", unit="step", disable=None if steps else True):

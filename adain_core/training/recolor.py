@@ -7,16 +7,16 @@ from torch import Tensor
 
 from ..color import luma
 
-# Shares of the images; the first get so many levels in each channel.
+# Shares of the images; posterized ones get so many levels in each channel.
 _POSTERIZED, _STRETCHED, _INVERTED = 0.25, 0.5, 0.25
 _LEVELS = 4
 
 
 def recolor(image: Tensor) -> Tensor:
-    """Return an image in other colors: brightness, contrast, saturation and hue, in random order.
+    """Change brightness, contrast, saturation and hue of an image at random, in random order.
 
-    Some are posterized, stretched to full contrast or inverted: towards the flat colors and hard
-    edges of prints, which are rare among paintings. Random, by torch's global generator.
+    Some images are also posterized, stretched to full contrast or inverted, like the flat colors
+    and hard edges of prints, which are rare among paintings. Uses torch's global generator.
 
     Args:
         image: RGB in 0..1, ``(3, H, W)``.

@@ -1,4 +1,4 @@
-"""What a run leaves: the model, sample grids, loss curves, and the model card."""
+"""Results of a run: the model, sample grids, loss curves, and the model card."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .student import Student
 
 @torch.no_grad()
 def sample_grid(student: Student, contents: Tensor, styles: Tensor) -> Tensor:
-    """Draw every content in every style: styles along the top, contents down the left.
+    """Stylize every content in every style: styles along the top, contents down the left.
 
     Args:
         student: the networks.
@@ -31,7 +31,7 @@ def sample_grid(student: Student, contents: Tensor, styles: Tensor) -> Tensor:
         styles: ``(M, 3, S, S)``.
 
     Returns:
-        One picture ``(1, 3, H, W)`` in 0..1.
+        The grid, ``(1, 3, H, W)`` in 0..1.
     """
     encoder, decoder, fusion = student.encoder, student.decoder, student.config.fusion
     statistics = [channel_statistics(encoder(style)) for style in torch.split(styles, 1)]
@@ -50,14 +50,14 @@ def write_grid(path: Path, grid: Tensor) -> None:
 
 def write_curves(path: Path, history: Sequence[Mapping[str, float]]) -> None:
     """Plot every loss over the steps, on a logarithmic scale."""
-    from matplotlib.figure import Figure  # pyplot would take the caller's backend away
+    from matplotlib.figure import Figure  # pyplot would change the caller's backend
 
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.subplots()
     names = dict.fromkeys(name for entry in history for name in entry if name != "step")
     for name in names:
         points = [(entry["step"], entry[name]) for entry in history if name in entry]
-        marker = "." if len(points) == 1 else None  # of which no line is seen
+        marker = "." if len(points) == 1 else None  # a single point has no line
         axes.plot(*zip(*points, strict=True), label=name, linewidth=1, marker=marker)
     axes.set(xlabel="step", ylabel="weighted loss (mean since the last entry)", yscale="log")
     axes.grid(alpha=0.3)
@@ -75,20 +75,20 @@ def write_results(
     history: Sequence[Mapping[str, float]],
     broken: Collection[str],
 ) -> None:
-    """Write the model of a run, and beside it its grid, its loss curves and its card.
+    """Write the model of a run, with its sample grid, loss curves and card.
 
     Args:
-        model_file: the ``.safetensors`` file; its name is the model's.
+        model_file: the ``.safetensors`` file; its stem is the name of the model.
         student: the networks.
         facts: as for :func:`training_summary`.
-        grid: sample pictures, ``(1, 3, H, W)`` in 0..1.
+        grid: sample grid, ``(1, 3, H, W)`` in 0..1.
         history: entries of the log.
         broken: files that could not be read.
     """
     config, name = student.config, model_file.stem
     summary = training_summary(config, facts)
     info = ModelInfo(config.architecture, source="trained with 'adain train'", training=summary)
-    # A running variance of batch normalization may lie beyond float16.
+    # The running variance of batch normalization may exceed float16.
     dtype = torch.float32 if config.normalization == "batch" else torch.float16
     save_model(model_file, info, student.encoder, student.decoder, dtype)
     write_grid(model_file.with_name(f"{name}-grid.jpg"), grid)
@@ -105,12 +105,12 @@ def write_results(
 
 
 def training_summary(config: TrainingConfig, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the model file says of its training; folders by name only, never by path.
+    """Return the training metadata of the model file, with names instead of paths.
 
     Args:
-        config: of the run.
-        facts: what else :func:`model_card` reads: ``images``, how many of each kind, ``minutes``,
-            ``device``, ``processes``, the losses ``before`` and ``after``, and the
+        config: configuration of the run.
+        facts: further values for :func:`model_card`: ``images``, the numbers of both kinds,
+            ``minutes``, ``device``, ``processes``, the losses ``before`` and ``after``, and the
             ``validation_size`` in pixels.
     """
     settings = config.to_dict()
@@ -128,23 +128,23 @@ def training_summary(config: TrainingConfig, facts: Mapping[str, Any]) -> dict[s
 def model_card(
     name: str, summary: Mapping[str, Any], parameters: int, broken: Sequence[str]
 ) -> str:
-    """Return the model card, Markdown; what only a person knows is left to be written.
+    """Return the model card, Markdown, to be completed by hand.
 
     Args:
-        name: of the model.
-        summary: of :func:`training_summary`.
-        parameters: how many the model has.
+        name: name of the model.
+        summary: from :func:`training_summary`.
+        parameters: number of parameters.
         broken: names of the files that could not be read.
     """
     settings, images = summary["settings"], summary["images"]
     before, after = summary["before"], summary["after"]
-    # A run can get its validation images on the way.
+    # Validation images can be added when a run is resumed.
     first = {name: f"{before[name]:.3f}" if name in before else "–" for name in after}
     losses = "\n".join(f"| {k} | {first[k]} | {value:.3f} |" for k, value in after.items())
     aside = ""
     if settings["validation_content"]:
         size = summary["validation_size"]
-        aside = f"; validation: on pairs of images kept aside, {size} pixels"
+        aside = f"; validation: on pairs of held-out images, {size} pixels"
     options = "\n".join(f"| {key} | `{value}` |" for key, value in settings.items())
     return f"""# {name}
 

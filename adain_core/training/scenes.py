@@ -1,4 +1,4 @@
-"""Synthetic grounds: what photographs seldom show, and where halos are seen first."""
+"""Synthetic scenes: objects on plain grounds, where halos are most visible."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# Shares of the side, and standard deviations; each is multiplied by a number from 0 to 1.
+# Standard deviations of gradient and grain; each is multiplied by a random number from 0 to 1.
 _GRADIENT, _GRAIN = 0.3, 0.015
 
 
 def draw_scene(photo: Tensor) -> Tensor:
-    """Draw a soft gradient with grain, and on it a disc, a tower or dots cut from a photo.
+    """Return a soft gradient with grain, with a disc, a tower or dots cut from a photo.
 
-    Random, by torch's global generator.
+    Uses torch's global generator.
 
     Args:
         photo: RGB in 0..1, ``(3, S, S)``.
@@ -36,7 +36,7 @@ def _draw_ground(y: Tensor, x: Tensor) -> Tensor:
     angle = 2 * torch.pi * torch.rand(())
     slope = (x * angle.cos() + y * angle.sin()) + 0.5
     first = torch.rand(3, 1, 1)
-    # Narrow, mostly: skies and walls change little over a crop.
+    # Small, mostly: skies and walls change little over a crop.
     second = first + _GRADIENT * torch.rand(()) * torch.randn(3, 1, 1)
     grain = _GRAIN * torch.rand(()) * torch.randn(3, len(y), len(y))
     return torch.lerp(first, second, slope[None]) + grain

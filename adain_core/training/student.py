@@ -19,17 +19,17 @@ from .data import Crops, crop_batches
 from .loss_network import channels_last
 from .pruning import prune
 
-# To solve a pruned model's weights from: crops of each kind, their side at most, and the number of
-# the first, far from those of the training crops.
+# Images for pruning: number of crops of each kind, their largest side, and the number of the first,
+# far beyond the training crops.
 PRUNING_IMAGES, PRUNING_SIDE, PRUNING_START = 64, 128, 10**13
 
 
 class Student(nn.Module):
-    """The networks being trained; one module, so that several devices can share it.
+    """The networks being trained, as one module.
 
     Args:
-        config: of the run.
-        vgg: the frozen encoder, which is the student's own at the paper's widths.
+        config: configuration of the run.
+        vgg: the frozen encoder, which at the paper's widths is also the student's.
     """
 
     def __init__(self, config: TrainingConfig, vgg: Encoder) -> None:
@@ -44,17 +44,17 @@ class Student(nn.Module):
     def forward(
         self, content: Tensor, style: Tensor, alpha: Tensor, reconstruct: bool
     ) -> tuple[Tensor, Tensor]:
-        """Draw the pictures of a step; several devices exchange gradients around this call.
+        """Stylize the contents of a step.
 
         Args:
-            content: ``(n·B, 3, S, S)``: n photos in each style, one after another.
+            content: ``(n·B, 3, S, S)``: n batches of photos, each stylized with all styles.
             style: ``(B, 3, S, S)``.
-            alpha: of each style, ``(B, 1)``.
-            reconstruct: draw the first photo in each style at its own statistics, too.
+            alpha: alpha of each style, ``(B, 1)``.
+            reconstruct: also reconstruct the first ``B`` contents.
 
         Returns:
-            The stylized contents ``(n·B, 3, S, S)``, and the first ``B`` contents at their own
-            statistics (empty unless ``reconstruct``).
+            The stylized contents ``(n·B, 3, S, S)``, and the first ``B`` contents decoded at their
+            own statistics (empty unless ``reconstruct``).
         """
         features, style_features = self.encoder(torch.cat([content, style])).split(
             [len(content), len(style)]
@@ -72,21 +72,20 @@ class Student(nn.Module):
         return output, self._decode(features[first], (own[0][first], own[1][first]))
 
     def start_from(self, path: str | os.PathLike[str], crops: Sequence[Crops]) -> None:
-        """Take the weights of a model file of any widths.
+        """Load the weights of a model of any widths.
 
-        Of layers that are wider there the most important channels stay
-        (:mod:`~adain_core.training.pruning`). The channels that are lacking there keep their random
-        inputs, and nothing takes their outputs yet: at first the pictures are those of the narrower
-        model (Chen, Goodfellow & Shlens, "Net2Net", ICLR 2016).
+        Wider layers are pruned (:mod:`~adain_core.training.pruning`). In narrower ones, the missing
+        channels keep random weights, but no layer reads them yet: at first the results are those of
+        the narrower model (Chen, Goodfellow & Shlens, "Net2Net", ICLR 2016).
 
         Args:
-            path: the model's file, or its name.
-            crops: of contents and styles, for the pruning.
+            path: file or name of the model.
+            crops: crops of contents and styles, for pruning.
 
         Raises:
             WeightsError: the file cannot be read.
-            TrainingError: it differs in more than widths, or is no full-width model where this is
-                one.
+            TrainingError: the model differs in more than widths, or is not a full-width model
+                although this is one.
         """
         config = self.config
         device = next(self.decoder.parameters()).device
@@ -115,7 +114,7 @@ class Student(nn.Module):
             wide = encoder.to(device), decoder.to(device)
             encoder, decoder = Encoder(kept).to(device), Decoder(kept).to(device)
             for network in (encoder, decoder):
-                channels_last(network)  # which distillation computes in
+                channels_last(network)  # for distillation
             prune(
                 wide,
                 (encoder, decoder),
@@ -134,25 +133,25 @@ class Student(nn.Module):
 
 
 def _batches(config: TrainingConfig, crops: Sequence[Crops]) -> Iterator[Tensor]:
-    """Yield contents and styles together, ``(2B, 3, S, S)``; the first is read when asked for."""
+    """Yield batches of contents and styles together, ``(2B, 3, S, S)``, read lazily."""
     loaders = (crop_batches(each, config.batch_size, config.workers, 0) for each in crops)
     for (content, _), (style, _) in zip(*loaders, strict=True):
         yield torch.cat([content, style])
 
 
 def widen(network: nn.Module, narrower: nn.Module) -> None:
-    """Take the weights of a network as wide or narrower; no layer reads a new channel yet."""
+    """Load the weights of a network as wide or narrower; no layer reads a new channel yet."""
     given = narrower.state_dict()
     for name, value in network.state_dict().items():  # detached, of the network's storage
         source = given[name]
         if source.ndim == 4:
-            # Of new outputs, too: they start from channels that mean something already.
+            # Also for new outputs, which then start from trained channels.
             value[:, source.shape[1] :] = 0
         value[tuple(slice(length) for length in source.shape)] = source
 
 
 def initialize(network: nn.Module) -> None:
-    """He initialization: PyTorch's own lets the signal fade over 9 layers without normalization."""
+    """Apply He initialization: with PyTorch's default, the signal fades over 9 layers."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

@@ -1,8 +1,8 @@
-"""The training loop: one engine for the paper's decoder and for slim models end to end.
+"""The training loop, for the paper's decoder and for slim models end to end.
 
-Everything random in a step is a function of the seed and the step, and so is the learning rate;
-a checkpoint therefore holds weights, optimizer and losses only, and a resumed run is exact (on a
-GPU but for rounding, since it adds up in no fixed order).
+Random numbers and the learning rate are functions of the seed and the step. A checkpoint therefore
+holds only weights, optimizer and losses, and a resumed run is exact (on a GPU except for rounding,
+because its sums have no fixed order).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .loss_network import LossNetwork, channels_last
 from .pools import Pool, PoolReader
 from .report import write_grid, write_results
 from .student import Student
-from .validation import SIZE, Inspection
+from .validation import SIZE, Validation
 
 FEW_IMAGES = 500
 
@@ -38,22 +38,22 @@ class Trainer(RunFolder):
     """A training run.
 
     Args:
-        config: what to train.
-        resume: go on from the checkpoint in ``config.output``.
-        progress: show a progress bar, and warnings, on stderr.
-        callbacks: what else looks on.
+        config: the configuration.
+        resume: resume from the checkpoint in ``config.output``.
+        progress: show a progress bar and warnings on stderr.
+        callbacks: further callbacks.
 
     Attributes:
-        step: how many steps are done.
-        seconds: how long they took, pruning included.
+        step: number of finished steps.
+        seconds: their duration, including pruning.
         reader: reads the pools.
-        learner: the student, the running mean of its weights, the optimizer.
+        learner: the student, the moving average of its weights, the optimizer.
         log: losses and warnings so far.
-        before: losses of fixed pairs, and scores of the validation, before the first step.
+        before: losses on fixed pairs, and scores of the validation, before the first step.
 
     Raises:
-        TrainingError: missing packages, a checkpoint of another run, or a run that is there
-            already.
+        TrainingError: missing packages, a checkpoint of another run, or an existing run in the
+            folder.
         WeightsError: the loss network cannot be read.
         ImageFileError: a folder has no images.
         OSError: the first checkpoint of a run with ``config.init`` cannot be written.
@@ -85,7 +85,7 @@ class Trainer(RunFolder):
         self.reader = PoolReader(
             config, loss_network, device, self._rank, self.accelerator.num_processes
         )
-        self._inspection = Inspection(config, self.reader, loss_network)
+        self._validation = Validation(config, self.reader, loss_network)
         self.step = 0
         self.before: dict[str, float] = {}
         started = time.monotonic()
@@ -110,21 +110,21 @@ class Trainer(RunFolder):
     # -- the loop ---------------------------------------------------------------------------
 
     def run(self) -> bool:
-        """Train to the last step or to an interruption (Ctrl-C, SIGTERM); save a checkpoint.
+        """Train until the last step or an interruption (Ctrl-C, SIGTERM), and save a checkpoint.
 
         Returns:
-            Whether the last step was reached; then the model, its card, its sample grid and its
-            loss curves lie in the run's folder.
+            Whether the last step was reached. Then the folder of the run contains the model, its
+            card, a sample grid and the loss curves.
 
         Raises:
             TrainingError: the loss or a weight is not finite; the last checkpoint stays.
-            OSError: the last checkpoint or the model cannot be written. An earlier checkpoint that
-                cannot is a warning, and the next one replaces it.
+            OSError: the last checkpoint or the model cannot be written. Earlier checkpoints that
+                cannot be written only cause a warning.
         """
         config = self.config
         self._warn_of_few_images()
         if not self.before:
-            self.before = self._inspection.measure(self.learner)
+            self.before = self._validation.measure(self.learner)
         pool: Pool | None = None
         started = time.monotonic() - self.seconds
         with flag_stop_signals() as requested, self._callbacks.watch(self.step):
@@ -136,7 +136,7 @@ class Trainer(RunFolder):
             while self.step < config.steps and not stop():
                 if pool is None or self.step % config.pool_steps == 0:
                     pool = next(pools, None)
-                    if pool is None:  # stopped on the way to it
+                    if pool is None:  # stopped while reading it
                         break
                 batch = choose_batch(config, pool, self.step, self._rank)
                 losses = self.learner.take_step(batch, self.step)
@@ -150,13 +150,13 @@ class Trainer(RunFolder):
         return finished
 
     def _after_step(self, losses: dict[str, Tensor]) -> None:
-        """Keep the losses, tell of the step, and do what is due at it."""
+        """Log the losses, call the callbacks, and sample and save when due."""
         config = self.config
         self.log.add(losses)
         self._callbacks.tell("on_step", self.step, losses)
         if self.step % config.log_every == 0 or self.step == config.steps:
             self._callbacks.tell("on_log", self.step, self.log.enter(self.step))
-            if self.step < 0.8 * config.steps:  # later the loss may well stand still
+            if self.step < 0.8 * config.steps:  # later the loss may be constant
                 self.log.warn_if_not_falling(self.step)
         if self.step % config.sample_every == 0 and self.accelerator.is_main_process:
             self._sample()
@@ -167,7 +167,7 @@ class Trainer(RunFolder):
                 self.log.warn(f"no checkpoint at step {self.step}: {error}")
 
     def _all_stop(self, requested: bool) -> bool:
-        """Return whether any process was asked to stop: one alone would leave the rest waiting."""
+        """Return whether any process was asked to stop; all must stop together."""
         if self.accelerator.num_processes == 1:  # check_trigger waits for the GPU
             return requested
         if requested:
@@ -178,11 +178,11 @@ class Trainer(RunFolder):
     # -- checkpoints --------------------------------------------------------------------------
 
     def save(self) -> None:
-        """Write everything that a resumed run needs, atomically.
+        """Write a checkpoint atomically.
 
         Raises:
             TrainingError: a loss or a weight is not finite; the last checkpoint stays.
-            OSError: it cannot be written, likewise.
+            OSError: the file cannot be written; the last checkpoint stays.
         """
         self.log.check_losses(self.step)
         self.learner.check_weights(self.step)
@@ -192,7 +192,7 @@ class Trainer(RunFolder):
             save_checkpoint(self.checkpoint, state, self.config)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run needs; every process must call this."""
+        """Return the state of the run; every process must call this."""
         return {
             "step": self.step,
             "seconds": self.seconds,
@@ -206,10 +206,10 @@ class Trainer(RunFolder):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state.
+        """Load the state of a run.
 
         Raises:
-            TrainingError: it belongs to a run with another VGG.
+            TrainingError: the state belongs to a run with another VGG.
         """
         if state["vgg"] != self._vgg:
             raise TrainingError(
@@ -230,12 +230,12 @@ class Trainer(RunFolder):
         self.log.history, self.log.pending = state["history"], state["pending"]
         self.reader.broken = set(state["broken"])
 
-    # -- what people see ------------------------------------------------------------------------
+    # -- samples and results --------------------------------------------------------------------
 
     def _sample(self) -> None:
-        grid = self._inspection.draw(self.learner.average)
+        grid = self._validation.sample(self.learner.average)
         write_grid(self.folder / "samples" / f"{self.step:07d}.jpg", grid)
-        scores = self._inspection.validate(self.learner.average)
+        scores = self._validation.evaluate(self.learner.average)
         if scores:
             self.log.add_entry(self.step, scores)
         self._callbacks.tell("on_sample", self.step, grid, scores)
@@ -256,16 +256,16 @@ class Trainer(RunFolder):
             "device": self.accelerator.device.type,
             "processes": self.accelerator.num_processes,
             "before": self.before,
-            "after": self._inspection.measure(self.learner),
+            "after": self._validation.measure(self.learner),
             "validation_size": SIZE,
         }
-        grid = self._inspection.draw(self.learner.average)
+        grid = self._validation.sample(self.learner.average)
         student, history = self.learner.average, self.log.history
         write_results(self.model_file, student, facts, grid, history, self.reader.broken)
 
 
 def _require_packages(config: TrainingConfig) -> None:
-    """Refuse a run that could not end without them, before it begins."""
+    """Reject a run without the packages that it needs at the end, before it begins."""
     names = ["accelerate", "tensorboard", "matplotlib"]
     if config.optimizer == "soap":
         names.append("pytorch_optimizer")
@@ -280,8 +280,8 @@ def _accelerator(precision: str) -> Any:
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
-    # accelerate keeps one precision for the process, and a second run may have another. What it
-    # knows of devices and processes stays.
+    # accelerate keeps one precision per process, but a second run may have another. This resets
+    # only the precision, not devices and processes.
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
         AcceleratorState._reset_state()
     return Accelerator(mixed_precision=precision)

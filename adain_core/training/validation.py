@@ -1,4 +1,4 @@
-"""How a run does: on crops that no step sees, and on images kept aside."""
+"""Validation: losses on crops that no step sees, and metrics on held-out images."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ from .report import sample_grid
 from .student import Student
 
 FIXED_PAIRS = 8
-# Numbers far beyond any run's: crops of the same images that no step sees.
+# Number of the first fixed crop, beyond those of any run: crops of the same images that no step
+# sees.
 FIXED_START = 10**12
-# Of the validation: 36 pairs, as ``adain evaluate --limit 6`` takes them, and their pixels.
+# Number of held-out photos and artworks, 36 pairs as with ``adain evaluate --limit 6``, and their
+# size in pixels.
 IMAGES, SIZE = 6, 256
 
 
-class Inspection:
-    """Fixed pairs and images kept aside, the same throughout a run.
+class Validation:
+    """Fixed pairs of crops and held-out images, the same throughout a run.
 
     Args:
-        config: of the run.
-        reader: of the run.
+        config: configuration of the run.
+        reader: reader of the run.
         loss_network: the frozen VGG.
 
     Raises:
-        ImageFileError: a folder of images kept aside has none, or one of them cannot be read or is
+        ImageFileError: a folder of held-out images is empty, or one of them cannot be read or is
             transparent.
     """
 
@@ -53,11 +55,11 @@ class Inspection:
 
     @torch.no_grad()
     def measure(self, learner: Learner) -> dict[str, float]:
-        """Return how the averaged weights do, by name.
+        """Measure the averaged weights.
 
         Returns:
-            The unweighted losses of eight pairs of crops that no step sees, at alpha 1, and the
-            scores of :meth:`validate`.
+            The unweighted losses on eight pairs of crops that no step sees, at alpha 1, and the
+            scores of :meth:`evaluate`, by name.
         """
         device = self._reader.device
         pool = self._reader.encode(*self._fixed_pairs())
@@ -65,14 +67,14 @@ class Inspection:
         losses = learner.objective.measure(batch, learner.average)
         return {
             **{name: float(value) for name, value in losses.items()},
-            **self.validate(learner.average),
+            **self.evaluate(learner.average),
         }
 
-    def validate(self, student: Student) -> dict[str, float]:
-        """Evaluate a student on the validation images, as ``adain evaluate`` evaluates models.
+    def evaluate(self, student: Student) -> dict[str, float]:
+        """Evaluate a student on the held-out images, as ``adain evaluate`` does.
 
         Returns:
-            Means over the pairs by name, unweighted, in float32; nothing without such images.
+            Unweighted means over the pairs, in float32, by name; empty without held-out images.
         """
         if self._pairs is None:
             return {}
@@ -81,8 +83,8 @@ class Inspection:
         scores = summarize([each.scores for each in evaluate_candidate(self._pairs, candidate)])
         return {f"validation {name}": scores[name] for name in ("target", "style")}
 
-    def draw(self, student: Student) -> Tensor:
-        """Return four of the fixed contents in six of the styles, ``(1, 3, H, W)`` in 0..1."""
+    def sample(self, student: Student) -> Tensor:
+        """Return a grid of four fixed contents in six styles, ``(1, 3, H, W)`` in 0..1."""
         content, style = self._fixed_pairs()
         return sample_grid(student, content[:4], style[:6])
 

@@ -1,6 +1,6 @@
 """Help pages, their pictures, and translations, against what the nodes declare.
 
-The page's frontend asks for ``docs/<node id>/<locale>.md``, then for ``docs/<node id>.md``, and
+The page requests ``docs/<node id>/<locale>.md``, then for ``docs/<node id>.md``, and
 puts the address of ``docs/`` before every relative picture, wherever the page itself lies.
 """
 

@@ -56,7 +56,7 @@ def test_imitation(config: TrainingConfig) -> None:
     losses = trainer.learner.objective(batch)
     pairs = batch.pairs
     output, _ = trainer.learner.student(pairs.content, pairs.style, batch.alpha, False)
-    # The teacher's pictures are of fixed pairs.
+    # The images of the teacher are of fixed pairs.
     place = [torch.equal(each, pairs.content[0]) for each in pool.content].index(True)
     assert torch.equal(pairs.style[0], pool.style[place])
     teacher = pairs.teacher
@@ -81,16 +81,16 @@ def test_loss_network_is_frozen_and_computes_in_the_runs_precision(
     images = picture(16, 24).requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
         levels, wanted = fast.levels(images), exact.levels(images)
-        drawn, expected_picture = fast.draw(levels[-1]), exact.draw(levels[-1])
-    for value, expected in zip([*levels, drawn], [*wanted, expected_picture], strict=True):
+        decoded, expected_image = fast.decode(levels[-1]), exact.decode(levels[-1])
+    for value, expected in zip([*levels, decoded], [*wanted, expected_image], strict=True):
         assert (value.dtype, expected.dtype) == (torch.bfloat16, torch.float32)
         error = (value.float() - expected).square().mean() / expected.square().mean()
         assert error < 1e-4
-    # The gradient reaches the pictures and no weights; the encoder for a student stays exact.
-    drawn.sum().backward()
+    # The gradient reaches the images and no weights; the encoder for a student stays exact.
+    decoded.sum().backward()
     assert images.grad is not None and images.grad.abs().max() > 0
     still = fast.levels(images.detach())
-    assert not any(level.requires_grad for level in (*still, fast.draw(still[-1])))
+    assert not any(level.requires_grad for level in (*still, fast.decode(still[-1])))
     assert not any(p.requires_grad for p in fast.encoder.parameters())
     assert all(p.dtype == torch.float32 for p in fast.encoder.parameters())
 

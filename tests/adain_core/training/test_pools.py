@@ -1,4 +1,4 @@
-"""Pools: which crops a run reads, pairs of them, the teacher's pictures."""
+"""Pools: which crops a run reads, pairs of them, the teacher's images."""
 
 from __future__ import annotations
 

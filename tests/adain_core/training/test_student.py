@@ -53,7 +53,7 @@ def test_a_run_starts_from_a_narrower_model(
 def test_a_run_starts_from_a_model_wider_here_and_narrower_there(
     config: TrainingConfig, tiny: AdaINModel, picture: Picture, tmp_path: Path
 ) -> None:
-    """Pruned of channels that nothing reads, then widened: the old pictures."""
+    """Pruned of channels that nothing reads, then widened: the same images as before."""
     torch.manual_seed(0)
     (tmp_path / "images").mkdir()
     mixed = Architecture((4, 6, 12, 14))
@@ -83,10 +83,10 @@ def test_a_run_starts_from_no_other_architecture(config: TrainingConfig, tiny_pa
         Trainer(start, progress=False)
 
 
-def pruned_pictures(
+def pruned_images(
     wide: tuple[Encoder, Decoder], slim: tuple[Encoder, Decoder], picture: Picture
 ) -> list[Tensor]:
-    """Prune the wide networks to the slim ones; return what both draw of another pair."""
+    """Prune the wide networks to the slim ones; return the images of both for another pair."""
     contents, styles = (picture(96, 96, batch=4, seed=seed) for seed in (1, 2))
     prune(wide, slim, contents, styles, iter(()), distill_steps=0)
     content, style = picture(40, 56, seed=7), picture(32, 32, seed=8)
@@ -99,7 +99,7 @@ def pruned_pictures(
 
 
 def test_pruning_finds_the_channels_that_matter(tiny: AdaINModel, picture: Picture) -> None:
-    """A model widened by channels that nothing reads is pruned to its old pictures."""
+    """A model widened by channels that nothing reads is pruned to its old images."""
     torch.manual_seed(0)
     wide, slim = (
         (Encoder(Architecture(widths)), Decoder(Architecture(widths)))
@@ -107,7 +107,7 @@ def test_pruning_finds_the_channels_that_matter(tiny: AdaINModel, picture: Pictu
     )
     for network, narrower in zip(wide, (tiny.encoder, tiny.decoder), strict=True):
         widen(network, narrower)
-    expected, actual = pruned_pictures(wide, slim, picture)
+    expected, actual = pruned_images(wide, slim, picture)
     assert -10 * (actual - expected).square().mean().log10() > 30  # its mean color: 16
 
 
@@ -127,7 +127,7 @@ def test_pruning_drops_what_others_say_too(tiny: AdaINModel, picture: Picture) -
         weights[f"{reader}.weight"] = weights[f"{reader}.weight"][:, twice] * share
         network.load_state_dict(weights)
     slim = Encoder(tiny.info.architecture), Decoder(tiny.info.architecture)
-    expected, actual = pruned_pictures(wide, slim, picture)
+    expected, actual = pruned_images(wide, slim, picture)
     assert -10 * (actual - expected).square().mean().log10() > 30
 
 

@@ -27,7 +27,7 @@ from adain_core.training import TrainingConfig
         ({"pool": 3}, r"^pool must be a multiple of the batch size \(2\), got 3$"),
         (
             {"validation_style": "art"},
-            "validation_content needs photographs and artworks kept aside",
+            "validation_content needs held-out photographs and artworks",
         ),
         ({"crop": 30}, "crop must be a multiple of 8"),
         ({"content_size": (8, 40)}, "content_size"),

@@ -105,7 +105,7 @@ def test_validation_is_what_evaluation_says(
     monkeypatch.setattr("adain_core.training.validation.IMAGES", 2)
     run = dataclasses.replace(config, steps=4)
     Trainer(run, progress=False).run()
-    # The run goes on, and looks at images kept aside from now on.
+    # The run resumes, with held-out images from now on.
     kept = {f"validation_{kind}": folders / kind for kind in ("content", "style")}
     run = dataclasses.replace(run, steps=8, sample_every=3, **kept)
     trainer = Trainer(run, resume=True, progress=False)
@@ -126,7 +126,7 @@ def test_validation_is_what_evaluation_says(
     assert after["validation style"] == pytest.approx(scores["style"], rel=0.01)
     card = trainer.model_file.with_suffix(".md").read_text(encoding="utf-8")
     assert f"| validation target | – | {after['validation target']:.3f} |" in card
-    assert "pairs of images kept aside, 24 pixels" in card
+    assert "pairs of held-out images, 24 pixels" in card
     # They change nothing in the run.
     other = dataclasses.replace(config, steps=8, output=Path(config.output).with_name("other"))
     plain = Trainer(other, progress=False)
