@@ -12,7 +12,6 @@ from .canvas import Canvas, Underpainting, fill_hidden
 from .choices import SINGLE_PASS
 from .color import is_gray
 from .functional import Statistics
-from .masks import region_weights
 from .options import StylizeOptions, closeness, pass_sizes
 from .pixels import reduce_uint8
 from .strokes import Strokes
@@ -29,7 +28,7 @@ from .tiled import (
     put_under,
 )
 from .tiles import Progress, Tiler, join_progress
-from .transfer import join_regions, own_transfer, plan_transfer
+from .transfer import own_transfer, pixel_regions, plan_transfer
 
 # A style, or an artwork and its close-up, which are recolored and encoded for each content image.
 Prepared = Style | tuple[Tensor, Tensor | None]
@@ -249,9 +248,7 @@ def _regions(batch: Batch, one: _Pass) -> Tensor | None:
     """Return the weights of the regions with different styles; ``None`` without masks."""
     if batch.masks is None:
         return None
-    weights = region_weights(batch.masks, one.canvas.size)
-    regions = join_regions(one.targets, weights, one.background)
-    return torch.stack([weight for _, weight in regions])
+    return pixel_regions(one.targets, batch.masks, one.background, one.canvas.size)
 
 
 def _reduce(images: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:

@@ -32,18 +32,18 @@ def remove_halos(image: Tensor, photo: Tensor, regions: Tensor | None = None) ->
         image: the stylized image, ``(B, 3, H, W)``, float32 in 0..1.
         photo: the same size, ``(B, 3|4, H, W)``, float in 0..1 or uint8. Transparent pixels do not
             count.
-        regions: weight of each region with its own style, ``(regions, B or 1, 1, H, W)``, float32;
+        regions: weight of each region with its own style, ``(B or 1, regions, H, W)``, float32;
             they add up to at most 1, and pixels outside them stay. ``None``: one region.
 
     Returns:
         ``(B, 3, H, W)``, float32 in 0..1.
     """
     if regions is None:
-        regions = torch.ones_like(image[:1, :1])[None]
+        regions = torch.ones_like(image[:1, :1])
     if photo.shape[1] == 4:
         regions = regions * (photo[:, 3:] > 0)
     even = image
-    for weight in regions:
+    for weight in torch.split(regions, 1, dim=1):
         even = even + weight * _pixels(_Ground(weight).correction(image, photo[:, :3]), image)
     return even.clamp(0, 1)
 

@@ -24,7 +24,7 @@ from .style import Features, Style, require_same_encoder
 from .style_encoder import resize_closeup, resize_style
 from .stylizer import Stylizer
 from .temporal import TemporalPool
-from .tiled import decode, empty_image, put_under
+from .tiled import Finish, decode, empty_image, even_tones, put_under
 from .tiles import Progress
 from .transfer import Alpha
 
@@ -133,6 +133,7 @@ class AdaINModel(PretrainedModel):
         tile: int | None = None,
         progress: Progress | None = None,
         output_dtype: torch.dtype = torch.float32,
+        content: ImageLike | None = None,
     ) -> Tensor:
         """Decode features to images.
 
@@ -141,6 +142,8 @@ class AdaINModel(PretrainedModel):
             tile: as for :meth:`encode`.
             progress: as for :meth:`encode`.
             output_dtype: ``torch.float32``, or ``torch.uint8`` for rounded values in 0..255.
+            content: the images that were encoded, at the same size; removes halos, as the first
+                pass of :meth:`stylize` does. ``None``: halos stay, as in the paper.
 
         Returns:
             RGB in 0..1, ``(B, 3, H, W)`` at exactly the content's size, on the model's device; 4
@@ -148,6 +151,7 @@ class AdaINModel(PretrainedModel):
 
         Raises:
             StyleMismatchError: features from the encoder of another model.
+            ValueError: content of another size or number.
             TypeError: no features, such as a :class:`Style`.
             NotFiniteError: the result has NaN or infinite values.
             MemoryError: even the smallest tile does not fit.
@@ -165,7 +169,14 @@ class AdaINModel(PretrainedModel):
                 progress=progress,
                 rounds=1 if strokes is None else 2,
             )
-            decode(self.networks.decoder(features, tiler), None, output, opacity=features.opacity)
+            decoder = self.networks.decoder(features, tiler)
+            if content is None:
+                decode(decoder, None, output, opacity=features.opacity)
+            else:
+                photo = Canvas(_same_images(content, features))
+                decoded = empty_image(output.shape, torch.float32, self.device)
+                decode(decoder, None, decoded, opacity=features.opacity)
+                even_tones(decoded, Finish(photo, photo), features.regions, output)
             if strokes is not None:
                 put_under(strokes, output, tiler)
             return output
@@ -240,6 +251,18 @@ class AdaINModel(PretrainedModel):
         )
         stylizer = Stylizer(self, options, smoothing)
         return stylizer(content, progress=progress, output_dtype=output_dtype)
+
+
+def _same_images(content: ImageLike, features: Features) -> Tensor:
+    """Return the images of features, after a check of their number and size."""
+    images = to_pixels(content)
+    (count, _, *size), expected = images.shape, (len(features.tensor), *features.size)
+    if (count, *size) != expected:
+        raise ValueError(
+            f"content must be the images that were encoded, {expected} (images, height, width), "
+            f"got {(count, *size)}"
+        )
+    return images
 
 
 def _copy(statistics: Statistics) -> Statistics:

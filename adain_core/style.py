@@ -286,6 +286,8 @@ class Features:
         opacity: alpha channel of the images, ``(B, 1, H, W)``, or ``None``.
         closeness: to the artwork, see :meth:`Style.statistics`; above 0 in later passes of a large
             image.
+        regions: weight of each region with its own style at each pixel, ``(B, regions, H, W)``, by
+            which halos are removed; ``None`` without masks.
         strokes: of a smaller pass, which the decoded images keep; ``None`` in a first pass.
     """
 
@@ -295,6 +297,7 @@ class Features:
     fusion: Fusion = "adain"
     opacity: Tensor | None = None
     closeness: float = 0.0
+    regions: Tensor | None = None
     strokes: Strokes | None = None
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from .architecture import STRIDE, Fusion
 from .errors import OptionError, require_kind
 from .functional import Statistics, Window, channel_statistics, crop, fuse
-from .masks import MaskLike, as_mask, feature_weights, pool_to_features
+from .masks import MaskLike, as_mask, feature_weights, pool_to_features, region_weights
 from .pixels import as_float
 from .style import Features, Style, require_same_encoder
 
@@ -148,16 +148,21 @@ def adain(
         )
     for each in [*styles, *([background] if background else [])]:
         require_same_encoder(features, each)
+    targets = [each.statistics(features.closeness) for each in styles]
+    rest = None if background is None else background.statistics(features.closeness)
     transfer = plan_transfer(
         features,
-        [each.statistics(features.closeness) for each in styles],
+        targets,
         alpha_tensor(alpha, batch),
         masks=checked,
-        background=None if background is None else background.statistics(features.closeness),
+        background=rest,
         region_statistics=region_statistics,
         smoothing=smoothing,
     )
-    return replace(features, tensor=transfer(features.tensor))
+    regions = None
+    if checked is not None:
+        regions = pixel_regions(targets, checked, rest, features.size).expand(batch, -1, -1, -1)
+    return replace(features, tensor=transfer(features.tensor), regions=regions)
 
 
 def plan_transfer(
@@ -347,22 +352,33 @@ def _regions(
     feature_size = (content.shape[2], content.shape[3])
     on_device = [mask.to(content.device) for mask in masks]
     weights = feature_weights(on_device, features.size, feature_size)
-    return join_regions(targets, weights, background)
+    return _join_regions(targets, weights, background)
 
 
-def join_regions(
-    targets: Sequence[Statistics], weights: Tensor, background: Statistics | None
-) -> list[tuple[Statistics, Tensor]]:
-    """Return each style with its weight; equal styles form one region.
+def pixel_regions(
+    targets: Sequence[Statistics],
+    masks: Sequence[Tensor],
+    background: Statistics | None,
+    size: tuple[int, int],
+) -> Tensor:
+    """Return the weight of each region at every pixel; equal styles form one region.
 
     Args:
         targets: mean and standard deviation of the style of each mask.
-        weights: of each mask, ``(masks, B, 1, H, W)`` in 0..1.
-        background: those of what the masks leave free.
+        masks: ``(B, 1, H, W)`` each, any resolution; B may be 1.
+        background: those of the pixels outside every mask.
+        size: height and width of the image.
 
     Returns:
-        Styles, and weights ``(B, 1, H, W)``.
+        ``(B, regions, H, W)`` in 0..1.
     """
+    regions = _join_regions(targets, region_weights(masks, size), background)
+    return torch.cat([weight for _, weight in regions], dim=1)
+
+
+def _join_regions(
+    targets: Sequence[Statistics], weights: Tensor, background: Statistics | None
+) -> list[tuple[Statistics, Tensor]]:
     pairs = list(zip(targets, weights, strict=True))
     if background is not None:
         rest = 1 - weights.sum(dim=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -83,23 +83,17 @@ def single(number: int) -> slice:
     return slice(number, number + 1)
 
 
-def take_features(features: Features, part: slice) -> Features:
-    """Return a part of encoded images; a single one applies to all."""
-    return _each(features, lambda batch: take(batch, part))
-
-
 def repeat_features(features: Features, part: slice) -> Features:
     """Return a part of encoded images; a single one is repeated."""
-    return _each(features, lambda batch: repeat(batch, part))
-
-
-def _each(features: Features, change: Callable[[Tensor], Tensor]) -> Features:
-    opacity, strokes = features.opacity, features.strokes
+    opacity, regions, strokes = features.opacity, features.regions, features.strokes
+    if strokes is not None:
+        strokes = Strokes(repeat(strokes.image, part), repeat(strokes.kept, part))
     return replace(
         features,
-        tensor=change(features.tensor),
-        opacity=None if opacity is None else change(opacity),
-        strokes=None if strokes is None else Strokes(change(strokes.image), change(strokes.kept)),
+        tensor=repeat(features.tensor, part),
+        opacity=None if opacity is None else repeat(opacity, part),
+        regions=None if regions is None else repeat(regions, part),
+        strokes=strokes,
     )
 
 
@@ -108,14 +102,17 @@ def join_features(batches: Iterable[Features]) -> Features:
     device = host.output_device()
     tensors: list[Tensor] = []
     opacities: list[Tensor] = []
+    regions: list[Tensor] = []
     strokes: list[Strokes] = []
     for batch in batches:
         tensors.append(batch.tensor.to(device))
         opacities += [] if batch.opacity is None else [batch.opacity.to(device)]
+        regions += [] if batch.regions is None else [batch.regions.to(device)]
         strokes += [] if batch.strokes is None else [batch.strokes.to(device)]
     return replace(
         batch,
         tensor=torch.cat(tensors),
         opacity=torch.cat(opacities) if opacities else None,
+        regions=torch.cat(regions) if regions else None,
         strokes=Strokes.join(strokes) if strokes else None,
     )

@@ -12,7 +12,6 @@ from torch import Tensor
 from ..adain_core import Features, Style
 from ..adain_core.canvas import Underpainting, fill_hidden
 from ..adain_core.choices import DEFAULT_STROKE_SIZE
-from ..adain_core.halos import remove_halos
 from ..adain_core.options import closeness
 from ..adain_core.pixels import reduce_uint8
 from ..adain_core.strokes import Strokes
@@ -111,7 +110,7 @@ def _mix(photo: Tensor, smaller: Tensor, share: float) -> tuple[Tensor, Strokes]
     """Return the photo ``(B, C, H, W)`` mixed with a smaller result, and the result's strokes."""
     photo = photo.expand(-1, max(3, photo.shape[1]), -1, -1)
     reduced = fill_hidden(reduce_uint8(photo, (smaller.shape[2], smaller.shape[3])))
-    smaller = remove_halos(smaller[:, :3], reduced)
+    smaller = smaller[:, :3]
     canvas = Underpainting(photo, smaller, reduced, 1 - share)
     colors = canvas.colors((slice(None), slice(None)), photo.device)
     return torch.cat([colors, photo[:, 3:]], dim=1), Strokes.over(photo, smaller)

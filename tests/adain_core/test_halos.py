@@ -55,12 +55,12 @@ def test_regions_have_tones_of_their_own() -> None:
     photo, drawn = (torch.rand(1, 3, 48, 200, generator=generator) for _ in range(2))
     left = torch.zeros(1, 1, 48, 200)
     left[..., :100] = 1
-    both = remove_halos(drawn, photo, torch.stack([left, 1 - left]))
-    one = remove_halos(drawn, photo, left[None])
+    both = remove_halos(drawn, photo, torch.cat([left, 1 - left], dim=1))
+    one = remove_halos(drawn, photo, left)
     assert torch.equal(one[..., 100:], drawn[..., 100:])
     torch.testing.assert_close(both[..., :100], one[..., :100])
     whole = remove_halos(drawn, photo)
-    thirds = torch.full((3, 1, 1, 48, 200), 1 / 3)
+    thirds = torch.full((1, 3, 48, 200), 1 / 3)
     torch.testing.assert_close(remove_halos(drawn, photo, thirds), whole, rtol=0, atol=1e-5)
     # Each part alone, but for the border, where reflection adds what is cut off here.
     cut = remove_halos(drawn[..., :100], photo[..., :100])

@@ -416,6 +416,15 @@ def test_bad_pictures(tiny: AdaINModel, picture: Picture) -> None:
             tiny.encode(bad)
 
 
+@pytest.mark.parametrize("shape", [(20, 31, 2), (31, 20, 2), (20, 30, 1)])
+def test_decoding_needs_the_content_that_was_encoded(
+    tiny: AdaINModel, picture: Picture, shape: tuple[int, ...]
+) -> None:
+    features = tiny.encode(picture(20, 30, 2))
+    with pytest.raises(ValueError, match=r"content must .* \(2, 20, 30\) \(images, .* got \("):
+        tiny.decode(features, content=picture(*shape))
+
+
 def test_decoding_needs_features_of_the_model(tiny: AdaINModel, picture: Picture) -> None:
     features = replace(tiny.encode(picture(16, 16)), fingerprint="another one")
     with pytest.raises(ValueError, match="they come from different encoders"):

@@ -80,6 +80,19 @@ def test_background_covers_the_rest(tiny: AdaINModel, picture: Picture) -> None:
     assert torch.equal(single, expected)
 
 
+def test_decoding_removes_halos_region_by_region(tiny: AdaINModel, picture: Picture) -> None:
+    photos = picture(37, 50, 2, 4)
+    one, two = (tiny.encode_style(picture(24, 24, seed=seed)) for seed in (1, 2))
+    mask = torch.stack([left_half(37, 50), left_half(37, 50).flip(1)])
+    features = adain(tiny.encode(photos), [one], masks=[mask], background=two)
+    for dtype in (torch.float32, torch.uint8):
+        found = tiny.decode(features, output_dtype=dtype, content=photos)
+        expected = tiny.stylize(photos, [one], masks=[mask], background=two, output_dtype=dtype)
+        assert torch.equal(found, expected)
+    plain = adain(tiny.encode(photos), one)
+    assert torch.equal(tiny.decode(plain, content=photos), tiny.stylize(photos, [one]))
+
+
 def test_a_mask_of_everything_is_no_mask(tiny: AdaINModel, picture: Picture) -> None:
     """Halos are removed with masks, too."""
     content, style = picture(130, 150), picture(24, 24, seed=1)
@@ -97,7 +110,7 @@ def test_halos_are_removed_region_by_region(tiny: AdaINModel, picture: Picture) 
     mask = left_half(80, 150)
     how: dict[str, Any] = {"masks": [mask], "background": two}
     single = tiny.stylize(content, [one], stroke_size="single", **how)
-    regions = torch.stack([mask, 1 - mask])[:, None, None]
+    regions = torch.stack([mask, 1 - mask])[None]
     expected = remove_halos(single, content, regions)
     assert_same(tiny.stylize(content, [one], **how), expected)
     assert (remove_halos(single, content) - expected).abs().max() > 0.02

@@ -129,6 +129,23 @@ def test_everything_but_the_tensor_is_carried() -> None:
     assert result.size == (61, 75)
     assert result.fingerprint == "encoder-a"
     assert result.opacity is opacity
+    assert result.regions is None
+
+
+def test_regions_of_the_pixels() -> None:
+    """Equal styles form one region."""
+    left, right = halves()
+    corner = torch.zeros(8, 10)
+    corner[:2, :3] = 1
+    styles = [style(1), style(2), style(1)]
+    result = adain(content(), styles, masks=[pixels(left - corner), pixels(right), pixels(corner)])
+    assert result.regions is not None
+    assert torch.equal(
+        result.regions, torch.stack([pixels(left), pixels(right)]).repeat(2, 1, 1, 1)
+    )
+    alone = adain(content(), [style(1)], masks=[pixels(corner)], background=style(2))
+    assert alone.regions is not None
+    assert torch.equal(alone.regions[1], torch.stack([pixels(corner), 1 - pixels(corner)]))
 
 
 def test_inputs_are_not_modified() -> None:

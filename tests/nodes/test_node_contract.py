@@ -61,7 +61,7 @@ SOCKETS = {
         *("features", "style_1", "mask_1", "style_2", "mask_2"),
         *("style_3", "mask_3", "style_4", "mask_4", "background"),
     ],
-    "AdaINDecode": ["features", "model"],
+    "AdaINDecode": ["features", "model", "content"],
     "AdaINAlphaKeyframes": ["images"],
     "AdaINColorPreserve": ["image", "color_reference"],
     "AdaINSaveStyle": ["style"],

@@ -33,22 +33,22 @@ def test_an_underpainting_is_drawn_over(pack: Any, model: Any, image: MakeImage)
     def rounded(picture: Tensor) -> Tensor:
         return library.as_float(library.as_uint8(picture))
 
-    def draw(picture: Tensor, alpha: float = 1.0, **inputs: Any) -> Tensor:
+    def draw(picture: Tensor, content: Tensor | None = None, **inputs: Any) -> Tensor:
         (features,) = pack.run("AdaINEncodeContent", model=model, image=picture, **inputs)
         blended, _ = pack.run(
-            "AdaINBlend", features=features, style_1=style, alpha=alpha, weight_1=1.0
+            "AdaINBlend", features=features, style_1=style, alpha=1.0, weight_1=1.0
         )
-        return pack.run("AdaINDecode", model=model, features=blended)[0]
+        return pack.run("AdaINDecode", model=model, features=blended, content=content)[0]
 
     # In 8 bits, as the library reduces the photo.
     small = rounded(library.resize(photo.movedim(-1, 1), passes[0]).movedim(1, -1))
-    below = {"underpainting": draw(small), "photo_share": 0.2}
+    below = {"underpainting": draw(small, small), "photo_share": 0.2}
     found = draw(photo, **below)
     expected = model.model.stylize(photo.movedim(-1, 1), style, photo_share=0.2).movedim(1, -1)
     torch.testing.assert_close(found, expected)
     assert (found - draw(photo)).abs().mean() > 0.02
     see_through = torch.cat([photo, image(600, 630, channels=1, seed=5)], dim=-1)
-    opacity = draw(see_through, underpainting=draw(small), photo_share=0.2)[..., 3]
+    opacity = draw(see_through, **below)[..., 3]
     assert torch.equal(opacity, see_through[..., 3])
     # What is hidden does not change what is seen.
     cut_out = torch.cat([photo, torch.ones(1, 600, 630, 1)], dim=-1)
@@ -57,6 +57,50 @@ def test_an_underpainting_is_drawn_over(pack: Any, model: Any, image: MakeImage)
     other[:, :, 300:, :3] = image(600, 330, seed=6)
     seen = [draw(each, **below)[:, :, :300] for each in (cut_out, other)]
     assert (seen[0] - seen[1]).abs().max() < 0.02
+
+
+def test_masks_in_passes_by_hand(pack: Any, model: Any, image: MakeImage) -> None:
+    """Each region keeps its own tones, as in the library's passes."""
+    photos = image(600, 630, 2)
+    styles = [
+        pack.run("AdaINEncodeStyle", model=model, image=art, style_size=0)[0]
+        for art in (image(32, 32, seed=3), 1 - 0.5 * image(32, 32, seed=4))
+    ]
+    left = torch.zeros(1, 600, 630)
+    left[..., :300] = 1
+    library = pack.submodule("adain_core.pixels")
+    small = library.reduce_uint8(photos.movedim(-1, 1), (384, 403)).movedim(1, -1) / 255
+
+    def draw(picture: Tensor, content: Tensor | None = None, **inputs: Any) -> Tensor:
+        (features,) = pack.run("AdaINEncodeContent", model=model, image=picture, **inputs)
+        (features,) = pack.run(
+            "AdaINMasked",
+            features=features,
+            style_1=styles[0],
+            mask_1=left,
+            background=styles[1],
+            alpha=1.0,
+            feather=0,
+            region_statistics=True,
+        )
+        return pack.run("AdaINDecode", model=model, features=features, content=content)[0]
+
+    found = draw(photos, underpainting=draw(small, small), photo_share=0.2)
+    expected = model.model.stylize(
+        photos.movedim(-1, 1), styles[0], masks=[left], background=styles[1], photo_share=0.2
+    )
+    torch.testing.assert_close(found, expected.movedim(1, -1))
+    # As a pass of its own, too.
+    single = model.model.stylize(
+        small.movedim(-1, 1), styles[0], masks=[left], background=styles[1]
+    )
+    torch.testing.assert_close(draw(small, small), single.movedim(1, -1))
+
+
+def test_content_of_another_size(pack: Any, model: Any, image: MakeImage) -> None:
+    (features,) = pack.run("AdaINEncodeContent", model=model, image=image(40, 50))
+    with pytest.raises(ValueError, match="content is 40x40 and features are of 50x40: connect"):
+        pack.run("AdaINDecode", model=model, features=features, content=image(40, 40))
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 30), (33, 41)])

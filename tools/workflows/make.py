@@ -19,7 +19,7 @@ SAMPLE, GALLERY = (280, 306), (280, 390)
 STYLIZE, VIDEO = (290, 580), (290, 604)
 # By how much these grow when they run: they show a preview.
 PREVIEW = 220
-BLEND, SMALL = (270, 300), (270, 46)
+BLEND, DECODE = (270, 300), (270, 66)
 _FOLDER = "AdaIN/"
 STARRY_NIGHT = "van-gogh-starry-night"
 # That ComfyUI comes with, in its input folder.
@@ -140,7 +140,7 @@ def mix(board: Board) -> None:
         weight_4=0.5,
         **{f"style_{number}": style for number, style in enumerate(styles, start=1)},
     )
-    stylized = board.add("AdaINDecode", (974, 690), SMALL, features=blend["features"])
+    stylized = board.add("AdaINDecode", (974, 690), DECODE, features=blend["features"])
     save(board, (1290, 300), (430, 400), stylized["image"], "mix")
 
 
@@ -207,7 +207,7 @@ def library(board: Board) -> None:
         style_3=lines,
         weight_3=0.5,
     )
-    stylized = board.add("AdaINDecode", (1434, 250), (286, 46), features=blend["features"])
+    stylized = board.add("AdaINDecode", (1434, 250), (286, 66), features=blend["features"])
     save(board, (1434, 382), (286, 270), stylized["image"], "library")
     name = {"name": "example-mix", "overwrite": True}
     board.add("AdaINSaveStyle", (1434, 706), (286, 320), style=blend["style"], **name)
@@ -283,17 +283,18 @@ def coarse_to_fine(board: Board) -> None:
     castle = photo(board, (304, 0), "content/castle.jpg")["image"]
     style = gallery(board, (304, 356), STARRY_NIGHT)
     size = {"upscale_method": "lanczos", "width": 512, "height": 0}
-    small = board.add("ImageScale", (640, 70), (240, 130), image=castle, **size)
-    features = board.add("AdaINEncodeContent", (640, 264), (240, 106), image=small["IMAGE"])
+    small = board.add("ImageScale", (640, 70), (240, 130), image=castle, **size)["IMAGE"]
+    features = board.add("AdaINEncodeContent", (640, 264), (240, 106), image=small)
     inputs = {"features": features["features"], "style_1": style}
     blend = board.add("AdaINBlend", (640, 450), (240, 300), **inputs)
-    under = board.add("AdaINDecode", (640, 830), (240, 46), features=blend["features"])["image"]
+    inputs = {"features": blend["features"], "content": small.around((610, 217), (610, 884))}
+    under = board.add("AdaINDecode", (640, 830), (240, 66), **inputs)["image"]
     inputs = {"image": castle, "underpainting": under}
     features = board.add("AdaINEncodeContent", (960, 0), (240, 106), **inputs)
     style = gallery(board, (960, 576), STARRY_NIGHT, (240, 270))
     inputs = {"features": features["features"], "style_1": style}
     blend = board.add("AdaINBlend", (960, 190), (240, 300), **inputs)
-    stylized = board.add("AdaINDecode", (1280, 190), (440, 46), features=blend["features"])
+    stylized = board.add("AdaINDecode", (1280, 190), (440, 66), features=blend["features"])
     size = (440, 320)
     save(board, (1280, 320), size, stylized["image"], "fine")
     save(board, (1280, 700), size, under.around((914, 960), (1250, 960)), "coarse")
