@@ -1,4 +1,4 @@
-"""Animations that FFmpeg does not read, or not whole: read by Pillow."""
+"""Animations that FFmpeg cannot read completely, read with Pillow."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ import PIL.Image
 import PIL.ImageSequence
 
 _CLOCK = Fraction(1, 1000)
-_DELAY = 100  # ticks, of a frame without one, as browsers show it
+_DELAY = 100  # ticks, for a frame without a duration, as in browsers
 
 
 def is_animated_image(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file is a GIF, PNG or WebP of several frames."""
+    """Return whether a file is a GIF, PNG or WebP with several frames."""
     return _is_animated(path, ("GIF", "PNG", "WEBP"))
 
 
 def needs_pillow(path: str | os.PathLike[str]) -> bool:
     """Return whether a file is an animated WebP, or a GIF whose first frame has no duration.
 
-    FFmpeg does not decode the one, and loses a frame of the other.
+    FFmpeg cannot decode the former, and loses a frame of the latter.
     """
     return _is_animated(path, ("WEBP",)) or _is_animated(path, ("GIF",), lacks="duration")
 
 
 def open_animation(path: str | os.PathLike[str]) -> Any:
-    """Return an opened container with the frames of an animation, without loss.
+    """Return an opened container with the frames of an animation, encoded losslessly.
 
     Raises:
         OSError: the file is damaged.
@@ -54,19 +54,19 @@ def _write(file: IO[bytes], image: PIL.Image.Image) -> None:
         stream.codec_context.time_base = _CLOCK
         for frame, (time, duration) in zip(PIL.ImageSequence.Iterator(image), frames, strict=True):
             array = np.array(frame.convert("RGBA"))
-            picture = av.VideoFrame.from_ndarray(array, format="rgba")
-            picture.pts, picture.time_base = time, _CLOCK
-            for packet in stream.encode(picture):
+            video_frame = av.VideoFrame.from_ndarray(array, format="rgba")
+            video_frame.pts, video_frame.time_base = time, _CLOCK
+            for packet in stream.encode(video_frame):
                 packet.duration = duration
                 container.mux(packet)
         container.mux(stream.encode(None))
 
 
 def _times(image: PIL.Image.Image) -> Iterator[tuple[int, int]]:
-    """Yield when each frame begins and how long it lasts, in ticks."""
+    """Yield start and duration of each frame, in ticks."""
     time = 0
     for frame in PIL.ImageSequence.Iterator(image):
-        frame.load()  # it tells its duration then
+        frame.load()  # sets the duration
         duration = round(frame.info.get("duration", 0)) or _DELAY
         yield time, duration
         time += duration
@@ -80,5 +80,5 @@ def _is_animated(
     try:
         with PIL.Image.open(path, formats=formats) as image:
             return lacks not in image.info and getattr(image, "n_frames", 1) > 1
-    except Exception:  # Pillow raises anything for a file that is none of these
+    except Exception:  # Pillow raises many kinds for other files
         return False

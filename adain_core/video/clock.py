@@ -1,4 +1,4 @@
-"""Times of a video: the part to read, its clock, where its pictures come and when it should end."""
+"""Times of a video: the part to read, its clock, the times of its frames, and its announced end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import av
 
 from ..errors import OptionError
 
-# Matroska tells how long a stream is in a tag; mkvmerge adds a language to its name.
+# Matroska stores the duration of a stream in a tag; mkvmerge appends a language to its name.
 _LENGTH_TAGS = ("DURATION", "DURATION-eng")
 _LENGTH = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
@@ -55,30 +55,28 @@ WHOLE = Part()
 
 
 class Clock:
-    """A video's clock, at 0 where the part that is read begins.
+    """The clock of a video, 0 at the start of the part.
 
-    A recording's own clock may have run before it: times count from the first picture or sound.
+    The timestamps of a file need not begin at 0: the video starts at its first frame or audio.
 
     Args:
-        pictures: stream of the pictures.
-        sounds: streams of the sound that is read.
-        part: of the video.
+        video: the video stream.
+        audio: the audio streams.
+        part: the part of the video.
 
     Attributes:
         time_base: seconds per tick.
-        rate: frames per second, as a rule.
+        rate: average frames per second.
         skipped: ticks from the start of the video to the start of the part.
         length: ticks of the part; ``None``: up to the end.
     """
 
-    def __init__(
-        self, pictures: av.VideoStream, sounds: Sequence[av.AudioStream], part: Part
-    ) -> None:
-        self.time_base = pictures.time_base or Fraction(1, 90000)
-        self.rate = pictures.average_rate or pictures.guessed_rate or Fraction(25)
+    def __init__(self, video: av.VideoStream, audio: Sequence[av.AudioStream], part: Part) -> None:
+        self.time_base = video.time_base or Fraction(1, 90000)
+        self.rate = video.average_rate or video.guessed_rate or Fraction(25)
         starts = [
             stream.start_time * stream.time_base
-            for stream in (pictures, *sounds)
+            for stream in (video, *audio)
             if stream.start_time is not None and stream.time_base
         ]
         zero = math.floor(min(starts, default=0) / self.time_base)
@@ -96,7 +94,7 @@ class Clock:
 
     @property
     def step(self) -> int:
-        """Ticks from one frame to the next, as a rule."""
+        """Average number of ticks from one frame to the next."""
         return max(1, round(1 / (self.rate * self.time_base)))
 
     def seconds(self, ticks: int) -> float:
@@ -104,11 +102,11 @@ class Clock:
         return float(ticks * self.time_base)
 
     def since_begin(self, pts: int) -> int:
-        """Return the time of a picture, ticks from the start of the part."""
+        """Return the time of a frame, ticks from the start of the part."""
         return pts - self._begin
 
     def begin(self, time_base: Fraction | None) -> int:
-        """Return the start of the part in ticks of another clock that begins with the file's."""
+        """Return the start of the part in ticks of another time base."""
         return round(self._begin * self.time_base / time_base) if time_base else 0
 
     def is_before(self, time: float | Fraction) -> bool:
@@ -120,13 +118,13 @@ class Clock:
         return self.length is not None and time >= self.length
 
     def count(self, frames: int) -> int | None:
-        """Return how many frames the part has, as a rule.
+        """Return the expected number of frames in the part.
 
         Args:
-            frames: of the whole video; 0 if unknown.
+            frames: number of frames in the whole video; 0 if unknown.
 
         Returns:
-            ``None`` if unknown.
+            The number, or ``None`` if unknown.
         """
         counts = []
         if frames:
@@ -136,7 +134,7 @@ class Clock:
         return min(counts, default=0) or None
 
     def chapters(self, chapters: Iterable[Any]) -> Iterator[Any]:
-        """Yield the chapters of the part, with their times in it."""
+        """Yield the chapters of the part, with times relative to its start."""
         for chapter in chapters:
             clock = chapter["time_base"]
             start, end = (max(0, chapter[key] - self.begin(clock)) for key in ("start", "end"))
@@ -146,16 +144,16 @@ class Clock:
                 yield {**chapter, "start": start, "end": end}
 
 
-class PictureTimes:
-    """Times of the pictures of a video, each after the one before.
+class FrameTimes:
+    """Strictly increasing times of the frames of a video.
 
     Args:
-        clock: of the video.
+        clock: clock of the video.
 
     Attributes:
-        first: ticks, of the first picture; ``None`` before it.
-        last: ticks, of the last picture so far.
-        count: of the pictures so far.
+        first: time of the first frame in ticks; ``None`` before it.
+        last: time of the last frame so far, in ticks.
+        count: number of frames so far.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -164,10 +162,14 @@ class PictureTimes:
         self._clock = clock
 
     def add(self, pts: int | None) -> int:
-        """Return the time of the next picture in ticks; it may have none, or one back in time."""
+        """Return the time of the next frame in ticks.
+
+        Args:
+            pts: its timestamp, which may be missing or not increase.
+        """
         time = None if pts is None else self._clock.since_begin(pts)
         if time is None or (self.first is not None and time <= self.last):
-            # Encoders take neither.
+            # Encoders accept neither.
             step = self._clock.step if time is None else 1
             time = -self._clock.skipped if self.first is None else self.last + step
         if self.first is None:
@@ -177,35 +179,35 @@ class PictureTimes:
 
     @property
     def seconds(self) -> float:
-        """From the first picture to the last one so far."""
+        """Seconds from the first frame to the last one so far."""
         return 0.0 if self.first is None else self._clock.seconds(self.last - self.first)
 
 
 def file_start(container: Any) -> float:
-    """Return where a file's lengths count from, seconds."""
+    """Return the time in seconds from which a file counts its durations."""
     if "matroska" in container.format.name:
-        return 0  # whenever its first packet comes
+        return 0  # whenever its first packet begins
     return float(container.start_time or 0) / av.time_base
 
 
 def announced_end(container: Any, streams: Sequence[av.stream.Stream], alone: bool) -> float | None:
-    """Return when the last of some streams should end, by the file's head.
+    """Return when the last of some streams should end according to the file's header.
 
     Args:
         container: the opened file.
-        streams: of it.
-        alone: whether it has no other streams: subtitles often outlast the pictures, and then the
-            end of the file is not that of these streams.
+        streams: some of its streams.
+        alone: whether it has no other streams. Subtitles, for example, often outlast the frames;
+            then the end of the file is not that of these streams.
 
     Returns:
-        Seconds, ``None`` if the file does not tell.
+        Seconds, or ``None`` if unknown.
     """
     length = container.duration
     whole = file_start(container) + length / av.time_base if length and length > 0 else None
     ends = [end for stream in streams if (end := _stream_end(container, stream)) is not None]
     if not ends:
         return whole if alone else None
-    # Tags may have outlived a cut of the file.
+    # Tags may be left over from before the file was cut.
     return max(ends) if whole is None else min(max(ends), whole)
 
 

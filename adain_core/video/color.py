@@ -22,7 +22,7 @@ _SCALING = 2 | 0x2000 | 0x4000 | 0x40000
 
 @dataclass(frozen=True)
 class Color:
-    """How a video's numbers stand for colors, as FFmpeg's codes.
+    """The color encoding of a video, in FFmpeg's codes.
 
     Attributes:
         matrix: AVColorSpace.
@@ -48,62 +48,62 @@ class Color:
 
 
 class RgbReader:
-    """Decoded frames as RGB: SDR, opaque.
+    """Converts decoded frames to opaque SDR RGB.
 
     Args:
-        name: of the video, for the notes.
-        notes: takes a sentence once when HDR is converted and when transparency is lost.
-        has_alpha: whether there is an alpha channel beside the frames, as in WebM.
-        deep: whether pixels are float32, not of 8 bits.
+        name: name of the video, for the notes.
+        notes: receives a sentence once when HDR is converted and when transparency is dropped.
+        has_alpha: whether the alpha channel is stored separately from the frames, as in WebM.
+        deep: return float32 instead of 8 bits.
     """
 
     def __init__(
         self, name: object, notes: list[str], has_alpha: bool = False, deep: bool = False
     ) -> None:
         self._name, self._notes, self._has_alpha = name, notes, has_alpha
-        # Not RGB of 16 bits, which FFmpeg spoils on its way from 4:2:0.
+        # Not 16-bit RGB: FFmpeg's conversion from 4:2:0 to it is inaccurate.
         self._format = "gbrpf32le" if deep else "rgb24"
         self._told_transparency = False
         self._to_sdr: FilterChain | None = None  # once there is HDR
 
-    def read(self, picture: av.VideoFrame) -> np.ndarray[Any, Any]:
+    def read(self, frame: av.VideoFrame) -> np.ndarray[Any, Any]:
         """Return a frame's pixels, ``(H, W, 3)``, uint8, or float32 in 0..1."""
-        self._tell_transparency(picture)
-        if picture.color_trc not in _HDR:
-            rgb = _to_rgb(picture, self._format)
+        self._tell_transparency(frame)
+        if frame.color_trc not in _HDR:
+            rgb = _to_rgb(frame, self._format)
         else:
             if self._to_sdr is None:
                 self._to_sdr = FilterChain((*TO_SDR, ("format", self._format)))
                 self._notes.append(f"{self._name}: HDR (PQ or HLG) is converted to SDR")
-            [rgb] = self._to_sdr.push(picture)
+            [rgb] = self._to_sdr.push(frame)
         pixels = rgb.to_ndarray()
         return pixels if pixels.dtype == np.uint8 else pixels.clip(0, 1)
 
-    def _tell_transparency(self, picture: av.VideoFrame) -> None:
-        """Once, at the first frame that has some; most files with an alpha channel are opaque."""
-        if not self._told_transparency and (self._has_alpha or _is_transparent(picture)):
+    def _tell_transparency(self, frame: av.VideoFrame) -> None:
+        """Note the first transparent frame; most files with an alpha channel are opaque."""
+        if not self._told_transparency and (self._has_alpha or _is_transparent(frame)):
             self._notes.append(f"{self._name}: transparency is left out")
             self._told_transparency = True
 
 
-def read_color(picture: av.VideoFrame) -> Color:
-    """Return the colors of what is drawn of a frame: HDR is converted before."""
-    if picture.color_trc in _HDR:
+def read_color(frame: av.VideoFrame) -> Color:
+    """Return the color encoding of a frame after the conversion of HDR."""
+    if frame.color_trc in _HDR:
         return Color(primaries=_BT709, transfer=_BT709)
-    if _is_rgb(picture):
+    if _is_rgb(frame):
         return Color()
-    matrix = int(picture.colorspace)
+    matrix = int(frame.colorspace)
     if matrix not in _MATRICES:
-        # Untagged: as players take it, SD is BT.601 and anything larger BT.709.
-        matrix = _BT709 if picture.width >= 1280 or picture.height > 576 else _BT601
-    full = picture.color_range == _FULL or picture.format.name.startswith("yuvj")
-    return Color(matrix, full, int(picture.color_primaries), int(picture.color_trc))
+        # Untagged: like players, treat SD as BT.601 and anything larger as BT.709.
+        matrix = _BT709 if frame.width >= 1280 or frame.height > 576 else _BT601
+    full = frame.color_range == _FULL or frame.format.name.startswith("yuvj")
+    return Color(matrix, full, int(frame.color_primaries), int(frame.color_trc))
 
 
-def to_yuv(picture: av.VideoFrame, pixel_format: str, color: Color) -> av.VideoFrame:
-    """Return an RGB picture as a codec takes it, tagged."""
-    picture.colorspace = color.matrix  # PyAV 17 does not know BT.2020 by the argument alone
-    yuv = picture.reformat(
+def to_yuv(frame: av.VideoFrame, pixel_format: str, color: Color) -> av.VideoFrame:
+    """Return an RGB frame in a codec's pixel format, with color tags."""
+    frame.colorspace = color.matrix  # PyAV 17 does not know BT.2020 by the argument alone
+    yuv = frame.reformat(
         format=pixel_format,
         src_colorspace=_MATRICES[color.matrix],
         dst_colorspace=_MATRICES[color.matrix],
@@ -115,11 +115,11 @@ def to_yuv(picture: av.VideoFrame, pixel_format: str, color: Color) -> av.VideoF
     return yuv
 
 
-def _to_rgb(picture: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
-    if _is_rgb(picture):
-        return picture.reformat(format=pixel_format)
-    color = read_color(picture)
-    return picture.reformat(
+def _to_rgb(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
+    if _is_rgb(frame):
+        return frame.reformat(format=pixel_format)
+    color = read_color(frame)
+    return frame.reformat(
         format=pixel_format,
         src_colorspace=_MATRICES[color.matrix],
         dst_colorspace=_MATRICES[color.matrix],
@@ -129,12 +129,12 @@ def _to_rgb(picture: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
     )
 
 
-def _is_rgb(picture: av.VideoFrame) -> bool:
-    return picture.format.is_rgb or picture.format.has_palette
+def _is_rgb(frame: av.VideoFrame) -> bool:
+    return frame.format.is_rgb or frame.format.has_palette
 
 
-def _is_transparent(picture: av.VideoFrame) -> bool:
-    kind = picture.format
+def _is_transparent(frame: av.VideoFrame) -> bool:
+    kind = frame.format
     if not (kind.has_palette or any(component.is_alpha for component in kind.components)):
         return False
-    return bool(picture.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
+    return bool(frame.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)

@@ -11,13 +11,13 @@ import av
 
 from .inputs import open_input
 
-_START = b"\0\0\0\1"  # of a unit in H.264's and H.265's byte stream
-_LENGTH = len(_START)  # of its size, which MP4 and Matroska have in that place
-# Types of the units that describe the stream, by the bits of their first byte that hold the type.
+_START = b"\0\0\0\1"  # start code of a unit in the byte streams of H.264 and H.265
+_LENGTH = len(_START)  # MP4 and Matroska have the unit's size instead, which is as long
+# Shift and mask of the unit type in the first byte, and the types that describe the stream.
 _PARAMETERS = {"h264": (0, 0x1F, (7, 8)), "hevc": (1, 0x3F, (32, 33, 34))}
 
 
-class EarlierPictures:
+class EarlierFrames:
     """The complete frames of an unfinished file.
 
     Args:
@@ -59,7 +59,7 @@ class EarlierPictures:
         """Return whether an encoder would continue the stream with the same parameters.
 
         Args:
-            parameters: of its stream, as the encoder gives them.
+            parameters: extradata of the encoder.
         """
         if self._codec not in _PARAMETERS:
             return True
@@ -69,13 +69,13 @@ class EarlierPictures:
         return all(unit in self._parameters for unit in described)
 
     def read(self, frames: int) -> Iterator[tuple[int, av.Packet[Any]]]:
-        """Yield the first pictures in the order of decoding.
+        """Yield the packets of the first frames in decoding order.
 
         Args:
-            frames: how many.
+            frames: number of frames.
 
         Yields:
-            The place of each among those shown, and its packet without times.
+            The display position of each frame, and its packet without times.
         """
         places = {time: place for place, time in enumerate(sorted(self._times[:frames]))}
         with self._open() as container:
@@ -90,7 +90,7 @@ class EarlierPictures:
         return open_input(self._path)
 
     def _as_encoded(self, data: bytes) -> bytes:
-        """Return a packet as its encoder gave it: with start codes in place of lengths."""
+        """Return a packet as the encoder wrote it, with start codes instead of lengths."""
         if self._codec not in _PARAMETERS or data.startswith(_START):
             return data
         result, place = bytearray(data), 0

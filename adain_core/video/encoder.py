@@ -1,4 +1,4 @@
-"""Pictures of a video, encoded."""
+"""Encoding of frames."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from torch import Tensor
 
 from . import gif
 from .color import to_yuv
-from .earlier import EarlierPictures
+from .earlier import EarlierFrames
 from .formats import CODECS, Encoding, bit_depth, is_mp4, keyframe_interval
 from .packets import PacketTimes
 from .reader import VideoReader
 
-# A semicolon or dot skips numbers, so that 30000/1001 frames a second keep up with the clock.
+# A semicolon or dot means drop-frame timecode, for 30000/1001 frames per second.
 _TIMECODE = re.compile(r"\d\d:\d\d:\d\d([:;.])\d\d+")
 
 
-class PictureEncoder:
-    """The picture stream of an opened container.
+class FrameEncoder:
+    """Encodes frames into the video stream of an opened container.
 
     Args:
         path: name of the output, for its suffix and the notes.
         container: opened for writing, before its first packet.
-        encoding: with a codec, and chroma where it has one.
-        reader: of the video whose times and colors it gets.
+        encoding: the encoding, with codec, and chroma if the codec has it.
+        reader: reader of the input, for times and colors.
         size: width and height.
-        notes: takes a sentence where the timecode is left out.
+        notes: receives a sentence if the timecode is left out.
 
     Attributes:
-        frames: shown so far.
+        frames: number of frames so far.
         size: width and height.
     """
 
@@ -56,50 +56,50 @@ class PictureEncoder:
         self._container, self._is_mp4 = container, is_mp4(path)
         self._clock = gif.CLOCK if encoding.codec == "gif" else reader.time_base
         self._color = reader.color
-        if encoding.codec == "prores":  # it knows the limited range alone
+        if encoding.codec == "prores":  # supports only limited range
             self._color = replace(reader.color, full=False)
         self._palette = gif.Palette(*size) if encoding.codec == "gif" else None
         self._stream = self._add_stream(encoding, reader)
         if reader.timecode is not None and not self._add_timecode(encoding, reader):
             notes.append(f"{path}: the timecode {reader.timecode} is left out")
         self._times = PacketTimes(reader.step, self._settings.reorder)
-        # Of an earlier run: packets with their places among those shown, and times of these.
+        # Of an earlier run: packets with their display positions, and the times of its frames.
         self._earlier: Iterator[tuple[int, av.Packet[Any]]] = iter(())
         self._kept: list[int] = []
         self._next: tuple[int, av.Packet[Any]] | None = None
 
     def show(self, pixels: Tensor, time: int, duration: int = 0) -> None:
-        """Encode a picture.
+        """Encode a frame.
 
         Args:
             pixels: ``(3, H, W)``, uint8 or float in 0..1, at least as large as the stream.
-            time: ticks of the stream's clock.
-            duration: ticks, 0 if unknown.
+            time: time in ticks of the stream.
+            duration: duration in ticks; 0 if unknown.
         """
         width, height = self.size
         array = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()[:height, :width])
         if array.dtype != np.uint8:
             array = (array * 65535).round().astype(np.uint16)
         kind = "rgb24" if array.dtype == np.uint8 else "rgb48le"
-        picture = av.VideoFrame.from_ndarray(array, format=kind)
+        frame = av.VideoFrame.from_ndarray(array, format=kind)
         if self._palette is None:
-            picture = to_yuv(picture, self._stream.pix_fmt, self._color)
-        picture.pts, picture.time_base = time, self._clock
+            frame = to_yuv(frame, self._stream.pix_fmt, self._color)
+        frame.pts, frame.time_base = time, self._clock
         if self.frames % self._interval == 0:
-            picture.pict_type = PictureType.I
+            frame.pict_type = PictureType.I
         if self._palette is not None:
-            picture = self._palette.apply(picture)
+            frame = self._palette.apply(frame)
         self._times.show(time, duration)
-        for packet in self._stream.encode(picture):
+        for packet in self._stream.encode(frame):
             self._times.stamp(packet)
             self._container.mux(packet)
         self.frames += 1
 
-    def resume(self, earlier: EarlierPictures, frames: int) -> None:
-        """Take the first pictures from an earlier run, before any other; :meth:`keep` shows them.
+    def resume(self, earlier: EarlierFrames, frames: int) -> None:
+        """Prepare to copy the first frames of an earlier run; :meth:`keep` adds each of them.
 
         Raises:
-            ValueError: that run's encoder was another one.
+            ValueError: the earlier run encoded differently.
         """
         self._container.start_encoding()
         if not earlier.fits(bytes(self._stream.codec_context.extradata or b"")):
@@ -108,11 +108,11 @@ class PictureEncoder:
         self._next = next(self._earlier, None)
 
     def keep(self, time: int, duration: int) -> None:
-        """Show the next picture of the earlier run.
+        """Copy the next frame of the earlier run.
 
         Args:
-            time: ticks of the stream's clock.
-            duration: likewise.
+            time: time in ticks of the stream.
+            duration: duration in ticks.
         """
         self._times.show(time, duration)
         self._kept.append(time)
@@ -126,7 +126,7 @@ class PictureEncoder:
             self._next = next(self._earlier, None)
 
     def finish(self) -> None:
-        """Write what still waits in the encoder."""
+        """Write the frames that the encoder still holds."""
         packets = self._stream.encode(None)
         if self._is_mp4:
             self._times.stamp_last(packets)
@@ -142,7 +142,7 @@ class PictureEncoder:
         stream.width, stream.height = self.size
         context = stream.codec_context
         context.time_base = self._clock
-        context.gop_size = 2 * self._interval  # x264 adds one before those that are asked for
+        context.gop_size = 2 * self._interval  # otherwise x264 adds one before each requested one
         if encoding.chroma is None:
             stream.pix_fmt = "pal8"
         else:
@@ -157,12 +157,12 @@ class PictureEncoder:
             options["profile"] = "4" if encoding.chroma == "444" else "3"
         stream.options = options
         if encoding.codec == "h265" and self._is_mp4:
-            context.codec_tag = "hvc1"  # Apple's players want this one of the two
+            context.codec_tag = "hvc1"  # Apple's players need this tag
         return stream
 
     def _add_timecode(self, encoding: Encoding, reader: VideoReader) -> bool:
         match, rate = _TIMECODE.fullmatch(reader.timecode or ""), round(reader.rate)
-        # FFmpeg would refuse the whole file for one that does not fit.
+        # FFmpeg rejects the whole file for an invalid timecode.
         fits = match is not None and rate > 0 and (match[1] == ":" or rate % 30 == 0)
         if encoding.codec == "gif" or not fits:
             return False
@@ -173,15 +173,15 @@ class PictureEncoder:
 def fit_size(
     encoding: Encoding, size: tuple[int, int]
 ) -> tuple[Encoding, tuple[int, int], str | None]:
-    """Return the resolution of color and the size that a codec takes.
+    """Return chroma subsampling and size that a codec supports.
 
     Args:
-        encoding: with a codec.
-        size: width and height of the pictures.
+        encoding: the encoding, with codec.
+        size: width and height of the frames.
 
     Returns:
-        The encoding with its resolution of color, width and height, and a sentence if the color
-        had to change.
+        The encoding with its chroma subsampling, width and height, and a sentence if the chroma
+        subsampling had to change.
     """
     assert encoding.codec is not None
     settings, (width, height) = CODECS[encoding.codec], size

@@ -1,4 +1,4 @@
-"""File names for FFmpeg and of unfinished outputs, and checks for inputs."""
+"""File names: for FFmpeg, of unfinished outputs, and checks that no input is overwritten."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from ..errors import VideoFileError
 from ..files import real_path
 from .sequence import NUMBER, numbered_names
 
-# FFmpeg's addresses without ``://`` that are taken for such; others are names with a colon.
+# FFmpeg's protocols without ``://`` that count as addresses; other names may contain colons.
 _PROTOCOLS = ("file:", "pipe:", "fd:", "data:", "concat:", "subfile,")
 
 
 def file_url(path: str | os.PathLike[str]) -> str:
-    """Return a file's name for FFmpeg, which would take ``12:30.mp4`` for a protocol named 12.
+    """Return a file name for FFmpeg, which would read ``12:30.mp4`` as a protocol named 12.
 
-    An address stays what it is.
+    An address is unchanged.
     """
     return os.fspath(path) if is_address(path) else f"file:{os.fspath(path)}"
 
 
 def is_address(path: str | os.PathLike[str]) -> bool:
-    """Return whether FFmpeg reads it by a protocol; a ``Path`` is none."""
+    """Return whether FFmpeg reads this through a protocol; a ``Path`` never is an address."""
     return isinstance(path, str) and ("://" in path or path.startswith(_PROTOCOLS))
 
 
 def partial_file(output: Path) -> Path:
-    """Return the name that an output has until it is finished."""
+    """Return the name of an unfinished output."""
     return output.with_stem(f"{output.stem}.partial")
 
 
 def resumed_file(output: Path) -> Path:
-    """Return the name that an output has while it still reads what an earlier run left."""
+    """Return the name of an unfinished output that still copies frames of an earlier run."""
     return output.with_stem(f"{output.stem}.resumed")
 
 
 def state_file(output: Path) -> Path:
-    """Return the file with the state of an unfinished output, which resuming needs."""
+    """Return the name of the state file of an unfinished output, which resuming needs."""
     stem = NUMBER.sub("", output.stem) or "pictures"
     return output.with_name(f"{stem}.partial.resume")
 
@@ -63,7 +63,7 @@ def refuse_inputs(inputs: Iterable[str | os.PathLike[str]], output: str | os.Pat
 
 
 def same_file(one: Path, other: Path) -> bool:
-    """Return whether these are one file that exists."""
+    """Return whether two names refer to the same existing file."""
     try:
         return one.samefile(other)
     except OSError:  # also for an address (``data:…``) that is too long for a name

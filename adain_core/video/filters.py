@@ -1,4 +1,4 @@
-"""Chains of FFmpeg's filters for frames before they are drawn."""
+"""Chains of FFmpeg filters for decoded frames."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from fractions import Fraction
 import av
 import av.filter
 
-# Fields to frames, as many as before, where a frame says that it has fields.
+# Deinterlaces frames that are marked as interlaced; their number stays the same.
 DEINTERLACE = (("bwdif", "mode=send_frame:deint=interlaced"),)
-# PQ and HLG to SDR, highlights rolled off: HLG's reference white becomes 173 of 255.
+# PQ and HLG to SDR with soft highlights: the reference white of HLG becomes 173 of 255.
 TO_SDR = (("scale", "out_primaries=bt709:out_transfer=bt709:intent=perceptual"),)
 
 
 class FilterChain:
-    """Takes frames and gives those that are done; built anew where their size or format changes.
+    """A chain of filters, rebuilt if the size or format of the frames changes.
 
     Args:
-        filters: names and arguments, in their order.
+        filters: names and arguments, in order.
     """
 
     def __init__(self, filters: tuple[tuple[str, str], ...]) -> None:
@@ -26,32 +26,32 @@ class FilterChain:
         self._form: tuple[object, ...] = ()
         self._clock = Fraction(1)
 
-    def push(self, picture: av.VideoFrame) -> list[av.VideoFrame]:
-        """Add a frame; returns those that are done with their times by its clock."""
+    def push(self, frame: av.VideoFrame) -> list[av.VideoFrame]:
+        """Add a frame; return finished frames, with times in its time base."""
         done: list[av.VideoFrame] = []
-        form = (picture.width, picture.height, picture.format.name, picture.time_base)
+        form = (frame.width, frame.height, frame.format.name, frame.time_base)
         if self._graph is None or form != self._form:
             done, self._form = self.flush(), form
-            self._graph = self._built(picture)
-        self._graph.vpush(picture)
+            self._graph = self._built(frame)
+        self._graph.vpush(frame)
         return done + self._pulled()
 
     def flush(self) -> list[av.VideoFrame]:
-        """Return the frames that still wait for others."""
+        """Return the frames that the filters still hold."""
         if self._graph is None:
             return []
         self._graph.vpush(None)
         done, self._graph = self._pulled(), None
         return done
 
-    def _built(self, picture: av.VideoFrame) -> av.filter.Graph:
-        self._clock = picture.time_base or Fraction(1, 90000)
+    def _built(self, frame: av.VideoFrame) -> av.filter.Graph:
+        self._clock = frame.time_base or Fraction(1, 90000)
         graph = av.filter.Graph()
         last = graph.add(
             "buffer",
-            f"width={picture.width}:height={picture.height}:pix_fmt={picture.format.name}"
-            f":time_base={self._clock}:colorspace={int(picture.colorspace)}"
-            f":range={int(picture.color_range)}",
+            f"width={frame.width}:height={frame.height}:pix_fmt={frame.format.name}"
+            f":time_base={self._clock}:colorspace={int(frame.colorspace)}"
+            f":range={int(frame.color_range)}",
         )
         for name, arguments in (*self._filters, ("buffersink", "")):
             following = graph.add(name, arguments or None)
@@ -65,13 +65,13 @@ class FilterChain:
         done: list[av.VideoFrame] = []
         while True:
             try:
-                picture = self._graph.vpull()
+                frame = self._graph.vpull()
             except (BlockingIOError, EOFError):
                 return done
-            # Some filters count in finer units.
-            if picture.pts is not None and picture.time_base is not None:
-                units = picture.time_base / self._clock
-                picture.pts = round(picture.pts * units)
-                picture.duration = round(picture.duration * units)
-                picture.time_base = self._clock
-            done.append(picture)
+            # Some filters use a finer time base.
+            if frame.pts is not None and frame.time_base is not None:
+                units = frame.time_base / self._clock
+                frame.pts = round(frame.pts * units)
+                frame.duration = round(frame.duration * units)
+                frame.time_base = self._clock
+            done.append(frame)

@@ -1,4 +1,4 @@
-"""Which codecs there are, and which file takes which."""
+"""Codecs, and the file formats that support them."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ class Encoding:
 
 
 DEFAULT = Encoding()
-# For players to jump to, and for an interrupted video to go on from.
+# Interval of keyframes, for seeking in players and for resuming interrupted videos.
 _KEYFRAME_SECONDS, _KEYFRAME_FRAMES = 2, 24
 
 
 @dataclass(frozen=True)
 class Codec:
-    """How FFmpeg is asked for a codec.
+    """FFmpeg settings of a codec.
 
     Attributes:
-        encoder: FFmpeg's name.
-        chroma: pixel format of 8 bits by the resolution of color; the first is the default.
-        quality: the encoder's constant rate factor, lower is better; ``None``: it has none.
-        worst: the highest factor.
-        options: of the encoder.
-        even: 4:2:0 needs an even width and height.
-        reorder: how many pictures it decodes before one that is shown earlier.
+        encoder: FFmpeg's name of the encoder.
+        chroma: 8-bit pixel format by chroma subsampling; the first is the default.
+        quality: default constant rate factor, lower is better; ``None``: not supported.
+        worst: highest constant rate factor.
+        options: options of the encoder.
+        even: whether 4:2:0 needs an even width and height.
+        reorder: largest number of frames decoded before one that is shown earlier.
         bit_depths: bits per channel; the first is the default.
     """
 
@@ -62,7 +62,7 @@ class Codec:
 
 
 _YUV = {"420": "yuv420p", "444": "yuv444p"}
-_IDR = (("forced-idr", "1"),)  # nothing refers to what is before a keyframe that is asked for
+_IDR = (("forced-idr", "1"),)  # no frame refers to one before a requested keyframe
 CODECS = {
     # Strokes are fine texture: one step better than the encoders' own defaults (23, 28, 32).
     "h264": Codec("libx264", _YUV, 18, 51, _IDR, even=True, reorder=2, bit_depths=(8, 10)),
@@ -81,10 +81,10 @@ CODECS = {
     "gif": Codec("gif", {}),
     "png": Codec("png", {}),
 }
-# The first is the default.
+# Codecs by suffix; the first is the default.
 SUFFIXES = {
     ".mp4": ("h264", "h265", "vp9"),
-    ".m4v": ("h264",),  # FFmpeg takes it for an iPod's
+    ".m4v": ("h264",),  # FFmpeg writes it for the iPod
     ".mov": ("h264", "h265", "prores"),
     ".mkv": ("h264", "h265", "vp9", "prores"),
     ".webm": ("vp9",),
@@ -94,14 +94,14 @@ SUFFIXES = {
 
 
 def choose_codec(path: Path, encoding: Encoding) -> str:
-    """Return the name of the codec for an output file, checked with its settings.
+    """Return the codec for an output file, and check the settings.
 
     Args:
-        path: the file, or the pattern of pictures, such as ``frames/%06d.png``.
-        encoding: as asked for.
+        path: the file, or the pattern of numbered images, such as ``frames/%06d.png``.
+        encoding: the requested encoding.
 
     Raises:
-        ValueError: an unknown suffix, or settings that do not fit it.
+        ValueError: an unknown suffix, or settings that it does not support.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -121,8 +121,8 @@ def choose_codec(path: Path, encoding: Encoding) -> str:
         )
     if suffix == ".png" and not (NUMBER.search(path.name) and path.name.count("%") == 1):
         raise ValueError(
-            f"cannot write {path}: a picture for each frame needs the place of its number, once, "
-            f"such as {path.with_name(path.stem.partition('%')[0] + '%06d.png')}"
+            f"cannot write {path}: numbered images need one placeholder for the number, such as "
+            f"{path.with_name(path.stem.partition('%')[0] + '%06d.png')}"
         )
     _check_settings(name, encoding)
     return name
@@ -147,13 +147,13 @@ def _check_settings(name: str, encoding: Encoding) -> None:
 
 
 def bit_depth(encoding: Encoding) -> int:
-    """Return the bits per channel of an encoding with a codec."""
+    """Return the bits per channel of an encoding, which has a codec."""
     assert encoding.codec is not None
     return encoding.bit_depth or CODECS[encoding.codec].bit_depths[0]
 
 
 def keyframe_interval(rate: Fraction) -> int:
-    """Return after how many frames there is a keyframe at the latest.
+    """Return the largest number of frames from one keyframe to the next.
 
     Args:
         rate: frames per second.
@@ -169,9 +169,10 @@ def is_mp4(path: Path) -> bool:
 def mp4_options(time_base: Fraction) -> dict[str, str]:
     """Return the options of an MP4 or QuickTime file with timestamps in units of ``time_base``.
 
-    Fragments survive a crash; a finished file is an ordinary one. Fragments begin at keyframes:
-    FFmpeg takes the movie's end from the last fragment, and frames are not reordered across them.
-    The movie's own time base, 1/1000 s by default, must not round the time of the first frame.
+    A fragmented file survives a crash; a finished file is an ordinary one. Fragments begin at
+    keyframes: FFmpeg takes the end of the movie from the last fragment, and frames are not
+    reordered across them. The time base of the movie, 1/1000 s by default, must not round the time
+    of the first frame.
     """
     return {
         "movflags": "hybrid_fragmented+delay_moov+frag_keyframe",

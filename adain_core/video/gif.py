@@ -1,4 +1,4 @@
-"""What GIFs need: times in hundredths of a second, and 256 colors for each frame."""
+"""GIF: times in hundredths of a second, and 256 colors per frame."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch import Tensor
 
 CLOCK = Fraction(1, 100)
 _GRAPHIC_CONTROL = b"!\xf9\x04"
-_SHORTEST = 2  # browsers show a frame of one hundredth of a second for ten
+_SHORTEST = 2  # browsers show a frame with a delay of 1 for 10 ticks
 
 
 class FrameDropper:
-    """Leaves out what comes too soon after another frame, unless it stays until long after.
+    """Drops frames that come too soon after another one, unless they are shown for long.
 
-    A screen recording rests on such a frame.
+    In a screen recording, the last frame before a pause can be such a frame.
     """
 
     def __init__(self) -> None:
@@ -29,16 +29,16 @@ class FrameDropper:
 
     @property
     def last_delay(self) -> int:
-        """How long the last frame is shown, in ticks of ``CLOCK``."""
+        """Duration of the last frame, in ticks of ``CLOCK``."""
         return max(_SHORTEST, self._end - (self._last or 0))
 
     def add(self, pixels: Tensor, time: int, end: int) -> Iterator[tuple[Tensor, int]]:
         """Yield the frames to show now, with their times.
 
         Args:
-            pixels: of a frame.
-            time: of the frame, in ticks of ``CLOCK``.
-            end: of the frame, likewise.
+            pixels: pixels of a frame.
+            time: its time, in ticks of ``CLOCK``.
+            end: its end, likewise.
         """
         self._end = end
         if self._early is not None and self._last is not None:
@@ -54,7 +54,7 @@ class FrameDropper:
             self._early = pixels
 
     def flush(self) -> Iterator[tuple[Tensor, int]]:
-        """Yield a frame that came too soon, as soon as it may be shown."""
+        """Yield a delayed frame, at the earliest time at which it may be shown."""
         if self._early is not None and self._last is not None:
             pixels, self._early = self._early, None
             self._last += _SHORTEST
@@ -71,7 +71,7 @@ class FrameDropper:
 
 
 class Palette:
-    """Brings each frame to 256 colors chosen for it, so that no frame has to wait for others."""
+    """Reduces each frame to 256 colors of its own, so that no frame waits for others."""
 
     def __init__(self, width: int, height: int) -> None:
         self._graph = av.filter.Graph()
@@ -89,32 +89,32 @@ class Palette:
         use.link_to(sink)
         self._graph.configure()
 
-    def apply(self, picture: av.VideoFrame) -> av.VideoFrame:
+    def apply(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Return a frame with a palette."""
-        self._graph.vpush(picture)
+        self._graph.vpush(frame)
         return self._graph.vpull()
 
 
 def write_last_delay(path: Path, delay: int) -> None:
-    """Write into a finished file how long its last frame is shown.
+    """Set the duration of the last frame in a finished file.
 
-    FFmpeg gives it the time of the frame before.
+    FFmpeg writes that of the previous frame.
 
     Args:
         path: the file.
-        delay: ticks of ``CLOCK``.
+        delay: duration in ticks of ``CLOCK``.
     """
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
         place = content.rfind(_GRAPHIC_CONTROL)
         while place >= 0 and not _is_last_frame(content, place):
-            place = content.rfind(_GRAPHIC_CONTROL, 0, place)  # that were pixels
+            place = content.rfind(_GRAPHIC_CONTROL, 0, place)  # these bytes were pixels
         if place >= 0:
             content[place + 4 : place + 6] = min(delay, 0xFFFF).to_bytes(2, "little")
 
 
 def _is_last_frame(content: mmap.mmap, place: int) -> bool:
-    """Return whether one frame and the file's end follow a place."""
-    place += 8  # the block that holds the delay
+    """Return whether a graphic control block is followed by one frame and the end of the file."""
+    place += 8  # past the block with the delay
     if content[place : place + 1] != b",":
         return False
     flags = content[place + 9]

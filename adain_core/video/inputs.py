@@ -10,20 +10,19 @@ import av
 
 from .files import file_url, is_address
 
-# FFmpeg's names of what is opened, whatever a file is called. It knows more, but some of it opens
-# other files and addresses that the file names (playlists, lists of parts, session descriptions),
-# or runs scripts.
+# FFmpeg formats that may be opened, whatever a file is called. Some of the others open files and
+# addresses named in the file (playlists, lists of parts, session descriptions), or run scripts.
 _FORMATS = (
     *("apng", "asf", "av1", "avi", "avs2", "avs3", "cavsvideo", "dhav", "dnxhd", "dv", "flic"),
     *("flv", "gif", "gxf", "h261", "h263", "h264", "hevc", "image2", "ivf", "live_flv", "m4v"),
     *("matroska", "mjpeg", "mjpeg_2000", "mov", "mpeg", "mpegts", "mpegtsraw", "mpegvideo"),
     *("mpjpeg", "mxf", "nsv", "nut", "nuv", "obu", "ogg", "rm", "swf", "vc1", "vvc", "wtv"),
     "yuv4mpegpipe",
-    # Pictures.
+    # Images.
     *("bmp_pipe", "dpx_pipe", "exr_pipe", "j2k_pipe", "jpeg_pipe", "jpegxl_anim", "jpegxl_pipe"),
     *("pam_pipe", "pbm_pipe", "pgm_pipe", "png_pipe", "ppm_pipe", "sgi_pipe", "tiff_pipe"),
     "webp_pipe",
-    # Sound, of which is said that it has no pictures.
+    # Audio files, for the error that they have no video stream.
     *("aac", "aiff", "flac", "mp3", "wav"),
 )
 _FILES_ALONE = {"protocol_whitelist": "file", "format_whitelist": ",".join(_FORMATS)}
@@ -36,11 +35,11 @@ def open_input(path: str | os.PathLike[str], options: Mapping[str, str] | None =
 
     Args:
         path: a file, or an address such as ``https://…``.
-        options: of FFmpeg.
+        options: FFmpeg's options.
 
     Raises:
-        av.ArgumentError: a file of another kind, such as a playlist.
-        av.FFmpegError: it cannot be read.
+        av.ArgumentError: a file in another format, such as a playlist.
+        av.FFmpegError: the file cannot be read.
     """
     rules = {} if is_address(path) else _FILES_ALONE
     return av.open(file_url(path), options={**rules, **(options or {})}, metadata_errors="replace")

@@ -137,7 +137,7 @@ class Keyframes:
         return styles, min(1.0, start + share * (end - start))
 
     def notes(self, frame: int, seconds: float) -> list[str]:
-        """Return which keyframe the video ends before, if there is one.
+        """Return a sentence if the last keyframe is after the end of the video.
 
         Args:
             frame: number of the last frame.

@@ -1,4 +1,4 @@
-"""Masks of a video's frames: still ones, one for each frame, or a video of them."""
+"""Masks of the frames of a video: a still mask, one for each frame, or a mask video."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class MaskTrack:
     """A mask for each frame.
 
     Args:
-        mask: ``(H, W)`` for all frames, ``(B, H, W)`` for one each, an image file, or a video
-            whose brightness counts.
-        files: closes the video.
+        mask: ``(H, W)`` for all frames, ``(B, H, W)`` with one for each frame, an image file, or a
+            video, whose brightness is the mask.
+        files: exit stack that closes the video.
 
     Raises:
         VideoFileError: a file that is neither an image nor a video.
@@ -43,12 +43,10 @@ class MaskTrack:
             self._masks = iter(torch.split(as_mask(mask), 1))
 
     def at(self, number: int) -> Tensor:
-        """Return the mask of a frame, which comes after the ones before.
-
-        After the last mask that one holds.
+        """Return the mask of a frame; the last mask also applies to later frames.
 
         Args:
-            number: of the frame.
+            number: number of the frame, above that of the previous call.
 
         Returns:
             ``(1, 1, H, W)`` in 0..1, of any size.
@@ -64,7 +62,9 @@ class MaskTrack:
         return self._mask
 
     def notes(self, whole: bool) -> list[str]:
-        """Return what is wrong with its length, after the last frame; one frame is a still mask.
+        """Return a sentence if the mask is shorter or longer than the video.
+
+        Call it after the last frame. A single mask always fits.
 
         Args:
             whole: whether the video was read to its end.

@@ -11,14 +11,14 @@ from .files import partial_file, refuse_inputs, same_file, state_file
 from .formats import Encoding
 from .partial import PartialFile
 from .reader import VideoReader
-from .sequence import SequenceWriter, existing_picture
+from .sequence import SequenceWriter, existing_image
 from .writer import VideoWriter, Writer
 
 
 def is_unfinished(path: Path) -> bool:
     """Return whether a partial result of an output exists."""
     left = (state_file(path), partial_file(path))
-    return any(file.exists() for file in left) or existing_picture(path) is not None
+    return any(file.exists() for file in left) or existing_image(path) is not None
 
 
 def open_writer(
@@ -33,16 +33,16 @@ def open_writer(
     """Return a writer for an output, whose file is locked.
 
     Args:
-        path: the file, or the pattern of numbered pictures, such as ``frames/%06d.png``.
-        reader: of the video that it is made from, for times, colors and sound; open as long.
-        encoding: with a codec.
+        path: the file, or the pattern of numbered images, such as ``frames/%06d.png``.
+        reader: reader of the input, for times, colors and audio; it must stay open.
+        encoding: the encoding, with codec.
         overwrite: replace existing files.
         resume: continue the partial result of an earlier run.
         inputs: other input files.
 
     Raises:
-        VideoFileError: the file exists, or what an earlier run left of it, another run writes it,
-            or it is one that is read; its folder does not exist.
+        VideoFileError: the file or a partial result exists, another run is writing it, it is an
+            input, or its folder does not exist.
     """
     refuse_inputs(inputs, path)
     if encoding.codec == "png":

@@ -1,4 +1,4 @@
-"""Times of encoded pictures: when each is shown, for how long, and when it is decoded."""
+"""Times of encoded frames: presentation, duration, and decoding."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Packet: TypeAlias = Any
 
 
 class PacketTimes:
-    """Times of a stream's packets, made from those of the pictures.
+    """Computes the times of a stream's packets from those of the frames.
 
-    Encoders reorder pictures, forget how long they last, and begin to decode some pictures before
-    the first one's time. x264 takes for that the time of the pictures that are overtaken, so that a
-    pause among the first ones would move all decoding back by its length; here it is a step each.
+    Encoders reorder frames, lose their durations, and need decoding times before the first frame.
+    x264 derives these from the times of reordered frames, so that a pause among the first frames
+    would delay all decoding by its length; here they are a step apart.
 
     Args:
-        step: ticks from one picture to the next, as a rule.
-        reorder: how many pictures may be decoded before one that is shown earlier.
+        step: average number of ticks from one frame to the next.
+        reorder: largest number of frames decoded before one that is shown earlier.
     """
 
     def __init__(self, step: int, reorder: int) -> None:
@@ -31,7 +31,7 @@ class PacketTimes:
         self._last: int | None = None  # time of decoding
 
     def show(self, time: int, duration: int) -> None:
-        """Take the next picture's time and duration; 0 if that is unknown."""
+        """Add time and duration of the next frame; a duration of 0 is unknown."""
         if not self._shown and not self._count:
             self._first = time
         self._shown.append(time)
@@ -39,7 +39,7 @@ class PacketTimes:
         self._end = time + duration
 
     def stamp(self, packet: Packet) -> None:
-        """Set a packet's duration and its time of decoding; packets come in the order of that."""
+        """Set duration and decoding time of the next packet in decoding order."""
         packet.duration = self._durations.pop(packet.pts) or packet.duration
         early = self._reorder - self._count
         packet.dts = self._first - early * self._step if early > 0 else self._shown.popleft()
@@ -47,11 +47,10 @@ class PacketTimes:
         self._count += 1
 
     def stamp_last(self, packets: Sequence[Packet]) -> None:
-        """Set the times of a movie's last packets.
+        """Set the times of the last packets of an MP4 file.
 
-        MP4 stores the time from one decoding to the next, and readers take the sum of these times
-        for the length and for the frame rate. Here the sum is the time from the first picture to
-        the end of the last one.
+        MP4 stores the differences of decoding times, and readers use their sum for the duration
+        and the frame rate. Here the sum is the time from the first frame to the end of the last.
         """
         before = self._last
         for packet in packets:
@@ -59,8 +58,8 @@ class PacketTimes:
         if not packets:
             return
         last, delay = packets[-1], self._reorder * self._step
-        # No sample may last beyond the end of the pictures, and the last picture's up to there: a
-        # pause before the last ones counts before the last one's decoding.
+        # No sample may last beyond the end of the frames, and the last one lasts until then: a
+        # pause before the last frames counts before the decoding of the last one.
         if last.pts + last.duration == self._end or last.dts < last.pts - delay:
             last.dts = last.pts - delay
         limit = end = self._end - delay

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..errors import VideoFileError, reason
-from .earlier import EarlierPictures
+from .earlier import EarlierFrames
 from .files import delete_partial, partial_file, resumed_file
 
 try:
@@ -14,7 +14,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-# Where Windows holds a byte for us: its locks keep others from writing, and no file is as long.
+# Position of the byte locked on Windows, where locks prevent writing: beyond the end of any file.
 _BYTE = 2**60
 
 
@@ -27,9 +27,9 @@ class PartialFile:
         resume: continue the partial result of an earlier run.
 
     Attributes:
-        held: the name that says who writes the output.
-        path: the name to write to.
-        earlier: the name of what an earlier run left, to read; ``None`` without.
+        held: name of the locked file.
+        path: name of the file to write.
+        earlier: name of the partial result of an earlier run; ``None`` without one.
 
     Raises:
         VideoFileError: another process is writing it, a partial result exists, or it cannot be
@@ -89,11 +89,11 @@ class PartialFile:
             )
 
     def _choose_earlier(self) -> None:
-        """Take the longer one of two files: a run that went on with the other was killed."""
+        """Use the longer of two files: a resumed run may have been killed."""
         resumed = resumed_file(self._output)
         if not resumed.exists():
             return
-        if EarlierPictures(resumed).count > EarlierPictures(self.held).count:
+        if EarlierFrames(resumed).count > EarlierFrames(self.held).count:
             self._release()
             resumed.replace(self.held)
             self._hold()
@@ -105,7 +105,7 @@ class PartialFile:
 
 
 def _lock(handle: int) -> bool:
-    """Hold a file as long as its handle is open; return whether no other process does."""
+    """Lock a file as long as its handle is open; return whether that succeeded."""
     try:
         if fcntl is not None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -126,7 +126,7 @@ def _lock_byte(handle: int) -> None:
 
 
 def _is_open(path: Path, handle: int) -> bool:
-    """Return whether a name still means the opened file: its run may have finished just now."""
+    """Return whether a name still refers to the opened file, which may just have been renamed."""
     try:
         return os.path.samestat(path.stat(), os.fstat(handle))
     except OSError:

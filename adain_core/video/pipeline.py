@@ -1,4 +1,4 @@
-"""``stylize_video``: frames are decoded ahead of the model and encoded behind it."""
+"""``stylize_video``: decoding, stylizing and encoding of frames in parallel."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def stylize_video(
         source: a video that FFmpeg can read, an animated WebP, or consecutively numbered images (a
             folder, or ``frames/%06d.png``).
         output: ``.mp4``, ``.mov``, ``.mkv``, ``.webm``, ``.gif``, or ``frames/%06d.png``.
-        keyframes: styles and alpha that change over time; they replace those of the options.
+        keyframes: styles and alpha over time, instead of those in the options.
         part: the part of the video to process.
         encoding: codec settings of the output.
         if_exists: what to do with an existing output or the partial result of an interrupted run:
@@ -120,12 +120,12 @@ def stylize_video(
         request = describe_request(stylizer, reader, encoding, keyframes)
         checkpoints = _open_checkpoints(output, encoding, request, if_exists)
         writer = _open_writer(output, reader, encoding, checkpoints, options)
-        drawer = _Drawer(stylizer, schedule, writer)
-        width, height = _write_video(reader, tracks, drawer, checkpoints, progress)
+        frame_stylizer = _FrameStylizer(stylizer, schedule, writer)
+        width, height = _write_video(reader, tracks, frame_stylizer, checkpoints, progress)
         notes = [*reader.notes, *writer.notes]
         notes += [note for track in tracks for note in track.notes(part.end is None)]
         if schedule is not None and part.end is None:
-            notes += schedule.notes(*drawer.last)
+            notes += schedule.notes(*frame_stylizer.last)
         return VideoResult(writer.frames, width, height, reader.complete, notes)
 
 
@@ -180,16 +180,16 @@ def _open_writer(
 def _write_video(
     reader: VideoReader,
     tracks: Sequence[MaskTrack],
-    drawer: _Drawer,
+    frame_stylizer: _FrameStylizer,
     checkpoints: Checkpoints,
     progress: VideoProgress | None,
 ) -> tuple[int, int]:
     """Write all frames; return width and height, or keep the partial result."""
-    writer = drawer.writer
+    writer = frame_stylizer.writer
     if checkpoints.are_loaded:
-        drawer.resume(*checkpoints.last(writer.usable))
+        frame_stylizer.resume(*checkpoints.last(writer.usable))
     try:
-        _run(_steps(reader, tracks), drawer, reader, checkpoints, progress)
+        _run(_steps(reader, tracks), frame_stylizer, reader, checkpoints, progress)
         if writer.size is None:
             raise VideoFileError(f"cannot read {reader.path}: it has no frame that can be decoded")
         size = writer.size
@@ -236,16 +236,16 @@ def _steps(reader: VideoReader, tracks: Sequence[MaskTrack]) -> Iterator[_Step]:
     yield _Step(None, [], sound)
 
 
-class _Drawer:
+class _FrameStylizer:
     """Stylizes frames and writes them, or keeps those of an earlier run.
 
     Args:
         stylizer: the stylizer.
-        schedule: styles and alpha of each moment, if they change.
-        writer: of the output.
+        schedule: styles and alpha over time, if they change.
+        writer: writer of the output.
 
     Attributes:
-        kept: how many of the first frames an earlier run has stylized.
+        kept: number of frames kept from an earlier run.
         last: number and seconds of the last frame so far.
     """
 
@@ -273,23 +273,23 @@ class _Drawer:
         styles, alpha = None, None
         if self._schedule is not None:
             styles, alpha = self._schedule.at(frame.number, frame.seconds)
-        picture = self._stylizer(
+        image = self._stylizer(
             frame.pixels,
             alpha=alpha,
             styles=styles,
             masks=masks or None,
             output_dtype=frame.pixels.dtype,
         )
-        return picture[0].cpu()
+        return image[0].cpu()
 
-    def write(self, step: _Step, picture: Tensor | None) -> None:
-        """Write a step's audio and frame; without a picture, the frame of the earlier run."""
+    def write(self, step: _Step, image: Tensor | None) -> None:
+        """Write the audio and the frame of a step; without an image, keep the earlier run's."""
         self.writer.write_sound(step.sound)
         if step.frame is None:
             return
         self.last = step.frame.number, step.frame.seconds
-        if picture is not None:
-            self.writer.write(picture, step.frame)
+        if image is not None:
+            self.writer.write(image, step.frame)
             return
         height, width = step.frame.pixels.shape[2:]
         self.writer.keep(step.frame, self._stylizer.size((height, width)))
@@ -297,14 +297,14 @@ class _Drawer:
 
 def _run(
     steps: Iterable[_Step],
-    drawer: _Drawer,
+    frame_stylizer: _FrameStylizer,
     reader: VideoReader,
     checkpoints: Checkpoints,
     progress: VideoProgress | None,
 ) -> None:
-    """Decode and encode in threads of their own, and stylize in the caller's.
+    """Decode and encode in separate threads, and stylize in this one.
 
-    Both threads have ended when this returns, whatever ends it.
+    Both threads have ended when this returns or raises.
     """
     waiting: deque[Future[None]] = deque()
     expected, interval = reader.expected_frames, keyframe_interval(reader.rate)
@@ -312,18 +312,18 @@ def _run(
     with ThreadPoolExecutor(1, "adain-encode") as behind:
         try:
             for number, step in enumerate(ahead):
-                picture = None
-                if step.frame is not None and number >= drawer.kept:
+                image = None
+                if step.frame is not None and number >= frame_stylizer.kept:
                     if number == 1 or (number and number % interval == 0):
-                        while waiting:  # a state tells that the frames before it are there
+                        while waiting:  # a state implies that all frames before it are written
                             waiting.popleft().result()
-                        checkpoints.add(number - number % interval, drawer.state)
-                    picture = drawer.stylize(step.frame, step.masks)
+                        checkpoints.add(number - number % interval, frame_stylizer.state)
+                    image = frame_stylizer.stylize(step.frame, step.masks)
                 if len(waiting) == _WAITING:
                     waiting.popleft().result()
-                waiting.append(behind.submit(drawer.write, step, picture))
-                if progress is not None and picture is not None:
-                    progress(number + 1, expected, as_uint8(picture))
+                waiting.append(behind.submit(frame_stylizer.write, step, image))
+                if progress is not None and image is not None:
+                    progress(number + 1, expected, as_uint8(image))
         finally:
             ahead.close()
         for future in waiting:

@@ -1,4 +1,4 @@
-"""Videos in, through PyAV: frames and sound in the order of the file."""
+"""``VideoReader``: frames and audio of a video, in the order of the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import av
 
 from ..errors import OptionError, VideoFileError, reason
 from .animation import needs_pillow, open_animation
-from .clock import WHOLE, Clock, Part, PictureTimes, announced_end, file_start
+from .clock import WHOLE, Clock, FrameTimes, Part, announced_end, file_start
 from .color import Color, read_color
 from .files import is_address
 from .filters import DEINTERLACE, FilterChain
@@ -23,7 +23,7 @@ from .inputs import open_input
 from .sequence import NUMBER, first_number, pattern_in
 from .shape import PixelReader
 
-# A last packet this much before the end that the file announces means that it was cut off.
+# A last packet this much before the announced end means that the file is truncated.
 _MISSING_SECONDS = 0.5
 
 
@@ -54,7 +54,7 @@ class VideoReader:
     def __init__(
         self, path: str | os.PathLike[str], part: Part = WHOLE, deep: bool = False
     ) -> None:
-        path = _pictures_of(path)
+        path = _pattern_of(path)
         self.path, self.part = Path(path), part
         self.notes: list[str] = []
         self.complete = True
@@ -66,13 +66,13 @@ class VideoReader:
             raise VideoFileError(f"cannot read {path}: it has no video stream")
         self._stream = streams[0]
         numbered = self._container.format.name == "image2"
-        # With frame threads, a damaged picture near the end takes those after it along.
+        # With frame threads, a damaged image near the end would also damage the next ones.
         self._stream.thread_type = "SLICE" if numbered else "AUTO"
         if numbered and self._stream.codec_context.name == "mjpeg":
-            # Otherwise the decoder makes up what a cut-off picture lacks.
+            # Otherwise the decoder invents the missing part of a truncated image.
             self._stream.codec_context.options = {"err_detect": "explode"}
         sounds = self._container.streams.audio
-        # Without a decoder (Apple's spatial audio) PyAV can neither read nor copy one.
+        # Without a decoder (Apple's spatial audio), PyAV can neither read nor copy a stream.
         self.sound_streams = [s for s in sounds if s.codec_context is not None]
         self.unknown_sound = len(sounds) - len(self.sound_streams)
         self.subtitles = len(self._container.streams.subtitles)
@@ -87,7 +87,7 @@ class VideoReader:
         self.timecode = self._timecode()
         self.color = Color()
         self._pixels = PixelReader(self._stream, self.path, self.notes, deep)
-        self._deinterlace: FilterChain | None = None  # once there are interlaced frames
+        self._deinterlace: FilterChain | None = None  # created for the first interlaced frame
         self._over = False
 
     def __enter__(self) -> VideoReader:
@@ -107,22 +107,22 @@ class VideoReader:
 
     @property
     def time_base(self) -> Fraction:
-        """Seconds per unit of the frames' times."""
+        """Seconds per unit of the times of frames."""
         return self._clock.time_base
 
     @property
     def rate(self) -> Fraction:
-        """Frames per second, as a rule."""
+        """Average frames per second."""
         return self._clock.rate
 
     @property
     def step(self) -> int:
-        """From one frame to the next in units of ``time_base``, as a rule."""
+        """Average time from one frame to the next in units of ``time_base``."""
         return self._clock.step
 
     @property
     def expected_frames(self) -> int | None:
-        """How many frames there should be, by the file's head; ``None`` if it does not tell."""
+        """Number of frames according to the file's header; ``None`` if unknown."""
         count, end = self._stream.frames, self._announced_end([self._stream])
         if not count and end is not None:
             count = round((end - file_start(self._container)) * self.rate)
@@ -132,9 +132,9 @@ class VideoReader:
         return (item for item in self.read() if isinstance(item, Frame))
 
     def read(self) -> Iterator[Frame | Packet]:
-        """Yield the frames and the packets of sound in the order of the file."""
-        times = PictureTimes(self._clock)
-        last: Frame | None = None  # waits for the next one, up to which it lasts
+        """Yield frames and packets of audio in the order of the file."""
+        times = FrameTimes(self._clock)
+        last: Frame | None = None  # its duration is known when the next one comes
         damaged, read = 0, 0
         for item in self._decoded():
             if isinstance(item, av.Packet):
@@ -143,10 +143,10 @@ class VideoReader:
             if item is None:
                 damaged += 1
                 continue
-            for picture in item:
-                pts = times.add(picture.pts)
+            for frame in item:
+                pts = times.add(frame.pts)
                 if times.count == 1:
-                    self.color = read_color(picture)
+                    self.color = read_color(frame)
                 if self._clock.is_before(pts):
                     continue
                 if last is not None:
@@ -155,7 +155,7 @@ class VideoReader:
                 if self._clock.is_after(pts):
                     self._over = True
                     break
-                pixels, duration = self._pixels.read(picture), picture.duration or 0
+                pixels, duration = self._pixels.read(frame), frame.duration or 0
                 last = Frame(pixels, times.count - 1, pts, duration, times.seconds)
                 read += 1
         if last is not None:
@@ -167,9 +167,9 @@ class VideoReader:
             self.notes.append(f"{self.path}: {damaged} damaged frame(s) are left out")
 
     def _decoded(self) -> Iterator[list[av.VideoFrame] | Packet | None]:
-        """Yield sound, and the frames of one packet after the other, ``None`` for a damaged one."""
+        """Yield packets of audio, and the frames of each video packet; ``None`` if damaged."""
         end, cut_off = 0.0, False
-        # Tracks that may have more sound for the part that is read, after its last frame.
+        # Tracks that may have more audio of the part after its last frame.
         behind = {stream.index for stream in self.sound_streams}
         packets = self._container.demux(self._stream, *self.sound_streams)
         while True:
@@ -178,7 +178,7 @@ class VideoReader:
             try:
                 packet = next(packets, None)
             except IndexError:
-                # PyAV does not expect that a track appears later, as in a transport stream.
+                # PyAV fails if a track appears later, as in a transport stream.
                 packets = self._container.demux(self._stream, *self.sound_streams)
                 continue
             except (OSError, av.FFmpegError):
@@ -196,14 +196,14 @@ class VideoReader:
                     behind.discard(packet.stream.index)
                 elif not self._clock.is_before(time):
                     yield packet
-        if cut_off:  # otherwise the last packet, an empty one, has emptied the decoder
+        if cut_off:  # otherwise the last packet, which is empty, has flushed the decoder
             yield self._decode(None)
         if self._deinterlace is not None:
             yield self._deinterlace.flush()
         self._check_length(end, cut_off)
 
     def _since_begin(self, packet: Packet) -> Fraction:
-        """Count a packet's times from the start of the part; return that of its decoding."""
+        """Make a packet's times relative to the part; return its decoding time in ticks."""
         begin = self._clock.begin(packet.time_base)
         dts = (packet.dts or 0) - begin
         packet.dts = dts
@@ -213,21 +213,21 @@ class VideoReader:
 
     def _decode(self, packet: Packet | None) -> list[av.VideoFrame] | None:
         try:
-            pictures: list[av.VideoFrame] = self._stream.decode(packet)
+            frames: list[av.VideoFrame] = self._stream.decode(packet)
         except av.FFmpegError as error:
             return [] if isinstance(error, av.EOFError) else None
-        if self._deinterlace is None and any(picture.interlaced_frame for picture in pictures):
+        if self._deinterlace is None and any(frame.interlaced_frame for frame in frames):
             self._deinterlace = FilterChain(DEINTERLACE)
-            self.notes.append(f"{self.path}: interlaced pictures are deinterlaced")
+            self.notes.append(f"{self.path}: interlaced frames are deinterlaced")
         if self._deinterlace is None:
-            return pictures
-        return [done for picture in pictures for done in self._deinterlace.push(picture)]
+            return frames
+        return [done for frame in frames for done in self._deinterlace.push(frame)]
 
     def _announced_end(self, streams: Sequence[av.stream.Stream]) -> float | None:
         return announced_end(self._container, streams, self._alone)
 
     def _end(self) -> int | None:
-        """Return when the pictures should end, in units of ``time_base``."""
+        """Return the announced end of the frames, in units of ``time_base``."""
         announced = self._announced_end([self._stream])
         ends = [
             None
@@ -242,7 +242,7 @@ class VideoReader:
         if end is None or end <= last.pts:
             return last.duration
         rest = end - last.pts
-        # MP4 with reordered pictures tells the time to the next packet, not to the next picture.
+        # In MP4 with reordered frames, the duration is that to the next packet.
         if self._stream.duration is not None and self._clock.seconds(rest) < _MISSING_SECONDS:
             return rest
         return min(last.duration, rest)
@@ -258,7 +258,7 @@ class VideoReader:
             read = max(0, end - start)
             self.notes.append(f"{self.path} is cut off: {read:.1f}{of} seconds could be read")
 
-    def _nothing_read(self, times: PictureTimes) -> VideoFileError:
+    def _nothing_read(self, times: FrameTimes) -> VideoFileError:
         skipped = self._clock.skipped
         start, last = map(self._clock.seconds, (skipped, skipped + times.last))
         what = "next" if self._over else "last"
@@ -268,7 +268,7 @@ class VideoReader:
         )
 
     def _timecode(self) -> str | None:
-        """Return that of the first frame, such as ``01:00:00:00``; ``;`` drops numbers."""
+        """Return the timecode of the first frame, such as ``01:00:00:00``."""
         tags = [*self._stream.metadata.items(), *self._container.metadata.items()]
         timecode = next((text for key, text in tags if key.lower() == "timecode"), None)
         if timecode is not None and self._clock.skipped:
@@ -277,8 +277,8 @@ class VideoReader:
         return timecode
 
 
-def _pictures_of(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
-    """Return the pattern of a folder's numbered pictures; a file or an address as it is."""
+def _pattern_of(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """Return the pattern of a folder with numbered images; a file or address is unchanged."""
     try:
         return pattern_in(Path(path)) if not is_address(path) and Path(path).is_dir() else path
     except OSError as error:  # no permission, or a name that is too long
@@ -303,8 +303,8 @@ def _open(path: str | os.PathLike[str], part: Part) -> Any:
         first = first_number(name)
         if first is None:
             return open_input(path)
-        # FFmpeg looks for the first number among 0 to 4 only, and for the number's place in the
-        # folder's name, too.
+        # FFmpeg looks for the first number only among 0 to 4, and for placeholders also in the name
+        # of the folder.
         pattern = Path(str(name.parent).replace("%", "%%"), name.name)
         return open_input(pattern, {"start_number": str(first), **rate})
     except (OSError, av.FFmpegError) as error:
@@ -313,14 +313,14 @@ def _open(path: str | os.PathLike[str], part: Part) -> Any:
 
 
 def _is_cover(stream: av.VideoStream) -> bool:
-    """Return whether it is a picture beside the sound of a music file, not a video."""
+    """Return whether a stream is the cover image of a music file, not a video."""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
-    pictures = "expected a video, or numbered pictures as a pattern such as frames/%06d.png"
+    expected = "expected a video, or numbered images as a pattern such as frames/%06d.png"
     if isinstance(error, FileNotFoundError):
-        return f"there is no such file{f'; {pictures}' if set(path.name) & set('*?#[') else ''}"
+        return f"there is no such file{f'; {expected}' if set(path.name) & set('*?#[') else ''}"
     if isinstance(error, av.InvalidDataError):
         return (
             "it is not a video that FFmpeg knows, or its index is missing (an MP4 file that was "

@@ -1,4 +1,4 @@
-"""What resuming an interrupted video needs: how it was stylized, and the state of the pool."""
+"""Checkpoints of a video: a digest of its arguments, and states of the pool, for resuming."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .keyframes import Keyframe
 from .reader import VideoReader
 
 _KIND = "adain-video-state"
-# Encoders hold back fewer frames than this: states from before them are of no use any more.
+# Encoders buffer fewer frames than this, so older states are no longer needed.
 _FRAMES_HELD_BACK = 300
 
 State = Mapping[str, Tensor]
@@ -34,12 +34,12 @@ class Checkpoints:
 
     Args:
         path: the file; ``None`` for a video that cannot be resumed.
-        request: as of :func:`describe_request`.
-        overwrite: whether the finished video replaces an older one.
-        states: by the number of frames before them; ``None`` for a new run.
+        request: digest from :func:`describe_request`.
+        overwrite: whether the finished video replaces an existing one.
+        states: states by the number of frames before them; ``None`` for a new run.
 
     Attributes:
-        are_loaded: whether they come from the run to resume.
+        are_loaded: whether the states come from a run to resume.
     """
 
     def __init__(
@@ -85,13 +85,13 @@ class Checkpoints:
         return cls(path, request, metadata.get("overwrite") == "yes", states)
 
     def last(self, usable: Callable[[int], bool]) -> tuple[int, State]:
-        """Return the latest state that can be used, and how many frames come before it.
+        """Return the latest usable state, and the number of frames before it.
 
         Args:
-            usable: whether so many frames are there.
+            usable: returns whether so many frames exist.
 
         Returns:
-            0 and an empty state, to begin at the start, if there is none.
+            Number and state; 0 and an empty state if there is none.
         """
         for frames in sorted(self._states, reverse=True):
             if usable(frames):
@@ -99,11 +99,11 @@ class Checkpoints:
         return 0, {}
 
     def add(self, frames: int, state: State) -> None:
-        """Write a state; old ones go.
+        """Write a state, and delete old ones.
 
         Args:
-            frames: how many come before it; 0: the start, where there is no state.
-            state: of the pool.
+            frames: number of frames before it; 0: the start, which has no state.
+            state: state of the pool.
 
         Raises:
             VideoFileError: the file cannot be written.
@@ -143,10 +143,10 @@ def describe_request(
     encoding: Encoding,
     keyframes: Sequence[Keyframe] | None,
 ) -> str:
-    """Return a digest of all that says what the frames look like."""
+    """Return a digest of everything that determines the frames."""
     model, pool = stylizer.model, stylizer.smoothing
     weights = (model.name, model.networks.fingerprint, str(model.networks.dtype))
-    request = replace(stylizer.options, tile=None)  # which changes no picture
+    request = replace(stylizer.options, tile=None)  # does not change the result
     digest = hashlib.sha256()
     _update(digest, (weights, pool and (pool.mode, pool.length), request))
     _update(digest, (reader.path.absolute(), reader.part, encoding, keyframes))
@@ -154,7 +154,7 @@ def describe_request(
 
 
 def _update(digest: Any, value: Any) -> None:
-    """Add a value: tensors and arrays by their numbers, files by name, size and time."""
+    """Add a value to a digest: tensors and arrays by their values, files by name, size and time."""
     if isinstance(value, Style):
         value = tuple(value.tensors.values())
     if isinstance(value, Tensor):

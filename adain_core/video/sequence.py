@@ -1,4 +1,4 @@
-"""Numbered pictures such as ``frames/%06d.png``, in and out."""
+"""Numbered images such as ``frames/%06d.png``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from ..images import save_image
 from ..images.formats import INPUT_SUFFIXES
 from .frame import Frame, Packet
 
-# The place of the frame's number in the name of a picture; no name has room for more digits.
+# The placeholder of the number in a file name; no name has room for more digits.
 NUMBER = re.compile(r"%0?\d{0,2}d")
 
 
 def numbered_names(output: Path) -> re.Pattern[str]:
-    """Return what matches the names of pictures of any number; nothing for a single file."""
+    """Return a regular expression for the file names of a pattern; none match a single file."""
     head, *tail = map(re.escape, NUMBER.split(output.name))
     return re.compile(rf"{head}\d+{''.join(tail)}" if tail else r"(?!)")
 
 
 def first_number(pattern: Path) -> int | None:
-    """Return the lowest number of the pictures that a pattern such as ``%06d.png`` stands for.
+    """Return the lowest number of the images of a pattern such as ``%06d.png``.
 
     Raises:
-        VideoFileError: a number is missing between two others: FFmpeg would end there silently.
+        VideoFileError: a number is missing, where FFmpeg would end silently.
     """
     place = NUMBER.search(pattern.name)
     if place is None or pattern.is_file() or not pattern.parent.is_dir():
@@ -42,7 +42,7 @@ def first_number(pattern: Path) -> int | None:
     names = re.compile(rf"{head}(\d+){tail}")
     found = (names.fullmatch(os.path.normcase(file.name)) for file in pattern.parent.iterdir())
     texts = {match[1] for match in found if match}
-    # %03d stands for 007 and 1007, not for 7.
+    # %03d matches 007 and 1007, not 7.
     numbers = sorted(int(text) for text in texts if text == _digits(place[0], int(text)))
     gap = next((one + 1 for one, other in pairwise(numbers) if other > one + 1), None)
     if gap is not None:
@@ -56,10 +56,10 @@ def first_number(pattern: Path) -> int | None:
 
 
 def pattern_in(folder: Path) -> Path:
-    """Return the pattern of the numbered pictures in a folder.
+    """Return the pattern of the numbered images in a folder.
 
     Raises:
-        VideoFileError: there are none, or those of several patterns.
+        VideoFileError: no numbered images, or several patterns.
     """
     numbers: dict[tuple[str, str], list[str]] = {}
     for file in folder.iterdir():
@@ -81,26 +81,26 @@ def pattern_in(folder: Path) -> Path:
 
 
 def _place(numbers: list[str]) -> str:
-    """Return the place of the number in a pattern: padded with zeros, or not."""
+    """Return the placeholder for some numbers: padded with zeros, or not."""
     padded = [number for number in numbers if number[0] == "0" and len(number) > 1]
     return f"%0{min(map(len, padded))}d" if padded else "%d"
 
 
 def _digits(place: str, number: int) -> str:
-    """Return a number as it stands in a name; ``%4d`` has zeros before it, too, as FFmpeg does."""
+    """Return the digits of a number in a file name; ``%4d`` also pads with zeros, as in FFmpeg."""
     return f"{number:0{int(place[1:-1] or 0)}d}"
 
 
 class SequenceWriter:
-    """A PNG file for each frame, numbered from 0.
+    """Writes a PNG file for each frame, numbered from 0.
 
     Args:
-        pattern: of the files.
-        source: the video that is read.
+        pattern: pattern of the files.
+        source: the input video.
         overwrite: replace existing files.
 
     Raises:
-        VideoFileError: these are the input images, or there are such files.
+        VideoFileError: the files are the input images, or exist.
     """
 
     def __init__(self, pattern: Path, source: Path, overwrite: bool) -> None:
@@ -110,8 +110,8 @@ class SequenceWriter:
         self._pattern, self._overwrite = pattern, overwrite
         if real_path(pattern) == real_path(source):
             raise VideoFileError(f"cannot write {pattern}: these are the input images")
-        # Of any number: what is left of a longer sequence would look like this one's end.
-        there = None if overwrite else existing_picture(pattern)
+        # With any number: the rest of a longer sequence would look like the end of this one.
+        there = None if overwrite else existing_image(pattern)
         if there is not None:
             raise VideoFileError(
                 f"cannot write {pattern}: {there} exists; choose another name or allow replacing "
@@ -119,21 +119,21 @@ class SequenceWriter:
             )
 
     def usable(self, frames: int) -> bool:
-        """Return whether an earlier run left the first frames whole: it wrote them one by one."""
+        """Return whether the first frames of an earlier run can be kept."""
         return frames > 0
 
     def resume(self, frames: int) -> None:
-        """Do nothing: :meth:`keep` looks for each picture."""
+        """Do nothing: :meth:`keep` checks each image."""
 
     def keep(self, frame: Frame, size: tuple[int, int]) -> None:
-        """Take a frame's picture, of this height and width, from the earlier run."""
+        """Keep the image of a frame, of this height and width, from an earlier run."""
         path = self._path(frame)
         if not path.is_file():
             raise VideoFileError(f"cannot resume {self._pattern}: {path} is missing")
         self._count(size)
 
     def write(self, pixels: Tensor, frame: Frame) -> None:
-        """Write a picture, ``(3, H, W)``, uint8, under a frame's number."""
+        """Write the image of a frame, ``(3, H, W)``, uint8."""
         if self.size is None:
             folder = self._pattern.parent
             try:
@@ -144,15 +144,15 @@ class SequenceWriter:
         self._count((pixels.shape[1], pixels.shape[2]))
 
     def write_sound(self, packets: Sequence[Packet]) -> None:
-        """Say once that there is no place for sound."""
+        """Note once that images have no audio."""
         if packets and not self.notes:
-            self.notes.append(f"{self._pattern}: pictures have no sound")
+            self.notes.append(f"{self._pattern}: images have no sound")
 
     def close(self) -> None:
-        """Do nothing: each picture is finished."""
+        """Do nothing: each image is complete."""
 
     def rescue(self) -> tuple[int, Path]:
-        """Return how many pictures there are, and where."""
+        """Return the number of images, and their pattern."""
         return self.frames, self._pattern
 
     def _path(self, frame: Frame) -> Path:
@@ -164,8 +164,8 @@ class SequenceWriter:
         self.size = self.size or (size[1], size[0])
 
 
-def existing_picture(pattern: Path) -> Path | None:
-    """Return a file that one of a sequence's pictures could have written, if there is one."""
+def existing_image(pattern: Path) -> Path | None:
+    """Return an existing image of a pattern, if there is one."""
     folder = pattern.parent
     names = numbered_names(pattern)
     files = folder.iterdir() if folder.is_dir() else ()

@@ -1,4 +1,4 @@
-"""Shapes of a video's frames: upright, with square pixels, one size for all."""
+"""Shapes of frames: upright, with square pixels, all of one size."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from torch import Tensor
 from ..pixels import as_uint8, resize
 from .color import RgbReader
 
-# Beyond these a file says nonsense; nearer to 1 than that nobody sees it.
+# Larger aspect ratios of pixels are errors; smaller differences from 1 are invisible.
 _LARGEST_ASPECT, _SQUARE = 4, Fraction(1, 100)
 
 
 class PixelReader:
-    """Decoded frames as pixels: RGB, upright, square.
+    """Converts decoded frames to upright RGB with square pixels.
 
     Args:
-        stream: of the pictures.
-        name: of the video, for the notes.
-        notes: takes a sentence once for what is converted or lost.
-        deep: whether to keep more than 8 bits per channel.
+        stream: the video stream.
+        name: name of the video, for the notes.
+        notes: receives a sentence once for each kind of conversion.
+        deep: keep more than 8 bits per channel.
     """
 
     def __init__(
@@ -36,12 +36,12 @@ class PixelReader:
         self._name, self._notes = name, notes
         self._told = False
 
-    def read(self, picture: av.VideoFrame) -> Tensor:
+    def read(self, frame: av.VideoFrame) -> Tensor:
         """Return a frame's pixels, ``(1, 3, H, W)``, uint8, or float32 in 0..1."""
-        array = np.ascontiguousarray(upright(self._rgb.read(picture), picture))
+        array = np.ascontiguousarray(upright(self._rgb.read(frame), frame))
         pixels = torch.from_numpy(array).permute(2, 0, 1)[None]
         aspect = self._aspect
-        if aspect and picture.rotation % 180:
+        if aspect and frame.rotation % 180:
             aspect = 1 / aspect
         size = (pixels.shape[3], pixels.shape[2])
         square = square_size(size, aspect)
@@ -49,25 +49,26 @@ class PixelReader:
             return pixels
         if not self._told:
             self._notes.append(
-                f"{self._name}: its pixels are not square; pictures of {size[0]}x{size[1]} become "
+                f"{self._name}: its pixels are not square; frames of {size[0]}x{size[1]} become "
                 f"{square[0]}x{square[1]}"
             )
             self._told = True
         return _resize(pixels, (square[1], square[0]))
 
 
-def upright(array: np.ndarray[Any, Any], picture: av.VideoFrame) -> np.ndarray[Any, Any]:
-    """Return ``(H, W, C)`` by the nearest quarter turn and mirrored, as the frame's matrix says.
+def upright(array: np.ndarray[Any, Any], frame: av.VideoFrame) -> np.ndarray[Any, Any]:
+    """Return ``(H, W, C)`` rotated by quarter turns and mirrored according to the frame's matrix.
 
-    Phones turn videos so, and selfie cameras mirror them; PyAV's ``rotation`` knows turns alone.
+    Phones rotate videos with it, and selfie cameras mirror them; PyAV's ``rotation`` ignores
+    mirroring.
     """
     try:
-        matrix: Any = picture.side_data.get("DISPLAYMATRIX")
+        matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV 18 does not know all kinds of FFmpeg 8, such as EXIF
-        return np.rot90(array, round(picture.rotation / 90))
+        return np.rot90(array, round(frame.rotation / 90))
     if matrix is None:
         return array
-    # Where the way along a row leads to, right and down, and then that along a column.
+    # Directions of a row (right, down) and of a column (right, down) on the screen.
     right, over, across, down = np.frombuffer(matrix, np.int32)[[0, 1, 3, 4]].tolist()
     if abs(over) > abs(right):
         array, right, down = array.swapaxes(0, 1), across, over
@@ -75,14 +76,14 @@ def upright(array: np.ndarray[Any, Any], picture: av.VideoFrame) -> np.ndarray[A
 
 
 def square_size(size: tuple[int, int], aspect: Fraction | None) -> tuple[int, int]:
-    """Return the size of a picture with square pixels; no side becomes shorter.
+    """Return the size of a frame with square pixels; no side becomes shorter.
 
     Args:
         size: width and height.
         aspect: width of a pixel by its height; ``None``: unknown.
 
     Returns:
-        Width and height, even where they were even.
+        Width and height; even sides stay even.
     """
     if not aspect or abs(aspect - 1) < _SQUARE:
         return size
@@ -100,7 +101,7 @@ def _scale(length: int, factor: Fraction) -> int:
 
 
 def fit(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return a picture as large as possible in the middle of a black one.
+    """Return a frame scaled to fit the middle of a black one.
 
     Args:
         pixels: ``(3, H, W)``, uint8 or float in 0..1.

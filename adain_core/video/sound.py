@@ -13,8 +13,8 @@ from av.bitstream import BitStreamFilterContext
 from .formats import is_mp4
 from .frame import Packet
 
-# Sound that players take from a movie for sure. FFmpeg would write more, but some of it fails, also
-# at the end, when all is drawn, and some plays nowhere.
+# Audio codecs that players support in a movie. FFmpeg would write more, but some of them fail, even
+# at the end of the work, and some play nowhere.
 _PCM = "s8 u8 s16le s16be s24le s24be s32le s32be f32le f32be f64le f64be alaw mulaw"
 _MOVIE_SOUND = {
     ".mp4": ("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"),
@@ -25,12 +25,12 @@ _MOVIE_SOUND = {
 
 @dataclass(frozen=True)
 class _Track:
-    """A stream of the output.
+    """An audio stream of the output.
 
     Attributes:
-        stream: PyAV's.
+        stream: PyAV's stream.
         is_encoded: whether it is re-encoded.
-        headers: filter that takes the headers off copied sound, if there are any.
+        headers: filter that removes the headers of copied packets, if there are any.
     """
 
     stream: Any
@@ -39,16 +39,16 @@ class _Track:
 
 
 class SoundWriter:
-    """The sound tracks of an opened container.
+    """Writes the audio tracks of an opened container.
 
     Args:
         path: name of the output, for its suffix and the notes.
         container: opened for writing, before its first packet.
-        streams: the sound that is read.
+        streams: audio streams of the input.
         notes: receives a sentence for each re-encoded track.
 
     Attributes:
-        damaged: packets that were left out.
+        damaged: number of damaged packets, which are left out.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class SoundWriter:
         self._tracks = {stream.index: self._add(stream) for stream in streams}
 
     def write(self, packets: Iterable[Packet]) -> None:
-        """Write packets as they were read."""
+        """Write packets of the input."""
         for packet in packets:
             track = self._tracks.get(packet.stream.index)
             if track is None:
@@ -79,7 +79,7 @@ class SoundWriter:
                 self._container.mux(track.stream.encode(part))
 
     def finish(self) -> None:
-        """Write what still waits in encoders and filters."""
+        """Write the packets that encoders and filters still hold."""
         for track in self._tracks.values():
             if track.is_encoded:
                 self._container.mux(track.stream.encode(None))
@@ -89,7 +89,7 @@ class SoundWriter:
     def _add(self, stream: Any) -> _Track:
         decoder = stream.codec_context.codec
         codec = decoder.canonical_name
-        # FFmpeg's list has decoders' names, too, for some codecs these alone.
+        # FFmpeg's list also has names of decoders, for some codecs only these.
         known = decoder.name in self._container.supported_codecs
         sure = _MOVIE_SOUND.get(self._path.suffix.lower())
         if known if sure is None else codec in sure:
@@ -124,12 +124,12 @@ class SoundWriter:
         return _Track(added, is_encoded=True)
 
     def _copy(self, track: _Track, packet: Packet | None) -> None:
-        """Write a packet as the output takes it, ``None`` to end; nothing of a damaged one."""
+        """Copy a packet, ``None`` to end; damaged ones are left out."""
         packets = [] if packet is None else [packet]
         if track.headers is not None:
             try:
                 packets = track.headers.filter(packet)
-            except (av.InvalidDataError, av.PatchWelcomeError):  # also for what makes no sense
+            except (av.InvalidDataError, av.PatchWelcomeError):  # the latter for invalid headers
                 self.damaged += 1
                 return
         for copied in packets:
@@ -138,5 +138,5 @@ class SoundWriter:
 
 
 def takes_sound(path: Path) -> bool:
-    """Return whether files of that suffix hold sound."""
+    """Return whether files with this suffix can have audio."""
     return path.suffix.lower() not in (".gif", ".png")

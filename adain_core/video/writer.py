@@ -1,4 +1,4 @@
-"""Videos out, through PyAV: playable at any time, and under their names when they are finished."""
+"""``VideoWriter``: a video file that is playable at any time, and renamed when it is complete."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ..errors import VideoFileError, reason
 from . import gif
-from .earlier import EarlierPictures
-from .encoder import PictureEncoder, fit_size
+from .earlier import EarlierFrames
+from .encoder import FrameEncoder, fit_size
 from .files import file_url
 from .formats import Encoding, is_mp4, mp4_options
 from .frame import Frame, Packet
@@ -25,54 +25,54 @@ from .sound import SoundWriter
 
 
 class Writer(Protocol):
-    """Takes the pictures and the sound of a video in their order.
+    """Writes the frames and the audio of a video in order.
 
     Attributes:
-        notes: what had to be done differently, a sentence each.
+        notes: what was dropped or changed, one sentence each.
     """
 
     notes: list[str]
 
     @property
     def frames(self) -> int:
-        """Written so far, those of an earlier run among them."""
+        """Number of frames so far, including those of an earlier run."""
 
     @property
     def size(self) -> tuple[int, int] | None:
         """Width and height of the result; ``None`` before the first frame."""
 
     def usable(self, frames: int) -> bool:
-        """Return whether an earlier run left the first frames whole."""
+        """Return whether the first frames of an earlier run can be kept."""
 
     def resume(self, frames: int) -> None:
-        """Take the first frames' pictures from an earlier run; :meth:`keep` tells each of them."""
+        """Prepare to keep the first frames of an earlier run; :meth:`keep` adds each of them."""
 
     def keep(self, frame: Frame, size: tuple[int, int]) -> None:
-        """Take a frame's picture, of this height and width, from the earlier run."""
+        """Keep the image of a frame, of this height and width, from the earlier run."""
 
     def write(self, pixels: Tensor, frame: Frame) -> None:
-        """Add a picture ``(3, H, W)``, uint8 or float in 0..1, at a frame's time."""
+        """Write an image ``(3, H, W)``, uint8 or float in 0..1, at the time of a frame."""
 
     def write_sound(self, packets: Sequence[Packet]) -> None:
-        """Add sound."""
+        """Write audio."""
 
     def close(self) -> None:
-        """Finish."""
+        """Complete the output."""
 
     def rescue(self) -> tuple[int, Path]:
-        """Keep what there is after a failure; return how many frames that are, and where."""
+        """Keep the partial result after a failure; return its number of frames and its name."""
 
 
 class _Output:
     """An opened container with its streams.
 
     Args:
-        file: to write.
+        file: the file to write.
         path: name of the result, for its suffix and the notes.
-        reader: of the video that it is made from.
-        encoding: with a codec.
-        size: width and height of the pictures.
-        notes: takes what is left out.
+        reader: reader of the input.
+        encoding: the encoding, with codec.
+        size: width and height of the frames.
+        notes: receives a sentence for everything that is left out.
     """
 
     def __init__(
@@ -87,8 +87,8 @@ class _Output:
         encoding, size, note = fit_size(encoding, size)
         if note:
             notes.append(f"{path}: {note}")
-        # What is encoded goes to the system at once, and outlives the program; pictures wait for
-        # sound, which may have ended, for a second (1,000,000) at most.
+        # Packets are flushed at once, to survive a crash. Frames wait for audio, which may have
+        # ended, for at most a second (1,000,000).
         options = {"flush_packets": "1", "max_interleave_delta": "1000000"}
         if is_mp4(path):
             options |= mp4_options(reader.time_base)
@@ -97,7 +97,7 @@ class _Output:
         self._container.set_chapters(reader.chapters)
         if reader.subtitles:
             notes.append(f"{path}: {reader.subtitles} subtitle track(s) are left out")
-        self.pictures = PictureEncoder(path, self._container, encoding, reader, size, notes)
+        self.video = FrameEncoder(path, self._container, encoding, reader, size, notes)
         if reader.unknown_sound:
             notes.append(
                 f"{path}: {reader.unknown_sound} sound track(s) of a kind that FFmpeg does not "
@@ -106,8 +106,8 @@ class _Output:
         self.sound = SoundWriter(path, self._container, reader.sound_streams, notes)
 
     def finish(self) -> None:
-        """Write what still waits, and the container's end."""
-        self.pictures.finish()
+        """Write the remaining packets and the end of the container."""
+        self.video.finish()
         self.sound.finish()
         self._container.close()
 
@@ -117,13 +117,13 @@ class _Output:
 
 
 class VideoWriter:
-    """A video file, which has another name until it is complete.
+    """Writes a video file, under another name until it is complete.
 
     Args:
         path: name of the result.
         partial: the file until then.
-        reader: of the video that it is made from, for times, colors and sound; open as long.
-        encoding: with a codec.
+        reader: reader of the input, for times, colors and audio; it must stay open.
+        encoding: the encoding, with codec.
     """
 
     def __init__(
@@ -136,50 +136,50 @@ class VideoWriter:
         self._fitted = False
         self._broken = False
         self._output: _Output | None = None
-        self._early_sound: list[Packet] = []  # before the first picture
+        self._early_sound: list[Packet] = []  # before the first frame
         self._dropper = gif.FrameDropper() if encoding.codec == "gif" else None
-        self._earlier = EarlierPictures(partial.earlier) if partial.earlier else None
-        self._kept = 0  # how many of an earlier run's pictures there are to be
+        self._earlier = EarlierFrames(partial.earlier) if partial.earlier else None
+        self._kept = 0  # number of frames to keep from an earlier run
 
     @property
     def frames(self) -> int:
-        """Written so far, those of an earlier run among them."""
-        return 0 if self._output is None else self._output.pictures.frames
+        """Number of frames so far, including those of an earlier run."""
+        return 0 if self._output is None else self._output.video.frames
 
     @property
     def size(self) -> tuple[int, int] | None:
         """Width and height of the result; ``None`` before the first frame."""
-        return None if self._output is None else self._output.pictures.size
+        return None if self._output is None else self._output.video.size
 
     def usable(self, frames: int) -> bool:
-        """Return whether an earlier run left the first frames whole."""
+        """Return whether the first frames of an earlier run can be kept."""
         return self._earlier is not None and self._earlier.usable(frames)
 
     def resume(self, frames: int) -> None:
-        """Take the first frames' pictures from an earlier run; :meth:`keep` tells each of them."""
+        """Prepare to keep the first frames of an earlier run; :meth:`keep` adds each of them."""
         self._kept = frames
 
     def keep(self, frame: Frame, size: tuple[int, int]) -> None:
-        """Take a frame's picture, of this height and width, from the earlier run."""
+        """Keep the image of a frame, of this height and width, from the earlier run."""
         with self._explained():
             if self._output is None:
                 assert self._earlier is not None
                 self._first = torch.Size(size)
-                self._open(size).pictures.resume(self._earlier, self._kept)
-            self._opened.pictures.keep(frame.pts, frame.duration or self._reader.step)
+                self._open(size).video.resume(self._earlier, self._kept)
+            self._opened.video.keep(frame.pts, frame.duration or self._reader.step)
 
     def write(self, pixels: Tensor, frame: Frame) -> None:
-        """Add a picture ``(3, H, W)``, uint8 or float in 0..1, at a frame's time."""
+        """Write an image ``(3, H, W)``, uint8 or float in 0..1, at the time of a frame."""
         if self._broken:
             return  # a gap would follow
         with self._explained():
             pixels = self._at_first_size(pixels, frame)
             if self._output is None:
                 self._open((pixels.shape[1], pixels.shape[2]))
-            self._show(self._opened.pictures, pixels, frame)
+            self._show(self._opened.video, pixels, frame)
 
     def write_sound(self, packets: Sequence[Packet]) -> None:
-        """Add sound."""
+        """Write audio."""
         if self._broken:
             return
         with self._explained():
@@ -189,7 +189,7 @@ class VideoWriter:
                 self._output.sound.write(packets)
 
     def close(self) -> None:
-        """Finish."""
+        """Complete the output."""
         with self._explained():
             self._finish()
             self._partial.finish()
@@ -201,7 +201,7 @@ class VideoWriter:
             self.notes.extend(self._dropper.notes(self._path))
 
     def rescue(self) -> tuple[int, Path]:
-        """Keep what there is after a failure; return how many frames that are, and where."""
+        """Keep the partial result after a failure; return its number of frames and its name."""
         count = 0
         with contextlib.suppress(Exception):
             if self._output is not None and not self._broken:
@@ -211,7 +211,7 @@ class VideoWriter:
             if self._output is not None:
                 self._output.close()
         with contextlib.suppress(OSError):
-            count = count or EarlierPictures(self._partial.path).count
+            count = count or EarlierFrames(self._partial.path).count
         if count and count >= self._kept:
             return count, self._partial.keep()
         self._partial.discard()
@@ -225,7 +225,7 @@ class VideoWriter:
         return self._output
 
     def _open(self, size: tuple[int, int]) -> _Output:
-        """Open the container for pictures of a height and width."""
+        """Open the container for frames of a height and width."""
         self._output = _Output(
             self._partial.path,
             self._path,
@@ -237,30 +237,30 @@ class VideoWriter:
         self._output.sound.write(self._early_sound)
         return self._output
 
-    def _show(self, pictures: PictureEncoder, pixels: Tensor, frame: Frame) -> None:
+    def _show(self, encoder: FrameEncoder, pixels: Tensor, frame: Frame) -> None:
         duration = frame.duration or self._reader.step
         if self._dropper is None:
-            pictures.show(pixels, frame.pts, duration)
+            encoder.show(pixels, frame.pts, duration)
             return
         start, end = (
             round(time * self._reader.time_base / gif.CLOCK)
             for time in (frame.pts, frame.pts + duration)
         )
         for shown, moment in self._dropper.add(pixels, start, end):
-            pictures.show(shown, moment)
+            encoder.show(shown, moment)
 
     def _finish(self) -> None:
         if self._output is None:
             return
         if self._dropper is not None:
             for shown, moment in self._dropper.flush():
-                self._output.pictures.show(shown, moment)
+                self._output.video.show(shown, moment)
         self._output.finish()
         if self._dropper is not None:
             gif.write_last_delay(self._partial.path, self._dropper.last_delay)
 
     def _at_first_size(self, pixels: Tensor, frame: Frame) -> Tensor:
-        """Return ``(3, H, W)``; numbered pictures and a browser's recordings change their size."""
+        """Return the image at the size of the first; numbered images and recordings may differ."""
         if self._first is None:
             self._first = pixels.shape[1:]
         if pixels.shape[1:] == self._first:

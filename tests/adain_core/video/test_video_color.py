@@ -123,7 +123,7 @@ def test_interlaced_pictures_are_deinterlaced(
             assert one.pixels.shape == other.pixels.shape
             assert (one.number, one.pts, one.duration) == (other.number, other.pts, other.duration)
         assert expected.notes == []
-        assert reader.notes == [f"{clip}: interlaced pictures are deinterlaced"]
+        assert reader.notes == [f"{clip}: interlaced frames are deinterlaced"]
 
     def combs(rows: np.ndarray) -> float:
         """How much rows differ from those around them."""

@@ -37,14 +37,14 @@ def clip(clips: Clips) -> Path:
 
 
 class Drawn:
-    """The pictures of a run that stops after some, or has a call made there."""
+    """The frames of a run that stops after some, or has a call made there."""
 
     def __init__(self, at: int = 0, call: Callable[[], object] | None = None) -> None:
-        self.pictures: dict[int, Tensor] = {}
+        self.frames: dict[int, Tensor] = {}
         self._at, self._call = at, call
 
     def __call__(self, done: int, total: int | None, picture: Tensor) -> None:
-        self.pictures[done - 1] = picture
+        self.frames[done - 1] = picture
         if done == self._at:
             if self._call is None:
                 raise KeyboardInterrupt
@@ -74,14 +74,14 @@ def test_the_join_equals_an_uninterrupted_run(
     whole.parent.mkdir(parents=True)
     clips.draw(clip, whole, progress=expected, **options)
 
-    before = interrupted(clips, clip, name, 40, **options).pictures
+    before = interrupted(clips, clip, name, 40, **options).frames
     left = [] if codec == "png" else packets_of(out.with_stem("out.partial"))
     after = Drawn()
     result = clips.draw(clip, out, progress=after, resume=True, **options)
     assert (result.frames, result.complete) == (60, True)
-    assert sorted(after.pictures) == list(range(24, 60))
-    for number, picture in expected.pictures.items():
-        both = [run[number] for run in (before, after.pictures) if number in run]
+    assert sorted(after.frames) == list(range(24, 60))
+    for number, picture in expected.frames.items():
+        both = [run[number] for run in (before, after.frames) if number in run]
         assert both and all(torch.equal(picture, each) for each in both)
 
     assert times_of(out) == times_of(whole)
@@ -132,13 +132,13 @@ def test_a_killed_run_is_resumed(
         shutil.rmtree(out)
         shutil.copytree(left, out)
         clips.draw(clip, out / name, codec=codec, resume=True, progress=again)
-        assert 24 <= min(again.pictures) < 100
+        assert 24 <= min(again.frames) < 100
     whole = pixels_of(out / name)
     result = clips.draw(clip, left / name, codec=codec, resume=True, progress=after)
     assert (result.frames, result.complete) == (140, True)
-    assert 24 <= min(after.pictures) < 125 and min(after.pictures) % 24 == 0
-    for number, picture in after.pictures.items():
-        assert torch.equal(picture, expected.pictures[number])
+    assert 24 <= min(after.frames) < 125 and min(after.frames) % 24 == 0
+    for number, picture in after.frames.items():
+        assert torch.equal(picture, expected.frames[number])
     for one, other in zip(pixels_of(left / name), whole, strict=True):
         assert torch.equal(one, other) if codec in ("png", "prores") else psnr(one, other) > 28
     assert times_of(left / name) == times_of(out / name)
@@ -194,20 +194,20 @@ def test_an_older_film_is_replaced_as_the_interrupted_run_would_have(
 def test_interrupted_again(clips: Clips, clip: Path, tmp_path: Path) -> None:
     interrupted(clips, clip, "out.mp4", 30)
     again = interrupted(clips, clip, "out.mp4", 52, resume=True)
-    assert min(again.pictures) == 24
+    assert min(again.frames) == 24
     last = Drawn()
     assert clips.draw(clip, "out.mp4", resume=True, progress=last).frames == 60
-    assert min(last.pictures) == 48
+    assert min(last.frames) == 48
 
 
-def test_stopped_while_the_earlier_pictures_are_copied(
+def test_stopped_while_the_earlier_frames_are_copied(
     clips: Clips, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file of the first run stays."""
     interrupted(clips, clip, "out.mp4", 30)
     before = files_of(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("adain_core.video.encoder.PictureEncoder.keep", lambda *_: 1 / 0)
+        patch.setattr("adain_core.video.encoder.FrameEncoder.keep", lambda *_: 1 / 0)
         with pytest.raises(VideoFileError, match=r"division by zero; .*about the first 30 frames"):
             clips.draw(clip, "out.mp4", resume=True)
     assert files_of(tmp_path) == before
@@ -218,7 +218,7 @@ def test_stopped_while_the_earlier_pictures_are_copied(
 def test_nothing_to_go_on_with(clips: Clips, clip: Path, name: str) -> None:
     drawn = Drawn()
     assert clips.draw(clip, name, resume=True, progress=drawn).frames == 60
-    assert len(drawn.pictures) == 60
+    assert len(drawn.frames) == 60
     with pytest.raises(VideoFileError, match=r"it is finished.* allow replacing"):
         clips.draw(clip, name, resume=True)
 
@@ -228,7 +228,7 @@ def test_before_the_first_keyframe(clips: Clips, clip: Path, tmp_path: Path, nam
     interrupted(clips, clip, name, 5)
     drawn = Drawn()
     assert clips.draw(clip, name, resume=True, progress=drawn).frames == 60
-    assert min(drawn.pictures) == 0 and len(times_of(tmp_path / name)) == 60
+    assert min(drawn.frames) == 0 and len(times_of(tmp_path / name)) == 60
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_other_options_are_refused(
     with pytest.raises(VideoFileError, match="the earlier run had another model, video or other o"):
         clips.draw(clip, "out.mp4", resume=True, **changed)
     assert files_of(tmp_path) == before
-    assert clips.draw(clip, "out.mp4", resume=True, tile=64).frames == 60  # the same pictures
+    assert clips.draw(clip, "out.mp4", resume=True, tile=64).frames == 60  # the same frames
 
 
 def test_another_style_or_video_is_refused(clips: Clips, clip: Path) -> None:

@@ -189,7 +189,7 @@ def test_the_width_of_numbers(clips: Clips, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "f").iterdir()) == ["000.png", "001.png"]
     assert len(list(VideoReader(tmp_path / "f" / "%3d.png"))) == 2
     for name in ("%99999999d.png", "%0999999999999d.png", f"%{'9' * 5000}d.png"):
-        with pytest.raises(ValueError, match=r"place of its number, once, such as .*/%06d\.png"):
+        with pytest.raises(ValueError, match=r"need one placeholder .*, such as .*/%06d\.png"):
             clips.draw(clip, tmp_path / "f" / name)
         with pytest.raises(VideoFileError, match=r"no such file|too long"):
             VideoReader(tmp_path / "f" / name)

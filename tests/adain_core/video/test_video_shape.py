@@ -51,7 +51,7 @@ def test_pixels_become_square(
     assert (result.width, result.height, result.complete) == (width, height, True)
     before = "48x64" if rotation else "64x48"
     assert result.notes == [
-        f"{clip}: its pixels are not square; pictures of {before} become {width}x{height}"
+        f"{clip}: its pixels are not square; frames of {before} become {width}x{height}"
     ]
     for frame in frames_of(tmp_path / name):
         assert (frame.width, frame.height) == (width, height)
