@@ -320,24 +320,24 @@ def visible_colors(images: Tensor) -> Tensor:
     if images.shape[1] == 3:
         return images
     colors = images[:, :3].clone()
-    for picture, opacity in zip(colors, images[:, 3], strict=True):
+    for each, opacity in zip(colors, images[:, 3], strict=True):
         hidden = opacity <= 0
-        visible = picture[:, ~hidden]
+        visible = each[:, ~hidden]
         count = int(hidden.sum())
         if count and visible.numel():
             evenly = torch.arange(count, device=visible.device) * visible.shape[1] // count
-            picture[:, hidden] = visible[:, evenly]
+            each[:, hidden] = visible[:, evenly]
     return colors
 
 
-def is_gray(pictures: Tensor) -> bool:
+def is_gray(images: Tensor) -> bool:
     """Return whether images are gray: channels differ by at most 2 of 255 levels.
 
     Args:
-        pictures: ``(B, 3|4, H, W)``, float in 0..1 or uint8.
+        images: ``(B, 3|4, H, W)``, float in 0..1 or uint8.
     """
     # In bands, because most images show color in the first one.
-    for rows in torch.split(pictures[:, :3], _GRAY_ROWS, dim=2):
+    for rows in torch.split(images[:, :3], _GRAY_ROWS, dim=2):
         band = as_float(rows)
         if (band.amax(dim=1) - band.amin(dim=1)).max() > _GRAY_LEVELS / 255:
             return False

@@ -131,7 +131,7 @@ class _Convolution:
 
     def _upsampled(self, maps: Tensor) -> Tensor:
         # One output more than low-resolution pixels, two phases each: twice the pixels, and a
-        # border, which is no part of the picture.
+        # border, which is not part of the image.
         batch, _, height, width = maps.shape
         height, width, channels = height - 1, width - 1, len(self.weight) // 4
         result = maps.new_empty(batch, height, 2, width, 2, channels)
@@ -162,7 +162,7 @@ class _Block:
         first = self.convolutions[0]
         inputs = inputs.contiguous(memory_format=memory_format(inputs.device))
         up, down = 2 if first.phases else 1, 2 if self.pool else 1
-        # Even, so that pooling starts where it does in the whole picture.
+        # Even, so that pooling starts where it does in the whole image.
         halo = 2 * -(-len(self.convolutions) // 2)
         height = inputs.shape[2]
         rows = self._band(inputs, up, halo)
@@ -258,7 +258,7 @@ def _weights(convolution: nn.Module, norm: nn.Module | None = None) -> tuple[Ten
 
 
 def _phases(weight: Tensor) -> Tensor:
-    """Return a 3x3 kernel on the upsampled picture as four 2x2 kernels: ``(4N, C, 2, 2)``.
+    """Return a 3x3 kernel on the upsampled image as four 2x2 kernels: ``(4N, C, 2, 2)``.
 
     The first phase lies between a low-resolution pixel's predecessor and itself, in the
     predecessor's half; the second in its own.

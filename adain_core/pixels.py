@@ -1,4 +1,4 @@
-"""Pictures as tensors: what counts as one, 8 bits or float, sizes. Knows nothing of files."""
+"""Images as tensors: validation, conversion between uint8 and float, and resizing."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from .dense import require_plain
 from .errors import NotFiniteError, require_kind
 from .functional import Window
 
-# Beyond 0..1, of pictures and masks: resampling with a sharp filter makes that much of them; more
-# is another range of values.
+# Allowed distance from 0..1 in images and masks, as from resampling with a sharp filter; larger
+# values mean another range.
 OVERSHOOT = 0.5
 CHANNELS = (1, 3, 4)
-# Pixels: one of 1x5000 with a shortest side of 512 would have 1,311 million.
+# Pixels: an image of 1x5000 with a shortest side of 512 would have 1,311 million.
 _LARGEST_ENLARGEMENT = 2**28
-# Rows that are float at once when pictures are reduced.
+# Rows converted to float at a time when images are reduced.
 _BAND = 64
-# What transparent pixels count, so that something does where all are.
+# Weight of transparent pixels, so that the sum is above 0 if all are.
 _LEAST_OPACITY = 1e-6
 
 
 def as_float(pixels: Tensor) -> Tensor:
-    """uint8 as float32 in 0..1; floats as float32."""
+    """Return uint8 as float32 in 0..1, and floats as float32."""
     if pixels.dtype != torch.uint8:
         return pixels.float()
-    # Channels lie together in what Pillow and NumPy give; the library has them apart.
+    # Arrays of Pillow and NumPy are channels-last; the library is channels-first.
     return pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
 
 
@@ -48,7 +48,7 @@ def as_uint8(pixels: Tensor) -> Tensor:
 
 
 def as_batch(image: Tensor) -> Tensor:
-    """Return a tensor image as ``(B, 3 | 4, H, W)``; ``ValueError`` for what is none."""
+    """Return a tensor image as ``(B, 3 | 4, H, W)``; ``ValueError`` for anything else."""
     require_plain(image, "an image")
     shape = tuple(image.shape)
     if image.ndim not in (3, 4) or shape[-3] not in CHANNELS:
@@ -143,7 +143,7 @@ def fit_shortest_side(size: tuple[int, int], shortest: int) -> tuple[int, int]:
     """Return height and width with a shortest side of so many pixels; 0: as they are.
 
     Raises:
-        ValueError: that would enlarge a narrow picture beyond 268 megapixels.
+        ValueError: that would enlarge a narrow image beyond 268 megapixels.
     """
     if not shortest:
         return size
@@ -151,7 +151,7 @@ def fit_shortest_side(size: tuple[int, int], shortest: int) -> tuple[int, int]:
     height, width = (shortest * length // min(size) for length in size)
     if shortest > min(size) and height * width > _LARGEST_ENLARGEMENT:
         raise ValueError(
-            f"a shortest side of {shortest} pixels makes {width}x{height} pixels of a picture of "
+            f"a shortest side of {shortest} pixels makes {width}x{height} pixels of an image of "
             f"{size[1]}x{size[0]}, more than {_LARGEST_ENLARGEMENT // 10**6} megapixels; choose a "
             "smaller size"
         )
@@ -187,7 +187,7 @@ def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def reduce_uint8(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return smaller pictures in 8 bits, as :func:`resize` does; no float picture is made of them.
+    """Return smaller images as uint8, as :func:`resize` does, without float copies.
 
     Args:
         images: ``(B, 3|4, H, W)``, float in 0..1 or uint8.

@@ -17,7 +17,7 @@ from .sheets import thumbnail
 # Pixels of the longer side; 3 to 6 kB as JPEG.
 SIDE = 128
 _QUALITY = 80
-# Style files come from others: no other formats are opened, and no pictures of more pixels.
+# Style files come from others: only these formats are opened, up to this number of pixels.
 _FORMATS, _LARGEST = ("JPEG", "PNG", "WEBP"), 2**22
 # Of a mix: height and width of the strips together.
 _MIX = (96, SIDE)
@@ -40,42 +40,42 @@ def join_previews(previews: Sequence[tuple[bytes, float]]) -> bytes:
     """
     if len(previews) == 1:
         return previews[0][0]
-    known = [(picture, share) for data, share in previews if (picture := _open(data))]
-    for picture, _ in known:
-        picture.thumbnail((4 * SIDE, 4 * SIDE))
+    known = [(image, share) for data, share in previews if (image := _open(data))]
+    for image, _ in known:
+        image.thumbnail((4 * SIDE, 4 * SIDE))
     total = sum(share for _, share in known)
     if not total:
         return b""
     height, width = _MIX
     mix = PIL.Image.new("RGB", (width, height))
     left, passed = 0, 0.0
-    for picture, share in known:
+    for image, share in known:
         passed += share
         right = round(width * passed / total)
         if right > left:
-            mix.paste(PIL.ImageOps.fit(picture, (right - left, height)), (left, 0))
+            mix.paste(PIL.ImageOps.fit(image, (right - left, height)), (left, 0))
         left = right
     return _jpeg(mix)
 
 
 def read_preview(data: bytes) -> Tensor | None:
     """Return the image of a preview, ``(1, 3, H, W)`` in 0..1; ``None`` if it is damaged."""
-    picture = _open(data)
-    return None if picture is None else to_tensor(picture)
+    image = _open(data)
+    return None if image is None else to_tensor(image)
 
 
 def _open(data: bytes) -> PIL.Image.Image | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            with PIL.Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
-                small = picture.width * picture.height <= _LARGEST
-                return picture.convert("RGB") if small else None
+            with PIL.Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+                small = image.width * image.height <= _LARGEST
+                return image.convert("RGB") if small else None
     except Exception:  # decoders raise anything; a style is as good without its preview
         return None
 
 
-def _jpeg(picture: PIL.Image.Image) -> bytes:
+def _jpeg(image: PIL.Image.Image) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=_QUALITY, optimize=True)
+    image.save(file, "JPEG", quality=_QUALITY, optimize=True)
     return file.getvalue()

@@ -1,6 +1,6 @@
-"""Sheets: pictures beside and below each other, white between them, with a line of text under each.
+"""Sheets: labeled images in rows, with white gaps, as of ``adain sheet``.
 
-The pictures of README, model cards and workflows are such sheets, and those of ``adain sheet``.
+The images of the README, model cards and workflows are also made with them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from torch import Tensor
 from .images import to_tensor
 from .pixels import resize
 
-# Pixels between two pictures, and of a line of text.
+# Gap between two images, and height of a line of text, pixels.
 GAP, LABEL = 6, 26
 _FONT_SIZE = 14
-# Pillow's own font knows ASCII alone. Fonts of Windows, macOS and Linux, where Pillow finds them by
-# their names; first for the accents of Europe, then for Chinese, Japanese and Korean.
+# Pillow's own font only has ASCII. Fonts of Windows, macOS and Linux, which Pillow finds by name:
+# first for European languages, then for Chinese, Japanese and Korean.
 _SYSTEM_FONTS = (
     *("segoeui.ttf", "Arial.ttf", "NotoSans-Regular.ttf", "DejaVuSans.ttf"),
     *("LiberationSans-Regular.ttf", "msyh.ttc", "YuGothM.ttc", "malgun.ttf"),
@@ -32,21 +32,21 @@ _SYSTEM_FONTS = (
     *("NotoSansCJK-Regular.ttc", "wqy-zenhei.ttc", "wqy-microhei.ttc"),
 )
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-# Of an artwork in a picture's corner, the longer side against the picture's.
+# Longer side of an artwork in the corner of an image, as a share of the image's.
 _INSET = 0.25
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A picture of a sheet.
+    """An image of a sheet.
 
     Args:
-        picture: ``(1, 3|4, H, W)`` in 0..1 or uint8; what is transparent becomes white.
-        text: the line under it.
-        inset: a picture to show small in its corner.
+        image: ``(1, 3|4, H, W)`` in 0..1 or uint8; transparent pixels become white.
+        text: the line of text under it.
+        inset: an image to show small in its corner.
     """
 
-    picture: Tensor
+    image: Tensor
     text: str = ""
     inset: Tensor | None = None
 
@@ -62,7 +62,7 @@ def join_rows(rows: Sequence[Sequence[Tensor]]) -> Tensor:
         ``(1, C, H', W')`` on the CPU.
     """
     white = 1.0 if rows[0][0].is_floating_point() else 255
-    # To the right of and below every picture; the outermost gap is cut off.
+    # To the right of and below every image; the outermost gap is cut off.
     padded = [
         torch.cat([F.pad(each.cpu(), (0, GAP, 0, GAP), value=white) for each in row], dim=3)
         for row in rows
@@ -71,9 +71,9 @@ def join_rows(rows: Sequence[Sequence[Tensor]]) -> Tensor:
     return joined[..., : joined.shape[2] - GAP, : joined.shape[3] - GAP]
 
 
-def add_label(picture: Tensor, text: str) -> Tensor:
-    """Return a picture ``(1, 3, H, W)`` in 0..1 with a line of text under it, cut to its width."""
-    strip = Image.new("RGB", (picture.shape[3], LABEL), "white")
+def add_label(image: Tensor, text: str) -> Tensor:
+    """Return an image ``(1, 3, H, W)`` in 0..1 with a line of text under it, cut to its width."""
+    strip = Image.new("RGB", (image.shape[3], LABEL), "white")
     # File names of macOS have accents as letters of their own.
     text = unicodedata.normalize("NFC", text)
     draw, font = ImageDraw.Draw(strip), find_font(text)
@@ -82,7 +82,7 @@ def add_label(picture: Tensor, text: str) -> Tensor:
         text = text[:-1]
         short = f"{text.rstrip()}…" if text else ""
     draw.text((strip.width / 2, LABEL / 2), short, "black", font, anchor="mm")
-    return torch.cat([picture.cpu(), to_tensor(strip)], dim=2)
+    return torch.cat([image.cpu(), to_tensor(strip)], dim=2)
 
 
 def find_font(text: str) -> _Font:
@@ -103,7 +103,7 @@ def system_font(name: str) -> _Font | None:
 
 
 def _has_letters(font: _Font, text: str) -> bool:
-    # U+FFFF is no character: what a font shows for it stands for every letter that it lacks.
+    # U+FFFF is no character: a font shows the same glyph for it as for missing letters.
     lacking = bytes(font.getmask("\uffff"))
     return all(letter.isspace() or bytes(font.getmask(letter)) != lacking for letter in set(text))
 
@@ -114,52 +114,52 @@ def fit_within(size: tuple[int, int], longest: int) -> tuple[int, int]:
     return height, width
 
 
-def draw_cell(cell: Cell, longest: int, width: int) -> Tensor:
-    """Return a cell as a sheet shows it.
+def render_cell(cell: Cell, longest: int, width: int) -> Tensor:
+    """Return the image of a cell with its label.
 
     Args:
         cell: the cell.
-        longest: pixels of the picture's longer side.
-        width: of the cell, in whose middle the picture stands; at least the picture's.
+        longest: longer side of the image, pixels.
+        width: width of the cell, in which the image is centered; at least that of the image.
 
     Returns:
         ``(1, 3, height + LABEL, width)`` in 0..1, on the CPU.
     """
-    picture = thumbnail(cell.picture, longest)
+    image = thumbnail(cell.image, longest)
     if cell.inset is not None:
         inset = F.pad(thumbnail(cell.inset, round(_INSET * longest)), (2, 0, 2, 0), value=1.0)
-        # A long picture can be lower than the artwork.
-        inset = inset[..., : picture.shape[2], : picture.shape[3]]
-        picture[..., -inset.shape[2] :, -inset.shape[3] :] = inset
-    left = (width - picture.shape[3]) // 2
-    right = width - left - picture.shape[3]
-    return add_label(F.pad(picture, (left, right), value=1.0), cell.text)
+        # A long image can be lower than the artwork.
+        inset = inset[..., : image.shape[2], : image.shape[3]]
+        image[..., -inset.shape[2] :, -inset.shape[3] :] = inset
+    left = (width - image.shape[3]) // 2
+    right = width - left - image.shape[3]
+    return add_label(F.pad(image, (left, right), value=1.0), cell.text)
 
 
-def thumbnail(picture: Tensor, longest: int) -> Tensor:
-    """Return a picture over white, its longer side of so many pixels.
+def thumbnail(image: Tensor, longest: int) -> Tensor:
+    """Return a scaled image on white.
 
     Args:
-        picture: ``(1, 3|4, H, W)`` in 0..1 or uint8.
-        longest: pixels.
+        image: ``(1, 3|4, H, W)`` in 0..1 or uint8.
+        longest: longer side of the result, pixels.
 
     Returns:
         ``(1, 3, H', W')`` in 0..1, on the CPU.
     """
-    size = (picture.shape[2], picture.shape[3])
-    scaled = resize(picture, fit_within(size, longest)).cpu()
+    size = (image.shape[2], image.shape[3])
+    scaled = resize(image, fit_within(size, longest)).cpu()
     color, opacity = scaled[:, :3], scaled[:, 3:]
     return torch.lerp(color.new_ones(()), color, opacity) if opacity.shape[1] else color
 
 
 def choose_columns(photos: int, count: int, size: tuple[int, int]) -> int:
-    """Return how many pictures of a sheet lie side by side.
+    """Return the number of columns of a sheet.
 
     Args:
-        photos: photos on the sheet. Several have a row each.
-        count: pictures of each photo, itself included. Those of a single photo fill about a
-            square or a bit wider, with few places empty.
-        size: height and width of a picture, pixels, without its line of text.
+        photos: number of photos. If there are several, each has a row.
+        count: number of images of each photo, including itself. Those of a single photo fill about
+            a square, or a bit wider, with few empty places.
+        size: height and width of an image, pixels, without its line of text.
     """
     if photos > 1:
         return count

@@ -137,8 +137,8 @@ class Style:
         for each, weight in zip(styles, shares, strict=True):
             for data, part in each.previews if weight else ():
                 previews[data] = previews.get(data, 0) + weight * part
-        name, pictures = " + ".join(names), tuple(previews.items())
-        return cls(mean, std, styles[0].fingerprint, name, pictures, closeup)
+        name = " + ".join(names)
+        return cls(mean, std, styles[0].fingerprint, name, tuple(previews.items()), closeup)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
         """Write a safetensors file of a few kB, atomically.

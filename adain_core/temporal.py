@@ -142,7 +142,7 @@ class _Pass:
         return [self._pool(frame, cut) for frame, cut in zip(frames, known, strict=True)]
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return what is remembered: ``last``, and for each region of the picture its moments."""
+        """Return the state: ``last``, and the moments of each region."""
         state = {} if self._last is None else {"last": self._last}
         for place, moments in enumerate(self._regions):
             state[f"{place}.totals"] = torch.tensor(list(moments.totals), dtype=torch.float64)

@@ -23,7 +23,7 @@ _VIDEO_FRAMES, _VIDEO_SIZE = 24, (256, 384)
 
 
 def _samples() -> dict[str, Path]:
-    """Return the pictures by the names of the combo, such as ``content/castle.jpg``."""
+    """Return the sample images by name, such as ``content/castle.jpg``."""
     return {
         f"{kind}/{path.name}": path
         for kind in ("content", "style", "mask")
@@ -43,7 +43,7 @@ def _frames() -> Iterator[Tensor]:
 
 
 class AdaINSampleImage:
-    """A picture of the pack's own."""
+    """A sample image of the pack."""
 
     CATEGORY = CATEGORY
     DESCRIPTION = (

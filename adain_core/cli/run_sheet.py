@@ -26,7 +26,7 @@ from ..model import AdaINModel
 from ..options import StylizeOptions
 from ..pixels import as_uint8, resize_shortest_side
 from ..previews import read_preview
-from ..sheets import GAP, LABEL, Cell, choose_columns, draw_cell, fit_within, join_rows, thumbnail
+from ..sheets import GAP, LABEL, Cell, choose_columns, fit_within, join_rows, render_cell, thumbnail
 from ..style import Style
 from ..stylizer import Stylizer
 from .outputs import check_output_file, refuse_inputs
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class _Source(NamedTuple):
-    """A style with what draws by it, and its artwork to show, ``(1, 3|4, H, W)``, if any."""
+    """A style with its stylizer, and its artwork to show, ``(1, 3|4, H, W)``, if any."""
 
     name: str
     stylizer: Stylizer
@@ -47,9 +47,9 @@ class _Source(NamedTuple):
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw the sheet; return the exit code."""
+    """Make the sheet; return the exit code."""
     contents, styles = list_images(args.content), list_images(args.style, also=[STYLE_SUFFIX])
-    # With an unread artwork, to know what is wrong with the rest.
+    # With an artwork that is not read yet, to check the other options.
     options = make_request(args, styles=str(styles[0]))
     if not _CELLS[0] <= args.cell <= _CELLS[1]:
         raise ValueError(f"--cell must lie in {_CELLS[0]}..{_CELLS[1]} pixels, got {args.cell}")
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     photos = list(_readable(contents, lambda path: (path.stem, _photo(path, args.content_size))))
     sources = list(_readable(styles, lambda path: _source(model, options, path, args.cell)))
     if not photos or not sources:
-        return 1  # each was reported
+        return 1  # the errors were reported
     sizes = [fit_within((photo.shape[2], photo.shape[3]), args.cell) for _, photo in photos]
     width = max(width for _, width in sizes)
     columns = args.columns or choose_columns(len(photos), 1 + len(sources), sizes[0])
@@ -74,11 +74,11 @@ def run(args: argparse.Namespace) -> int:
     check_output_size(args.output, (height, columns * (width + GAP) - GAP))
 
     shown: list[list[Tensor]] = []
-    with tqdm(total=len(photos) * len(sources), unit="picture", disable=None) as bar:
+    with tqdm(total=len(photos) * len(sources), unit="image", disable=None) as bar:
         for name, photo in photos:
             # In 8 bits: a large sheet takes a quarter of the memory.
             cells = [
-                as_uint8(draw_cell(cell, args.cell, width))
+                as_uint8(render_cell(cell, args.cell, width))
                 for cell in _cells(name, photo, sources, bar)
             ]
             cells += [torch.full_like(cells[0], 255)] * (-len(cells) % columns)
@@ -86,12 +86,12 @@ def run(args: argparse.Namespace) -> int:
     save_image(args.output, join_rows(shown), overwrite=args.overwrite)
     seconds = time.perf_counter() - started
     count = len(photos) * len(sources)
-    print_line(f"{args.output} ({count} picture{'s' if count > 1 else ''}, {seconds:.1f} s)")
+    print_line(f"{args.output} ({count} image{'s' if count > 1 else ''}, {seconds:.1f} s)")
     return 0 if len(photos) == len(contents) and len(sources) == len(styles) else 1
 
 
 def _cells(name: str, photo: Tensor, sources: Sequence[_Source], bar: tqdm[Any]) -> Iterator[Cell]:
-    """Yield a photo, and what it becomes in each style."""
+    """Yield a photo, and the photo in each style."""
     yield Cell(photo, name)
     for source in sources:
         yield Cell(source.stylizer(photo), source.name, source.artwork)
@@ -99,7 +99,7 @@ def _cells(name: str, photo: Tensor, sources: Sequence[_Source], bar: tqdm[Any])
 
 
 def _readable(paths: Sequence[Path], read: Callable[[Path], T]) -> Iterator[T]:
-    """Yield what can be read; report the rest and leave it out."""
+    """Yield readable files; report the others and skip them."""
     for path in paths:
         try:
             yield read(path)

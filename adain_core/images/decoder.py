@@ -51,7 +51,7 @@ def from_pillow(
     image.load()
     depth = _find_depth(image)
     exif = None
-    with contextlib.suppress(Exception):  # damaged metadata must not cost the picture
+    with contextlib.suppress(Exception):  # an image with damaged metadata can still be read
         exif = select_exif(image.getexif())
     with contextlib.suppress(Exception):
         if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # without it that would copy
@@ -89,7 +89,7 @@ def _read_8_bits(image: PIL.Image.Image, profile: bytes | None) -> Tensor:
     if "transparency" in image.info:  # a color or palette entry of the whole image
         image = image.convert(mode)
     array = np.empty((image.height, image.width, len(mode)), dtype=np.uint8)
-    # In bands: converted at once, an array has another copy of the picture beside it.
+    # In bands: converting all at once would need another copy of the image.
     for top in range(0, image.height, _BAND):
         bottom = min(image.height, top + _BAND)
         array[top:bottom] = np.asarray(convert(image.crop((0, top, image.width, bottom))))

@@ -1,4 +1,4 @@
-"""EXIF: what of it describes the picture and goes with it into a new file."""
+"""EXIF: the tags that are copied into a new file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import PIL.Image
 from PIL import ExifTags
 
-# What EXIF says about the picture rather than about its storage: a TIFF file mixes both.
+# Tags that describe the image, not its storage; a TIFF file mixes both.
 _TAGS = {
     ExifTags.Base.ImageDescription,
     ExifTags.Base.Make,
@@ -32,9 +32,9 @@ _TAGS = {
 
 
 def select_exif(source: PIL.Image.Exif) -> bytes | None:
-    """Return what EXIF says about the picture as a block of its own; ``None`` if that is nothing.
+    """Return the tags that describe the image as a new block; ``None`` if there are none.
 
-    Orientation and thumbnail are left out: the pixels are turned, the picture is another.
+    Orientation and thumbnail are left out: the pixels are already rotated, and the image differs.
     """
     kept = PIL.Image.Exif()
     kept.endian = source.endian
@@ -49,7 +49,7 @@ def select_exif(source: PIL.Image.Exif) -> bytes | None:
 
 
 def parse_exif(block: bytes) -> PIL.Image.Exif:
-    """Return the tags of a block, with text as the bytes that it is there."""
+    """Return the tags of a block, with text as bytes."""
     tags = PIL.Image.Exif()
     tags.load(block)
     for tag, value in list(tags.items()):

@@ -58,7 +58,7 @@ def list_image_tree(
     seen = {os.path.realpath(each) for each in but}
     for name, folders, files in os.walk(folder, onerror=failed.append, followlinks=True):
         real = os.path.realpath(name)
-        if real in seen:  # a loop of links, or a second way to the same pictures
+        if real in seen:  # a loop of links, or a second path to the same images
             folders.clear()
             continue
         seen.add(real)

@@ -46,7 +46,7 @@ def input_formats() -> tuple[str, ...]:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-    PIL.Image.init()  # an older Pillow has fewer, and asked for what it lacks it fails
+    PIL.Image.init()  # an older Pillow has fewer formats, and fails for unknown names
     return tuple(name for name in _INPUT_FORMATS if name in PIL.Image.OPEN)
 
 
@@ -67,14 +67,14 @@ def check_output_suffix(path: str | os.PathLike[str]) -> str:
 
 
 def check_output_size(path: str | os.PathLike[str], size: tuple[int, int]) -> None:
-    """Refuse a picture that is too large for the format of a path's suffix.
+    """Reject an image that is too large for the format of a path's suffix.
 
     Args:
         path: the file to write.
         size: height and width, pixels.
 
     Raises:
-        ImageFileError: the format has no pictures of this size.
+        ImageFileError: the image is too large.
         ValueError: a suffix that cannot be written.
     """
     file_format = check_output_suffix(path)

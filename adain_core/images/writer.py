@@ -75,13 +75,13 @@ def write_image_file(
         >>> pixels = model.stylize(photo, "painting.jpg")
         >>> write_image_file("result.jpg", dataclasses.replace(photo, pixels=pixels))
     """
-    picture, options = _prepare(path, image, quality)
+    prepared, options = _prepare(path, image, quality)
     target = Path(path)
     try:
         if target.is_dir():
             raise ImageFileError(f"cannot write {path}: a folder has that name")
         with replace_atomically(target, overwrite) as temporary:
-            picture.save(temporary, **options)
+            prepared.save(temporary, **options)
     except FileExistsError:
         raise ImageFileError(
             f"cannot write {path}: the file exists; choose another name or pass overwrite=True"
@@ -108,10 +108,10 @@ def encode_image_file(
         ValueError: as :func:`write_image_file`.
         ImageFileError: the image is too large for the format, or cannot be encoded.
     """
-    picture, options = _prepare(path, image, quality)
+    prepared, options = _prepare(path, image, quality)
     content = io.BytesIO()
     try:
-        picture.save(content, **options)
+        prepared.save(content, **options)
     except Exception as error:  # encoders raise more than OSError
         raise ImageFileError(f"cannot write {path}: {reason(error)}") from error
     return content.getvalue()
@@ -125,11 +125,11 @@ def _prepare(
     if not 1 <= quality <= 100:
         raise ValueError(f"expected a quality in 1..100, got {quality}")
     check_output_size(path, (image.pixels.shape[-2], image.pixels.shape[-1]))
-    picture = _to_pillow(image.pixels, alpha=file_format != "JPEG")
+    prepared = _to_pillow(image.pixels, alpha=file_format != "JPEG")
     if file_format == "JPEG" and image.pixels.shape[-3] == 4:
         _note_transparency(path, image.pixels[..., 3, :, :])
-    picture, profile = _into_profile(picture, image.icc_profile, path)
-    return picture, _options(file_format, profile, image.exif, quality)
+    prepared, profile = _into_profile(prepared, image.icc_profile, path)
+    return prepared, _options(file_format, profile, image.exif, quality)
 
 
 def _note_transparency(path: str | os.PathLike[str], opacity: Tensor) -> None:
@@ -141,19 +141,19 @@ def _note_transparency(path: str | os.PathLike[str], opacity: Tensor) -> None:
 
 
 def _into_profile(
-    picture: PIL.Image.Image, profile: bytes | None, path: str | os.PathLike[str]
+    prepared: PIL.Image.Image, profile: bytes | None, path: str | os.PathLike[str]
 ) -> tuple[PIL.Image.Image, bytes | None]:
     """Return an image converted to a profile, and the profile to embed."""
     if profile is None:
-        return picture, None
+        return prepared, None
     try:
-        return profiles.apply(picture, profiles.from_srgb(profile, picture.mode)), profile
+        return profiles.apply(prepared, profiles.from_srgb(profile, prepared.mode)), profile
     except profiles.ProfileError as error:
         message = (
             f"{path}: written as sRGB, since the photo's color profile cannot be used: {error}"
         )
         warnings.warn(message, ImageFileWarning, stacklevel=3)
-        return picture, None
+        return prepared, None
 
 
 def _options(

@@ -40,7 +40,7 @@ def test_resize_errors() -> None:
         resize_shortest_side(torch.rand(1, 3, 4, 4), 0)
     with pytest.raises(ValueError, match=r"\(B, C, H, W\), got shape \(3, 4, 4\)"):
         resize_shortest_side(torch.rand(3, 4, 4), 2)
-    with pytest.raises(ValueError, match="makes 512x2560000 pixels of a picture of 1x5000"):
+    with pytest.raises(ValueError, match="makes 512x2560000 pixels of an image of 1x5000"):
         resize_shortest_side(torch.rand(1, 3, 5000, 1), 512)
 
 

@@ -24,9 +24,9 @@ from adain_core.sheets import (
     Cell,
     add_label,
     choose_columns,
-    draw_cell,
     fit_within,
     join_rows,
+    render_cell,
 )
 
 Run = Callable[..., int]
@@ -111,7 +111,7 @@ def test_contained_keeps_the_shape(height: int, width: int, longest: int) -> Non
 
 def test_a_cell_holds_the_picture_in_its_middle(picture: Callable[..., Tensor]) -> None:
     image = picture(40, 20)
-    drawn = draw_cell(Cell(image), longest=40, width=30)
+    drawn = render_cell(Cell(image), longest=40, width=30)
     assert drawn.shape == (1, 3, 40 + LABEL, 30)
     assert torch.allclose(drawn[:, :, :40, 5:25], image, atol=1e-6)
     assert (drawn[..., :5] == 1).all()
@@ -121,14 +121,14 @@ def test_a_cell_holds_the_picture_in_its_middle(picture: Callable[..., Tensor]) 
 def test_what_is_transparent_is_white_in_a_cell() -> None:
     image = torch.zeros(1, 4, 16, 16)
     image[:, 3, :8], image[:, 3, 8:] = 1, 0.25
-    drawn = draw_cell(Cell(image), longest=16, width=16)
+    drawn = render_cell(Cell(image), longest=16, width=16)
     assert torch.allclose(drawn[:, :, :8], torch.zeros(()), atol=1e-3)
     assert torch.allclose(drawn[:, :, 8:16], torch.tensor(0.75), atol=1e-3)
 
 
 @pytest.mark.parametrize("height", [80, 4])
 def test_the_artwork_is_in_the_corner(height: int) -> None:
-    drawn = draw_cell(
+    drawn = render_cell(
         Cell(torch.zeros(1, 3, height, 80), inset=torch.full((1, 3, 50, 100), 0.5)), 80, 80
     )
     inset = drawn[:, :, max(0, height - 10) : height, 60:]
@@ -173,7 +173,7 @@ def test_sheet_holds_what_the_library_draws(
     output = tmp_path / "sheet.png"
     words = ("--style", tmp_path / "art", "-o", output, "--cell", 80, "--content-size", 64)
     assert run(tmp_path / "photos", *words, "--alpha", 0.7) == 0
-    assert capsys.readouterr().out.startswith(f"{output} (4 pictures, ")
+    assert capsys.readouterr().out.startswith(f"{output} (4 images, ")
     sheet = load_image(output)
     width, heights = 80, (53, 80)
     assert sheet.shape == (1, 3, sum(heights) + 2 * LABEL + GAP, 3 * width + 2 * GAP)
@@ -189,7 +189,7 @@ def test_sheet_holds_what_the_library_draws(
         for column, cell in enumerate(cells):
             left = column * (width + GAP)
             shown = sheet[:, :, top : top + height + LABEL, left : left + width]
-            expected = draw_cell(cell, 80, width)
+            expected = render_cell(cell, 80, width)
             # The photo is resized twice here, and pictures are rounded to 8 bits.
             assert (shown - expected).abs().mean() < 0.005
             assert (shown - expected).abs().max() < 0.1
@@ -222,7 +222,7 @@ def test_style_files_show_their_previews(
     words = ("--content-size", 0, "--cell", 64, "--columns", 2, "-o", output)
     assert run(photo, "--style", tmp_path / "styles", *words) == 0
     cell = Cell(tiny.stylize(photo, style), "saved", read_preview(style.preview))
-    expected = draw_cell(cell, 64, 64)
+    expected = render_cell(cell, 64, 64)
     assert (load_image(output)[..., 70:] - expected).abs().max() < 0.01
 
 
@@ -244,9 +244,9 @@ def test_options_reach_the_library(
         words += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
     assert run(photo, *words, "--cell", 64, "--columns", 2) == 0
     artwork = load_image(tmp_path / "art" / "wave.png")
-    drawn = draw_cell(Cell(tiny.stylize(photo, artwork, **options), "wave", artwork), 64, 64)
+    drawn = render_cell(Cell(tiny.stylize(photo, artwork, **options), "wave", artwork), 64, 64)
     assert (load_image(output)[..., 70:] - drawn).abs().max() < 0.01
-    plain = draw_cell(Cell(tiny.stylize(photo, artwork), "wave", artwork), 64, 64)
+    plain = render_cell(Cell(tiny.stylize(photo, artwork), "wave", artwork), 64, 64)
     assert (drawn - plain).abs().max() > 0.05
 
 
@@ -274,7 +274,7 @@ def test_unreadable_files_are_left_out(
     words = ("-o", output, "--cell", 64, "--content-size", 32)
     assert run(tmp_path / "photos", "--style", tmp_path / "art", *words) == 1
     captured = capsys.readouterr()
-    assert "(4 pictures, " in captured.out
+    assert "(4 images, " in captured.out
     lines = [line for line in captured.err.splitlines() if line.startswith("adain: error: ")]
     assert len(lines) == 4
     assert any("hidden.png: the style image is transparent everywhere" in line for line in lines)
