@@ -142,7 +142,7 @@ class AdaINRefine:
                         repeat(images, part),
                         repeat(photos, part),
                         progress=tiles,
-                        watch=lambda step: progress.watch(step.picture),
+                        watch=lambda step: progress.watch(step.image),
                     )
 
         with named_errors(request.names):

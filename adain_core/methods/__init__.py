@@ -7,8 +7,8 @@ Example:
     >>> from adain_core.methods import Optimization, load_loss_network, refine
     >>> vgg = load_loss_network("adain-vgg19")
     >>> options = StylizeOptions("wave.jpg")
-    >>> picture = Optimization(vgg, options)("photo.jpg")  # Gatys et al.
-    >>> picture = refine(Stylizer(model, options)("photo.jpg"), "photo.jpg", options, vgg)
+    >>> image = Optimization(vgg, options)("photo.jpg")  # Gatys et al.
+    >>> image = refine(Stylizer(model, options)("photo.jpg"), "photo.jpg", options, vgg)
 """
 
 from .descent import DescentOptions, Step

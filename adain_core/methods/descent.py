@@ -33,7 +33,7 @@ class Step(NamedTuple):
         content: content loss, unweighted.
         style: style loss, unweighted.
         total: the weighted sum, which is minimized.
-        picture: the image with the lowest total so far, ``(1, 3, H, W)`` in 0..1; later steps
+        image: the image with the lowest total so far, ``(1, 3, H, W)`` in 0..1; later steps
             overwrite it.
     """
 
@@ -43,7 +43,7 @@ class Step(NamedTuple):
     content: float
     style: float
     total: float
-    picture: Tensor
+    image: Tensor
 
 
 # Called at each step; an exception aborts the optimization.
@@ -87,9 +87,9 @@ class _Clamp(torch.autograd.Function):
     """Clamp to 0..1; outside, gradients only lead back."""
 
     @staticmethod
-    def forward(ctx: Any, picture: Tensor) -> Tensor:
-        clamped = picture.clamp(0, 1)
-        ctx.save_for_backward(picture - clamped)
+    def forward(ctx: Any, image: Tensor) -> Tensor:
+        clamped = image.clamp(0, 1)
+        ctx.save_for_backward(image - clamped)
         return clamped
 
     @staticmethod
@@ -116,22 +116,22 @@ def minimize(
         ``(1, 3, H, W)`` in 0..1.
     """
     # Contiguous: LBFGS wants its gradient as one row of numbers.
-    picture = start.detach().clamp(0, 1).contiguous().clone().requires_grad_()
-    best = picture.detach().clone()
+    image = start.detach().clamp(0, 1).contiguous().clone().requires_grad_()
+    best = image.detach().clone()
     lows: list[float] = []
 
     def evaluate() -> Tensor:
-        picture.grad = None
-        drawn: Tensor = _Clamp.apply(picture)  # type: ignore[no-untyped-call]
-        losses = objective(drawn)
+        image.grad = None
+        clamped: Tensor = _Clamp.apply(image)  # type: ignore[no-untyped-call]
+        losses = objective(clamped)
         losses.total.backward()  # type: ignore[no-untyped-call]
         content, style, total = (loss.item() for loss in losses)
         step, lowest = len(lows), lows[-1] if lows else math.inf
         if total < lowest:
-            best.copy_(drawn.detach())
+            best.copy_(clamped.detach())
         lows.append(min(total, lowest))
         if watch is not None:
-            size = (picture.shape[2], picture.shape[3])
+            size = (image.shape[2], image.shape[3])
             watch(Step(step, options.steps, size, content, style, total, best))
         if step >= options.steps or _stands_still(lows, options.tolerance):
             raise _Finished
@@ -139,9 +139,9 @@ def minimize(
 
     with suppress(_Finished):
         if options.optimizer == "lbfgs":
-            _descend_by_lbfgs(picture, evaluate, options.steps)
+            _descend_by_lbfgs(image, evaluate, options.steps)
         else:
-            _descend_by_adam(picture, evaluate, options.steps)
+            _descend_by_adam(image, evaluate, options.steps)
     return best
 
 
@@ -151,10 +151,10 @@ def _stands_still(lows: Sequence[float], tolerance: float) -> bool:
     return lows[-1] > (1 - tolerance) * lows[-1 - _PATIENCE]
 
 
-def _descend_by_lbfgs(picture: Tensor, evaluate: Callable[[], Tensor], steps: int) -> None:
+def _descend_by_lbfgs(image: Tensor, evaluate: Callable[[], Tensor], steps: int) -> None:
     # Stopped by the number of steps only: its tolerances are absolute, and these gradients tiny.
     lbfgs = torch.optim.LBFGS(
-        [picture],
+        [image],
         max_iter=steps + 1,
         max_eval=steps + 1,
         tolerance_grad=0.0,
@@ -165,17 +165,17 @@ def _descend_by_lbfgs(picture: Tensor, evaluate: Callable[[], Tensor], steps: in
     lbfgs.step(evaluate)  # type: ignore[no-untyped-call]
 
 
-def _descend_by_adam(picture: Tensor, evaluate: Callable[[], Tensor], steps: int) -> None:
+def _descend_by_adam(image: Tensor, evaluate: Callable[[], Tensor], steps: int) -> None:
     # A lower β₁ leaves a gray haze of single pixels.
-    adam = torch.optim.Adam([picture], lr=0.02, betas=(0.99, 0.999))
-    mean = picture.detach().clone()
+    adam = torch.optim.Adam([image], lr=0.02, betas=(0.99, 0.999))
+    mean = image.detach().clone()
     for step in range(steps):
         adam.step(evaluate)
         with torch.no_grad():
-            picture.clamp_(0, 1)
-            mean.lerp_(picture, 1 - min(_DECAY, (1 + step) / (10 + step)))
+            image.clamp_(0, 1)
+            mean.lerp_(image, 1 - min(_DECAY, (1 + step) / (10 + step)))
     with torch.no_grad():
-        picture.copy_(mean)
+        image.copy_(mean)
     evaluate()
 
 

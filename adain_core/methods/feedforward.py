@@ -67,23 +67,23 @@ class FeedForward:
             OptionError: the number of weights does not match the images.
         """
         weight = self.network.last.weight
-        pictures = as_float(to_pixels(content))
+        images = as_float(to_pixels(content))
         if self.options.content_size:
-            pictures = resize_shortest_side(pictures, self.options.content_size)
-        shares = torch.zeros(len(pictures), self.network.architecture.styles)
-        given = self.options.image_shares(len(pictures))
+            images = resize_shortest_side(images, self.options.content_size)
+        shares = torch.zeros(len(images), self.network.architecture.styles)
+        given = self.options.image_shares(len(images))
         shares.index_add_(1, torch.tensor(self._styles), given.to(shares))
-        drawn = []
+        results = []
         with inference(weight.device):
             for number, share in enumerate(shares):
-                picture = pictures[number : number + 1]
+                image = images[number : number + 1]
                 result = self.network(
-                    visible_colors(picture).to(weight), share[None].to(weight)
+                    visible_colors(image).to(weight), share[None].to(weight)
                 ).float()
-                drawn.append(finish(result, picture, self.options))
+                results.append(finish(result, image, self.options))
                 if progress is not None:
-                    progress(number + 1, len(pictures))
-        return torch.cat(drawn)
+                    progress(number + 1, len(images))
+        return torch.cat(results)
 
 
 def _find_style(field: str, source: object, names: Sequence[str]) -> int:

@@ -56,7 +56,7 @@ class NetworkArchitecture:
             )
         if self.normalization == "batch" and self.styles > 1:
             raise ValueError(
-                f"batch normalization draws one style, got {self.styles}; use instance "
+                f"batch normalization supports one style, got {self.styles}; use instance "
                 "normalization"
             )
 
@@ -106,7 +106,7 @@ class TransferNetwork(nn.Module):
         height, width = images.shape[2:]
         if min(height, width) < MINIMUM_SIZE:
             raise ValueError(
-                f"expected pictures of at least {MINIMUM_SIZE} pixels a side, got "
+                f"expected images of at least {MINIMUM_SIZE} pixels a side, got "
                 f"{(height, width)}; enlarge them"
             )
         missing = (-width % _STRIDE, -height % _STRIDE)

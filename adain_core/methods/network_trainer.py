@@ -149,11 +149,11 @@ class NetworkTrainer(RunFolder):
         weights = self.config.loss_weights
         autocast = self.config.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=autocast):
-            pictures = self.network(photos, self._shares(styles))
-        pictures = pictures.float()
+            images = self.network(photos, self._shares(styles))
+        images = images.float()
         with torch.no_grad():
             content = self._vgg.levels(photos)[-1].float()
-        levels = [level.float() for level in self._vgg.levels(pictures)]
+        levels = [level.float() for level in self._vgg.levels(images)]
         targets = [
             torch.cat([self._targets[style][level] for style in styles.tolist()])
             for level in range(len(levels))
@@ -161,7 +161,7 @@ class NetworkTrainer(RunFolder):
         losses = {
             "content": weights.content * content_loss(levels[-1], content),
             "style": weights.style * style_difference(levels, targets, weights),
-            "roughness": weights.roughness * roughness(pictures),
+            "roughness": weights.roughness * roughness(images),
         }
         return {**losses, "total": torch.stack(list(losses.values())).sum()}
 
@@ -186,7 +186,7 @@ class NetworkTrainer(RunFolder):
         known = set(info.styles) & set(self._new)
         if known:
             raise TrainingError(
-                f"{config.init}: it draws {', '.join(sorted(known))} already; give other artworks",
+                f"{config.init}: it already has {', '.join(sorted(known))}; give other artworks",
                 *("init", "style"),
             )
         network.add_styles(len(self._new))
@@ -204,7 +204,7 @@ class NetworkTrainer(RunFolder):
         if self.step % config.log_every == 0 or self.step == config.steps:
             self._callbacks.tell("on_log", self.step, self.log.enter(self.step))
         if self.step % config.sample_every == 0:
-            grid = self.draw_grid()
+            grid = self.sample_grid()
             write_grid(self.folder / "samples" / f"{self.step:07d}.jpg", grid)
             self._callbacks.tell("on_sample", self.step, grid, {})
         if self.step % config.save_every == 0:
@@ -237,7 +237,7 @@ class NetworkTrainer(RunFolder):
         self.log.history, self.log.pending = state["history"], state["pending"]
 
     @torch.no_grad()
-    def draw_grid(self) -> Tensor:
+    def sample_grid(self) -> Tensor:
         """Return held-out photographs (left) in the new styles, ``(1, 3, H, W)`` in 0..1."""
         photos, _ = next(crop_batches(self._crops, _FIXED_PHOTOS, 0, _FIXED_START))
         photos = self._prepare(photos.to(self.device))
@@ -265,7 +265,7 @@ class NetworkTrainer(RunFolder):
         )
         save_network(self.model_file, info, self.network)
         name = self.model_file.stem
-        write_grid(self.folder / f"{name}-grid.jpg", self.draw_grid())
+        write_grid(self.folder / f"{name}-grid.jpg", self.sample_grid())
         write_curves(self.folder / f"{name}-curves.png", self.log.history)
 
 

@@ -159,10 +159,10 @@ class Objective:
     ) -> None:
         self.vgg, self.content, self.regions, self.weights = vgg, content, regions, weights
 
-    def __call__(self, picture: Tensor) -> Losses:
+    def __call__(self, image: Tensor) -> Losses:
         """Return the differentiable losses of an image ``(1, 3, H, W)`` in 0..1."""
         weights = self.weights
-        levels = levels_of(self.vgg, picture)
+        levels = levels_of(self.vgg, image)
         content = content_loss(levels[-1], self.content)
         style = content.new_zeros(())
         for region in self.regions:
@@ -170,7 +170,7 @@ class Objective:
             style = style + share * style_difference(levels, region.targets, weights, region.mask)
         total = weights.content * content + weights.style * style
         if weights.roughness:
-            total = total + weights.roughness * roughness(picture)
+            total = total + weights.roughness * roughness(image)
         return Losses(content, style, total)
 
 
@@ -196,25 +196,25 @@ def load_loss_network(
     return vgg.requires_grad_(False).eval().to(target, resolve_dtype(dtype, target))
 
 
-def levels_of(vgg: Encoder, pictures: Tensor) -> list[Tensor]:
+def levels_of(vgg: Encoder, images: Tensor) -> list[Tensor]:
     """Return relu1_1 to relu4_1 of images, float32, computed in the precision of the network.
 
     Raises:
         ValueError: images that are too small for three poolings.
     """
-    height, width = pictures.shape[2:]
+    height, width = images.shape[2:]
     if min(height, width) < MINIMUM_SIZE:
         raise ValueError(
             f"expected photos and artworks of at least {MINIMUM_SIZE} pixels a side, got "
             f"{(height, width)}; enlarge them"
         )
     weight = next(vgg.parameters())
-    return [level.float() for level in vgg.levels(pictures.to(weight))]
+    return [level.float() for level in vgg.levels(images.to(weight))]
 
 
-def roughness(pictures: Tensor) -> Tensor:
+def roughness(images: Tensor) -> Tensor:
     """Return the mean squared difference of neighboring pixels of ``(B, 3, H, W)``."""
-    return pictures.diff(dim=2).square().mean() + pictures.diff(dim=3).square().mean()
+    return images.diff(dim=2).square().mean() + images.diff(dim=3).square().mean()
 
 
 def freeze(vgg: Encoder) -> Encoder:

@@ -78,7 +78,7 @@ class Optimization:
 
     Example:
         >>> vgg = load_loss_network("adain-vgg19")
-        >>> picture = Optimization(vgg, StylizeOptions("wave.jpg"))("photo.jpg")
+        >>> image = Optimization(vgg, StylizeOptions("wave.jpg"))("photo.jpg")
     """
 
     def __init__(
@@ -114,33 +114,33 @@ class Optimization:
         """
         device = next(self.vgg.parameters()).device
         with gradients(device):
-            pictures = self._reader.pictures(content)
-            check_size("start", start, pictures)
-            scales = _scales(max(pictures.shape[2:]), self.how.smallest)
-            watches = watch_stages(progress, watch, len(pictures) * len(scales))
-            drawn = []
-            for number, task in enumerate(self._reader.tasks(pictures, device)):
+            images = self._reader.read(content)
+            check_size("start", start, images)
+            scales = _scales(max(images.shape[2:]), self.how.smallest)
+            watches = watch_stages(progress, watch, len(images) * len(scales))
+            results = []
+            for number, task in enumerate(self._reader.tasks(images, device)):
                 own = slice(number, number + 1)
                 begin = None if start is None else start[own, :3].to(device).clone()
-                picture = self._draw(task, scales, begin, watches)
-                drawn.append(finish(picture, pictures[own], self.options))
-            return torch.cat(drawn)
+                image = self._optimize(task, scales, begin, watches)
+                results.append(finish(image, images[own], self.options))
+            return torch.cat(results)
 
-    def _draw(
+    def _optimize(
         self, task: Task, scales: Sequence[float], start: Tensor | None, watches: Iterator[Watch]
     ) -> Tensor:
         """Optimize an image at each scale, starting from the result of the previous one."""
-        picture = start
+        image = start
         for scale in scales:
             scaled = task.resized(scale)
             photo = scaled.photo
-            if picture is None:
-                picture = photo if self.how.start == "content" else _noise(photo, self.how.seed)
-            picture = resize(picture, (photo.shape[2], photo.shape[3])).clamp(0, 1)
+            if image is None:
+                image = photo if self.how.start == "content" else _noise(photo, self.how.seed)
+            image = resize(image, (photo.shape[2], photo.shape[3])).clamp(0, 1)
             losses = make_objective(self.vgg, scaled, self.how.weights)
-            picture = descend(losses, picture, scaled, self.options, self.how, next(watches))
-        assert picture is not None
-        return picture
+            image = descend(losses, image, scaled, self.options, self.how, next(watches))
+        assert image is not None
+        return image
 
 
 def _scales(longest: int, smallest: int) -> list[float]:

@@ -43,7 +43,7 @@ def swap_patches(content: Tensor, style: Tensor, patch: int = 3, chunk: int = _C
     smallest = min(*content.shape[2:], *style.shape[2:])
     if not 1 <= patch <= smallest:
         raise ValueError(
-            f"expected patches of 1 to {smallest} features, got {patch}; use larger pictures, or "
+            f"expected patches of 1 to {smallest} features, got {patch}; use larger images, or "
             "smaller patches"
         )
     return torch.cat(

@@ -43,7 +43,7 @@ class Refiner:
 
     def __call__(
         self,
-        picture: Tensor,
+        image: Tensor,
         content: ImageLike,
         *,
         progress: Progress | None = None,
@@ -52,7 +52,7 @@ class Refiner:
         """Return images whose loss is at most that of the given ones.
 
         Args:
-            picture: AdaIN's results, ``(B, 3|4, H, W)`` in 0..1, float or uint8.
+            image: AdaIN's results, ``(B, 3|4, H, W)`` in 0..1, float or uint8.
             content: their content.
             progress: called after each step with the number of finished steps and the maximum. An
                 exception that it raises aborts the work.
@@ -66,23 +66,23 @@ class Refiner:
         """
         device = next(self.vgg.parameters()).device
         with gradients(device):
-            pictures = self._reader.pictures(content)
-            check_size("picture", picture, pictures)
-            watches = watch_stages(progress, watch, len(pictures))
+            photos = self._reader.read(content)
+            check_size("image", image, photos)
+            watches = watch_stages(progress, watch, len(photos))
             refined = []
-            for number, task in enumerate(self._reader.tasks(pictures, device)):
+            for number, task in enumerate(self._reader.tasks(photos, device)):
                 own = slice(number, number + 1)
-                start = as_float(picture[own, :3].to(device)).clone()
+                start = as_float(image[own, :3].to(device)).clone()
                 losses = make_objective(
                     self.vgg, task, LossWeights(), self.options.region_statistics
                 )
                 best = descend(losses, start, task, self.options, self.how, next(watches))
-                refined.append(finish(best, pictures[own], self.options))
+                refined.append(finish(best, photos[own], self.options))
             return torch.cat(refined)
 
 
 def refine(
-    picture: Tensor,
+    image: Tensor,
     content: ImageLike,
     options: StylizeOptions,
     vgg: Encoder,
@@ -94,7 +94,7 @@ def refine(
     """Improve AdaIN's results by optimization; see :class:`Refiner`.
 
     Args:
-        picture: AdaIN's results, ``(B, 3|4, H, W)`` in 0..1.
+        image: AdaIN's results, ``(B, 3|4, H, W)`` in 0..1.
         content: their content.
         options: the options they were stylized with.
         vgg: the loss network, up to relu4_1.
@@ -103,7 +103,7 @@ def refine(
         watch: called at each step with the losses; an exception that it raises aborts the work.
 
     Returns:
-        ``(B, 3|4, H, W)`` in 0..1, whose loss is at most that of ``picture``.
+        ``(B, 3|4, H, W)`` in 0..1, whose loss is at most that of ``image``.
 
     Raises:
         OptionError: no steps, a tolerance out of range, or a style without its artwork.
@@ -111,8 +111,8 @@ def refine(
 
     Example:
         >>> options = StylizeOptions("wave.jpg")
-        >>> picture = Stylizer(model, options)("photo.jpg")
-        >>> picture = refine(picture, "photo.jpg", options, vgg, steps=100)
+        >>> image = Stylizer(model, options)("photo.jpg")
+        >>> image = refine(image, "photo.jpg", options, vgg, steps=100)
     """
     how = DescentOptions(steps, tolerance=tolerance)
-    return Refiner(vgg, options, how)(picture, content, watch=watch)
+    return Refiner(vgg, options, how)(image, content, watch=watch)

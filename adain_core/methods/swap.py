@@ -65,7 +65,7 @@ class StyleSwap:
             raise OptionError("styles", f"must be one for style swap, got {len(options.sources)}")
         if layer == "relu4_1" and model.info.architecture.fusion != "adain":
             raise ValueError(
-                "style swap needs a decoder that draws features, got one of fusion "
+                "style swap needs a decoder of fusion 'adain', got one of fusion "
                 f"{model.info.architecture.fusion!r}; take another model"
             )
         self.model, self.options, self.layer, self.patch = model, options, layer, patch
@@ -90,18 +90,18 @@ class StyleSwap:
             ValueError: not an image, or one smaller than a patch.
             OptionError: the number of alphas does not match the images.
         """
-        pictures = self._reader.pictures(content)
-        watches = watch_stages(progress, watch, len(pictures))
-        drawn = []
-        for number, task in enumerate(self._reader.tasks(pictures, self.model.device)):
+        images = self._reader.read(content)
+        watches = watch_stages(progress, watch, len(images))
+        results = []
+        for number, task in enumerate(self._reader.tasks(images, self.model.device)):
             if self.layer == "relu4_1":
-                picture = self._decode(task)
+                image = self._decode(task)
                 if progress is not None:
-                    progress(number + 1, len(pictures))
+                    progress(number + 1, len(images))
             else:
-                picture = self._invert(task, next(watches))
-            drawn.append(finish(picture, pictures[number : number + 1], self.options))
-        return torch.cat(drawn)
+                image = self._invert(task, next(watches))
+            results.append(finish(image, images[number : number + 1], self.options))
+        return torch.cat(results)
 
     def _decode(self, task: Task) -> Tensor:
         model = self.model
@@ -120,10 +120,10 @@ class StyleSwap:
                 wanted = self._swap(content, style, task.alpha)
                 scale = wanted.square().mean().clamp_min(torch.finfo(wanted.dtype).tiny)
 
-            def losses(picture: Tensor) -> Losses:
-                features = levels_of(encoder, picture)[level]
+            def losses(image: Tensor) -> Losses:
+                features = levels_of(encoder, image)[level]
                 difference = (features - wanted).square().mean() / scale
-                total = difference + _ROUGHNESS * roughness(picture)
+                total = difference + _ROUGHNESS * roughness(image)
                 return Losses(difference, torch.zeros_like(difference), total)
 
             return minimize(losses, task.photo, self.inversion, watch)

@@ -92,15 +92,15 @@ def descend(
     """Return the optimized image of a task; pixels outside every style do not change."""
     covered = task.shares.sum(dim=0, keepdim=True) > 0
 
-    def drawn(picture: Tensor) -> Tensor:
+    def constrain(image: Tensor) -> Tensor:
         if task.places_styles:
-            picture = torch.where(covered, picture, start)
+            image = torch.where(covered, image, start)
         if options.preserve_color == "luminance":
-            picture = luminance(picture, task.photo).clamp(0, 1)
-        return picture
+            image = luminance(image, task.photo).clamp(0, 1)
+        return image
 
     def tell(step: Step) -> None:
         if watch is not None:
-            watch(step._replace(picture=drawn(step.picture)))
+            watch(step._replace(image=constrain(step.image)))
 
-    return drawn(minimize(lambda picture: losses(drawn(picture)), start, how, tell))
+    return constrain(minimize(lambda image: losses(constrain(image)), start, how, tell))

@@ -95,44 +95,44 @@ class TaskReader:
         if options.masks is not None:
             self._masks = [_read(mask) for mask in options.masks]
 
-    def pictures(self, content: ImageLike) -> Tensor:
+    def read(self, content: ImageLike) -> Tensor:
         """Return the photos at their size for stylizing, ``(B, 3|4, H, W)``, float."""
-        pictures = as_float(to_pixels(content))
+        images = as_float(to_pixels(content))
         size = self.options.content_size
-        return resize_shortest_side(pictures, size) if size else pictures
+        return resize_shortest_side(images, size) if size else images
 
-    def tasks(self, pictures: Tensor, device: torch.device) -> Iterator[Task]:
+    def tasks(self, images: Tensor, device: torch.device) -> Iterator[Task]:
         """Yield the task of each image.
 
         Args:
-            pictures: from :meth:`pictures`.
+            images: from :meth:`read`.
             device: device of the tasks.
 
         Raises:
             OptionError: the number of alphas, weights or masks does not match the images.
         """
-        count = len(pictures)
+        count = len(images)
         alphas = alpha_tensor(self.options.alpha, count).expand(count).tolist()
-        shares = self._shares(pictures)
+        shares = self._shares(images)
         for number, alpha in enumerate(alphas):
-            picture = pictures[number : number + 1]
+            image = images[number : number + 1]
             yield Task(
                 # Copies, because autograd rejects tensors of a caller's inference mode.
-                photo=visible_colors(picture).to(device).clone(),
-                artworks=[self._artwork(each, picture).to(device) for each in self._artworks],
+                photo=visible_colors(image).to(device).clone(),
+                artworks=[self._artwork(each, image).to(device) for each in self._artworks],
                 shares=shares[:, number % shares.shape[1], None].to(device).clone(),
                 alpha=alpha,
             )
 
-    def _artwork(self, artwork: Tensor, picture: Tensor) -> Tensor:
+    def _artwork(self, artwork: Tensor, image: Tensor) -> Tensor:
         method = self.options.preserve_color
         if self.options.recolors and method is not None:
-            artwork = recolor_style(artwork, picture, method)
+            artwork = recolor_style(artwork, image, method)
         return visible_colors(artwork)
 
-    def _shares(self, pictures: Tensor) -> Tensor:
+    def _shares(self, images: Tensor) -> Tensor:
         """Return ``(N, B, H, W)`` with masks, else ``(N, B, 1, 1)``; B can be 1 with masks."""
-        count, size = len(pictures), (pictures.shape[2], pictures.shape[3])
+        count, size = len(images), (images.shape[2], images.shape[3])
         if self._masks is None:
             return self.options.image_shares(count).T[:, :, None, None]
         masks = check_masks(self._masks, len(self._masks), count)
@@ -153,11 +153,11 @@ def refuse_options(options: StylizeOptions, method: str, supported: Collection[s
             raise OptionError(field.name, f"does not go with {method}; leave it out")
 
 
-def finish(picture: Tensor, photo: Tensor, options: StylizeOptions) -> Tensor:
+def finish(image: Tensor, photo: Tensor, options: StylizeOptions) -> Tensor:
     """Return a result with the alpha channel of the photo, and with its chrominance if requested.
 
     Args:
-        picture: the result, ``(1, 3, H, W)``.
+        image: the result, ``(1, 3, H, W)``.
         photo: ``(1, 3|4, H, W)``.
         options: the options.
 
@@ -165,8 +165,8 @@ def finish(picture: Tensor, photo: Tensor, options: StylizeOptions) -> Tensor:
         ``(1, 3|4, H, W)`` in 0..1.
     """
     if options.preserve_color == "luminance":
-        picture = luminance(picture, photo[:, :3].to(picture)).clamp(0, 1)
-    return torch.cat([picture, photo[:, 3:].to(picture)], dim=1)
+        image = luminance(image, photo[:, :3].to(image)).clamp(0, 1)
+    return torch.cat([image, photo[:, 3:].to(image)], dim=1)
 
 
 def _scaled(image: Tensor, scale: float) -> Tensor:
@@ -178,14 +178,14 @@ def _read(mask: MaskSource) -> Tensor:
     return read_mask(mask) if isinstance(mask, str | os.PathLike) else torch.as_tensor(mask)
 
 
-def check_size(name: str, image: Tensor | None, pictures: Tensor) -> None:
+def check_size(name: str, image: Tensor | None, photos: Tensor) -> None:
     """Raise ``ValueError`` if images differ from the content in number or size."""
     if image is None:
         return
-    wanted = (len(pictures), *pictures.shape[2:])
+    wanted = (len(photos), *photos.shape[2:])
     found = (len(image), *image.shape[2:]) if image.ndim == 4 else tuple(image.shape)
     if found != wanted:
         raise ValueError(
-            f"{name}: expected as many pictures of the same size as the content has, (B, H, W) = "
+            f"{name}: expected as many images of the same size as the content has, (B, H, W) = "
             f"{wanted}, got {found}"
         )

@@ -91,7 +91,7 @@ def test_a_new_style_leaves_the_others_and_starts_at_their_mean() -> None:
         ({"width": 0}, "width must .* got 0"),
         ({"styles": 0}, "styles must .* got 0"),
         ({"normalization": "layer"}, "normalization must be one of instance, batch"),
-        ({"normalization": "batch", "styles": 2}, "draws one style, got 2"),
+        ({"normalization": "batch", "styles": 2}, "supports one style, got 2"),
     ],
 )
 def test_bad_architectures_are_refused(values: dict[str, object], message: str) -> None:

@@ -162,7 +162,7 @@ def test_runs_that_cannot_go_on_are_refused(
     with pytest.raises(TrainingError, match=r"other settings: width 3 \(got 4\)"):
         NetworkTrainer(replace(config, width=4), resume=True, progress=False)
     again = replace(config, init=trainer.model_file, output=tmp_path / "again")
-    with pytest.raises(TrainingError, match="draws stars, wave already"):
+    with pytest.raises(TrainingError, match="already has stars, wave"):
         NetworkTrainer(again, progress=False)
 
 

@@ -280,7 +280,7 @@ def test_the_watcher_sees_the_best_picture_so_far(
     start = Stylizer(tiny, options)(photo)
     shown: list[Tensor] = []
     result = refine(
-        start, photo, options, vgg, steps=8, watch=lambda step: shown.append(step.picture.clone())
+        start, photo, options, vgg, steps=8, watch=lambda step: shown.append(step.image.clone())
     )
     assert len(shown) == 9
     torch.testing.assert_close(shown[0], start, rtol=0, atol=1e-5)
