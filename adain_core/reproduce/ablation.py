@@ -31,7 +31,7 @@ from .trainings import (
 
 TITLE = "Figures 5 and 6: decoders with normalization, or without AdaIN"
 
-# The paper's names, and what tells their architectures from Enc-AdaIN-Dec.
+# The paper's names, and the differences of their architectures from Enc-AdaIN-Dec.
 VARIANTS: dict[str, dict[str, Any]] = {
     "Enc-AdaIN-Dec": {},
     "Enc-Concat-Dec": {"fusion": "concat"},
@@ -39,25 +39,24 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "Enc-AdaIN-INDec": {"normalization": "instance"},
 }
 _STYLE_WEIGHT, _LEARNING_RATE, _MOST_STEPS = 2.0, 1e-3, 160_000
-# Of the last layer's random weights: pictures start as gray ground, and not far outside of 0..1,
-# from where a decoder first learns a grid.
+# Factor of the last layer's random weights: images start gray, instead of far outside 0..1, where a
+# decoder first learns a grid.
 _START_GAIN = 0.03
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How large the experiment is.
+    """The extent of the experiment.
 
     Attributes:
-        steps: of each training.
+        steps: steps of each training.
         crop: side of the crops, pixels.
-        widths: channels of the four blocks: the VGG's, or those of the model that is measured
-            beside the paper's.
-        batch: pairs a step.
+        widths: channels of the four blocks: the VGG's, or those of the model to compare.
+        batch: pairs per step.
         pool: pairs that the VGG encodes at once.
-        reuse: passes over them.
+        reuse: passes over a pool.
         pairs: number of photographs, and of artworks, of the evaluation.
-        size: of these, pixels.
+        size: size of these, pixels.
     """
 
     steps: int
@@ -72,32 +71,32 @@ class Plan:
 
 _ABOUT = """\
 Four decoders for the same frozen encoder, {encoder} (widths {widths}), trained from random weights
-with the same settings: {steps:,} steps of {batch} pairs of crops of {crop} pixels, out of pictures
-of {crop} to {largest} ({pool} photographs and artworks in {reuse} random orders, then the next);
-the paper's two losses with style weight {weight:g}; SOAP at {rate:g}, falling along a cosine; the
-last layer starts at {gain:g} times its usual weights, around mid-gray; seed {seed}. (The paper: the
-VGG, widths 64-128-256-512, 160,000 steps of 8 pairs of 256 pixels, Adam.) Enc-Concat-Dec joins the
-content's features with the style's mean and standard deviation as constant maps, where the paper
-joins them with the style's feature map: here a style is two vectors for all models. The table
-evaluates {pairs} photographs in {pairs} artworks that no step has seen, at {size}² pixels."""
+with the same settings: {steps:,} steps of {batch} pairs of crops of {crop} pixels, from images of
+{crop} to {largest} pixels (pools of {pool} photographs and artworks in {reuse} random orders); the
+paper's two losses with style weight {weight:g}; SOAP with a learning rate of {rate:g} and cosine
+decay; the last layer starts with {gain:g} times its usual weights, at mid-gray; seed {seed}. (The
+paper: the VGG, widths 64-128-256-512, 160,000 steps of 8 pairs of 256 pixels, Adam.) Enc-Concat-Dec
+concatenates the content's features with the style's mean and standard deviation as constant maps,
+where the paper uses the style's feature map: here a style is two vectors for all models. The table
+evaluates {pairs} photographs with {pairs} held-out artworks, at {size}² pixels."""
 _VGG = "the normalized VGG-19 up to relu4_1"
 
 
 def run(lab: Lab) -> str:
-    """Measure what is not known yet; return the section of the report."""
+    """Measure what is not stored yet; return the section of the report."""
     plan = lab.plan("ablation", Plan, lambda: choose_plan(lab))
     pairs = lab.pairs(plan.pairs, plan.pairs, plan.size)
     make = make_decoder_runs(lab, plan)
     histories: dict[str, History] = {}
     scores: dict[str, dict[str, float]] = {}
-    pictures: dict[str, list[torch.Tensor]] = {}
+    images: dict[str, list[torch.Tensor]] = {}
     with lab.bar("ablation", plan.steps * len(VARIANTS), "step") as bar:
         for name in VARIANTS:
             config = _config(lab, name, plan)
             histories[name] = train(lab, f"ablation/{name}", config, make, bar)
-            scores[name], pictures[name] = _evaluate(lab, Path(config.output), pairs)
+            scores[name], images[name] = _evaluate(lab, Path(config.output), pairs)
     _plot(lab, histories)
-    _draw(lab, pairs, pictures)
+    _write_grid(lab, pairs, images)
     lab.write_table(
         "ablation",
         ["model", "step", "content", "style"],
@@ -134,7 +133,7 @@ def run(lab: Lab) -> str:
 
 
 def choose_plan(lab: Lab) -> Plan:
-    """Return the paper's widths where there is time for more than the smallest crops, else slim."""
+    """Return a plan with the paper's widths if the time allows larger crops, else slim widths."""
     smallest = Plan(steps=10, crop=CROPS[-1])
     full = _fit(lab, "ablation", smallest)
     if full.crop > smallest.crop:
@@ -144,7 +143,7 @@ def choose_plan(lab: Lab) -> Plan:
 
 
 def _fit(lab: Lab, name: str, plan: Plan) -> Plan:
-    """Return the plan with as many steps, and as large crops, as there is time for."""
+    """Return the plan with the steps and crops that fit the time."""
     extent = affordable_extent(
         lab,
         name,
@@ -161,12 +160,12 @@ def _is_full(plan: Plan) -> bool:
 
 
 def _largest(plan: Plan) -> int:
-    """Return the largest shortest side that pictures are resized to before the crop."""
+    """Return the largest shortest side to which images are resized before the crop."""
     return max(plan.crop, min(4 * plan.crop, 512))
 
 
 def make_decoder_runs(lab: Lab, plan: Plan) -> Maker[TrainingConfig]:
-    """Return what makes runs of decoders for one frozen encoder, from pictures near to gray."""
+    """Return a maker of runs that train decoders for one frozen encoder, starting at gray."""
     encoder = lab.vgg if _is_full(plan) else lab.model.encoder
 
     def make(config: TrainingConfig, callback: Callback, resume: bool) -> Trainer:
@@ -248,12 +247,12 @@ def _evaluate(lab: Lab, folder: Path, pairs: Pairs) -> tuple[dict[str, float], l
     """Return a trained model's mean scores, and its images of the pairs on the diagonal."""
     path = folder / f"{folder.name}.safetensors"
     model = AdaINModel.from_pretrained(path, lab.device, "fp32")
-    scores, pictures = [], []
+    scores, images = [], []
     for each in evaluate_candidate(pairs, ModelCandidate(pairs, model)):
         scores.append(each.scores)
         if each.content == each.style:
-            pictures.append(as_uint8(each.image.cpu()))
-    return summarize(scores), pictures
+            images.append(as_uint8(each.image.cpu()))
+    return summarize(scores), images
 
 
 def _plot(lab: Lab, histories: dict[str, History]) -> None:
@@ -271,13 +270,13 @@ def _plot(lab: Lab, histories: dict[str, History]) -> None:
     )
 
 
-def _draw(lab: Lab, pairs: Pairs, pictures: dict[str, list[torch.Tensor]]) -> None:
+def _write_grid(lab: Lab, pairs: Pairs, images: dict[str, list[torch.Tensor]]) -> None:
     rows = [
         [
             as_uint8(pairs.contents[number].cpu()),
             as_uint8(pairs.styles[number].cpu()),
-            *(drawn[number] for drawn in pictures.values()),
+            *(column[number] for column in images.values()),
         ]
         for number in range(len(pairs.contents))
     ]
-    lab.write_picture("ablation", join_rows(rows).float() / 255)
+    lab.write_image("ablation", join_rows(rows).float() / 255)

@@ -1,4 +1,4 @@
-"""The methods of Table 1 as they are timed: plain modules, one operation after the other."""
+"""The methods of Table 1 as they are timed, mostly as plain modules."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from ..networks import Decoder, Encoder
 from ..training.losses import content_loss
 
 STYLES = 32
-# Evaluations of the losses in the optimization that is timed, that of its start among them.
+# Evaluations of the losses in the timed optimization, including that of the starting image.
 TIMED_STEPS = 3
 
 Work = Callable[[], object]
-# Values of similarities and choices that exist at once in a published style swap.
+# Largest number of similarities that exist at once in a published style swap.
 _CHUNK = 2**25
 
 
@@ -40,9 +40,9 @@ class Contender:
     """A method.
 
     Attributes:
-        work: draws one picture; the style is encoded.
-        repeats: how often a picture takes what ``work`` does.
-        plain: whether it is plain modules, whose multiplications can be counted.
+        work: stylizes one image with an encoded style, or does a part of that.
+        repeats: number of such parts per image.
+        plain: whether it consists of plain modules, whose multiplications can be counted.
     """
 
     work: Work
@@ -53,13 +53,13 @@ class Contender:
 def make_contenders(
     paper: AdaINModel, model: AdaINModel, size: int, iterations: int
 ) -> dict[str, Contender]:
-    """Return what draws one picture by each method, by its name in the table.
+    """Return the methods by their names in the table.
 
     Args:
         paper: AdaIN at the paper's widths.
-        model: the model that is measured beside it.
-        size: side of the picture and of the artwork, pixels.
-        iterations: of the optimization.
+        model: the model to compare with it.
+        size: side of photo and artwork, pixels.
+        iterations: number of loss evaluations of the optimization.
     """
     device = paper.device
     photo, artwork = torch.rand(2, 1, 3, size, size, device=device)
@@ -68,11 +68,11 @@ def make_contenders(
         levels = vgg.levels(artwork)
         mean, std = channel_statistics(levels[-1])
 
-    def draw() -> object:
+    def adain() -> object:
         return decoder(adaptive_instance_norm(vgg(photo), mean, std))
 
     def swap(exchange: Callable[[Tensor, Tensor], Tensor]) -> Work:
-        return lambda: _draw_from_relu3_1(
+        return lambda: _decode_from_relu3_1(
             decoder, exchange(_encode_to_relu3_1(vgg, photo), levels[2])
         )
 
@@ -81,7 +81,7 @@ def make_contenders(
 
     objective = gatys_objective(vgg, photo, artwork)
     contenders = {
-        "AdaIN": Contender(_without_gradients(device, draw)),
+        "AdaIN": Contender(_without_gradients(device, adain)),
         "one style": Contender(_without_gradients(device, _pass_through(photo, 1))),
         f"{STYLES} styles": Contender(_without_gradients(device, _pass_through(photo, STYLES))),
         "style swap": Contender(_without_gradients(device, swap(swap_by_convolutions))),
@@ -126,22 +126,22 @@ def _encode_to_relu3_1(vgg: Encoder, image: Tensor) -> Tensor:
     return features
 
 
-def _draw_from_relu3_1(decoder: Decoder, features: Tensor) -> Tensor:
-    """Return a picture, by the part of the decoder that mirrors VGG up to there."""
+def _decode_from_relu3_1(decoder: Decoder, features: Tensor) -> Tensor:
+    """Decode features with the part of the decoder that mirrors VGG up to relu3_1."""
     *inner, last = decoder.layer_names[decoder.layer_names.index("3_1") :]
     for name in inner:
         features = F.relu(decoder.get_submodule(f"conv{name}")(features))
         if name.endswith("_1"):
             features = F.interpolate(features, scale_factor=2.0, mode="nearest")
-    picture: Tensor = decoder.get_submodule(f"conv{last}")(features)
-    return picture
+    image: Tensor = decoder.get_submodule(f"conv{last}")(features)
+    return image
 
 
 def swap_by_convolutions(content: Tensor, style: Tensor, patch: int = 3) -> Tensor:
-    """Swap patches as Chen & Schmidt publish it: by two convolutions, over a map of choices.
+    """Swap patches as published by Chen & Schmidt: with two convolutions and a map of choices.
 
-    :func:`~adain_core.methods.patches.swap_patches` gives the same, and looks the chosen patches up
-    instead of multiplying all of them by zero.
+    :func:`~adain_core.methods.patches.swap_patches` returns the same, but looks up the chosen
+    patches instead of multiplying all others by zero.
 
     Args:
         content: the photo's features, ``(1, C, h, w)``.
@@ -170,8 +170,8 @@ def swap_by_convolutions(content: Tensor, style: Tensor, patch: int = 3) -> Tens
 def gatys_objective(vgg: Encoder, photo: Tensor, artwork: Tensor) -> Callable[[Tensor], Losses]:
     """Return the losses of Gatys et al.: content at relu4_2, Gram matrices of relu1_1 to relu5_1.
 
-    Above relu4_1, where the library's loss network ends, weights are random: they do not matter to
-    the time.
+    Above relu4_1, where the library's loss network ends, weights are random; they do not affect the
+    time.
     """
     vgg, weights = freeze(vgg), LossWeights("gram")
     channels = levels_of(vgg, photo)[-1].shape[1]
@@ -194,8 +194,8 @@ def gatys_objective(vgg: Encoder, photo: Tensor, artwork: Tensor) -> Callable[[T
         levels, _, top = extend(artwork)
         targets = describe_levels(levels, "gram"), describe_levels(top, "gram")
 
-    def losses(picture: Tensor) -> Losses:
-        levels, features, top = extend(picture)
+    def losses(image: Tensor) -> Losses:
+        levels, features, top = extend(image)
         content = content_loss(features, content_target)
         style = style_difference(levels, targets[0], weights)
         style = style + style_difference(top, targets[1], replace(weights, levels=(1.0,)))

@@ -24,7 +24,7 @@ from .text import number, table, verdict
 TITLE = "Figures 7 to 10: controls"
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
-_SIDE = 5  # pictures along the square between four styles
+_SIDE = 5  # images along each side of the square between four styles
 _SIZES = (512, 384, 256, 192, 128)
 _PHOTOS, _STYLES = 2, 4
 # Approximate number of images that are stylized and measured.
@@ -36,7 +36,7 @@ Losses are those of the frozen VGG: the content loss at relu4_1, the style loss 
 
 
 def run(lab: Lab) -> str:
-    """Draw and measure; return the section of the report."""
+    """Stylize and measure; return the section of the report."""
     size = lab.recall("controls/size", lambda: _choose_size(lab))
     pairs = lab.pairs(_PHOTOS, _STYLES, size)
     parts = [_ABOUT.format(model=lab.config.model, size=size)]
@@ -52,8 +52,8 @@ def _choose_size(lab: Lab) -> int:
     artworks = _describe(lab, pairs.styles)
 
     def work() -> None:
-        picture = lab.model.stylize(pairs.contents[0], pairs.styles[0], stroke_size=SINGLE_PASS)
-        _measure(lab, picture, artworks)
+        image = lab.model.stylize(pairs.contents[0], pairs.styles[0], stroke_size=SINGLE_PASS)
+        _measure(lab, image, artworks)
 
     work()
     unit = lab.stopwatch(work)
@@ -63,16 +63,16 @@ def _choose_size(lab: Lab) -> int:
 
 @torch.no_grad()
 def _describe(lab: Lab, artworks: Sequence[Tensor]) -> list[list[Tensor]]:
-    """Return what the style loss compares pictures with, for each artwork."""
+    """Return the targets of the style loss for each artwork."""
     return [describe_levels(levels_of(lab.vgg, each), "statistics") for each in artworks]
 
 
 @torch.no_grad()
 def _measure(
-    lab: Lab, picture: Tensor, artworks: Sequence[Sequence[Tensor]]
+    lab: Lab, image: Tensor, artworks: Sequence[Sequence[Tensor]]
 ) -> tuple[list[Tensor], list[float]]:
-    """Return a picture's levels and its style loss to each artwork."""
-    levels = levels_of(lab.vgg, picture)
+    """Return the VGG levels of an image, and its style loss to each artwork."""
+    levels = levels_of(lab.vgg, image)
     losses = [style_difference(levels, each, LossWeights()).item() for each in artworks]
     return levels, losses
 
@@ -86,13 +86,13 @@ def _strength(lab: Lab, pairs: Pairs) -> list[str]:
         own, artwork = levels_of(lab.vgg, photo)[-1], _describe(lab, pairs.styles[pair : pair + 1])
         row = [photo]
         for alpha in ALPHAS:
-            # By the decoder at 0, too, as in the paper; stylize gives the photo itself there.
-            picture = lab.model.decode(adain(features, style, alpha))
-            levels, to_artwork = _measure(lab, picture, artwork)
+            # Also decoded at 0, as in the paper; stylize returns the photo itself there.
+            image = lab.model.decode(adain(features, style, alpha))
+            levels, to_artwork = _measure(lab, image, artwork)
             losses[alpha].append((content_loss(levels[-1], own).item(), to_artwork[0]))
-            row.append(picture)
+            row.append(image)
         rows.append([*row, pairs.styles[pair]])
-    lab.write_picture("controls-alpha", join_rows(rows))
+    lab.write_image("controls-alpha", join_rows(rows))
     contents, styles = (
         [fmean(values[part] for values in losses[alpha]) for alpha in ALPHAS] for part in (0, 1)
     )
@@ -121,21 +121,21 @@ def _interpolation(lab: Lab, pairs: Pairs) -> list[str]:
             weights = [a * b for a in (1 - down, down) for b in (1 - right, right)]
             row.append(lab.model.decode(adain(features, Style.mix(styles, weights))))
         rows.append(row)
-    lab.write_picture("controls-interpolation", join_rows(rows))
-    lab.write_picture("controls-artworks", join_rows([pairs.styles[:2], pairs.styles[2:]]))
-    # Of each picture to each artwork; the corners are in the artworks' order.
+    lab.write_image("controls-interpolation", join_rows(rows))
+    lab.write_image("controls-artworks", join_rows([pairs.styles[:2], pairs.styles[2:]]))
+    # Style losses of each image to each artwork; the corners are in the order of the artworks.
     artworks = _describe(lab, pairs.styles)
     losses = torch.tensor([[_measure(lab, each, artworks)[1] for each in row] for row in rows])
     corners = losses[:: _SIDE - 1, :: _SIDE - 1].reshape(_STYLES, _STYLES).diagonal()
     nearest = (corners <= losses.flatten(0, 1).amin(dim=0)).tolist()
     return [
         "### Figure 8: interpolation between four styles",
-        "![A square of pictures, one style in each corner](controls-interpolation.jpg)",
+        "![A square of images, one style in each corner](controls-interpolation.jpg)",
         "![The artworks of the corners](controls-artworks.jpg)",
         verdict(
-            "each style is reached in its corner, and the pictures between are mixes",
+            "each style is reached in its corner, and the images between are mixes",
             all(nearest),
-            f"in {sum(nearest)} of 4 corners no other picture of the square is nearer to it",
+            f"in {sum(nearest)} of 4 corners no other image of the square is closer to it",
         ),
     ]
 
@@ -144,27 +144,27 @@ def _colors(lab: Lab, pairs: Pairs) -> list[str]:
     rows, shifts = [], []
     for photo, artwork in zip(pairs.contents, pairs.styles, strict=False):
         plain = StylizeOptions(artwork, style_size=0, stroke_size=SINGLE_PASS)
-        pictures = [
+        images = [
             Stylizer(lab.model, replace(plain, preserve_color=method))(photo)
             for method in (None, "coral")
         ]
-        rows.append([photo, artwork, *pictures])
-        shifts.append([_color_shift(picture, photo) for picture in pictures])
-    lab.write_picture("controls-color", join_rows(rows))
+        rows.append([photo, artwork, *images])
+        shifts.append([_color_shift(image, photo) for image in images])
+    lab.write_image("controls-color", join_rows(rows))
     own, kept = (fmean(shift[part] for shift in shifts) for part in (0, 1))
     return [
         "### Figure 9: color control",
         "![Photo, artwork, AdaIN, AdaIN of the artwork in the photo's colors](controls-color.jpg)",
         verdict(
-            "with the artwork recolored by CORAL the picture keeps the photo's colors",
+            "with the artwork recolored by CORAL, the result keeps the photo's colors",
             kept < 0.5 * own,
-            f"the mean color is {number(kept)} from the photo's, without it {number(own)}, of 1",
+            f"difference of the mean colors {number(kept)}, without CORAL {number(own)}, of 1",
         ),
     ]
 
 
-def _color_shift(picture: Tensor, photo: Tensor) -> float:
-    return float((picture.mean(dim=(2, 3)) - photo.mean(dim=(2, 3)).to(picture)).abs().mean())
+def _color_shift(image: Tensor, photo: Tensor) -> float:
+    return float((image.mean(dim=(2, 3)) - photo.mean(dim=(2, 3)).to(image)).abs().mean())
 
 
 def _places(lab: Lab, pairs: Pairs) -> list[str]:
@@ -173,10 +173,10 @@ def _places(lab: Lab, pairs: Pairs) -> list[str]:
     left[:, : photo.shape[3] // 2] = 1
     masks, artworks = [left, 1 - left], pairs.styles[1:3]
     options = StylizeOptions(tuple(artworks), masks=masks, style_size=0, stroke_size=SINGLE_PASS)
-    picture = Stylizer(lab.model, options)(photo)
-    lab.write_picture("controls-space", join_rows([[photo, *artworks, picture]]))
+    image = Stylizer(lab.model, options)(photo)
+    lab.write_image("controls-space", join_rows([[photo, *artworks, image]]))
     with torch.no_grad():
-        levels = levels_of(lab.vgg, picture)
+        levels = levels_of(lab.vgg, image)
         wanted = [
             describe_levels(levels_of(lab.vgg, artwork), "statistics") for artwork in artworks
         ]

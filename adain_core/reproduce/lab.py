@@ -1,4 +1,4 @@
-"""What the experiments share: networks, pictures, the notebook, the clock."""
+"""``Lab``: networks, images, results and timing for the experiments."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ from .text import count
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-# Ends the names of trainings' results.
+# Suffix of the names of training results.
 HISTORY = "/history"
 Plan = TypeVar("Plan", bound="DataclassInstance")
 
 
 class Lab:
-    """A reproduction's tools.
+    """The tools of a reproduction.
 
     Args:
-        config: what is reproduced.
+        config: the configuration.
 
     Attributes:
-        folder: of the report.
-        device: to compute on.
+        folder: folder of the report.
+        device: device to compute on.
 
     Raises:
-        AdaINError: the folder holds another reproduction.
+        AdaINError: the folder has a different reproduction.
         WeightsError: the loss network cannot be read.
     """
 
@@ -74,16 +74,16 @@ class Lab:
     # -- results ----------------------------------------------------------------------------
 
     def recall(self, name: str, measure: Callable[[], Any]) -> Any:
-        """Return a result that is known, or measure it and keep it."""
+        """Return a stored result, or measure and store it."""
         return self._notebook.recall(name, measure)
 
     def plan(self, name: str, kind: type[Plan], choose: Callable[[], Plan]) -> Plan:
-        """Return how large an experiment is: as it was begun, or as it is chosen now and kept.
+        """Return the stored plan of an experiment, or choose and store it.
 
         Args:
-            name: of the experiment.
+            name: name of the experiment.
             kind: a dataclass of plain values.
-            choose: returns one that fits the time.
+            choose: returns a plan that fits the time.
         """
         return kind(**self.recall(f"{name}/plan", lambda: asdict(choose())))
 
@@ -94,7 +94,7 @@ class Lab:
 
     @property
     def seconds(self) -> float:
-        """The share of the budget that one experiment has."""
+        """Share of the budget for one experiment, in seconds."""
         return 60 * self.config.budget / len(self.config.what)
 
     @property
@@ -115,11 +115,11 @@ class Lab:
             writer.writerow(header)
             writer.writerows(rows)
 
-    def write_picture(self, name: str, picture: Tensor) -> None:
-        """Write a picture ``(1, 3, H, W)`` in 0..1 as JPEG into the folder."""
-        save_image(self.folder / f"{name}.jpg", picture.clamp(0, 1), overwrite=True, quality=88)
+    def write_image(self, name: str, image: Tensor) -> None:
+        """Write an image ``(1, 3, H, W)`` in 0..1 as JPEG into the folder."""
+        save_image(self.folder / f"{name}.jpg", image.clamp(0, 1), overwrite=True, quality=88)
 
-    # -- networks and pictures --------------------------------------------------------------
+    # -- networks and images ----------------------------------------------------------------
 
     @cached_property
     def paper_model(self) -> AdaINModel:
@@ -140,7 +140,7 @@ class Lab:
 
     @cached_property
     def model(self) -> AdaINModel:
-        """The model that is measured beside the paper's."""
+        """The model to compare with the paper's."""
         return AdaINModel.from_pretrained(self.config.model, self.device, "fp32")
 
     def pairs(self, contents: int, styles: int, size: int) -> Pairs:
@@ -155,11 +155,11 @@ class Lab:
     # -- progress ---------------------------------------------------------------------------
 
     def bar(self, what: str, total: int, unit: str) -> Any:
-        """Return a progress bar with an estimate of the time that is left."""
+        """Return a progress bar."""
         return tqdm(total=total, desc=what, unit=unit, disable=None)
 
     def stopwatch(self, work: Callable[[], object]) -> float:
-        """Return how many seconds a piece of work takes."""
+        """Return the duration of some work in seconds."""
         self._wait()
         started = time.perf_counter()
         work()
@@ -189,7 +189,7 @@ def _machine(device: torch.device) -> str:
 
 
 def _processor() -> str:
-    """Return the processor's name, on Linux from where the kernel has it."""
+    """Return the processor's name, on Linux from the kernel."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

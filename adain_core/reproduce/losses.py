@@ -1,4 +1,4 @@
-"""Figure 3: content and style loss over the steps of an optimization, the others as lines."""
+"""Figure 3: content and style loss of an optimization, with the other methods as lines."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from .trainings import (
 
 TITLE = "Figure 3: losses over the steps of an optimization"
 
-# Of the optimizations: size, photographs, artworks, steps; the first that takes at most half of
-# the time.
+# Plans by size, photographs, artworks and steps; the first that needs at most half the time is
+# chosen.
 _OPTIMIZATIONS = (
     *((512, 50, 10, 500), (512, 10, 10, 300), (256, 10, 10, 300), (256, 5, 5, 200)),
     *((256, 3, 3, 150), (192, 3, 3, 150), (128, 3, 3, 120), (128, 2, 2, 120), (96, 2, 2, 100)),
@@ -47,17 +47,17 @@ _OPTIMIZATIONS = (
 
 @dataclass(frozen=True)
 class Plan:
-    """How large the experiment is.
+    """The extent of the experiment.
 
     Attributes:
-        size: of photographs and artworks, pixels.
-        contents: photographs.
-        styles: artworks.
-        steps: of each optimization.
-        network_steps: of the training for each artwork; 0: no networks are trained.
-        crop: side of its crops, pixels.
+        size: size of photographs and artworks, pixels.
+        contents: number of photographs.
+        styles: number of artworks.
+        steps: steps of each optimization.
+        network_steps: training steps for each artwork; 0: no networks are trained.
+        crop: side of the training crops, pixels.
         width: channels of a network's first layer.
-        batch: photographs a step.
+        batch: photographs per step.
     """
 
     size: int
@@ -75,21 +75,22 @@ Summary = dict[str, float]
 _FEWEST_NETWORK_STEPS, _MOST_NETWORK_STEPS = 50, 40_000
 
 _ABOUT = """\
-Means over {photographs} in {artworks} at {size}² pixels, measured by the frozen
-VGG. The optimization starts from the photo, with L-BFGS, and lowers the content loss and ten
-times the style loss of means and standard deviations (the paper's fair variant); a step is one
-evaluation of the losses, and of line searches the best picture so far counts. {network} The
-paper: 50 photographs in 10 artworks at 512²."""
+Means over the pairs of {photographs} and {artworks} at {size}² pixels, measured with the frozen
+VGG. The optimization starts from the photo and minimizes, with L-BFGS, the content loss plus ten
+times the style loss of means and standard deviations (the paper's fair variant). A step is one
+evaluation of the losses; in line searches, the best image so far counts. {network} The paper:
+50 photographs and 10 artworks at 512²."""
+
 _NETWORKS = (
-    "Each one-style network (instance normalization, first layer {width} wide) was trained for its "
-    "artwork alone: {network_steps} steps of {batch} crops of {crop} pixels; Johnson et al. take "
-    "40,000."
+    "Each one-style network (instance normalization, first layer of {width} channels) was trained "
+    "for its artwork in {network_steps} steps of {batch} crops of {crop} pixels; Johnson et al. "
+    "use 40,000."
 )
 _NO_NETWORKS = "There was no time to train networks for one style."
 
 
 def run(lab: Lab) -> str:
-    """Measure what is not known yet; return the section of the report."""
+    """Measure what is not stored yet; return the section of the report."""
     plan = lab.plan("losses", Plan, lambda: _choose_plan(lab))
     pairs = lab.pairs(plan.contents, plan.styles, plan.size)
     curves = _optimize(lab, pairs, plan.steps)

@@ -38,13 +38,13 @@ _STYLE_WEIGHT, _MOST_STEPS = 10.0, 40_000
 
 @dataclass(frozen=True)
 class Plan:
-    """How large the experiment is.
+    """The extent of the experiment.
 
     Attributes:
-        steps: of each training.
+        steps: steps of each training.
         crop: side of the crops, pixels.
         width: channels of a network's first layer.
-        batch: photographs a step.
+        batch: photographs per step.
     """
 
     steps: int
@@ -54,15 +54,15 @@ class Plan:
 
 
 _ABOUT = """\
-Six networks (the residual network of Johnson et al., its first layer {width} wide) for the
-artwork {artwork}, each trained for {steps} steps of {batch} crops of {crop} pixels on the same
-photographs in the same order: as they are; with the histogram of their luminance equalized; and
-all drawn by AdaIN (`{model}`) in the style of another artwork, {other}. Style loss of means and
-standard deviations; the paper trains texture networks of Ulyanov et al. for some 10,000 steps."""
+Six networks (the residual network of Johnson et al., with a first layer of {width} channels) for
+the artwork {artwork}, each trained for {steps} steps of {batch} crops of {crop} pixels on the same
+photographs in the same order: unchanged, with equalized luminance, and stylized with AdaIN
+(`{model}`) in the style of another artwork, {other}. The style loss compares means and standard
+deviations. The paper trains texture networks of Ulyanov et al. for some 10,000 steps."""
 
 
 def run(lab: Lab) -> str:
-    """Measure what is not known yet; return the section of the report."""
+    """Measure what is not stored yet; return the section of the report."""
     artwork, other = list_images([lab.config.validation_style])[:2]
     style = lab.model.encode_style(_read(other))
     prepare: dict[str, Prepare] = {
@@ -145,14 +145,14 @@ def _compare(finals: dict[str, dict[str, float]]) -> str:
                 f"batch normalization's is {original:.2f} times as high",
             ),
             verdict(
-                "it has so on contrast-normalized ones, too: it does more than contrast",
+                "also on contrast-normalized ones: it normalizes more than contrast",
                 contrast > 1,
                 f"{contrast:.2f} times",
             ),
             verdict(
-                "on style-normalized photographs little of its lead is left: it normalizes style",
+                "on style-normalized photographs, the gap is small: it normalizes style",
                 style < original and abs(style - 1) < abs(original - 1),
-                f"{style:.2f} times, where {original:.2f} times on original ones",
+                f"{style:.2f} times, {original:.2f} times on original ones",
             ),
         ]
     )

@@ -1,4 +1,4 @@
-"""Results on the disk, so that an interrupted reproduction goes on where it stopped."""
+"""``Notebook``: results on disk, for resuming an interrupted reproduction."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..files import replace_atomically
 
 
 class Notebook:
-    """Values by name, each written as soon as it is known.
+    """Values by name, each written as soon as it is measured.
 
     Args:
-        path: the JSON file; it is read if it is there.
+        path: the JSON file; it is read if it exists.
 
     Raises:
         AdaINError: the file is damaged.
@@ -39,14 +39,14 @@ class Notebook:
         return name in self._values
 
     def recall(self, name: str, measure: Callable[[], Any]) -> Any:
-        """Return a value that is known, or measure it and keep it.
+        """Return a stored value, or measure and store it.
 
         Args:
-            name: of the value.
-            measure: returns it, in plain values for JSON.
+            name: name of the value.
+            measure: returns the value, in plain values for JSON.
         """
         if name not in self._values:
-            # As it will be read back, so that a resumed run works with the very same.
+            # As read from JSON, so that a resumed run uses exactly the same value.
             self._values[name] = json.loads(json.dumps(measure()))
             with replace_atomically(self._path) as temporary:
                 temporary.write_text(json.dumps(self._values, indent=1), encoding="utf-8")

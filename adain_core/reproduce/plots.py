@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..files import replace_atomically
 
-# The largest value beside the smallest that is shown.
+# Largest ratio between values that are shown.
 _SPAN = 1000
 # Steps and values.
 Curve = tuple[Sequence[float], Sequence[float]]
@@ -27,7 +27,7 @@ def plot_curves(
         levels: horizontal lines of each panel by name.
         share_scale: give all panels the same scale, to compare them.
     """
-    from matplotlib.figure import Figure  # pyplot would take the caller's backend away
+    from matplotlib.figure import Figure  # pyplot would change the caller's backend
 
     levels = levels or {}
     figure = Figure(figsize=(4.5 * len(panels), 3.6), layout="constrained")
@@ -44,9 +44,9 @@ def plot_curves(
         axes.set(title=title, xlabel="step", yscale="log")
         axes.grid(alpha=0.3, which="both")
         axes.legend(fontsize=8)
-    for axes in columns:  # when all is plotted: panels may share their scale
+    for axes in columns:  # after plotting, because panels may share their scale
         lowest, highest = axes.get_ylim()
-        # A loss that begins at 0 would squeeze the rest into a line.
+        # A loss that begins at 0 would squeeze the others into a line.
         axes.set_ylim(bottom=max(lowest, highest / _SPAN))
     with replace_atomically(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100)

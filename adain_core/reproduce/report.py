@@ -26,29 +26,28 @@ _HEAD = """\
 Huang & Belongie, "Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization",
 ICCV 2017 (arXiv 1703.06868). Written by `adain reproduce`, with a budget of {budget:g} minutes
 for {count}, seed {seed}. Machine: {machine}."""
-_PICTURES = """\
-Pictures are drawn of the photographs in `{validation_content}`, in the artworks in
-`{validation_style}`, and evaluated by the frozen, normalized VGG-19."""
+_IMAGES = """\
+Photographs in `{validation_content}` are stylized with artworks in `{validation_style}`, and
+evaluated with the frozen, normalized VGG-19."""
 _TRAININGS = """\
-Networks are trained on the folders `{content}` and `{style}`. What was budgeted is far less than
-the paper's training: each section says the sizes and steps."""
+Networks are trained on the folders `{content}` and `{style}`, for much less time than in the
+paper: each section gives sizes and steps."""
 
 
 def reproduce(config: ReproduceConfig) -> Path:
-    """Run the experiments, and write a report of these and of those that were run before.
+    """Run the experiments, and write a report of these and of earlier ones.
 
     Args:
-        config: what is reproduced. A folder that holds the beginnings of the same reproduction is
-            gone on with.
+        config: the configuration. An interrupted reproduction in its folder is resumed.
 
     Returns:
-        The report, Markdown. Its plots (PNG), pictures (JPEG) and tables (CSV) lie beside it.
+        The report, Markdown, with plots (PNG), images (JPEG) and tables (CSV) in the same folder.
 
     Raises:
-        AdaINError: the folder holds another reproduction, or training lacks a package.
+        AdaINError: the folder has a different reproduction, or training lacks a package.
         WeightsError: the loss network or the model cannot be read.
         ImageFileError: a folder has too few images.
-        KeyboardInterrupt: stopped; what was measured is kept.
+        KeyboardInterrupt: interrupted; results so far are kept.
     """
     lab = Lab(config)
     for name in config.what:
@@ -69,10 +68,10 @@ def _write_report(lab: Lab) -> Path:
 
 
 def _head(lab: Lab, sections: Collection[str]) -> str:
-    """Return what holds of all sections, each by its experiment's name."""
+    """Return the introduction of all sections."""
     sentences = [_HEAD]
-    if set(sections) != {"speed"}:  # which draws noise
-        sentences.append(_PICTURES)
+    if set(sections) != {"speed"}:  # which stylizes noise
+        sentences.append(_IMAGES)
     if lab.has_trained:
         sentences.append(_TRAININGS)
     settings = lab.config.to_dict()

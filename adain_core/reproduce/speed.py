@@ -1,4 +1,4 @@
-"""Table 1: seconds for a picture, without encoding the style."""
+"""Table 1: seconds per image, without encoding the style."""
 
 from __future__ import annotations
 
@@ -29,23 +29,22 @@ PAPER = {
     "style swap": (0.171, 3.214),
     "optimization": (14.17, 46.75),
 }
-# What is known of a method at a size.
+# Measurements of a method at a size.
 _KINDS = ("seconds", "multiplications")
-# All methods together take about so many times AdaIN's time at the same size; swap's share grows.
+# Approximate time of all methods together, relative to AdaIN at the same size; swap's share grows.
 _ALL = {64: 12, 128: 12, 256: 18, 512: 40}
 
 _ABOUT = f"""\
-Seconds for one picture, the style encoded before: medians of {_REPEATS} rounds, after one that
-warms up, in which every method has its turn. All methods but the last two rows run as plain
-modules in float32, one operation after the other: AdaIN at the paper's widths; the residual
-network of Johnson et al., its first layer {NetworkArchitecture().width} wide, for one and for
-{STYLES} styles; style swap at relu3_1 with patches of 3 features, by two convolutions as it was
-published, and by this library, which looks the chosen patches up, both drawn by what mirrors VGG
-up to there, as the authors' decoder does; optimization as Gatys et al. have it (relu1_1 to
-relu5_1, Gram matrices, L-BFGS): {TIMED_STEPS} evaluations of the losses are timed and scaled to
-{ITERATIONS}. The last two rows are AdaIN as this library runs it. Weights do not matter to the
-time; where there are none, they are random. In brackets: the method's multiplications, as
-counted, beside AdaIN's."""
+Seconds per image, without encoding the style: medians of {_REPEATS} rounds of all methods, after
+one round to warm up. All methods except the last two rows run as plain modules in float32: AdaIN
+at the paper's widths; the residual network of Johnson et al., with a first layer of
+{NetworkArchitecture().width} channels, for one style and for {STYLES} styles; style swap at relu3_1
+with patches of 3x3 features, with two convolutions as published, and with the lookup of this
+library, both with a decoder that mirrors VGG from relu3_1, as the authors' does; optimization as in
+Gatys et al. (relu1_1 to relu5_1, Gram matrices, L-BFGS), of which {TIMED_STEPS} evaluations of the
+losses are timed and scaled to {ITERATIONS}. The last two rows are AdaIN as this library runs it.
+Weights do not affect the time; missing ones are random. In brackets: the number of multiplications
+relative to AdaIN."""
 
 
 def run(lab: Lab) -> str:
@@ -83,7 +82,7 @@ def run(lab: Lab) -> str:
 
 
 def _compare(figures: dict[str, dict[str, float]], size: int) -> str:
-    """Return what of the paper's order holds at the largest size."""
+    """Compare the order of the methods at the largest size with the paper's."""
     seconds, work = (figures[kind] for kind in _KINDS)
 
     def measured(method: str, paper: str) -> tuple[float, str]:
@@ -123,7 +122,7 @@ def _contenders(lab: Lab, size: int) -> dict[str, Contender]:
 
 
 def _choose_sizes(lab: Lab) -> list[int]:
-    """Return two sizes that fit the time, after one picture of AdaIN at the smallest."""
+    """Return two sizes that fit the time, from the time of AdaIN at the smallest."""
     adain = _contenders(lab, _SIZES[-1])["AdaIN"].work
     adain()
     unit = lab.stopwatch(adain)
@@ -135,7 +134,7 @@ def _choose_sizes(lab: Lab) -> list[int]:
 
 
 def _measure(lab: Lab, size: int) -> dict[str, dict[str, float]]:
-    """Return each method's seconds for a picture, and its multiplications where it is plain."""
+    """Return the seconds per image of each method, and the multiplications of plain modules."""
     contenders = _contenders(lab, size)
     multiplications = {}
     for name, contender in contenders.items():  # the first time prepares kernels and memory

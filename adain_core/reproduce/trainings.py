@@ -1,4 +1,4 @@
-"""Trainings of a reproduction: as long as the budget allows, resumable, remembered."""
+"""Trainings of a reproduction: as long as the budget allows, and resumable."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .lab import HISTORY, Lab
 Config = TypeVar("Config", NetworkConfig, TrainingConfig)
 History = list[dict[str, float]]
 
-# Sides of the crops that are trained with, pixels.
+# Sides of training crops, pixels.
 CROPS = (256, 128, 64)
-# Larger crops are taken where they leave so many steps.
+# Larger crops are used if they leave so many steps.
 _ENOUGH_STEPS = 4000
 _PROBED_STEPS, _FEW_STEPS = 4, 50
 
@@ -37,7 +37,7 @@ class Run(Protocol):
         """Train; return whether the last step was reached."""
 
 
-# Makes a run from its configuration, what looks on, and whether it goes on from its checkpoint.
+# Makes a run from its configuration, a callback, and whether it is resumed.
 Maker = Callable[[Config, Callback, bool], Run]
 
 
@@ -56,17 +56,17 @@ def make_model_run(config: TrainingConfig, callback: Callback, resume: bool) -> 
 
 
 def precision(lab: Lab) -> Literal["no", "bf16"]:
-    """Return the precision that trainings compute in."""
+    """Return the precision of trainings."""
     fast = lab.device.type == "cuda" or has_fast_bfloat16()
     return "bf16" if fast else "no"
 
 
 class Extent(NamedTuple):
-    """How long a training is, and with how large pictures.
+    """The extent of a training.
 
     Attributes:
         crop: side of the crops, pixels.
-        steps: of the optimizer.
+        steps: number of optimizer steps.
     """
 
     crop: int
@@ -76,18 +76,18 @@ class Extent(NamedTuple):
 def affordable_extent(
     lab: Lab, name: str, config: Config, make: Maker[Config], seconds: float, most: int
 ) -> Extent:
-    """Return the largest crops that leave enough steps for a time, after a few small ones.
+    """Return the largest crops that allow enough steps, from the time of a few small steps.
 
     Args:
         lab: the tools.
-        name: of the experiment; what is measured is kept under it.
-        config: of the training, with the smallest crop.
-        make: its run.
-        seconds: the time.
-        most: steps at most.
+        name: name of the experiment, under which the time is stored.
+        config: configuration of the training, with the smallest crop.
+        make: makes the run.
+        seconds: time for the training.
+        most: largest number of steps.
 
     Raises:
-        KeyboardInterrupt: the small ones were stopped.
+        KeyboardInterrupt: interrupted during the small steps.
     """
 
     def probe() -> float:
@@ -104,25 +104,25 @@ def affordable_extent(
 
 
 def loader_processes(steps: int) -> int:
-    """Return how many processes read pictures; starting one takes longer than a few steps."""
+    """Return the number of processes that read images; starting one takes longer than few steps."""
     return 1 if steps > _FEW_STEPS else 0
 
 
 def train(lab: Lab, name: str, config: Config, make: Maker[Config], bar: Any) -> History:
-    """Train to the last step, from the checkpoint where there is one.
+    """Train until the last step, from a checkpoint if there is one.
 
     Args:
         lab: the tools.
-        name: of the training; its history is kept under it.
-        config: of the training.
-        make: its run.
-        bar: moves with each step.
+        name: name of the training, under which its history is stored.
+        config: configuration of the training.
+        make: makes the run.
+        bar: progress bar, updated after each step.
 
     Returns:
         The entries of the log.
 
     Raises:
-        KeyboardInterrupt: the run was stopped; it has left a checkpoint.
+        KeyboardInterrupt: interrupted; there is a checkpoint.
     """
 
     def run() -> History:
@@ -139,23 +139,23 @@ def train(lab: Lab, name: str, config: Config, make: Maker[Config], bar: Any) ->
 
 
 def _finish(run: Run) -> None:
-    """Train to the last step; a stopped run ends the reproduction, too."""
+    """Train until the last step; an interruption also ends the reproduction."""
     if not run.run():
-        raise KeyboardInterrupt("stopped; the same command goes on from here")
+        raise KeyboardInterrupt("interrupted; run the same command to resume")
 
 
 class _Clock(Callback):
-    """Takes the time of every step."""
+    """Records the time of every step."""
 
     def __init__(self) -> None:
         self._times: list[float] = []
 
     def on_step(self, step: int, losses: Mapping[str, Tensor]) -> None:
-        """Take the time."""
+        """Record the time."""
         self._times.append(time.perf_counter())
 
     def step_seconds(self) -> float:
-        """Return the median of the steps after the first."""
+        """Return the median duration of the steps after the first."""
         return median(b - a for a, b in zip(self._times, self._times[1:], strict=False))
 
 
@@ -166,5 +166,5 @@ class _Mover(Callback):
         self._bar = bar
 
     def on_step(self, step: int, losses: Mapping[str, Tensor]) -> None:
-        """Move it by one."""
+        """Move the bar by one."""
         self._bar.update()

@@ -212,7 +212,7 @@ def test_ctrl_c_ends_a_probe_which_is_forgotten(
         return make_network_run(config_, callback, resume)
 
     lab = Lab(config)
-    with pytest.raises(KeyboardInterrupt, match="the same command goes on from here"):
+    with pytest.raises(KeyboardInterrupt, match="run the same command to resume"):
         affordable_extent(lab, "new", network_config, make, 60.0, 1000)
     assert lab.recall("new/step seconds", lambda: 7.0) == 7.0
 
@@ -264,7 +264,7 @@ def test_a_training_goes_on_after_ctrl_c(
             )
         return train(Lab(own), "x", replace(model_config, output=folder), make_model_run, bar)
 
-    with pytest.raises(KeyboardInterrupt, match="the same command goes on from here"):
+    with pytest.raises(KeyboardInterrupt, match="run the same command to resume"):
         run("interrupted", Bar(stop_at=2))
     assert not Lab(replace(config, output=tmp_path / "interrupted")).has_trained
     bar = Bar()
@@ -307,7 +307,7 @@ def test_the_report_says_sizes_steps_and_machine(report: Path) -> None:
     for words in (
         "torch",
         "a budget of 0.01 minutes for 5 experiments",
-        "1 photograph in 2 artworks at 48² pixels",
+        "1 photograph and 2 artworks at 48² pixels",
         "3 steps of 1 crops of 48 pixels",
         "the same frozen encoder, that of `tiny` (widths 4-6-8-10)",
         "4 steps of 2 pairs of crops of 16 pixels",
@@ -360,7 +360,7 @@ def test_the_report_names_the_folders_that_were_used(
     speed_alone = head(reproduce(replace(config, what=("speed",))))
     assert "trained" not in speed_alone and "photographs" not in speed_alone
     both = head(reproduce(replace(config, what=("controls",))))
-    assert "trained" not in both and "the photographs in `photos`" in both
+    assert "trained" not in both and "Photographs in `photos`" in both
 
 
 def test_a_report_is_written_again_from_what_is_known(
