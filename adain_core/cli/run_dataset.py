@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plan_only:
         path = prepare_plan(job, args.plan)
         with path.open("rb") as file:
-            print_line(f"{path} ({sum(1 for _ in file):,} pictures)")
+            print_line(f"{path} ({sum(1 for _ in file):,} images)")
         return 0
     try:
         runner = _runner(args)
@@ -112,4 +112,4 @@ def _describe(summary: Summary, folder: Path) -> str:
         parts.append(f"{summary.before:,} there before")
     if summary.failed:
         parts.append(f"{summary.failed:,} failed (listed in {FAILURES})")
-    return f"{summary.rows:,} pictures in {folder}: {', '.join(parts)}"
+    return f"{summary.rows:,} images in {folder}: {', '.join(parts)}"

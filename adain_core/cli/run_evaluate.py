@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     largest = LARGEST_SIDES["JPEG"]
     if args.grid and side > largest:
         raise ValueError(
-            f"--grid: a picture has at most {largest} pixels a side, got {side}; set --limit"
+            f"--grid: a JPEG image has at most {largest} pixels a side, got {side}; set --limit"
         )
     rows = make_rows(args, vgg, device)
     sized = [Pairs(contents, styles, size, vgg, args.drawn_size) for size in args.size]

@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         elif len(contents) > 1:
             seconds = time.perf_counter() - started
             print_line(
-                f"{len(written)} of {len(contents)} pictures written to {plan.folder} "
+                f"{len(written)} of {len(contents)} images written to {plan.folder} "
                 f"in {seconds:.1f} s" + (f", {len(skipped)} skipped" if skipped else "")
             )
         else:

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     # disable=None: no bar where stderr is not a terminal.
     with tqdm(unit="frame", disable=None) as bar:
 
-        def progress(done: int, total: int | None, picture: Tensor) -> None:
+        def progress(done: int, total: int | None, frame: Tensor) -> None:
             bar.total = total
             bar.update(done - bar.n)
 

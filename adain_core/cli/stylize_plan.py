@@ -55,7 +55,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
     check_replaceable(
         outputs,
         args.overwrite or args.skip_existing,
-        "pass --skip-existing to draw only the missing ones, or --overwrite to replace them",
+        "pass --skip-existing to stylize only the missing ones, or --overwrite to replace them",
     )
     return Plan(contents, outputs, output)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..errors import ImageFileError, reason
 
 SUFFIX = ".tar"
-# Indices that stay in memory: an archive's pictures follow each other in a plan.
+# Indices kept in memory: images of an archive follow each other in a plan.
 _INDICES = 16
 
 

@@ -86,7 +86,7 @@ class PlanOptions:
         if self.suffix:
             check_output_suffix(f"result{self.suffix}")
         if self.shard_size < 0:
-            raise OptionError("shard_size", f"must be 0 or more pictures, got {self.shard_size}")
+            raise OptionError("shard_size", f"must be 0 or more images, got {self.shard_size}")
 
 
 def make_rows(images: Tree, artworks: Sequence[str], options: PlanOptions) -> Iterator[Row]:

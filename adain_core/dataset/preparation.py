@@ -16,7 +16,7 @@ from .job import PLAN, SETTINGS, Job
 from .plan import make_rows, read_parts, write_plan
 from .results import Results
 
-# Fields of a job that all of its pictures depend on.
+# Fields of a job that affect all images.
 _COMMON = (
     *("dtype", "size", "crop", "style_size", "stroke_size", "quality", "others", "batch_size"),
 )

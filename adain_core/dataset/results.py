@@ -24,7 +24,7 @@ _FOLDERS = 64
 # Looks at an archive that others are changing.
 _ATTEMPTS = 10
 
-# A picture's file on its way: on the disk without its name, or in memory.
+# A file to be added: on disk under a temporary name, or in memory.
 Staged = Path | bytes
 # Suffix of a file that goes with a result, and its content, or the file to link to.
 Companion = tuple[str, bytes | Path]
@@ -151,7 +151,7 @@ class Sink(Protocol):
         ...
 
     def stage(self, content: bytes) -> Staged:
-        """Make the content of a picture's file ready to be added, from any thread."""
+        """Prepare the content of a file for being added, from any thread."""
         ...
 
     def add(self, row: Row, staged: Staged, companions: Sequence[Companion]) -> None:

@@ -224,7 +224,7 @@ def _stylize(
     """Stylize the missing images; return how many results were written and how many failed."""
     done, drawn, failed = share.present, 0, 0
     listed = _failures_file(results, shard)
-    watch("pictures", done, share.rows)
+    watch("images", done, share.rows)
     with listed.open("w", encoding="utf-8", newline="\n") as file:
         for report in workers.run(share.parts):
             done, drawn = done + report.done, drawn + report.drawn
@@ -233,10 +233,10 @@ def _stylize(
                 line = asdict(failure.row) | {"reason": failure.reason}
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
             file.flush()
-            watch("pictures", done, share.rows)
+            watch("images", done, share.rows)
     if done != share.rows:
         raise DatasetError(
-            f"expected reports of {share.rows:,} pictures, got {done:,}: workers were lost; run "
+            f"expected reports of {share.rows:,} images, got {done:,}: workers were lost; run "
             "the same command again"
         )
     if not failed:

@@ -14,7 +14,7 @@ from ..images import ImageFile, read_image_file
 from ..images.formats import INPUT_SUFFIXES
 from .archives import SUFFIX, read_index, read_member, split_archive
 
-# Folders whose names stay in memory: the pictures of one follow each other in a plan.
+# Folders whose file names are kept in memory: images of a folder follow each other in a plan.
 _FOLDERS = 64
 
 

@@ -108,7 +108,7 @@ def test_what_is_drawn_before_an_interruption_is_written(
     replace_write(monkeypatch, lambda path: begun.wait(60))
     assert folder.run(*words) == 130
     assert {path.name for path in (folder / "out").iterdir()} == {*NAMES[:3]}
-    assert capsys.readouterr().out.startswith("3 of 7 pictures written to ")
+    assert capsys.readouterr().out.startswith("3 of 7 images written to ")
 
 
 def test_little_waits_at_once() -> None:

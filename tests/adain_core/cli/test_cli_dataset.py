@@ -28,7 +28,7 @@ def dataset(trees: Folder, *options: object) -> int:
 def test_a_tree_and_its_summary(trees: Folder, capsys: pytest.CaptureFixture[str]) -> None:
     assert dataset(trees) == 0
     first = capsys.readouterr()
-    assert first.out.startswith(f"3 pictures in {trees / 'out'}: 3 stylized in ")
+    assert first.out.startswith(f"3 images in {trees / 'out'}: 3 stylized in ")
     assert first.out.endswith(" a second)\n")
     assert {name for name in trees.names() if name.startswith("out/") and "adain-" not in name} == {
         *("out/a/1.png", "out/a/2.png", "out/b/1.png")
@@ -56,7 +56,7 @@ def test_options_reach_the_plan(trees: Folder, capsys: pytest.CaptureFixture[str
     options = ("--per-image", 2, "--alpha", "0.25:0.5", "--seed", 3, "--format", "jpg")
     assert dataset(trees, *options, "--plan-only") == 0
     plan = trees / "out/adain-plan.jsonl"
-    assert capsys.readouterr().out == f"{plan} (6 pictures)\n"
+    assert capsys.readouterr().out == f"{plan} (6 images)\n"
     rows = [json.loads(line) for line in plan.read_text().splitlines()]
     assert {row["output"] for row in rows} == {
         *("a/1-1.jpg", "a/1-2.jpg", "a/2-1.jpg", "a/2-2.jpg", "b/1-1.jpg", "b/1-2.jpg")
@@ -81,7 +81,7 @@ def test_tar_shards_and_shares(trees: Folder) -> None:
             ("--per-image", "2"),
             "expected at least 2 artworks, one for each result of an image, got 1",
         ),
-        (("--tar", "-1"), "--tar must be 0 or more pictures, got -1"),
+        (("--tar", "-1"), "--tar must be 0 or more images, got -1"),
         (("--crop", "9", "--size", "8"), "--crop must be at most the size, 8, got 9"),
         (("--shard", "3/2"), "expected a share from 1/2 to 2/2, got 3/2"),
         (("--workers", "0"), "--workers must be 1 or more, got 0"),

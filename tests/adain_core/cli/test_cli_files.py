@@ -27,7 +27,7 @@ def test_folder_in_folder_out(
     assert written == {"a.png", "b.jpg", "c.png"}
     expected = to_array(tiny.stylize(folder / "in/c.bmp", style))
     np.testing.assert_array_equal(read(folder / "new/out/c.png"), expected)
-    assert capsys.readouterr().out.startswith(f"3 of 3 pictures written to {folder / 'new/out'} ")
+    assert capsys.readouterr().out.startswith(f"3 of 3 images written to {folder / 'new/out'} ")
 
 
 def test_pattern_and_format(folder: Folder) -> None:
@@ -170,7 +170,7 @@ def test_a_tree_keeps_its_folders(
         assert folder.run("stylize", folder / "in", *options) == 1
         files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
         assert files == expected
-        assert capsys.readouterr().out.startswith(f"4 of 5 pictures written to {out} ")
+        assert capsys.readouterr().out.startswith(f"4 of 5 images written to {out} ")
     np.testing.assert_array_equal(
         read(out / "dogs/1.png"), to_array(tiny.stylize(folder / "in/dogs/1.bmp", style))
     )

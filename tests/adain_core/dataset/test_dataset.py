@@ -286,7 +286,7 @@ def test_lost_reports_end_the_run(data: DataSet) -> None:
         def run(self, tasks: Iterable[Task]) -> Iterator[Report]:
             yield from list(super().run(tasks))[1:]
 
-    with pytest.raises(DatasetError, match=r"reports of 6 pictures, got [45]: workers"):
+    with pytest.raises(DatasetError, match=r"reports of 6 images, got [45]: workers"):
         stylize_dataset(data.job(), runner=partial(Forgetful, workers=1))
     assert data.draw(data.job()).before == 6
 
@@ -296,5 +296,5 @@ def test_progress(data: DataSet) -> None:
     data.draw(data.job(), watch=lambda *call: calls.append(call))
     artworks = len({row["artwork"] for row in data.plan()})
     assert calls[0] == ("artworks", artworks, artworks)
-    assert calls[1] == ("pictures", 0, 6)
+    assert calls[1] == ("images", 0, 6)
     assert [done for _, done, _ in calls[2:]] == [2, 4, 6]
