@@ -214,7 +214,8 @@ class _Pass:
     """One pass over a group of images.
 
     Attributes:
-        number: from 0.
+        number: number of the pass, from 0.
+
         canvas: the input.
         targets: statistics of the styles, one, or one for each mask.
         background: statistics of the background style.

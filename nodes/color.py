@@ -93,8 +93,8 @@ def recolor_image(image: Tensor, reference: Tensor, method: str, strength: float
     image, reference = _rgb(image).to(device), _rgb(reference)
     size = (image.shape[2], image.shape[3])
     if tuple(reference.shape[2:]) != size:
-        # luminance needs pixel beside pixel, and coral scales contrast by the ratio of the sizes.
-        # Before it moves: there is less to move.
+        # luminance needs equal sizes, and coral scales contrast by the ratio of the sizes. Resized
+        # before it moves to the device: the result is smaller.
         reference = resize(reference, size)
     reference = reference.to(device)
     if method == "luminance":  # pixel by pixel
@@ -102,7 +102,7 @@ def recolor_image(image: Tensor, reference: Tensor, method: str, strength: float
     else:
         colors, reference = visible_colors(image), visible_colors(reference)
     recolored = transfer_color(colors, reference, method, strength)
-    if image.shape[1] == 4:  # what is hidden stays: later nodes may drop the alpha channel
+    if image.shape[1] == 4:  # transparent pixels stay: later nodes may drop the alpha channel
         recolored = torch.where(image[:, 3:] > 0, recolored, image[:, :3])
     return torch.cat([recolored, image[:, 3:]], dim=1)
 

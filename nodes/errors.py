@@ -1,4 +1,4 @@
-"""The library's errors in the words of the page: names of inputs, and what to do there."""
+"""The library's errors for the page, with names of inputs and advice."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from ..adain_core.style import require_same_encoder
 
 @contextmanager
 def named_errors(names: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Put the names of inputs into the library's errors.
+    """Turn the library's errors into ``ValueError`` with the names of inputs.
 
-    The page shows the class of an error that is not Python's own by its whole path, so all become
-    ``ValueError``.
+    For other exceptions than Python's own, the page shows the full path of the class.
 
     Args:
         names: names of inputs by the library's parameters, where they differ.
 
     Raises:
-        ValueError: in place of an OptionError.
+        ValueError: instead of an OptionError.
     """
     try:
         yield
@@ -45,7 +44,7 @@ def check_encoder(model: Any, thing: Any, name: str) -> None:
     try:
         require_same_encoder(model, thing)
     except StyleMismatchError:
-        # What to do comes first: the page shows a short box.
+        # The advice comes first, because the page shows little text.
         raise ValueError(
             f"{name}: they come from different encoders. In Load AdaIN Model choose the model that "
             f"made it, or encode the image again with this one ({thing!r}, {model!r})"

@@ -211,18 +211,18 @@ def _make_preview(image: Tensor) -> tuple[str, Image.Image, int]:
 
 
 def check_cancel() -> None:
-    """Raise what the host raises for Cancel; its progress bars look for it now and then only."""
+    """Raise the host's exception for Cancel, which its progress bars check only sometimes."""
     if HOSTED:
         management.throw_exception_if_processing_interrupted()
 
 
 def source_type(graph: Any, node_id: str | None, name: str) -> str:
-    """Return the type of the node that an input comes from; empty where that is not known.
+    """Return the type of the node that is connected to an input; empty if unknown.
 
     Args:
         graph: the host's DYNPROMPT.
-        node_id: of the node that has the input.
-        name: of the input.
+        node_id: id of the node with the input.
+        name: name of the input.
     """
     if graph is None or node_id is None:
         return ""
@@ -231,7 +231,7 @@ def source_type(graph: Any, node_id: str | None, name: str) -> str:
 
 
 def interruption(error: BaseException) -> BaseException | None:
-    """Return what Cancel raised, if an error is that or came from it."""
+    """Return the exception of Cancel, if an error is that or was caused by it."""
     if HOSTED:
         for each in (error, error.__cause__):
             if each is not None and isinstance(each, management.InterruptProcessingException):
@@ -243,20 +243,20 @@ def interruption(error: BaseException) -> BaseException | None:
 
 
 def temporary_file(suffix: str) -> Path:
-    """Return a new name in the folder that the host empties when it starts."""
+    """Return a new file name in the folder that the host empties when it starts."""
     folder = Path(folder_paths.get_temp_directory() if HOSTED else tempfile.gettempdir())
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"adain_{uuid.uuid4().hex}{suffix}"
 
 
 def register_folder(name: str, shipped: Path | None = None) -> None:
-    """Make ``models/<name>`` a model folder of the host's, for safetensors files.
+    """Register ``models/<name>`` as a model folder for safetensors files.
 
-    Folders that the user's extra_model_paths.yaml gave to that name stay, and stay first.
+    Folders from the user's extra_model_paths.yaml come first.
 
     Args:
-        name: of the folder.
-        shipped: the pack's own files, for the host to show their previews; last.
+        name: name of the folder.
+        shipped: folder of the bundled files, so that the host shows their previews; comes last.
     """
     if not HOSTED:
         return
@@ -264,7 +264,7 @@ def register_folder(name: str, shipped: Path | None = None) -> None:
     if shipped is not None:
         folder_paths.add_model_folder_path(name, str(shipped))
     paths, extensions = folder_paths.folder_names_and_paths[name]
-    # A folder added without extensions, as this one and the yaml's are, lists every file.
+    # Folders added without extensions, like these and those of the yaml file, list every file.
     folder_paths.folder_names_and_paths[name] = (paths, {*extensions, EXTENSION})
 
 

@@ -74,7 +74,7 @@ def _own_source(video: Any) -> tuple[Any, tuple[float, float]]:
     source = video.get_stream_source()
     if hasattr(video, "get_active_trim_window"):
         return source, video.get_active_trim_window()
-    # An older host's part of a file is told by its length alone.
+    # On older hosts, only the duration tells whether it is a part of its file.
     return source if VideoFromFile(source).get_duration() == video.get_duration() else None, whole
 
 

@@ -16,11 +16,11 @@ _NAN_CAUSE = " (a model or VAE in half precision is a common cause of NaN)"
 
 
 def from_image(image: Tensor, name: str) -> Tensor:
-    """Return an input IMAGE as ``(B, C, H, W)``, float32, without a copy where it is that already.
+    """Return an input IMAGE as ``(B, C, H, W)``, float32, without a copy if possible.
 
     Args:
         image: the input.
-        name: of the input, for messages.
+        name: name of the input, for messages.
 
     Raises:
         ValueError: not an IMAGE, NaN, or values outside 0..1.

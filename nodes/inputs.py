@@ -1,4 +1,4 @@
-"""Inputs that several nodes declare, and what they have in common."""
+"""Inputs that several nodes declare, and their validation."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ..adain_core.tiles import SMALLEST_TILE
 from . import host
 
 CATEGORY = "AdaIN"
-# What the host tells a node besides its inputs.
+# Hidden inputs, which the host fills in.
 HIDDEN = {"graph": "DYNPROMPT", "node_id": "UNIQUE_ID"}
 # Type and options of an input.
 Declared = tuple[Any, dict[str, Any]]
 
 
 def advanced(declared: Declared) -> Declared:
-    """Return an input that the page shows on demand."""
+    """Return an input that the page only shows on demand."""
     return (declared[0], {**declared[1], "advanced": True})
 
 
@@ -262,12 +262,12 @@ def check_limits(name: str, value: int, declared: Declared) -> None:
     """Reject a number from a connection outside its limits, which the host does not check.
 
     Args:
-        name: of the input.
-        value: of it.
-        declared: the input's declaration.
+        name: name of the input.
+        value: its value.
+        declared: its declaration.
 
     Raises:
-        ValueError: it is outside.
+        ValueError: outside the limits.
     """
     lowest, highest = declared[1]["min"], declared[1]["max"]
     if not lowest <= value <= highest:
@@ -275,7 +275,7 @@ def check_limits(name: str, value: int, declared: Declared) -> None:
 
 
 def check_weights(*weights: float | None) -> bool | str:
-    """Return what ``VALIDATE_INPUTS`` says of weights; those that come by a wire are ``None``."""
+    """Return the result of ``VALIDATE_INPUTS`` for weights; connected ones are ``None``."""
     if any(weight is None or weight > 0 for weight in weights):
         return True
     names = ", ".join(f"weight_{number}" for number in range(1, len(weights) + 1))
@@ -283,7 +283,7 @@ def check_weights(*weights: float | None) -> bool | str:
 
 
 def check_tile(tile: int | None, otherwise: bool | str = True) -> bool | str:
-    """Return what ``VALIDATE_INPUTS`` says of the size of tiles; by a wire it is ``None``."""
+    """Return the result of ``VALIDATE_INPUTS`` for the tile size; ``None`` if it is connected."""
     lowest, highest = SMALLEST_TILE, TILE[1]["max"]
     if tile is None or tile == 0 or lowest <= tile <= highest:
         return otherwise
@@ -291,7 +291,7 @@ def check_tile(tile: int | None, otherwise: bool | str = True) -> bool | str:
 
 
 class ChecksBeforeRun:
-    """What the host asks the style transfer nodes before the run."""
+    """Validation of the style transfer nodes before the run."""
 
     @classmethod
     def VALIDATE_INPUTS(

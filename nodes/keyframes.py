@@ -25,10 +25,10 @@ _FRAMES = (
     },
 )
 
-# A slip of the finger, which would make a list that fills the memory, lies beyond.
+# Larger numbers are typing errors, whose lists would fill the memory.
 _LAST_FRAME = 99_999
 _KEYFRAME = re.compile(r"\s*(?:(\d+)|(\d*\.?\d+)\s*%)\s*:\s*(\d*\.?\d+)\s*")
-# How far alpha has come between two keyframes, by the share of the time that has passed.
+# Progress of alpha between two keyframes, by the share of the time.
 _EASINGS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "linear": lambda share: share,
     "ease_in": lambda share: share**2,
@@ -107,7 +107,7 @@ class AdaINAlphaKeyframes:
         count = (frames if images is None else len(images)) or int(max(points)) + 1
         moments = np.array(sorted(points))
         values = np.array([points[moment] for moment in moments])
-        # Which keyframe a frame has passed, as a number that grows by 1 from each to the next.
+        # Position of each frame in units of keyframes.
         passed = np.interp(np.arange(count), moments, np.arange(len(moments)))
         whole = np.floor(passed)
         alphas = np.interp(
@@ -121,10 +121,10 @@ def _read(text: str, count: int) -> dict[float, float]:
 
     Args:
         text: the keyframes.
-        count: of the frames; 0: not known.
+        count: number of frames; 0: unknown.
 
     Raises:
-        ValueError: no keyframes, or what is none.
+        ValueError: no keyframes, or an invalid one.
     """
     points: dict[float, float] = {}
     for part in filter(str.strip, re.split(r"[,;\n]", text)):

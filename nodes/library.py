@@ -1,4 +1,4 @@
-"""Models and styles by name: the user's in ComfyUI's model folders, and the pack's own."""
+"""Models and styles by name: bundled ones, and the user's in ComfyUI's model folders."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _DESCENT_BYTES = 4096
 
 
 class Library:
-    """The safetensors files of one kind.
+    """The models or the styles: bundled files, and the user's.
 
     Args:
         folder: name of the host's model folder.
-        kind: what the files are, for messages.
-        shipped: the folder of the pack's own; it is asked for at every use.
-        first: stem of the shipped file that stands first.
-        advice: how to get one, for messages.
+        kind: kind of the files, for messages.
+        shipped: returns the folder of the bundled files.
+        first: stem of the bundled file that is listed first.
+        advice: how to get a file, for messages.
     """
 
     def __init__(
@@ -43,29 +43,29 @@ class Library:
 
     @property
     def shipped_folder(self) -> Path:
-        """Where the pack's own are."""
+        """The folder of the bundled files."""
         return self._shipped()
 
     @property
     def shipped(self) -> dict[str, Path]:
-        """The pack's own by file name."""
+        """The bundled files by name."""
         files = sorted(self.shipped_folder.glob(f"*{host.EXTENSION}"))
         files.sort(key=lambda path: path.stem != self._first)
         return {path.name: path for path in files}
 
     def names(self) -> list[str]:
-        """Return all file names: the pack's own first."""
+        """Return all file names, the bundled ones first."""
         return list(dict.fromkeys([*self.shipped, *host.list_files(self.folder)]))
 
     def find(self, name: str) -> Path | None:
-        """Return the file of a name; the user's, where the pack has one of that name, too."""
+        """Return the file of a name; that of the user replaces a bundled one."""
         return host.find_file(self.folder, name) or self.shipped.get(name)
 
     def require(self, name: str) -> Path:
         """Return the file of a name.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there is no such file.
         """
         path = self.find(name)
         if path is None:
@@ -73,14 +73,14 @@ class Library:
         return path
 
     def check(self, name: str | None) -> bool | str:
-        """Return what a node's ``VALIDATE_INPUTS`` says of a name; ``None`` comes by a wire.
+        """Return the result of ``VALIDATE_INPUTS`` for a name; ``None`` for a connected input.
 
-        In place of the host's own check, which would say no more than "not in list".
+        It replaces the host's check, whose message is only "not in list".
         """
         return True if name is None or self.find(name) else self.missing(name)
 
     def missing(self, name: str) -> str:
-        """Return what is said of a name without a file."""
+        """Return the message for a name without a file."""
         known = ", ".join(self.names()) or "none"
         advice = self._advice.format(places=" or ".join(map(str, host.folders(self.folder))))
         if Path(name).stem == self._first:
@@ -89,11 +89,11 @@ class Library:
 
     @contextmanager
     def reading(self, path: Path, name: str) -> Iterator[None]:
-        """Say which file is damaged, and what to do.
+        """Turn an error into one that names the input, the damaged file, and what to do.
 
         Args:
-            path: of the file.
-            name: of the input that chose it.
+            path: path of the file.
+            name: name of the input that chose it.
 
         Raises:
             ValueError: the file cannot be read.
@@ -101,7 +101,7 @@ class Library:
         try:
             yield
         except WeightsError as error:
-            # The page shows the first words of Python's own errors: the short name comes there.
+            # The page shows only the beginning of an error, so it starts with the short file name.
             words = str(error).replace(str(path), path.name)
             raise ValueError(f"{name}: {words}; {self._way_out(path, name)}") from None
 
@@ -142,7 +142,7 @@ def load_model(name: str, dtype: str = "auto") -> host.ManagedModel:
     """Return a model for the host to manage.
 
     Args:
-        name: of the file.
+        name: name of the file.
         dtype: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
 
     Raises:
@@ -152,10 +152,10 @@ def load_model(name: str, dtype: str = "auto") -> host.ManagedModel:
 
 
 def model_or_default(model: host.ManagedModel | None) -> host.ManagedModel:
-    """Return the connected model, or the pack's own, even where the user has one of its name.
+    """Return the connected model, or the bundled one, even if the user has one of that name.
 
     Raises:
-        ValueError: the pack's own is gone or damaged.
+        ValueError: the bundled model is missing or damaged.
     """
     if model is not None:
         return model

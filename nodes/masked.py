@@ -115,7 +115,7 @@ class AdaINMasked:
             styles[name], masks[place] = style, mask
         if background is not None:
             check_encoder(features, background, "background")
-        elif temporal == "frame":  # one frame of a video may show nothing of what a mask follows
+        elif temporal == "frame":  # in a video, a tracked subject may leave the frame
             require_region(masks)
         alphas = numbers(alpha, "alpha")
         counts = {"features": len(features.tensor), "alpha": len(alphas)}

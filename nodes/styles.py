@@ -17,13 +17,13 @@ from . import host
 from .inputs import CATEGORY
 from .library import STYLE_FOLDER, STYLES, load_style
 
-# Not allowed in file names, if not here then on another system.
+# Not allowed in file names on some systems.
 _FORBIDDEN = set('/\\:*?"<>|')
 _DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
     f"{kind}{n}" for kind in ("COM", "LPT") for n in range(10)
 }
-_LONGEST = 200  # bytes, of 255 with what is added
-# Pixels: previews are smaller, but a file's place is a long line.
+_LONGEST = 200  # bytes, of the 255 that a file name may have with suffixes
+# Pixels: wider than previews, because the path of a file is a long line.
 _CARD_WIDTH = 384
 
 
@@ -90,7 +90,7 @@ class AdaINSaveStyle:
         overwrite: bool | None,
         preview: bool | None = True,
     ) -> str:
-        # What was deleted or replaced meanwhile is saved again.
+        # A deleted or replaced file is saved again.
         stem = _stem(name or "")
         return "" if stem is None else host.file_hash(_file(stem))
 
@@ -113,7 +113,7 @@ class AdaINSaveStyle:
                         f"name: another style is already saved as {path}; choose another name, or "
                         "turn overwrite on"
                     )
-        if not named.is_saved_as(path):  # equal styles have unequal files, which look changed
+        if not named.is_saved_as(path):  # files of equal styles differ, and would look changed
             path.parent.mkdir(parents=True, exist_ok=True)
             named.save(path)
         return {"ui": host.shown(_card(named, path)), "result": (named,)}
@@ -163,7 +163,7 @@ class AdaINLoadStyle:
 
 
 def _card(style: Style, path: Path) -> Tensor:
-    """Return the image that the node shows: artwork, name and place, ``(1, 3, H, W)``."""
+    """Return the image that the node shows: artwork, name and path, ``(1, 3, H, W)``."""
     image = read_preview(style.preview)
     if image is None:
         image = torch.ones(1, 3, GAP, _CARD_WIDTH)
@@ -176,7 +176,7 @@ def _card(style: Style, path: Path) -> Tensor:
 
 
 def _stem(name: str) -> str | None:
-    """Return a file's name without its ending; ``None`` where it cannot be one."""
+    """Return a file name without suffix; ``None`` for an invalid one."""
     stem = name.strip().removesuffix(host.EXTENSION)
     if not stem or stem[0] == "." or not _FORBIDDEN.isdisjoint(stem) or not stem.isprintable():
         return None

@@ -80,7 +80,7 @@ class AdaINStylizeVideo(ChecksBeforeRun):
                 **{f"mask_{number}": MASK for number in NUMBERS},
                 "feather": advanced(FEATHER),
                 "region_statistics": advanced(REGION_STATISTICS),
-                # One pass flickers least: each later one amplifies what the one before leaves.
+                # One pass flickers least: each later one amplifies remaining flicker.
                 "stroke_size": (STROKE_SIZE[0], {**STROKE_SIZE[1], "default": SINGLE_PASS}),
                 "photo_share": advanced(PHOTO_SHARE),
                 "bit_depth": advanced(BIT_DEPTH),
@@ -122,7 +122,7 @@ class AdaINStylizeVideo(ChecksBeforeRun):
         stylizer = Stylizer(network, request.build(), request.pool())
         made = host.temporary_file(".mp4")
         show = host.VideoProgress().frame
-        # Frames have the numbers of the whole file, also in a part.
+        # Frames of a part keep their numbers in the whole file.
         as_part = keyframes is None and all(count == 1 for count in request.mask_counts.values())
         with named_errors(request.names), host_video.video_file(video, as_part) as (source, part):
             try:
@@ -147,7 +147,7 @@ class AdaINStylizeVideo(ChecksBeforeRun):
 
 
 def _keyframes(request: Request, count: int) -> list[Keyframe] | None:
-    """Return the styles and alphas of a video that changes, ``None`` for one that does not."""
+    """Return the keyframes of styles and alphas; ``None`` if they are constant."""
     from ..adain_core.video import Keyframe
 
     if count == 1:

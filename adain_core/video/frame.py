@@ -17,7 +17,7 @@ class Frame:
 
     Attributes:
         pixels: ``(1, 3, H, W)``, uint8, or float32 in 0..1 from a deep reader; upright.
-        number: in the whole video, from 0, even if only a part of it is read.
+        number: number in the whole video, from 0, even if only a part of it is read.
         pts: time since the start of the part being read (by default the first frame or audio of the
             video), in units of the reader's ``time_base``.
         duration: time until the next frame or the end, likewise; 0 if unknown.

@@ -45,8 +45,8 @@ class VideoResult:
 
     Attributes:
         frames: number of frames written.
-        width: of the output, pixels.
-        height: likewise.
+        width: width of the output, pixels.
+        height: height, likewise.
         complete: False if the input was truncated or damaged.
         notes: what was dropped or changed, one sentence each.
     """
