@@ -105,6 +105,7 @@ _OPTIONS = {
         "balanced_style_weight": "weight of the style loss that treats all artworks equally",
         "smoothness_weight": "weight of the loss against halos",
         "consistency_weight": "weight of the change that --noise causes in the result",
+        "percept_weight": "weight of how much of the photo's structure is lost",
         "checkerboard_weight": "weight of artifacts that repeat every 8 pixels",
         "random_alpha": "train with random alpha instead of 1",
     },

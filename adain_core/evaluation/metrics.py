@@ -57,25 +57,25 @@ def balanced_style_distance(
     return total
 
 
-def perceptual_distance(levels: Sequence[Tensor], photo_levels: Sequence[Tensor]) -> float:
+def perceptual_distance(levels: Sequence[Tensor], photo_levels: Sequence[Tensor]) -> Tensor:
     """Return how much of the photo's structure is lost, regardless of colors and contrast.
 
     The features of both images are normalized to length 1 at each position (as in LPIPS; Zhang et
     al., CVPR 2018, without learned weights).
 
     Args:
-        levels: levels of the image, ``(1, C_l, h_l, w_l)`` each.
+        levels: levels of the image, ``(B, C_l, h_l, w_l)`` each.
         photo_levels: those of the photo, the same shapes.
 
     Returns:
         Squared differences summed over channels, averaged over positions and summed over levels;
-        from 0 to twice the number of levels.
+        from 0 to twice the number of levels. A scalar, float32, differentiable.
     """
-    total = 0.0
+    total = torch.zeros((), device=levels[0].device)
     for level, photo_level in zip(levels, photo_levels, strict=True):
-        cosine = F.cosine_similarity(level, photo_level, dim=1, eps=1e-8)
+        cosine = F.cosine_similarity(level.float(), photo_level.float(), dim=1, eps=1e-8)
         silent = (level.abs().sum(dim=1) == 0) & (photo_level.abs().sum(dim=1) == 0)
-        total += float((2 - 2 * cosine).masked_fill(silent, 0).mean())
+        total = total + (2 - 2 * cosine).masked_fill(silent, 0).mean()
     return total
 
 

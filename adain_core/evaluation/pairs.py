@@ -132,7 +132,7 @@ class Pairs:
             style=style_distance(statistics, targets),
             balanced=balanced_style_distance(statistics, targets),
             content=float(F.mse_loss(levels[-1], own[-1])),
-            percept=perceptual_distance(levels, own),
+            percept=float(perceptual_distance(levels, own)),
             ssim=ssim(*lumas),
             checkerboard=checkerboard_share(*lumas),
         )

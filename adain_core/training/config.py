@@ -25,6 +25,7 @@ WORKERS = max(2, min(8, (os.cpu_count() or 1) // 2))
 LOSS_WEIGHTS = (
     *("style_weight", "content_weight", "identity_weight", "imitation_weight"),
     *("balanced_style_weight", "smoothness_weight", "consistency_weight"),
+    "percept_weight",
     "checkerboard_weight",
 )
 # The smallest values of settings that are whole numbers.
@@ -87,6 +88,8 @@ class TrainingConfig:
             halos.
         consistency_weight: weight of the squared difference between the results of a photograph
             with and without ``noise``.
+        percept_weight: weight of :func:`~adain_core.evaluation.metrics.perceptual_distance`: how
+            much of the photograph's structure is lost.
         checkerboard_weight: weight of
             :func:`~adain_core.evaluation.checkerboard.checkerboard_loss`; 30,000 times the
             imitation weight suits a slim model.
@@ -151,6 +154,7 @@ class TrainingConfig:
     balanced_style_weight: float = 0.0
     smoothness_weight: float = 0.0
     consistency_weight: float = 0.0
+    percept_weight: float = 0.0
     checkerboard_weight: float = 0.0
     random_alpha: bool = False
     content_size: tuple[int, int] = (512, 512)

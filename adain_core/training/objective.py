@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..evaluation.checkerboard import checkerboard_loss
+from ..evaluation.metrics import perceptual_distance
 from .batches import Batch
 from .config import TrainingConfig
 from .loss_network import LossNetwork
@@ -63,6 +64,10 @@ class Objective(nn.Module):
         if config.smoothness_weight > 0:
             smoothness = smoothness_loss(output, pairs.content)
             losses["smoothness"] = config.smoothness_weight * smoothness
+        if config.percept_weight > 0:
+            with torch.no_grad():
+                photo_levels = self.loss_network.levels(pairs.content)
+            losses["percept"] = config.percept_weight * perceptual_distance(levels, photo_levels)
         if consistent:
             # As in MCCNet (Deng et al., AAAI 2021): noise in a photo must not change the result.
             consistency = F.mse_loss(output.float(), images[len(output) :].float())

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from adain_core import WeightsError
 from adain_core.evaluation.checkerboard import checkerboard_loss
+from adain_core.evaluation.metrics import perceptual_distance
 from adain_core.functional import adaptive_instance_norm, channel_statistics
 from adain_core.training import Trainer, TrainingConfig
 from adain_core.training.batches import add_noise, choose_batch
@@ -170,6 +171,18 @@ def test_consistency_compares_the_pictures_of_a_noisy_and_a_clean_photo(
     torch.testing.assert_close(losses["consistency"], expected, rtol=1e-4, atol=1e-7)
     identity = 2 * (reconstruction - pairs.content).square().mean()
     torch.testing.assert_close(losses["identity"], identity)
+
+
+def test_percept_compares_a_picture_with_its_photo(config: TrainingConfig) -> None:
+    trainer = Trainer(dataclasses.replace(config, percept_weight=3.0), progress=False)
+    batch = choose_batch(config, next(trainer.reader.read(0)), 0)
+    network = trainer.learner.objective.loss_network
+    losses = trainer.learner.objective(batch)
+    drawn, _ = trainer.learner.student(batch.photos, batch.pairs.style, batch.alpha, False)
+    levels, photo_levels = network.levels(drawn), network.levels(batch.pairs.content)
+    expected = 3 * perceptual_distance(levels, photo_levels)
+    assert expected > 0.01
+    torch.testing.assert_close(losses["percept"], expected)
 
 
 def test_noise_of_a_photo_has_a_deviation_up_to_the_largest() -> None:
