@@ -59,6 +59,12 @@ class Pool:
             ],
         )
 
+    def put(self, part: Pool, place: int) -> None:
+        """Copy the pairs of another pool to the places from ``place`` on."""
+        for own, given in zip(self.tensors, part.tensors, strict=True):
+            if given.numel():
+                own[place : place + len(given)] = given
+
     def targets(self, alpha: Tensor) -> list[Statistics]:
         """Return the target statistics of stylized images at each level.
 
@@ -162,17 +168,22 @@ class PoolReader:
             for crops in self.crops
         ]
         while True:
-            parts: list[Pool] = []
-            for _ in range(size // config.batch_size):
-                if parts and stop():
+            pool: Pool | None = None
+            for place in range(0, size, config.batch_size):
+                if pool is not None and stop():
                     return
                 images = []
                 for crops, source in zip(self.crops, batches, strict=True):
                     batch, broken = next(source)
                     self.broken |= {str(crops.paths[index]) for index in broken}
                     images.append(batch)
-                parts.append(self.encode(images[0], images[1]))
-            yield _join(parts)
+                part = self.encode(images[0], images[1])
+                # Parts kept between the large maps of the VGG would fragment the memory.
+                if pool is None:
+                    pool = _allocate(part, size)
+                pool.put(part, place)
+            assert pool is not None
+            yield pool
 
     @torch.no_grad()
     def encode(self, content: Tensor, style: Tensor) -> Pool:
@@ -207,25 +218,22 @@ def _take(images: Tensor, places: Tensor) -> Tensor:
     return images.permute(0, 2, 3, 1)[places].permute(0, 3, 1, 2)
 
 
-def _join(parts: list[Pool]) -> Pool:
-    def statistics(name: str) -> list[Statistics]:
-        levels = zip(*(getattr(part, name) for part in parts), strict=True)
-        return [
-            (torch.cat([mean for mean, _ in level]), torch.cat([std for _, std in level]))
-            for level in levels
-        ]
+def _allocate(part: Pool, count: int) -> Pool:
+    """Return an empty pool of ``count`` pairs, for parts like this one."""
 
-    def tensor(name: str) -> Tensor:
-        return torch.cat([getattr(part, name) for part in parts])
+    def empty(tensor: Tensor) -> Tensor:
+        if not tensor.numel():
+            return tensor
+        layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+        shape = (count, *tensor.shape[1:])
+        return torch.empty(shape, dtype=tensor.dtype, device=tensor.device, memory_format=layout)
 
     return Pool(
-        content=tensor("content"),
-        style=tensor("style"),
-        content_features=tensor("content_features"),
-        content_statistics=statistics("content_statistics"),
-        style_statistics=statistics("style_statistics"),
-        teacher=tensor("teacher"),
-        teacher_levels=[
-            torch.cat(level) for level in zip(*(part.teacher_levels for part in parts), strict=True)
-        ],
+        content=empty(part.content),
+        style=empty(part.style),
+        content_features=empty(part.content_features),
+        content_statistics=[(empty(m), empty(s)) for m, s in part.content_statistics],
+        style_statistics=[(empty(m), empty(s)) for m, s in part.style_statistics],
+        teacher=empty(part.teacher),
+        teacher_levels=[empty(level) for level in part.teacher_levels],
     )
