@@ -158,7 +158,7 @@ def test_an_error_reaches_the_page(page: Page) -> None:
         details.click()
         page.page.wait_for_timeout(1000)
         page.shot("error-details")
-    assert any("content: picture 2 of 2: " in words for words in page.words())
+    assert any("content: entry 2 of 2: " in words for words in page.words())
     page.reload()
 
 

@@ -208,7 +208,7 @@ def library(board: Board) -> None:
         weight_3=0.5,
     )
     stylized = board.add("AdaINDecode", (1434, 250), (286, 66), features=blend["features"])
-    save(board, (1434, 382), (286, 270), stylized["image"], "library")
+    save(board, (1434, 406), (286, 246), stylized["image"], "library")
     name = {"name": "example-mix", "overwrite": True}
     board.add("AdaINSaveStyle", (1434, 706), (286, 320), style=blend["style"], **name)
 
@@ -295,9 +295,8 @@ def coarse_to_fine(board: Board) -> None:
     inputs = {"features": features["features"], "style_1": style}
     blend = board.add("AdaINBlend", (960, 190), (240, 300), **inputs)
     stylized = board.add("AdaINDecode", (1280, 190), (440, 66), features=blend["features"])
-    size = (440, 320)
-    save(board, (1280, 320), size, stylized["image"], "fine")
-    save(board, (1280, 700), size, under.around((914, 960), (1250, 960)), "coarse")
+    save(board, (1280, 344), (440, 296), stylized["image"], "fine")
+    save(board, (1280, 700), (440, 320), under.around((914, 960), (1250, 960)), "coarse")
 
 
 def paint_photo(blueprint: Blueprint) -> dict[str, Any]:
