@@ -1,7 +1,7 @@
 """Builds the page into page/dist: ``python page/build.py``, or ``make page``.
 
 Any server of static files can serve the folder. Models and styles are made from ``weights/``,
-the first picture is drawn with them; onnxruntime-web and the font come from npm, in the versions
+the first image is drawn with them; onnxruntime-web and the font come from npm, in the versions
 of package-lock.json.
 """
 
@@ -151,16 +151,16 @@ def list_styles() -> list[Path]:
 
 
 def write_artwork(style: Path) -> dict[str, str]:
-    """Copy a style and a small picture of its artwork; return what the page knows of it."""
-    picture, file = f"artworks/{style.stem}.jpg", f"artworks/{style.name}"
+    """Copy a style and a thumbnail of its artwork; return its entry in the catalog."""
+    thumbnail, file = f"artworks/{style.stem}.jpg", f"artworks/{style.name}"
     (DIST / "artworks").mkdir(exist_ok=True)
     shutil.copy2(style, DIST / file)
-    write_thumbnail(SAMPLES / "style" / f"{style.stem}.jpg", DIST / picture, THUMBNAIL)
-    return {"id": style.stem, "picture": picture, "file": file}
+    write_thumbnail(SAMPLES / "style" / f"{style.stem}.jpg", DIST / thumbnail, THUMBNAIL)
+    return {"id": style.stem, "thumbnail": thumbnail, "file": file}
 
 
 def write_photo(photo: Path) -> dict[str, str]:
-    """Copy a sample photo and a small one; return what the page knows of it."""
+    """Copy a sample photo and write its thumbnail; return its entry in the catalog."""
     (DIST / "photos").mkdir(exist_ok=True)
     copy, thumbnail = f"photos/{photo.name}", f"photos/{photo.stem}-small.jpg"
     shutil.copy2(photo, DIST / copy)
@@ -169,9 +169,9 @@ def write_photo(photo: Path) -> dict[str, str]:
 
 
 def write_thumbnail(source: Path, target: Path, size: tuple[int, int]) -> None:
-    """Write the middle of a picture at a size."""
-    with Image.open(source) as picture:
-        ImageOps.fit(picture.convert("RGB"), size).save(target, quality=85, optimize=True)
+    """Write a thumbnail: an image, cropped to a size around its center."""
+    with Image.open(source) as image:
+        ImageOps.fit(image.convert("RGB"), size).save(target, quality=85, optimize=True)
 
 
 def write_icons() -> None:
@@ -189,16 +189,16 @@ def draw_start(model: AdaINModel) -> dict[str, object]:
     photo = SAMPLES / "content" / f"{FIRST_PHOTO}.jpg"
     style = SAMPLES / "style" / f"{FIRST_STYLE}.jpg"
     drawn = model.stylize(photo, style, output_dtype=torch.uint8)
-    picture = Image.fromarray(drawn[0].permute(1, 2, 0).numpy())
+    image = Image.fromarray(drawn[0].permute(1, 2, 0).numpy())
     painting = f"photos/{FIRST_PHOTO}-painted.jpg"
-    picture.save(DIST / painting, quality=90, optimize=True, progressive=True)
+    image.save(DIST / painting, quality=90, optimize=True, progressive=True)
     return {
         "photo": FIRST_PHOTO,
         "artwork": FIRST_STYLE,
         "second": SECOND_STYLE,
         "painting": painting,
-        "width": picture.width,
-        "height": picture.height,
+        "width": image.width,
+        "height": image.height,
     }
 
 

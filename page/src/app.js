@@ -11,7 +11,7 @@ import { keepOffline, startServiceWorker } from "./offline.js";
 import { hideNotice, percent, showError, showNotice, showProgress, showStatus } from "./says.js";
 import { mixStyles } from "./statistics.js";
 
-// The longer side of the largest picture.
+// The longer side of the largest image.
 const LONGEST = 4096;
 const element = (id) => document.getElementById(id);
 const chosenValue = (name) => document.querySelector(`input[name="${name}"]:checked`).value;
@@ -102,7 +102,7 @@ function finishDrawing(milliseconds) {
 
 // -- photos and artworks -------------------------------------------------------------------------
 
-/** Hang a photo and draw it; the one before stays where the file is no picture. */
+/** Hang a photo and draw it; the one before stays where the file is not an image. */
 async function openPhoto(file, name = () => file.name) {
   const longest = Number(chosenValue("size"));
   drawing.stop();
@@ -140,8 +140,8 @@ function hang(next) {
   showPhoto();
 }
 
-async function loadSample({ id, photo: picture }) {
-  const answer = await fetch(new URL(picture, page));
+async function loadSample({ id, photo: path }) {
+  const answer = await fetch(new URL(path, page));
   const file = new File([await answer.blob()], `${id}.jpg`, { type: "image/jpeg" });
   return { file, name: () => text(`photos.${id}`) || id };
 }
@@ -254,7 +254,7 @@ function wireFiles() {
 function wireCamera() {
   const camera = new Camera(element("camera"), {
     backend: () => device.backend,
-    paint: async (picture) => engine.ask("frame", { picture, look: await currentLook() }),
+    paint: async (image) => engine.ask("frame", { image, look: await currentLook() }),
     take: (file) => openPhoto(file, () => text("yourPhoto")),
     fail: (code) => showError({ code }),
   });

@@ -1,8 +1,8 @@
-/** The camera, painted live, until a picture is taken. */
+/** The camera, painted live, until an image is taken. */
 
 import { fitShortest } from "./pixels.js";
 
-// Shortest side of the live picture.
+// Shortest side of the live image.
 const LIVE = { wasm: 160, webgpu: 320 };
 
 export class Camera {
@@ -13,7 +13,7 @@ export class Camera {
 
   /**
    * @param {HTMLDialogElement} dialog
-   * @param {{paint: (picture: object) => Promise<object>, backend: () => string,
+   * @param {{paint: (image: object) => Promise<object>, backend: () => string,
    *   take: (file: File) => void, fail: (code: string) => void}} actions
    */
   constructor(dialog, actions) {
@@ -85,7 +85,7 @@ export class Camera {
         this.#painting.putImageData(new ImageData(drawn.data, width, height), 0, 0);
         this.dialog.dataset.live = "true";
       } catch {
-        // The camera's own picture is there all the same.
+        // The camera's own image is there all the same.
         return;
       }
     }

@@ -1,4 +1,4 @@
-/** The picture on the wall: the photo, the painting over it, and the seam between the two. */
+/** The image on the wall: the photo, the painting over it, and the seam between the two. */
 
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 const REST = 28;
@@ -81,7 +81,7 @@ export class Frame {
     return new Promise((resolve) => this.painting.toBlob(resolve, "image/png"));
   }
 
-  /** Draw the seam across the picture, once for each photo. */
+  /** Draw the seam across the image, once for each photo. */
   #reveal() {
     if (!this.#empty) return;
     this.#empty = false;

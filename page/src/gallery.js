@@ -1,10 +1,10 @@
-/** The artworks: those of the page by their pictures, and what a person adds. */
+/** The artworks: those of the page by their images, and what a person adds. */
 
 import { readStyleFile } from "./style-file.js";
 import { text, translated } from "./language.js";
 
 /**
- * @typedef {{id: string, picture: string, own: boolean, name: string,
+ * @typedef {{id: string, thumbnail: string, own: boolean, name: string,
  *   statistics: () => Promise<import("./statistics.js").Statistics>}} Artwork
  */
 
@@ -23,13 +23,13 @@ export class Gallery {
   }
 
   /** Add an artwork of the page. */
-  addShipped({ id, picture, file }) {
+  addShipped({ id, thumbnail, file }) {
     const load = async () => readStyleFile(await download(file), this.encoder).statistics;
-    this.#add({ id, picture, own: false, name: id, statistics: once(load) });
+    this.#add({ id, thumbnail, own: false, name: id, statistics: once(load) });
   }
 
   /**
-   * Add a style file, or a picture that `encode` takes the style of.
+   * Add a style file, or an image that `encode` takes the style of.
    *
    * @returns {Promise<string>} its id
    */
@@ -39,12 +39,12 @@ export class Gallery {
     if (/\.safetensors$/i.test(file.name)) {
       const style = readStyleFile(await file.arrayBuffer(), this.encoder);
       const statistics = async () => style.statistics;
-      const picture = style.preview || "icons/style.svg";
-      this.#add({ id, picture, own: true, name: style.name || name, statistics });
+      const thumbnail = style.preview || "icons/style.svg";
+      this.#add({ id, thumbnail, own: true, name: style.name || name, statistics });
     } else {
       const found = await encode(file);
-      const picture = URL.createObjectURL(file);
-      this.#add({ id, picture, own: true, name, statistics: async () => found });
+      const thumbnail = URL.createObjectURL(file);
+      this.#add({ id, thumbnail, own: true, name, statistics: async () => found });
     }
     return id;
   }
@@ -85,7 +85,7 @@ export class Gallery {
       const radio = document.createElement("input");
       Object.assign(radio, { type: "radio", name: `artwork-${number}`, value: artwork.id });
       const image = document.createElement("img");
-      Object.assign(image, { src: artwork.picture, width: 120, height: 120, decoding: "async" });
+      Object.assign(image, { src: artwork.thumbnail, width: 120, height: 120, decoding: "async" });
       label.append(radio, image);
       const name = () => {
         image.alt = this.title(artwork.id);

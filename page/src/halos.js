@@ -20,11 +20,11 @@ const LEAST = 1e-6;
 const COLORS = [0, 1, 2];
 
 /**
- * Make a drawn picture differ from the photo alike wherever the photo is uniform, in place. Strokes
+ * Make a drawn image differ from the photo alike wherever the photo is uniform, in place. Strokes
  * apart.
  *
- * @param {import("./pixels.js").Picture} drawn
- * @param {import("./pixels.js").Picture} photo of the same size
+ * @param {import("./pixels.js").Image} drawn
+ * @param {import("./pixels.js").Image} photo of the same size
  */
 export function removeHalos(drawn, photo) {
   for (const [color, cells] of corrections(drawn, photo).entries()) {
@@ -37,8 +37,8 @@ export function removeHalos(drawn, photo) {
 
 /** @returns {Cells[]} what makes tones even, for each color */
 function corrections(drawn, photo) {
-  const [guide, tones] = [photo, drawn].map((picture) =>
-    COLORS.map((color) => meanAround(meanColor(picture, color), STROKE)),
+  const [guide, tones] = [photo, drawn].map((image) =>
+    COLORS.map((color) => meanAround(meanColor(image, color), STROKE)),
   );
   const changes = COLORS.map((color) => combine((t, g) => t - g, tones[color], guide[color]));
   const filtered = filter(guide, changes);

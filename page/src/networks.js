@@ -1,4 +1,4 @@
-/** Encoder and decoder for pictures of any size, tile by tile. */
+/** Encoder and decoder for images of any size, tile by tile. */
 
 import { channelStatistics } from "./statistics.js";
 import {
@@ -18,7 +18,7 @@ const MOST_CELLS = { wasm: 80 * 80, webgpu: 112 * 112 };
 
 /**
  * @typedef {{size: import("./pixels.js").Size, map: import("./tiles.js").Map,
- *   statistics: import("./statistics.js").Statistics}} Features of a picture
+ *   statistics: import("./statistics.js").Statistics}} Features of an image
  */
 
 export class Networks {
@@ -32,17 +32,17 @@ export class Networks {
     Object.assign(this, { runtime, settings, breathe });
   }
 
-  /** Return the tiles of a picture of this size */
+  /** Return the tiles of an image of this size */
   tiles(size) {
     return splitTiles(featureShape(size), MOST_CELLS[this.runtime.device.backend]);
   }
 
   /**
-   * Encode a picture.
+   * Encode an image.
    *
-   * @param {import("./pixels.js").Size} size of the picture
-   * @param {(window: object) => Float32Array} planes gives the picture's planes in a window
-   * @param {(share: number) => void} progress told the share of the picture after each tile
+   * @param {import("./pixels.js").Size} size of the image
+   * @param {(window: object) => Float32Array} planes gives the image's planes in a window
+   * @param {(share: number) => void} progress told the share of the image after each tile
    * @returns {Promise<Features>}
    */
   async encode(size, planes, progress = () => {}) {
@@ -50,13 +50,13 @@ export class Networks {
     let map;
     for (const tile of this.tiles(size)) {
       const window = windowPixels(tile.outer, size);
-      const picture = {
+      const image = {
         channels: 3,
         rows: window.bottom - window.top,
         columns: window.right - window.left,
         data: planes(window),
       };
-      const features = await this.runtime.encode(picture);
+      const features = await this.runtime.encode(image);
       map ??= emptyMap(features.channels, rows, columns);
       pasteMap(map, tile.inner, cropMap(features, windowWithin(tile.inner, tile.outer)));
       progress(share(tile.inner, { rows, columns }));
@@ -70,7 +70,7 @@ export class Networks {
    *
    * @param {Features} features
    * @param {object} transfer the scale and the shift that give them their style
-   * @yields {{window: object, planes: Float32Array, share: number}} parts of the picture
+   * @yields {{window: object, planes: Float32Array, share: number}} parts of the image
    */
   async *decode({ size, map }, transfer) {
     for (const tile of this.tiles(size)) {

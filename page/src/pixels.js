@@ -1,17 +1,17 @@
 /**
- * Pictures as arrays. A picture is RGBA in 8 bits; the networks see planes: red, green and blue one
+ * Images as arrays. An image is RGBA in 8 bits; the networks see planes: red, green and blue one
  * after the other, floats in 0..1.
  *
  * @typedef {{width: number, height: number}} Size
  * @typedef {{top: number, bottom: number, left: number, right: number}} Window
- * @typedef {{width: number, height: number, data: Uint8ClampedArray}} Picture
+ * @typedef {{width: number, height: number, data: Uint8ClampedArray}} Image
  */
 
-// Rows that are floats at once when a picture is resized.
+// Rows that are floats at once when an image is resized.
 const BAND = 64;
 
-/** @returns {Picture} */
-export function emptyPicture({ width, height }) {
+/** @returns {Image} */
+export function emptyImage({ width, height }) {
   const data = new Uint8ClampedArray(4 * width * height).fill(255);
   return { width, height, data };
 }
@@ -39,84 +39,84 @@ export function fitLongest({ width, height }, longest) {
   };
 }
 
-/** @returns {Float32Array} planes of a window of a picture */
-export function readPlanes(picture, { top, bottom, left, right }) {
+/** @returns {Float32Array} planes of a window of an image */
+export function readPlanes(image, { top, bottom, left, right }) {
   const [width, area] = [right - left, (bottom - top) * (right - left)];
   const planes = new Float32Array(3 * area);
   for (let y = top; y < bottom; y++) {
-    let from = 4 * (y * picture.width + left);
+    let from = 4 * (y * image.width + left);
     let to = (y - top) * width;
     for (let x = 0; x < width; x++, from += 4, to++) {
-      planes[to] = picture.data[from] / 255;
-      planes[to + area] = picture.data[from + 1] / 255;
-      planes[to + 2 * area] = picture.data[from + 2] / 255;
+      planes[to] = image.data[from] / 255;
+      planes[to + area] = image.data[from + 1] / 255;
+      planes[to + 2 * area] = image.data[from + 2] / 255;
     }
   }
   return planes;
 }
 
-/** Write planes into a window of a picture, clamped and rounded. */
-export function writePlanes(picture, { top, bottom, left, right }, planes) {
+/** Write planes into a window of an image, clamped and rounded. */
+export function writePlanes(image, { top, bottom, left, right }, planes) {
   const [width, area] = [right - left, (bottom - top) * (right - left)];
   for (let y = top; y < bottom; y++) {
-    let to = 4 * (y * picture.width + left);
+    let to = 4 * (y * image.width + left);
     let from = (y - top) * width;
     for (let x = 0; x < width; x++, from++, to += 4) {
-      picture.data[to] = 255 * planes[from];
-      picture.data[to + 1] = 255 * planes[from + area];
-      picture.data[to + 2] = 255 * planes[from + 2 * area];
+      image.data[to] = 255 * planes[from];
+      image.data[to + 1] = 255 * planes[from + area];
+      image.data[to + 2] = 255 * planes[from + 2 * area];
     }
   }
 }
 
-/** @returns {Picture} a copy of a window of a picture */
-export function cropPicture(picture, { top, bottom, left, right }) {
-  const part = emptyPicture({ width: right - left, height: bottom - top });
+/** @returns {Image} a copy of a window of an image */
+export function cropImage(image, { top, bottom, left, right }) {
+  const part = emptyImage({ width: right - left, height: bottom - top });
   for (let y = top; y < bottom; y++) {
-    const start = 4 * (y * picture.width + left);
-    const row = picture.data.subarray(start, start + 4 * part.width);
+    const start = 4 * (y * image.width + left);
+    const row = image.data.subarray(start, start + 4 * part.width);
     part.data.set(row, 4 * (y - top) * part.width);
   }
   return part;
 }
 
-/** @returns {Picture} a picture at another size; itself where it has that size */
-export function resize(picture, size) {
-  if (picture.width === size.width && picture.height === size.height) return picture;
-  const resized = emptyPicture(size);
+/** @returns {Image} an image at another size; itself where it has that size */
+export function resize(image, size) {
+  if (image.width === size.width && image.height === size.height) return image;
+  const resized = emptyImage(size);
   for (let top = 0; top < size.height; top += BAND) {
     const window = { ...whole(size), top, bottom: Math.min(size.height, top + BAND) };
-    writePlanes(resized, window, resizedPlanes(picture, size, window));
+    writePlanes(resized, window, resizedPlanes(image, size, window));
   }
   return resized;
 }
 
 /**
- * Resize a picture with the triangle filter of the library (bilinear, antialiased).
+ * Resize an image with the triangle filter of the library (bilinear, antialiased).
  *
- * @param {Picture} picture
+ * @param {Image} image
  * @param {Size} size of the whole result
  * @param {Window} window the part of the result that is wanted
  * @returns {Float32Array} planes of the part
  */
-export function resizedPlanes(picture, size, window = whole(size)) {
-  const columns = filterTaps(picture.width, size.width, window.left, window.right);
-  const rows = filterTaps(picture.height, size.height, window.top, window.bottom);
+export function resizedPlanes(image, size, window = whole(size)) {
+  const columns = filterTaps(image.width, size.width, window.left, window.right);
+  const rows = filterTaps(image.height, size.height, window.top, window.bottom);
   const [width, height] = [window.right - window.left, window.bottom - window.top];
   const first = rows.starts[0];
   const count = rows.starts[height - 1] + rows.taps - first;
   const narrow = new Float32Array(3 * count * width);
   for (let y = 0; y < count; y++) {
-    const line = 4 * Math.min(first + y, picture.height - 1) * picture.width;
+    const line = 4 * Math.min(first + y, image.height - 1) * image.width;
     for (let x = 0; x < width; x++) {
       let [red, green, blue] = [0, 0, 0];
       let from = line + 4 * columns.starts[x];
       for (let tap = 0; tap < columns.taps; tap++, from += 4) {
         const weight = columns.weights[x * columns.taps + tap];
         if (weight === 0) continue;
-        red += weight * picture.data[from];
-        green += weight * picture.data[from + 1];
-        blue += weight * picture.data[from + 2];
+        red += weight * image.data[from];
+        green += weight * image.data[from + 1];
+        blue += weight * image.data[from + 2];
       }
       const to = y * width + x;
       narrow[to] = red / 255;

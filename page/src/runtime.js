@@ -71,11 +71,11 @@ class Runtime {
   }
 
   /**
-   * @param {import("./tiles.js").Map} picture 3 channels in 0..1
+   * @param {import("./tiles.js").Map} image 3 channels in 0..1
    * @returns {Promise<import("./tiles.js").Map>} features
    */
-  async encode(picture) {
-    const { features } = await this.#run(this.encoder, { images: this.#tensor(picture) });
+  async encode(image) {
+    const { features } = await this.#run(this.encoder, { images: this.#tensor(image) });
     return this.#map(features);
   }
 

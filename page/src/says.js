@@ -1,4 +1,4 @@
-/** What the page says: the label beside the picture, how far a drawing is, what went wrong. */
+/** What the page says: the label beside the image, how far a drawing is, what went wrong. */
 
 import { text } from "./language.js";
 
@@ -17,7 +17,7 @@ export function showProgress(share) {
   if (share !== null) showStatus(text("drawing", { percent: percent(share) }), false);
 }
 
-/** Show a line under the picture; a final one is read aloud, too. */
+/** Show a line under the image; a final one is read aloud, too. */
 export function showStatus(sentence, final = true) {
   element("status").textContent = sentence;
   if (final) element("spoken").textContent = sentence;

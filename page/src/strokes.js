@@ -8,8 +8,8 @@ import { combine, meanAround, meanWithin, toCells, toPixels } from "./cells.js";
 import { readPlanes, resize, resizedPlanes } from "./pixels.js";
 
 /**
- * @typedef {import("./pixels.js").Picture} Picture
- * @typedef {(window: import("./pixels.js").Window) => Float32Array} Planes of a picture that is read
+ * @typedef {import("./pixels.js").Image} Image
+ * @typedef {(window: import("./pixels.js").Window) => Float32Array} Planes of an image that is read
  *   window by window
  */
 
@@ -18,20 +18,20 @@ import { readPlanes, resize, resizedPlanes } from "./pixels.js";
 const [DETAIL, REACH] = [0.03, 1];
 
 /**
- * Give a picture the low frequencies of a smaller one.
+ * Give an image the low frequencies of a smaller one.
  *
- * @param {Picture} picture
- * @param {Picture} drawn the smaller one
- * @param {Picture} reduced the picture at that size
+ * @param {Image} image
+ * @param {Image} drawn the smaller one
+ * @param {Image} reduced the image at that size
  * @param {number | import("./cells.js").Cells} share of the change that is added, 0..1
  * @returns {Planes}
  */
-export function underpaint(picture, drawn, reduced, share) {
+export function underpaint(image, drawn, reduced, share) {
   const cells = typeof share === "number" ? { columns: 1, rows: 1, data: [share] } : share;
   return (window) => {
-    const shares = toPixels(cells, picture, { window });
-    const [after, before] = [drawn, reduced].map((each) => resizedPlanes(each, picture, window));
-    return readPlanes(picture, window).map((value, i) =>
+    const shares = toPixels(cells, image, { window });
+    const [after, before] = [drawn, reduced].map((each) => resizedPlanes(each, image, window));
+    return readPlanes(image, window).map((value, i) =>
       Math.min(1, Math.max(0, value + shares[i % shares.length] * (after[i] - before[i]))),
     );
   };
@@ -40,17 +40,17 @@ export function underpaint(picture, drawn, reduced, share) {
 /**
  * Put the strokes of a smaller pass under the next one.
  *
- * @param {Picture} picture the next pass
- * @param {Picture} drawn the smaller pass
- * @param {Picture} photo at the size of the next pass
- * @returns {Planes} that can be written into the picture while they are read
+ * @param {Image} image the next pass
+ * @param {Image} drawn the smaller pass
+ * @param {Image} photo at the size of the next pass
+ * @returns {Planes} that can be written into the image while they are read
  */
-export function putUnder(picture, drawn, photo) {
-  return underpaint(picture, drawn, resize(picture, drawn), keptShare(photo, drawn));
+export function putUnder(image, drawn, photo) {
+  return underpaint(image, drawn, resize(image, drawn), keptShare(photo, drawn));
 }
 
 /**
- * @param {Picture} photo at the size of the next pass
+ * @param {Image} photo at the size of the next pass
  * @param {import("./pixels.js").Size} size of the smaller pass
  * @returns {import("./cells.js").Cells} how much of that pass stays, 0..1
  */

@@ -23,7 +23,7 @@ export class StyleFileError extends Error {
  * @param {ArrayBuffer} buffer
  * @param {string} encoder fingerprint of the encoder that it must come from
  * @returns {{name: string, preview: string, statistics: import("./statistics.js").Style}}
- *   preview: a data URL of a small picture, empty where there is none
+ *   preview: a data URL of a small image, empty where there is none
  */
 export function readStyleFile(buffer, encoder) {
   const { metadata, statistics } = parse(buffer);

@@ -1,13 +1,13 @@
 /**
  * Draws photos coarse to fine, as the library's `stroke_size` does: small first, then over that up
  * to the full size. Strokes have a size in pixels, so the first pass says how large they are beside
- * the picture.
+ * the image.
  */
 
 import { removeHalos } from "./halos.js";
 import { adaptiveInstanceNorm, mixStatistics, seenFrom } from "./statistics.js";
 import {
-  emptyPicture,
+  emptyImage,
   fitShortest,
   readPlanes,
   resize,
@@ -20,10 +20,10 @@ import { putUnder, underpaint } from "./strokes.js";
 import { windowPixels } from "./tiles.js";
 
 /**
- * @typedef {import("./pixels.js").Picture} Picture
+ * @typedef {import("./pixels.js").Image} Image
  * @typedef {{style: import("./statistics.js").Style, alpha: number, strokeSize: number,
  *   keepColors: boolean}} Look `strokeSize` 1 is medium, 2 has strokes twice as large
- * @typedef {{part: (picture: Picture, window: object, last: boolean) => void,
+ * @typedef {{part: (image: Image, window: object, last: boolean) => void,
  *   progress: (share: number) => void}} Report
  */
 
@@ -31,9 +31,9 @@ import { windowPixels } from "./tiles.js";
 const PREVIEW = 384;
 
 /**
- * Return the sizes that a picture is drawn at, each about twice as large as the one before.
+ * Return the sizes that an image is drawn at, each about twice as large as the one before.
  *
- * @param {import("./pixels.js").Size} size of the picture
+ * @param {import("./pixels.js").Size} size of the image
  * @param {number} first shortest side of the first pass
  * @returns {import("./pixels.js").Size[]}
  */
@@ -50,7 +50,7 @@ function passSizes({ width, height }, first) {
 }
 
 /**
- * Return how close to the artwork a later pass draws, so that strokes grow with the picture.
+ * Return how close to the artwork a later pass draws, so that strokes grow with the image.
  *
  * @param {import("./pixels.js").Size} size of the pass
  * @param {number} closeFrom shortest side up to which the artwork keeps its size
@@ -78,7 +78,7 @@ export async function encodeStyle(networks, artwork) {
 class Canvas {
   /**
    * @param {import("./networks.js").Networks} networks
-   * @param {Picture} photo at the size of the pass
+   * @param {Image} photo at the size of the pass
    * @param {import("./strokes.js").Planes} planes
    * @param {{kept: boolean}} how kept: it is drawn on again
    */
@@ -113,9 +113,9 @@ class Canvas {
 
 /** A photo, which remembers what its first passes need, so that a change of the look is quick. */
 export class Photo {
-  /** @param {Picture} picture */
-  constructor(networks, picture) {
-    Object.assign(this, { networks, picture });
+  /** @param {Image} image */
+  constructor(networks, image) {
+    Object.assign(this, { networks, image });
     this.first = new Map();
   }
 
@@ -123,7 +123,7 @@ export class Photo {
   canvas(size) {
     const key = `${size.width}x${size.height}`;
     if (!this.first.has(key)) {
-      const photo = resize(this.picture, size);
+      const photo = resize(this.image, size);
       const planes = (window) => readPlanes(photo, window);
       const kept = size.width * size.height < 1e6;
       const canvas = new Canvas(this.networks, photo, planes, { kept });
@@ -134,13 +134,13 @@ export class Photo {
   }
 
   /**
-   * @param {{photo: Picture, drawn: Picture}} smaller the pass before
+   * @param {{photo: Image, drawn: Image}} smaller the pass before
    * @param {import("./pixels.js").Size} size
    * @param {number} share of what that pass changed
    * @returns {Canvas} the photo at a size, changed as it was drawn smaller
    */
   underpainting(smaller, size, share) {
-    const photo = resize(this.picture, size);
+    const photo = resize(this.image, size);
     return new Canvas(this.networks, photo, underpaint(photo, smaller.drawn, smaller.photo, share));
   }
 
@@ -153,12 +153,12 @@ export class Photo {
    */
   async draw(look, report, { quick = false } = {}) {
     if (look.alpha === 0) {
-      report.part(this.picture, whole(this.picture), true);
+      report.part(this.image, whole(this.image), true);
       return;
     }
     const first = Math.max(1, Math.round(this.networks.settings.firstPass / look.strokeSize));
-    const sizes = passSizes(this.picture, first);
-    const preview = fitShortest(this.picture, PREVIEW);
+    const sizes = passSizes(this.image, first);
+    const preview = fitShortest(this.image, PREVIEW);
     const early = area(preview) < 0.8 * area(sizes[0]);
     const passes = [...(early ? [preview] : []), ...sizes].slice(0, quick ? 1 : Infinity);
     const total = passes.reduce((sum, size) => sum + area(size), 0);
@@ -184,11 +184,11 @@ export class Photo {
 
   /** Draw a pass, over the one before if there is one. */
   async #drawPass(canvas, look, report, smaller) {
-    const last = area(canvas.size) === area(this.picture);
-    const drawn = emptyPicture(canvas.size);
+    const last = area(canvas.size) === area(this.image);
+    const drawn = emptyImage(canvas.size);
     const write = (window, planes) => writePlanes(drawn, window, planes);
     const finish = (window, planes) => {
-      if (last && look.keepColors) takeChrominance(planes, readPlanes(this.picture, window));
+      if (last && look.keepColors) takeChrominance(planes, readPlanes(this.image, window));
       write(window, planes);
       if (last) report.part(drawn, window, true);
     };
@@ -233,9 +233,9 @@ export class Photo {
   }
 }
 
-/** Return a drawn picture with the colors of the photo. */
+/** Return a drawn image with the colors of the photo. */
 function recolor(drawn, photo) {
-  const [recolored, all] = [emptyPicture(drawn), whole(drawn)];
+  const [recolored, all] = [emptyImage(drawn), whole(drawn)];
   const planes = readPlanes(drawn, all);
   takeChrominance(planes, readPlanes(photo, all));
   writePlanes(recolored, all, planes);

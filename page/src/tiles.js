@@ -1,5 +1,5 @@
 /**
- * Parts of a picture that the networks see one at a time, so that memory is bounded by the part.
+ * Parts of an image that the networks see one at a time, so that memory is bounded by the part.
  * The result is that of the whole: statistics are taken on the whole map, and each part is seen
  * with a halo as wide as the networks' field of view.
  *
@@ -13,10 +13,10 @@
 export const STRIDE = 8;
 // A feature sees 30 pixels beyond its own, a pixel 3.75 features.
 const HALO_CELLS = 4;
-// Smaller pictures are enlarged within the encoder's graph.
+// Smaller images are enlarged within the encoder's graph.
 const SMALLEST_SIDE = 9;
 
-/** @returns {{rows: number, columns: number}} of the features of a picture of this size */
+/** @returns {{rows: number, columns: number}} of the features of an image of this size */
 export function featureShape({ width, height }) {
   const cells = (length) => Math.ceil(Math.max(length, SMALLEST_SIDE) / STRIDE);
   return { rows: cells(height), columns: cells(width) };
@@ -73,7 +73,7 @@ export function windowWithin(inner, outer) {
   };
 }
 
-/** @returns {Window} a window of cells in pixels, cut off where the picture ends */
+/** @returns {Window} a window of cells in pixels, cut off where the image ends */
 export function windowPixels({ top, bottom, left, right }, { width, height }) {
   return {
     top: STRIDE * top,

@@ -6,13 +6,13 @@
  */
 
 import { Networks } from "./networks.js";
-import { cropPicture, fitLongest, resize } from "./pixels.js";
+import { cropImage, fitLongest, resize } from "./pixels.js";
 import { openRuntime } from "./runtime.js";
 import { Photo, encodeStyle } from "./stylizer.js";
 
-// Side of the largest picture: what canvases of phones hold is 4096 by 4096.
+// Side of the largest image: what canvases of phones hold is 4096 by 4096.
 const LONGEST = 4096;
-// Decoded pictures take 4 bytes for each of these.
+// Decoded images take 4 bytes for each of these.
 const MOST_PIXELS = 120e6;
 
 let page, catalog, networks, photo;
@@ -37,15 +37,15 @@ const handlers = {
   /** Decode a photo, make it no longer than a limit, and keep it for drawing. */
   async photo({ id, file, longest }) {
     [opening, drawing] = [id, 0];
-    const { picture, original } = await readPicture(file, longest);
+    const { image, original } = await readImage(file, longest);
     if (id !== opening) throw new Refusal("cancelled");
-    photo = new Photo(networks, picture);
-    return { width: picture.width, height: picture.height, original };
+    photo = new Photo(networks, image);
+    return { width: image.width, height: image.height, original };
   },
 
   async style({ file }) {
-    const { picture } = await readPicture(file, LONGEST);
-    return withFallback(() => encodeStyle(networks, picture));
+    const { image } = await readImage(file, LONGEST);
+    return withFallback(() => encodeStyle(networks, image));
   },
 
   async draw({ id, look, quick }) {
@@ -57,8 +57,8 @@ const handlers = {
     };
     const report = {
       progress: (share) => say("progress", { share }),
-      part(picture, window, last) {
-        const part = cropPicture(picture, window);
+      part(image, window, last) {
+        const part = cropImage(image, window);
         say("part", { part, window, last }, [part.data.buffer]);
       },
     };
@@ -67,10 +67,10 @@ const handlers = {
   },
 
   /** Draw one frame of the camera. */
-  async frame({ picture, look }) {
-    let drawn = picture;
+  async frame({ image, look }) {
+    let drawn = image;
     const report = { progress() {}, part: (whole) => (drawn = whole) };
-    await withFallback(() => new Photo(networks, picture).draw(look, report));
+    await withFallback(() => new Photo(networks, image).draw(look, report));
     return drawn;
   },
 };
@@ -78,7 +78,7 @@ const handlers = {
 async function open(allowGpu) {
   const runtime = await openRuntime(new URL(page), catalog, allowGpu);
   networks = new Networks(runtime, catalog.settings, breathe);
-  if (photo) photo = new Photo(networks, photo.picture);
+  if (photo) photo = new Photo(networks, photo.image);
 }
 
 /** Do work, and once more without the graphics card where it fails there. */
@@ -106,7 +106,7 @@ function breathe() {
   });
 }
 
-async function readPicture(file, longest) {
+async function readImage(file, longest) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(file);
@@ -129,8 +129,8 @@ async function readPicture(file, longest) {
   context.drawImage(bitmap, 0, 0, size.width, size.height);
   bitmap.close();
   const { data } = context.getImageData(0, 0, size.width, size.height);
-  const picture = { ...size, data };
-  return { picture: resize(picture, fitLongest(picture, longest)), original };
+  const image = { ...size, data };
+  return { image: resize(image, fitLongest(image, longest)), original };
 }
 
 self.onmessage = async ({ data: message }) => {

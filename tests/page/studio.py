@@ -83,10 +83,10 @@ class Studio:
         self.finish()
         with self.page.expect_download() as download:
             self.page.get_by_role("button", name="Download PNG").click()
-        return read_picture(Path(download.value.path()).read_bytes())
+        return read_image(Path(download.value.path()).read_bytes())
 
     def status(self) -> str:
-        """Return the line under the picture."""
+        """Return the line under the image."""
         return str(self.page.inner_text("#status"))
 
     def notice(self) -> str:
@@ -96,7 +96,7 @@ class Studio:
 
 
 def launch(playwright: Any, *arguments: str) -> Any:
-    """Return a Chromium that sees no network, with a camera that shows a test picture."""
+    """Return a Chromium that sees no network, with a camera that shows a test image."""
     return playwright.chromium.launch(
         executable_path=CHROMIUM,
         args=[
@@ -110,13 +110,13 @@ def launch(playwright: Any, *arguments: str) -> Any:
     )
 
 
-def read_picture(data: bytes) -> Tensor:
-    """Return a picture file as ``(1, 3, H, W)`` in 0..1."""
+def read_image(data: bytes) -> Tensor:
+    """Return an image file as ``(1, 3, H, W)`` in 0..1."""
     with Image.open(io.BytesIO(data)) as image:
         return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None] / 255
 
 
-def write_picture(path: Path, image: Tensor) -> Tensor:
+def write_image(path: Path, image: Tensor) -> Tensor:
     """Write ``(1, 3, H, W)`` as PNG; return it as it is read again."""
     pixels = image.clamp(0, 1).mul(255).round().byte()
     Image.fromarray(pixels[0].permute(1, 2, 0).numpy()).save(path)
@@ -124,6 +124,6 @@ def write_picture(path: Path, image: Tensor) -> Tensor:
 
 
 def decibels(one: Tensor, other: Tensor) -> float:
-    """Return the peak signal-to-noise ratio of two pictures in 0..1."""
+    """Return the peak signal-to-noise ratio of two images in 0..1."""
     assert one.shape == other.shape
     return float(-10 * torch.log10((one - other).square().mean().clamp_min(1e-12)))

@@ -128,7 +128,7 @@ def test_it_draws_without_a_network(
     ("name", "content", "sentence"),
     [
         ("broken.jpg", b"\xff\xd8\xff\xe0 and no more", "“broken.jpg” cannot be opened"),
-        ("notes.txt", b"not a picture", "“notes.txt” cannot be opened"),
+        ("notes.txt", b"not an image", "“notes.txt” cannot be opened"),
         ("empty.png", b"", "“empty.png” cannot be opened"),
     ],
 )
@@ -181,7 +181,7 @@ def test_the_camera_is_painted_and_taken(studio: Studio) -> None:
     studio.page.get_by_role("button", name="Camera").click()
     studio.page.wait_for_selector("#camera[data-live]")
     studio.page.get_by_role("button", name="Take the picture").click()
-    # The fake camera's pictures are as wide as asked for.
+    # The fake camera's images are as wide as asked for.
     studio.page.wait_for_selector("#status:has-text('640 × 360 pixels of 1920 × 1080')")
     assert studio.painting().shape == (1, 3, 360, 640)
     studio.page.get_by_role("radio", name="Standard").check()

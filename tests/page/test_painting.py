@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from studio import Studio, decibels, read_picture, write_picture
+from studio import Studio, decibels, read_image, write_image
 from torch import Tensor
 
 from adain_core import AdaINModel
@@ -20,7 +20,7 @@ EQUAL = 40  # decibels
 
 def sample(name: str, height: int, width: int, top: int = 60, left: int = 120) -> Tensor:
     """A part of a sample photo."""
-    image = read_picture((ROOT / "samples" / "content" / f"{name}.jpg").read_bytes())
+    image = read_image((ROOT / "samples" / "content" / f"{name}.jpg").read_bytes())
     return image[..., top : top + height, left : left + width]
 
 
@@ -29,7 +29,7 @@ def draw(studio: Studio, tmp_path: Path) -> Callable[..., tuple[Tensor, Tensor]]
     """Draw a photo on the page; return the photo and the painting."""
 
     def run(photo: Tensor, **look: Any) -> tuple[Tensor, Tensor]:
-        photo = write_picture(tmp_path / "photo.png", photo)
+        photo = write_image(tmp_path / "photo.png", photo)
         studio.set(**look)
         studio.give_photo(tmp_path / "photo.png")
         return photo, studio.painting()
@@ -56,7 +56,7 @@ def test_coarse_to_fine(draw: Callable[..., tuple[Tensor, Tensor]], model: AdaIN
     )
 
 
-def test_strokes_grow_with_the_picture(
+def test_strokes_grow_with_the_image(
     draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
 ) -> None:
     photo, painting = draw(sample("castle", 560, 600, 0, 0), strokes="Coarse")
@@ -100,7 +100,7 @@ def test_an_artwork_of_ones_own(
 ) -> None:
     # Larger than artworks are encoded at.
     enlarged = sample("coffee", 390, 590, 0, 0).repeat_interleave(2, 2).repeat_interleave(2, 3)
-    artwork = write_picture(tmp_path / "my artwork.png", enlarged)
+    artwork = write_image(tmp_path / "my artwork.png", enlarged)
     photo, _ = draw(sample("red-panda", 120, 160))
     studio.give_artwork(tmp_path / "my artwork.png")
     assert decibels(studio.painting(), model.stylize(photo, artwork)) > EQUAL

@@ -18,7 +18,7 @@ EVERYWHERE = (slice(None), slice(None))
 CPU = torch.device("cpu")
 
 
-def picture(height: int, width: int, seed: int, contrast: float = 1.0) -> Tensor:
+def random_image(height: int, width: int, seed: int, contrast: float = 1.0) -> Tensor:
     """Random blots of 8 pixels and fine noise beside flat ground, ``(1, 3, H, W)``, uint8."""
     random = torch.Generator().manual_seed(seed)
     blots = torch.rand(1, 3, height // 8 + 1, width // 8 + 1, generator=random)
@@ -28,30 +28,30 @@ def picture(height: int, width: int, seed: int, contrast: float = 1.0) -> Tensor
     return image.clamp(0, 1).mul(255).round().byte()
 
 
-def run(studio: Studio, module: str, script: str, *pictures: Tensor) -> Tensor:
-    """Return what a script makes of pictures with a module of the page, levels ``(1, 3, H, W)``."""
+def run(studio: Studio, module: str, script: str, *images: Tensor) -> Tensor:
+    """Return what a script makes of images with a module of the page, levels ``(1, 3, H, W)``."""
     given = []
-    for each in pictures:
+    for each in images:
         height, width = each.shape[2:]
         pixels = torch.full((height, width, 4), 255, dtype=torch.uint8)
         pixels[..., :3] = each[0].permute(1, 2, 0)
         given.append({"width": width, "height": height, "data": pixels.flatten().tolist()})
     found: list[Any] = studio.page.evaluate(
         f"""async (given) => {{
-            const {{ emptyPicture, whole, writePlanes }} = await import("./src/pixels.js");
+            const {{ emptyImage, whole, writePlanes }} = await import("./src/pixels.js");
             const module = await import("./src/{module}.js");
-            const pictures = given.map((each) =>
+            const images = given.map((each) =>
                 ({{ ...each, data: Uint8ClampedArray.from(each.data) }}));
             const write = (planes) => {{
-                const drawn = emptyPicture(pictures[0]);
+                const drawn = emptyImage(images[0]);
                 writePlanes(drawn, whole(drawn), planes(whole(drawn)));
                 return drawn;
             }};
-            return Array.from((({script})(module, write, ...pictures)).data);
+            return Array.from((({script})(module, write, ...images)).data);
         }}""",
         given,
     )
-    height, width = pictures[0].shape[2:]
+    height, width = images[0].shape[2:]
     return torch.tensor(found).view(height, width, 4)[..., :3].permute(2, 0, 1)[None]
 
 
@@ -62,8 +62,8 @@ def assert_levels(found: Tensor, expected: Tensor, most: int) -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(96, 131), (37, 5), (1, 1)])
 def test_halos(studio: Studio, height: int, width: int) -> None:
-    photo = picture(height, width, 1)
-    drawn = picture(height, width, 2)
+    photo = random_image(height, width, 1)
+    drawn = random_image(height, width, 2)
     script = "({ removeHalos }, write, drawn, photo) => (removeHalos(drawn, photo), drawn)"
     # Floats, or rounding would decide between two levels.
     expected = 255 * remove_halos(as_float(drawn), as_float(photo))
@@ -73,9 +73,9 @@ def test_halos(studio: Studio, height: int, width: int) -> None:
 
 
 def test_underpainting(studio: Studio) -> None:
-    photo, drawn = picture(90, 120, 1), picture(45, 60, 2)
+    photo, drawn = random_image(90, 120, 1), random_image(45, 60, 2)
     reduced = reduce_uint8(photo, (45, 60))
-    script = "({ underpaint }, write, ...pictures) => write(underpaint(...pictures, 0.7))"
+    script = "({ underpaint }, write, ...images) => write(underpaint(...images, 0.7))"
     found = run(studio, "strokes", script, photo, drawn, reduced)
     expected = Underpainting(photo, drawn, reduced, 0.7).colors(EVERYWHERE, CPU)
     assert_levels(found, 255 * expected, 0)
@@ -84,8 +84,8 @@ def test_underpainting(studio: Studio) -> None:
 # The sides of cells are 2 and 3 pixels, and at 2.5 times the size 2.
 @pytest.mark.parametrize(("height", "width"), [(60, 81), (101, 133), (100, 130), (75, 41)])
 def test_kept_strokes(studio: Studio, height: int, width: int) -> None:
-    drawn = picture(40, 20 if width < 60 else 52, 2)
-    photo, fine = picture(height, width, 1, contrast=0.3), picture(height, width, 3)
+    drawn = random_image(40, 20 if width < 60 else 52, 2)
+    photo, fine = random_image(height, width, 1, contrast=0.3), random_image(height, width, 3)
     script = "({ putUnder }, write, fine, drawn, photo) => write(putUnder(fine, drawn, photo))"
     found = run(studio, "strokes", script, fine, drawn, photo)
     strokes = Strokes.over(photo, drawn)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from page_server import PageServer
-from studio import Studio, decibels, launch, read_picture, write_picture
+from studio import Studio, decibels, launch, read_image, write_image
 
 from adain_core import AdaINModel
 
@@ -43,8 +43,8 @@ def studio(playwright: Any, server: PageServer) -> Iterator[Studio]:
 def test_webgpu_draws_the_same(studio: Studio, model: AdaINModel, tmp_path: Path) -> None:
     if studio.page.evaluate("document.documentElement.dataset.backend") != "webgpu":
         pytest.skip("this Chromium has no WebGPU in software")
-    image = read_picture((ROOT / "samples" / "content" / "coffee.jpg").read_bytes())
-    photo = write_picture(tmp_path / "photo.png", image[..., 100:148, 200:264])
+    image = read_image((ROOT / "samples" / "content" / "coffee.jpg").read_bytes())
+    photo = write_image(tmp_path / "photo.png", image[..., 100:148, 200:264])
     studio.give_photo(tmp_path / "photo.png")
     painting = studio.painting()
     expected = model.stylize(photo, ROOT / "samples" / "style" / "van-gogh-starry-night.jpg")
