@@ -1,13 +1,13 @@
-/** The page: what a person does becomes a look, a look becomes a painting. */
+/** The page: turns user actions into options, and shows the stylized photo. */
 
 import { Camera } from "./camera.js";
-import { Drawing } from "./drawing.js";
 import { Engine } from "./engine.js";
 import { acceptChosen, acceptDropped, acceptPasted } from "./files.js";
 import { Frame } from "./frame.js";
 import { Gallery } from "./gallery.js";
 import { preferredLanguage, storeLanguage, text, translated, useLanguage } from "./language.js";
 import { keepOffline, startServiceWorker } from "./offline.js";
+import { Scheduler } from "./scheduler.js";
 import { hideNotice, percent, showError, showNotice, showProgress, showStatus } from "./says.js";
 import { mixStyles } from "./statistics.js";
 
@@ -19,24 +19,24 @@ const page = new URL("..", import.meta.url);
 
 const engine = new Engine();
 const frame = new Frame(element("frame"));
-const drawing = new Drawing(engine, currentLook, {
+const scheduler = new Scheduler(engine, currentOptions, {
   part: (part, window, last) => frame.show(part, window, last),
   progress: showProgress,
-  finish: (milliseconds) => finishDrawing(milliseconds),
+  finish: (milliseconds) => showFinished(milliseconds),
   fail(error) {
     showProgress(null);
     showError(error);
   },
 });
 let catalog, gallery, device;
-// The photo on the wall: file, name, url, size as drawn, original size, and how long that took.
+// The current photo: file, name, url, size of the result, original size, milliseconds it took.
 let photo = null;
-// Whether the look was changed before the engine was there.
+// Whether options were changed before the networks were loaded.
 let changedEarly = false;
 
-// -- the look ------------------------------------------------------------------------------------
+// -- options -------------------------------------------------------------------------------------
 
-async function currentLook() {
+async function currentOptions() {
   let style = await gallery.statistics(gallery.chosen(0));
   if (element("mix").checked) {
     const other = await gallery.statistics(gallery.chosen(1));
@@ -55,7 +55,7 @@ function currentTitle() {
   return element("mix").checked ? text("mixOf", { first, second }) : first;
 }
 
-function showLook() {
+function showOptions() {
   const title = currentTitle();
   element("work-title").textContent = title;
   element("work-by").textContent = element("mix").checked ? "" : gallery.origin(gallery.chosen(0));
@@ -84,16 +84,16 @@ function showPhoto() {
   }
 }
 
-function redraw({ quick = false } = {}) {
+function stylize({ quick = false } = {}) {
   if (!device) {
     changedEarly = true;
     return;
   }
   if (!quick) photo.milliseconds = undefined;
-  drawing.request({ quick });
+  scheduler.request({ quick });
 }
 
-function finishDrawing(milliseconds) {
+function showFinished(milliseconds) {
   photo.milliseconds = milliseconds;
   element("download").disabled = false;
   showProgress(null);
@@ -102,16 +102,16 @@ function finishDrawing(milliseconds) {
 
 // -- photos and artworks -------------------------------------------------------------------------
 
-/** Hang a photo and draw it; the one before stays where the file is not an image. */
+/** Show a photo and stylize it; the one before stays if the file cannot be read. */
 async function openPhoto(file, name = () => file.name) {
   const longest = Number(chosenValue("size"));
-  drawing.stop();
+  scheduler.stop();
   hideNotice();
   showProgress(0);
   showStatus(text("opening"), false);
   try {
     await opened;
-    const { original, ...size } = await engine.ask("photo", { file, longest });
+    const { original, ...size } = await engine.call("photo", { file, longest });
     if (file === photo?.file) {
       frame.resize(size);
     } else {
@@ -120,15 +120,15 @@ async function openPhoto(file, name = () => file.name) {
     Object.assign(photo, { size, original, milliseconds: undefined });
     const tooLarge = Math.max(original.width, original.height) > LONGEST;
     if (tooLarge && longest === LONGEST) showNotice(text("errors.limited", original));
-    await drawing.request();
+    await scheduler.request();
   } catch (error) {
     // Another photo was opened meanwhile.
     if (error.code === "cancelled") return;
     showProgress(null);
     showPhoto();
     showError(error, file.name);
-    // What was being drawn of the photo before goes on.
-    if (photo.milliseconds === undefined) redraw();
+    // Stylizing the photo before continues.
+    if (photo.milliseconds === undefined) stylize();
   }
 }
 
@@ -152,7 +152,7 @@ async function addArtworks(files) {
     showProgress(0);
     try {
       await opened;
-      const id = await gallery.addOwn(file, () => engine.ask("style", { file }));
+      const id = await gallery.addOwn(file, () => engine.call("style", { file }));
       gallery.choose(0, id);
     } catch (error) {
       showProgress(null);
@@ -216,8 +216,8 @@ async function showStart() {
 
 function wireControls() {
   const changed = () => {
-    showLook();
-    redraw();
+    showOptions();
+    stylize();
   };
   for (const id of ["artworks", "second-artworks", "strokes", "keep-colors"]) {
     element(id).addEventListener("change", changed);
@@ -225,8 +225,8 @@ function wireControls() {
   for (const id of ["strength", "share"]) {
     element(id).addEventListener("change", changed);
     element(id).addEventListener("input", () => {
-      showLook();
-      redraw({ quick: true });
+      showOptions();
+      stylize({ quick: true });
     });
   }
   element("mix").addEventListener("change", () => {
@@ -254,7 +254,7 @@ function wireFiles() {
 function wireCamera() {
   const camera = new Camera(element("camera"), {
     backend: () => device.backend,
-    paint: async (image) => engine.ask("frame", { image, look: await currentLook() }),
+    paint: async (image) => engine.call("frame", { image, options: await currentOptions() }),
     take: (file) => openPhoto(file, () => text("yourPhoto")),
     fail: (code) => showError({ code }),
   });
@@ -277,7 +277,7 @@ async function showPage() {
   wireFiles();
   wireCamera();
   translated(() => {
-    showLook();
+    showOptions();
     showPhoto();
   });
   await showStart();
@@ -286,11 +286,11 @@ async function showPage() {
 async function openEngine(reloads) {
   await shown;
   if (await reloads) return new Promise(() => {});
-  device = await engine.ask("open", { page: page.href, catalog });
-  await engine.ask("photo", { file: photo.file, longest: LONGEST });
+  device = await engine.call("open", { page: page.href, catalog });
+  await engine.call("photo", { file: photo.file, longest: LONGEST });
   Object.assign(document.documentElement.dataset, device);
   showPhoto();
-  if (changedEarly) redraw();
+  if (changedEarly) stylize();
   keepOffline(() => {
     document.documentElement.dataset.offline = "ready";
     element("about").dataset.text = "aboutOffline";
@@ -299,6 +299,6 @@ async function openEngine(reloads) {
 }
 
 const shown = showPage();
-// Until then photos and artworks wait.
+// Photos and artworks wait for it.
 const opened = openEngine(startServiceWorker());
 opened.catch((error) => showError({ code: error.code ?? "no-engine" }));

@@ -1,6 +1,6 @@
-/** The page's end of the worker: questions as promises. */
+/** The page's interface to the worker: calls that return promises. */
 
-/** An answer that is a refusal; `code` names its sentence under "errors". */
+/** A call failed; `code` is the key of its message under "errors". */
 export class EngineError extends Error {
   constructor(code) {
     super(code);
@@ -14,7 +14,7 @@ export class Engine {
   #count = 0;
 
   constructor() {
-    this.#worker.onmessage = ({ data }) => this.#hear(data);
+    this.#worker.onmessage = ({ data }) => this.#receive(data);
     this.#worker.onerror = () => {
       for (const { reject } of this.#calls.values()) reject(new EngineError("no-engine"));
       this.#calls.clear();
@@ -22,27 +22,27 @@ export class Engine {
   }
 
   /**
-   * Ask the worker.
+   * Call a handler of the worker.
    *
-   * @param {string} type one of the worker's handlers
+   * @param {string} type name of the handler
    * @param {object} content of the message
-   * @param {object} listen functions for what is said on the way, by its type
+   * @param {object} listeners functions for messages before the result, by their type
    * @param {Transferable[]} transfer
    * @returns {Promise<any>} the handler's result
    */
-  ask(type, content, listen = {}, transfer = []) {
+  call(type, content, listeners = {}, transfer = []) {
     const id = ++this.#count;
     return new Promise((resolve, reject) => {
-      this.#calls.set(id, { resolve, reject, listen });
+      this.#calls.set(id, { resolve, reject, listeners });
       this.#worker.postMessage({ id, type, ...content }, transfer);
     });
   }
 
-  #hear({ id, type, ...content }) {
+  #receive({ id, type, ...content }) {
     const call = this.#calls.get(id);
     if (!call) return;
     if (type !== "done" && type !== "failed") {
-      call.listen[type]?.(content);
+      call.listeners[type]?.(content);
       return;
     }
     this.#calls.delete(id);

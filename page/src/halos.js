@@ -1,6 +1,7 @@
 /**
- * Halos, taken out of a first pass, as adain_core/halos.py does it: a guided filter, with the
- * photo's color as guide, makes the tones of what is drawn follow the photo, and keeps the strokes.
+ * Removing the halos of a first pass, as adain_core/halos.py does it: a guided filter, with the
+ * photo's color as guide, makes the low frequencies of what the pass changed follow the photo, and
+ * keeps its strokes.
  */
 
 import { combine, meanAround, meanWithin, toCells, toPixels } from "./cells.js";
@@ -14,37 +15,36 @@ const [CELL, STROKE, GROUND] = [4, 2, 24];
 const EDGE = 0.002;
 // Highest gain that restores the contrast of tones.
 const CONTRAST = 2;
-// Least deviation of tones: nothing is divided by 0.
+// Least deviation of tones, so that nothing is divided by 0.
 const LEAST = 1e-6;
 
 const COLORS = [0, 1, 2];
 
 /**
- * Make a drawn image differ from the photo alike wherever the photo is uniform, in place. Strokes
- * apart.
+ * Remove the halos of a stylized image, in place: apart from strokes, uniform ground gets one tone.
  *
- * @param {import("./pixels.js").Image} drawn
+ * @param {import("./pixels.js").Image} image
  * @param {import("./pixels.js").Image} photo of the same size
  */
-export function removeHalos(drawn, photo) {
-  for (const [color, cells] of corrections(drawn, photo).entries()) {
+export function removeHalos(image, photo) {
+  for (const [color, cells] of corrections(image, photo).entries()) {
     const correction = toPixels(cells, photo, { side: CELL });
     for (let pixel = 0; pixel < correction.length; pixel++) {
-      drawn.data[4 * pixel + color] += 255 * correction[pixel];
+      image.data[4 * pixel + color] += 255 * correction[pixel];
     }
   }
 }
 
-/** @returns {Cells[]} what makes tones even, for each color */
-function corrections(drawn, photo) {
-  const [guide, tones] = [photo, drawn].map((image) =>
-    COLORS.map((color) => meanAround(meanColor(image, color), STROKE)),
+/** @returns {Cells[]} the correction of each cell, for each color */
+function corrections(image, photo) {
+  const [guide, tones] = [photo, image].map((each) =>
+    COLORS.map((color) => meanAround(meanColor(each, color), STROKE)),
   );
   const changes = COLORS.map((color) => combine((t, g) => t - g, tones[color], guide[color]));
   const filtered = filter(guide, changes);
   return COLORS.map((color) => {
     const even = combine((g, f) => g + f, guide[color], filtered[color]);
-    // A regression has less contrast than what it is fitted to.
+    // A regression has less contrast than its target.
     const { mean, deviation } = statistics(even);
     const wanted = statistics(tones[color]).deviation;
     const gain = Math.min(CONTRAST, Math.max(1, wanted / Math.max(LEAST, deviation)));
@@ -58,7 +58,7 @@ function meanColor({ width, height, data }, color) {
   return toCells({ width, height }, CELL, (window) => meanWithin(window, level) / 255);
 }
 
-/** @returns {Cells[]} changes, each as a linear function of the guide's colors in each window */
+/** @returns {Cells[]} changes as linear functions of the guide's colors in each window */
 function filter(guide, changes) {
   const ground = (cells) => meanAround(cells, GROUND);
   const center = new Map([...guide, ...changes].map((cells) => [cells, ground(cells)]));
@@ -81,7 +81,7 @@ function filter(guide, changes) {
   });
 }
 
-/** @returns {Cells[][]} the inverse, in each cell, of a matrix of 3 columns with 3 rows */
+/** @returns {Cells[][]} the inverse of a 3x3 matrix in each cell */
 function invert([one, two, three]) {
   const cofactors = [cross(two, three), cross(three, one), cross(one, two)];
   const determinant = dot(one, cofactors[0]);

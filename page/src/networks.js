@@ -12,9 +12,9 @@ import {
   windowWithin,
 } from "./tiles.js";
 
-// Cells of a tile with its halo: memory against the share of the halo. The largest map takes 6 kB
-// for each, and about three live at once.
-const MOST_CELLS = { wasm: 80 * 80, webgpu: 112 * 112 };
+// Cells of a tile with its halo: more take more memory, fewer more time for halos. The largest map
+// takes 6 kB per cell, and about three are alive at once.
+const MAX_CELLS = { wasm: 80 * 80, webgpu: 112 * 112 };
 
 /**
  * @typedef {{size: import("./pixels.js").Size, map: import("./tiles.js").Map,
@@ -25,24 +25,24 @@ export class Networks {
   /**
    * @param {import("./runtime.js").Runtime} runtime
    * @param {{firstPass: number, closeFrom: number, photoShare: number, styleSize: number}} settings
-   *   how the library draws; see src/stylizer.js
-   * @param {() => Promise<void>} breathe awaited between tiles; what it throws ends the work
+   *   constants of the library; see src/stylizer.js
+   * @param {() => Promise<void>} pause awaited after each tile; an error from it aborts the work
    */
-  constructor(runtime, settings, breathe) {
-    Object.assign(this, { runtime, settings, breathe });
+  constructor(runtime, settings, pause) {
+    Object.assign(this, { runtime, settings, pause });
   }
 
-  /** Return the tiles of an image of this size */
+  /** Return the tiles of an image of this size. */
   tiles(size) {
-    return splitTiles(featureShape(size), MOST_CELLS[this.runtime.device.backend]);
+    return splitTiles(featureShape(size), MAX_CELLS[this.runtime.device.backend]);
   }
 
   /**
    * Encode an image.
    *
    * @param {import("./pixels.js").Size} size of the image
-   * @param {(window: object) => Float32Array} planes gives the image's planes in a window
-   * @param {(share: number) => void} progress told the share of the image after each tile
+   * @param {(window: object) => Float32Array} planes returns the planes of the image in a window
+   * @param {(share: number) => void} progress called after each tile with its share of the image
    * @returns {Promise<Features>}
    */
   async encode(size, planes, progress = () => {}) {
@@ -60,7 +60,7 @@ export class Networks {
       map ??= emptyMap(features.channels, rows, columns);
       pasteMap(map, tile.inner, cropMap(features, windowWithin(tile.inner, tile.outer)));
       progress(share(tile.inner, { rows, columns }));
-      await this.breathe();
+      await this.pause();
     }
     return { size, map, statistics: channelStatistics(map.data, map.channels) };
   }
@@ -69,7 +69,7 @@ export class Networks {
    * Decode features.
    *
    * @param {Features} features
-   * @param {object} transfer the scale and the shift that give them their style
+   * @param {object} transfer scale and shift of each channel
    * @yields {{window: object, planes: Float32Array, share: number}} parts of the image
    */
   async *decode({ size, map }, transfer) {
@@ -81,7 +81,7 @@ export class Networks {
         left: STRIDE * tile.outer.left,
       });
       yield { window, planes: cropMap(pixels, inner).data, share: share(tile.inner, map) };
-      await this.breathe();
+      await this.pause();
     }
   }
 }

@@ -1,15 +1,15 @@
 /**
- * The paper's algebra: statistics of features, styles as statistics, AdaIN as a scale and a shift.
+ * The paper's equations: statistics of features, mixes of styles, AdaIN as a scale and a shift.
  *
  * @typedef {{mean: Float32Array, std: Float32Array}} Statistics of each channel
- * @typedef {Statistics & {closeup?: Statistics}} Style the statistics of an artwork, and those of it
- *   at twice the size
+ * @typedef {Statistics & {closeup?: Statistics}} Style the statistics of an artwork, and of the
+ *   artwork at twice its size
  */
 
 const EPSILON = 1e-5;
 
 /**
- * Take the mean and standard deviation of each channel.
+ * Return the mean and standard deviation of each channel.
  *
  * @param {Float32Array} features channel after channel
  * @param {number} channels
@@ -32,7 +32,7 @@ export function channelStatistics(features, channels) {
 }
 
 /**
- * Mix two statistics. Mixing styles mixes what they draw, since AdaIN is linear in them.
+ * Mix two statistics.
  *
  * @param {Statistics} one
  * @param {Statistics} other
@@ -58,21 +58,21 @@ export function mixStyles(one, other, share) {
 }
 
 /**
- * Return a style's statistics at a distance from its artwork.
+ * Return a style's statistics.
  *
  * @param {Style} style
- * @param {number} closeness 0 as encoded, 1 at twice the size
+ * @param {number} closeness 0: the artwork as encoded, 1: at twice its size
  * @returns {Statistics}
  */
-export function seenFrom(style, closeness) {
+export function styleStatistics(style, closeness) {
   return closeness > 0 ? mixStatistics(style, style.closeup ?? style, closeness) : style;
 }
 
 /**
- * Turn AdaIN into what the decoder's graph takes: features times scale, plus shift.
+ * Return AdaIN as inputs of the decoder's graph: features times scale, plus shift.
  *
- * @param {Statistics} content of the features
- * @param {Statistics} target that they are given
+ * @param {Statistics} content statistics of the features
+ * @param {Statistics} target statistics of the result
  * @returns {{scale: Float32Array, shift: Float32Array}}
  */
 export function adaptiveInstanceNorm(content, target) {

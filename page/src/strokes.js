@@ -1,7 +1,7 @@
 /**
- * Large strokes of a smaller pass under the fine ones of the next, as adain_core/strokes.py keeps
- * them: where the photo has no detail that the smaller pass could not see, the next adds what is
- * finer, as one adds a level to a Laplacian pyramid; elsewhere it draws anew.
+ * Kept strokes, as in adain_core/strokes.py: the low frequencies of a pass, which stay under the
+ * next one. Where the photo has no detail beyond the resolution of the smaller pass, the next pass
+ * adds only high frequencies; elsewhere it replaces the strokes.
  */
 
 import { combine, meanAround, meanWithin, toCells, toPixels } from "./cells.js";
@@ -9,28 +9,29 @@ import { readPlanes, resize, resizedPlanes } from "./pixels.js";
 
 /**
  * @typedef {import("./pixels.js").Image} Image
- * @typedef {(window: import("./pixels.js").Window) => Float32Array} Planes of an image that is read
- *   window by window
+ * @typedef {(window: import("./pixels.js").Window) => Float32Array} Planes returns the planes of an
+ *   image in a window
  */
 
-// Standard deviation of the brightness within a cell at which half of a stroke stays; radius of the
-// mean over pairs of cells, so that a stroke stays as a whole or not at all.
-const [DETAIL, REACH] = [0.03, 1];
+// Standard deviation of the brightness within a cell at which half of a stroke stays.
+const DETAIL = 0.03;
+// Radius of the mean over pairs of cells, so that a stroke stays as a whole or not at all.
+const REACH = 1;
 
 /**
  * Give an image the low frequencies of a smaller one.
  *
  * @param {Image} image
- * @param {Image} drawn the smaller one
+ * @param {Image} smaller
  * @param {Image} reduced the image at that size
- * @param {number | import("./cells.js").Cells} share of the change that is added, 0..1
+ * @param {number | import("./cells.js").Cells} share of the difference to add, 0..1
  * @returns {Planes}
  */
-export function underpaint(image, drawn, reduced, share) {
+export function underpaint(image, smaller, reduced, share) {
   const cells = typeof share === "number" ? { columns: 1, rows: 1, data: [share] } : share;
   return (window) => {
     const shares = toPixels(cells, image, { window });
-    const [after, before] = [drawn, reduced].map((each) => resizedPlanes(each, image, window));
+    const [after, before] = [smaller, reduced].map((each) => resizedPlanes(each, image, window));
     return readPlanes(image, window).map((value, i) =>
       Math.min(1, Math.max(0, value + shares[i % shares.length] * (after[i] - before[i]))),
     );
@@ -38,21 +39,21 @@ export function underpaint(image, drawn, reduced, share) {
 }
 
 /**
- * Put the strokes of a smaller pass under the next one.
+ * Put the strokes of a pass under the result of the next one.
  *
- * @param {Image} image the next pass
- * @param {Image} drawn the smaller pass
+ * @param {Image} result of the next pass
+ * @param {Image} smaller result of the smaller pass
  * @param {Image} photo at the size of the next pass
- * @returns {Planes} that can be written into the image while they are read
+ * @returns {Planes} may be written into the result window by window
  */
-export function putUnder(image, drawn, photo) {
-  return underpaint(image, drawn, resize(image, drawn), keptShare(photo, drawn));
+export function putUnder(result, smaller, photo) {
+  return underpaint(result, smaller, resize(result, smaller), keptShare(photo, smaller));
 }
 
 /**
  * @param {Image} photo at the size of the next pass
  * @param {import("./pixels.js").Size} size of the smaller pass
- * @returns {import("./cells.js").Cells} how much of that pass stays, 0..1
+ * @returns {import("./cells.js").Cells} share of that pass that stays, 0..1
  */
 function keptShare(photo, size) {
   // Passes are 1 to 2.9 times as large as the one before; 2.5 gives 2, as Python rounds.
@@ -64,7 +65,7 @@ function keptShare(photo, size) {
   return combine((v) => 1 / (1 + Math.max(0, v) / DETAIL ** 2), meanAround(pairs, REACH));
 }
 
-/** The variance of the brightness in a window. */
+/** @returns {number} the variance of the brightness in a window */
 function variance({ width, data }, { top, bottom, left, right }) {
   let [sum, squares] = [0, 0];
   for (let y = top; y < bottom; y++) {

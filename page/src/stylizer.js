@@ -1,11 +1,11 @@
 /**
- * Draws photos coarse to fine, as the library's `stroke_size` does: small first, then over that up
- * to the full size. Strokes have a size in pixels, so the first pass says how large they are beside
- * the image.
+ * Stylizing coarse to fine, as adain_core/coarse_to_fine.py does it: the photo is stylized at a
+ * small size first, then at increasing sizes on top of that. The size of strokes is fixed in
+ * pixels, so the size of the first pass sets their size relative to the image.
  */
 
 import { removeHalos } from "./halos.js";
-import { adaptiveInstanceNorm, mixStatistics, seenFrom } from "./statistics.js";
+import { adaptiveInstanceNorm, mixStatistics, styleStatistics } from "./statistics.js";
 import {
   emptyImage,
   fitShortest,
@@ -22,16 +22,16 @@ import { windowPixels } from "./tiles.js";
 /**
  * @typedef {import("./pixels.js").Image} Image
  * @typedef {{style: import("./statistics.js").Style, alpha: number, strokeSize: number,
- *   keepColors: boolean}} Look `strokeSize` 1 is medium, 2 has strokes twice as large
+ *   keepColors: boolean}} StylizeOptions `strokeSize`: 1 is medium, 2 twice as large
  * @typedef {{part: (image: Image, window: object, last: boolean) => void,
  *   progress: (share: number) => void}} Report
  */
 
-// Shortest side of a pass that shows something early, where the first one is larger.
+// Shortest side of a preview pass, which is shown early if the first pass is larger.
 const PREVIEW = 384;
 
 /**
- * Return the sizes that an image is drawn at, each about twice as large as the one before.
+ * Return the sizes of all passes, each about twice as large as the one before.
  *
  * @param {import("./pixels.js").Size} size of the image
  * @param {number} first shortest side of the first pass
@@ -50,7 +50,7 @@ function passSizes({ width, height }, first) {
 }
 
 /**
- * Return how close to the artwork a later pass draws, so that strokes grow with the image.
+ * Return how close to the artwork a later pass is: 0 as encoded, 1 at twice its size.
  *
  * @param {import("./pixels.js").Size} size of the pass
  * @param {number} closeFrom shortest side up to which the artwork keeps its size
@@ -60,7 +60,7 @@ function closeness({ width, height }, closeFrom) {
 }
 
 /**
- * Take the style of an artwork.
+ * Encode an artwork.
  *
  * @returns {Promise<import("./statistics.js").Style>}
  */
@@ -74,13 +74,13 @@ export async function encodeStyle(networks, artwork) {
   return { ...(await encode(shortest)), closeup: await encode(2 * shortest) };
 }
 
-/** What a pass is drawn on: a photo, or one that is changed, as planes that are read by windows. */
+/** The input of a pass: planes that are read window by window. */
 class Canvas {
   /**
    * @param {import("./networks.js").Networks} networks
    * @param {Image} photo at the size of the pass
    * @param {import("./strokes.js").Planes} planes
-   * @param {{kept: boolean}} how kept: it is drawn on again
+   * @param {{kept: boolean}} how kept: whether it is used again, so that results are kept
    */
   constructor(networks, photo, planes, { kept = false } = {}) {
     const size = { width: photo.width, height: photo.height };
@@ -92,7 +92,7 @@ class Canvas {
     return this.features;
   }
 
-  /** What the decoder loses of each tile, planes. */
+  /** Yield what the decoder loses of each tile, planes. */
   async *losses() {
     if (this.lost) {
       yield* this.lost;
@@ -111,7 +111,7 @@ class Canvas {
   }
 }
 
-/** A photo, which remembers what its first passes need, so that a change of the look is quick. */
+/** A photo. It caches the features of first passes, so that new options apply quickly. */
 export class Photo {
   /** @param {Image} image */
   constructor(networks, image) {
@@ -119,7 +119,7 @@ export class Photo {
     this.first = new Map();
   }
 
-  /** @returns {Canvas} the photo itself at a size, for a first pass */
+  /** @returns {Canvas} the input of a first pass: the photo at a size */
   canvas(size) {
     const key = `${size.width}x${size.height}`;
     if (!this.first.has(key)) {
@@ -134,29 +134,30 @@ export class Photo {
   }
 
   /**
-   * @param {{photo: Image, drawn: Image}} smaller the pass before
+   * @param {{photo: Image, result: Image}} previous the previous pass
    * @param {import("./pixels.js").Size} size
-   * @param {number} share of what that pass changed
-   * @returns {Canvas} the photo at a size, changed as it was drawn smaller
+   * @param {number} share of the changes of the previous pass that is applied, 0..1
+   * @returns {Canvas} the input of a later pass
    */
-  underpainting(smaller, size, share) {
+  underpainting(previous, size, share) {
     const photo = resize(this.image, size);
-    return new Canvas(this.networks, photo, underpaint(photo, smaller.drawn, smaller.photo, share));
+    const planes = underpaint(photo, previous.result, previous.photo, share);
+    return new Canvas(this.networks, photo, planes);
   }
 
   /**
-   * Draw the photo.
+   * Stylize the photo.
    *
-   * @param {Look} look
+   * @param {StylizeOptions} options
    * @param {Report} report
-   * @param {{quick: boolean}} how quick: the first pass alone
+   * @param {{quick: boolean}} how quick: only the first pass
    */
-  async draw(look, report, { quick = false } = {}) {
-    if (look.alpha === 0) {
+  async stylize(options, report, { quick = false } = {}) {
+    if (options.alpha === 0) {
       report.part(this.image, whole(this.image), true);
       return;
     }
-    const first = Math.max(1, Math.round(this.networks.settings.firstPass / look.strokeSize));
+    const first = Math.max(1, Math.round(this.networks.settings.firstPass / options.strokeSize));
     const sizes = passSizes(this.image, first);
     const preview = fitShortest(this.image, PREVIEW);
     const early = area(preview) < 0.8 * area(sizes[0]);
@@ -166,61 +167,61 @@ export class Photo {
     const { photoShare, closeFrom } = this.networks.settings;
     const change = (1 - photoShare) ** (1 / Math.max(1, sizes.length - 1));
     let done = 0;
-    let smaller = null;
+    let previous = null;
     for (const size of passes) {
-      const canvas = smaller ? this.underpainting(smaller, size, change) : this.canvas(size);
+      const canvas = previous ? this.underpainting(previous, size, change) : this.canvas(size);
       const weight = area(size) / total;
       const progress = (share) => report.progress((done += share * weight));
-      const close = smaller ? closeness(size, closeFrom / look.strokeSize) : 0;
-      const drawn = await this.#drawPass(
+      const close = previous ? closeness(size, closeFrom / options.strokeSize) : 0;
+      const result = await this.#runPass(
         canvas,
-        { ...look, style: seenFrom(look.style, close) },
+        { ...options, style: styleStatistics(options.style, close) },
         { ...report, progress },
-        smaller?.drawn,
+        previous?.result,
       );
-      smaller = size === preview ? null : { photo: canvas.photo, drawn };
+      previous = size === preview ? null : { photo: canvas.photo, result };
     }
   }
 
-  /** Draw a pass, over the one before if there is one. */
-  async #drawPass(canvas, look, report, smaller) {
+  /** Stylize in one pass; return the result. */
+  async #runPass(canvas, options, report, previous) {
     const last = area(canvas.size) === area(this.image);
-    const drawn = emptyImage(canvas.size);
-    const write = (window, planes) => writePlanes(drawn, window, planes);
+    const result = emptyImage(canvas.size);
+    const write = (window, planes) => writePlanes(result, window, planes);
     const finish = (window, planes) => {
-      if (last && look.keepColors) takeChrominance(planes, readPlanes(this.image, window));
+      if (last && options.keepColors) takeChrominance(planes, readPlanes(this.image, window));
       write(window, planes);
-      if (last) report.part(drawn, window, true);
+      if (last) report.part(result, window, true);
     };
-    await this.#decode(canvas, look, smaller ? finish : write, report);
-    if (smaller) {
-      await this.#putUnder(putUnder(drawn, smaller, canvas.photo), drawn, finish);
+    await this.#decode(canvas, options, previous ? finish : write, report);
+    if (previous) {
+      await this.#putUnder(putUnder(result, previous, canvas.photo), result, finish);
     } else {
-      removeHalos(drawn, canvas.photo); // those of the first pass are the largest
-      if (last) finish(whole(drawn), readPlanes(drawn, whole(drawn)));
+      removeHalos(result, canvas.photo); // those of the first pass are the largest
+      if (last) finish(whole(result), readPlanes(result, whole(result)));
     }
     if (!last) {
-      const seen = look.keepColors ? recolor(drawn, canvas.photo) : drawn;
-      report.part(seen, whole(drawn), false);
+      const shown = options.keepColors ? recolor(result, canvas.photo) : result;
+      report.part(shown, whole(result), false);
     }
-    return drawn;
+    return result;
   }
 
-  async #decode(canvas, look, finish, report) {
+  async #decode(canvas, options, finish, report) {
     const { statistics } = await canvas.encode((share) => report.progress(share / 2));
-    const target = mixStatistics(statistics, look.style, look.alpha);
+    const target = mixStatistics(statistics, options.style, options.alpha);
     const transfer = adaptiveInstanceNorm(statistics, target);
-    const losses = look.alpha < 1 ? canvas.losses() : null;
+    const losses = options.alpha < 1 ? canvas.losses() : null;
     for await (const tile of this.networks.decode(canvas.features, transfer)) {
       const { window, planes } = tile;
       if (losses) {
         const { value: lost } = await losses.next();
-        for (let i = 0; i < planes.length; i++) planes[i] += (1 - look.alpha) * lost[i];
+        for (let i = 0; i < planes.length; i++) planes[i] += (1 - options.alpha) * lost[i];
       }
       finish(window, planes);
       report.progress(tile.share / 2);
     }
-    // What is kept is complete only when the last was asked for.
+    // The generator stores what is kept after its last tile.
     await losses?.next();
   }
 
@@ -228,15 +229,15 @@ export class Photo {
     for (const { inner } of this.networks.tiles(size)) {
       const window = windowPixels(inner, size);
       finish(window, planes(window));
-      await this.networks.breathe();
+      await this.networks.pause();
     }
   }
 }
 
-/** Return a drawn image with the colors of the photo. */
-function recolor(drawn, photo) {
-  const [recolored, all] = [emptyImage(drawn), whole(drawn)];
-  const planes = readPlanes(drawn, all);
+/** Return a stylized image with the colors of the photo. */
+function recolor(image, photo) {
+  const [recolored, all] = [emptyImage(image), whole(image)];
+  const planes = readPlanes(image, all);
   takeChrominance(planes, readPlanes(photo, all));
   writePlanes(recolored, all, planes);
   return recolored;

@@ -1,8 +1,8 @@
 /**
- * The painter: a worker that holds the networks and the photo, so that the page never waits.
+ * The worker: holds the networks and the photo, so that the page stays responsive.
  *
- * Every message has an `id` and a `type`; what is said about it has the same `id`. A new "draw"
- * ends the one before.
+ * Each message of the page has an `id` and a `type`, the name of a handler. Replies have the same
+ * `id`. A new "stylize" cancels the one before.
  */
 
 import { Networks } from "./networks.js";
@@ -10,17 +10,18 @@ import { cropImage, fitLongest, resize } from "./pixels.js";
 import { openRuntime } from "./runtime.js";
 import { Photo, encodeStyle } from "./stylizer.js";
 
-// Side of the largest image: what canvases of phones hold is 4096 by 4096.
+// Longest side of an image: canvases of phones hold 4096 by 4096 pixels.
 const LONGEST = 4096;
-// Decoded images take 4 bytes for each of these.
-const MOST_PIXELS = 120e6;
+// Of an image file; a decoded image takes 4 bytes per pixel.
+const MAX_PIXELS = 120e6;
 
 let page, catalog, networks, photo;
-let drawing = 0;
+// Ids of the latest messages; earlier ones are cancelled.
+let stylizing = 0;
 let opening = 0;
 
-/** A refusal that the page has a sentence for. */
-class Refusal extends Error {
+/** An error that the page has a message for; `code` is its key. */
+class RequestError extends Error {
   constructor(code) {
     super(code);
     this.code = code;
@@ -28,74 +29,77 @@ class Refusal extends Error {
 }
 
 const handlers = {
+  /** Load the networks; return what they run on. */
   async open(message) {
     ({ page, catalog } = message);
     await open(true);
     return networks.runtime.device;
   },
 
-  /** Decode a photo, make it no longer than a limit, and keep it for drawing. */
+  /** Decode a photo, limit its longer side, and keep it for stylizing. */
   async photo({ id, file, longest }) {
-    [opening, drawing] = [id, 0];
+    [opening, stylizing] = [id, 0];
     const { image, original } = await readImage(file, longest);
-    if (id !== opening) throw new Refusal("cancelled");
+    if (id !== opening) throw new RequestError("cancelled");
     photo = new Photo(networks, image);
     return { width: image.width, height: image.height, original };
   },
 
+  /** Encode an artwork. */
   async style({ file }) {
     const { image } = await readImage(file, LONGEST);
     return withFallback(() => encodeStyle(networks, image));
   },
 
-  async draw({ id, look, quick }) {
-    drawing = id;
+  /** Stylize the photo; send parts of the result and the progress on the way. */
+  async stylize({ id, options, quick }) {
+    stylizing = id;
     const started = performance.now();
-    const say = (type, content, transfer) => {
-      if (id !== drawing) throw new Refusal("cancelled");
+    const send = (type, content, transfer) => {
+      if (id !== stylizing) throw new RequestError("cancelled");
       postMessage({ id, type, ...content }, transfer);
     };
     const report = {
-      progress: (share) => say("progress", { share }),
+      progress: (share) => send("progress", { share }),
       part(image, window, last) {
         const part = cropImage(image, window);
-        say("part", { part, window, last }, [part.data.buffer]);
+        send("part", { part, window, last }, [part.data.buffer]);
       },
     };
-    await withFallback(() => photo.draw(look, report, { quick }));
+    await withFallback(() => photo.stylize(options, report, { quick }));
     return { milliseconds: performance.now() - started };
   },
 
-  /** Draw one frame of the camera. */
-  async frame({ image, look }) {
-    let drawn = image;
-    const report = { progress() {}, part: (whole) => (drawn = whole) };
-    await withFallback(() => new Photo(networks, image).draw(look, report));
-    return drawn;
+  /** Stylize one frame of the camera. */
+  async frame({ image, options }) {
+    let result = image;
+    const report = { progress() {}, part: (whole) => (result = whole) };
+    await withFallback(() => new Photo(networks, image).stylize(options, report));
+    return result;
   },
 };
 
 async function open(allowGpu) {
   const runtime = await openRuntime(new URL(page), catalog, allowGpu);
-  networks = new Networks(runtime, catalog.settings, breathe);
+  networks = new Networks(runtime, catalog.settings, pause);
   if (photo) photo = new Photo(networks, photo.image);
 }
 
-/** Do work, and once more without the graphics card where it fails there. */
-async function withFallback(work) {
+/** Call a function; if it fails on the GPU, call it again on the CPU. */
+async function withFallback(run) {
   try {
-    return await work();
+    return await run();
   } catch (error) {
-    if (error instanceof Refusal || networks.runtime.device.backend === "wasm") throw error;
-    console.warn("The graphics card failed, the processor goes on:", error);
+    if (error instanceof RequestError || networks.runtime.device.backend === "wasm") throw error;
+    console.warn("The GPU failed; continuing on the CPU:", error);
     await networks.runtime.close();
     await open(false);
-    return work();
+    return run();
   }
 }
 
-/** Let messages in: WebAssembly does not wait for anything. */
-function breathe() {
+/** Let the worker handle messages, as WebAssembly does not return in between. */
+function pause() {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
@@ -111,18 +115,18 @@ async function readImage(file, longest) {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    throw new Refusal("unreadable");
+    throw new RequestError("unreadable");
   }
   const original = { width: bitmap.width, height: bitmap.height };
-  if (bitmap.width * bitmap.height > MOST_PIXELS) {
+  if (bitmap.width * bitmap.height > MAX_PIXELS) {
     bitmap.close();
-    throw new Refusal("too-large");
+    throw new RequestError("too-large");
   }
   const size = fitLongest(original, LONGEST);
   const context = new OffscreenCanvas(size.width, size.height).getContext("2d", {
     willReadFrequently: true,
   });
-  // What is transparent becomes white.
+  // Transparent pixels become white.
   context.fillStyle = "#fff";
   context.fillRect(0, 0, size.width, size.height);
   context.imageSmoothingQuality = "high";

@@ -1,4 +1,4 @@
-"""What follows a pass is on the page what it is in the library."""
+"""After a pass, the page computes the same as the library."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ CPU = torch.device("cpu")
 
 
 def random_image(height: int, width: int, seed: int, contrast: float = 1.0) -> Tensor:
-    """Random blots of 8 pixels and fine noise beside flat ground, ``(1, 3, H, W)``, uint8."""
+    """Random spots of 8 pixels, with noise in the right half, ``(1, 3, H, W)``, uint8."""
     random = torch.Generator().manual_seed(seed)
-    blots = torch.rand(1, 3, height // 8 + 1, width // 8 + 1, generator=random)
-    image = 0.5 + contrast * (resize_window(blots, (height, width)) - 0.5)
+    spots = torch.rand(1, 3, height // 8 + 1, width // 8 + 1, generator=random)
+    image = 0.5 + contrast * (resize_window(spots, (height, width)) - 0.5)
     noise = torch.rand(1, 3, height, width, generator=random) - 0.5
     image[..., width // 2 :] += contrast * noise[..., width // 2 :]
     return image.clamp(0, 1).mul(255).round().byte()
 
 
 def run(studio: Studio, module: str, script: str, *images: Tensor) -> Tensor:
-    """Return what a script makes of images with a module of the page, levels ``(1, 3, H, W)``."""
+    """Return the result of a script for images and a module of the page, ``(1, 3, H, W)``."""
     given = []
     for each in images:
         height, width = each.shape[2:]
@@ -43,9 +43,9 @@ def run(studio: Studio, module: str, script: str, *images: Tensor) -> Tensor:
             const images = given.map((each) =>
                 ({{ ...each, data: Uint8ClampedArray.from(each.data) }}));
             const write = (planes) => {{
-                const drawn = emptyImage(images[0]);
-                writePlanes(drawn, whole(drawn), planes(whole(drawn)));
-                return drawn;
+                const result = emptyImage(images[0]);
+                writePlanes(result, whole(result), planes(whole(result)));
+                return result;
             }};
             return Array.from((({script})(module, write, ...images)).data);
         }}""",
@@ -56,39 +56,39 @@ def run(studio: Studio, module: str, script: str, *images: Tensor) -> Tensor:
 
 
 def assert_levels(found: Tensor, expected: Tensor, most: int) -> None:
-    """Assert that levels differ by so many at most, floats counted as levels."""
+    """Assert that levels differ by at most ``most``; floats are rounded to levels first."""
     torch.testing.assert_close(found.float(), expected.float(), rtol=0, atol=most + 0.501)
 
 
 @pytest.mark.parametrize(("height", "width"), [(96, 131), (37, 5), (1, 1)])
 def test_halos(studio: Studio, height: int, width: int) -> None:
     photo = random_image(height, width, 1)
-    drawn = random_image(height, width, 2)
-    script = "({ removeHalos }, write, drawn, photo) => (removeHalos(drawn, photo), drawn)"
-    # Floats, or rounding would decide between two levels.
-    expected = 255 * remove_halos(as_float(drawn), as_float(photo))
-    assert_levels(run(studio, "halos", script, drawn, photo), expected, 0)
+    image = random_image(height, width, 2)
+    script = "({ removeHalos }, write, image, photo) => (removeHalos(image, photo), image)"
+    # Floats, so that rounding does not decide between two levels.
+    expected = 255 * remove_halos(as_float(image), as_float(photo))
+    assert_levels(run(studio, "halos", script, image, photo), expected, 0)
     if height > 90:
-        assert (expected - drawn).abs().mean() > 3
+        assert (expected - image).abs().mean() > 3
 
 
 def test_underpainting(studio: Studio) -> None:
-    photo, drawn = random_image(90, 120, 1), random_image(45, 60, 2)
+    photo, smaller = random_image(90, 120, 1), random_image(45, 60, 2)
     reduced = reduce_uint8(photo, (45, 60))
     script = "({ underpaint }, write, ...images) => write(underpaint(...images, 0.7))"
-    found = run(studio, "strokes", script, photo, drawn, reduced)
-    expected = Underpainting(photo, drawn, reduced, 0.7).colors(EVERYWHERE, CPU)
+    found = run(studio, "strokes", script, photo, smaller, reduced)
+    expected = Underpainting(photo, smaller, reduced, 0.7).colors(EVERYWHERE, CPU)
     assert_levels(found, 255 * expected, 0)
 
 
 # The sides of cells are 2 and 3 pixels, and at 2.5 times the size 2.
 @pytest.mark.parametrize(("height", "width"), [(60, 81), (101, 133), (100, 130), (75, 41)])
 def test_kept_strokes(studio: Studio, height: int, width: int) -> None:
-    drawn = random_image(40, 20 if width < 60 else 52, 2)
+    smaller = random_image(40, 20 if width < 60 else 52, 2)
     photo, fine = random_image(height, width, 1, contrast=0.3), random_image(height, width, 3)
-    script = "({ putUnder }, write, fine, drawn, photo) => write(putUnder(fine, drawn, photo))"
-    found = run(studio, "strokes", script, fine, drawn, photo)
-    strokes = Strokes.over(photo, drawn)
+    script = "({ putUnder }, write, fine, smaller, photo) => write(putUnder(fine, smaller, photo))"
+    found = run(studio, "strokes", script, fine, smaller, photo)
+    strokes = Strokes.over(photo, smaller)
     assert strokes.kept.max() > 0.7 and strokes.kept.min() < 0.5
     # The page reduces floats, the library 8 bits.
     assert_levels(found, 255 * strokes.under(fine).colors(EVERYWHERE, CPU), 1)

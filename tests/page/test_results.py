@@ -1,4 +1,4 @@
-"""What the page draws is what the library draws."""
+"""The page gives the same results as the library."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def sample(name: str, height: int, width: int, top: int = 60, left: int = 120) -
 
 
 @pytest.fixture
-def draw(studio: Studio, tmp_path: Path) -> Callable[..., tuple[Tensor, Tensor]]:
-    """Draw a photo on the page; return the photo and the painting."""
+def stylize(studio: Studio, tmp_path: Path) -> Callable[..., tuple[Tensor, Tensor]]:
+    """Stylize a photo on the page; return the photo and the result."""
 
-    def run(photo: Tensor, **look: Any) -> tuple[Tensor, Tensor]:
+    def run(photo: Tensor, **options: Any) -> tuple[Tensor, Tensor]:
         photo = write_image(tmp_path / "photo.png", photo)
-        studio.set(**look)
+        studio.set(**options)
         studio.give_photo(tmp_path / "photo.png")
         return photo, studio.painting()
 
@@ -39,15 +39,15 @@ def draw(studio: Studio, tmp_path: Path) -> Callable[..., tuple[Tensor, Tensor]]
 
 @pytest.mark.parametrize(("height", "width"), [(123, 170), (1, 1), (8, 33)])
 def test_a_single_pass(
-    draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel, height: int, width: int
+    stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel, height: int, width: int
 ) -> None:
-    photo, painting = draw(sample("red-panda", height, width), artwork="The Starry Night")
+    photo, painting = stylize(sample("red-panda", height, width), artwork="The Starry Night")
     expected = model.stylize(photo, ARTWORKS / "van-gogh-starry-night.jpg")
     assert decibels(painting, expected) > EQUAL
 
 
-def test_coarse_to_fine(draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel) -> None:
-    photo, painting = draw(sample("castle", 290, 300), strokes="Coarse")
+def test_coarse_to_fine(stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel) -> None:
+    photo, painting = stylize(sample("castle", 290, 300), strokes="Coarse")
     expected = model.stylize(photo, ARTWORKS / "mosaic.jpg", stroke_size="coarse")
     assert decibels(painting, expected) > EQUAL
     # It would not be equal in one pass.
@@ -57,9 +57,9 @@ def test_coarse_to_fine(draw: Callable[..., tuple[Tensor, Tensor]], model: AdaIN
 
 
 def test_strokes_grow_with_the_image(
-    draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
+    stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
 ) -> None:
-    photo, painting = draw(sample("castle", 560, 600, 0, 0), strokes="Coarse")
+    photo, painting = stylize(sample("castle", 560, 600, 0, 0), strokes="Coarse")
     art = ARTWORKS / "mosaic.jpg"
     assert decibels(painting, model.stylize(photo, art, stroke_size="coarse")) > EQUAL
     far = model.encode_style(art, closeup=False)
@@ -67,9 +67,9 @@ def test_strokes_grow_with_the_image(
 
 
 def test_strength_mix_and_colors(
-    draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
+    stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
 ) -> None:
-    photo, painting = draw(
+    photo, painting = stylize(
         sample("castle", 120, 160), second="Mona Lisa", strength=60, keep_colors=True
     )
     expected = model.stylize(
@@ -82,43 +82,43 @@ def test_strength_mix_and_colors(
     assert decibels(painting, expected) > EQUAL
 
 
-def test_no_strength_is_the_photo(draw: Callable[..., tuple[Tensor, Tensor]]) -> None:
-    photo, painting = draw(sample("kingfisher", 60, 90), strength=0)
+def test_no_strength_is_the_photo(stylize: Callable[..., tuple[Tensor, Tensor]]) -> None:
+    photo, painting = stylize(sample("kingfisher", 60, 90), strength=0)
     assert decibels(painting, photo) > 90
 
 
 def test_tiles_leave_no_trace(
-    draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
+    stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
 ) -> None:
-    photo, painting = draw(sample("castle", 570, 760), strokes="Fine")
+    photo, painting = stylize(sample("castle", 570, 760), strokes="Fine")
     expected = model.stylize(photo, ARTWORKS / "mosaic.jpg", stroke_size="fine")
     assert decibels(painting, expected) > EQUAL
 
 
 def test_an_artwork_of_ones_own(
-    studio: Studio, draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel, tmp_path: Path
+    studio: Studio, stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel, tmp_path: Path
 ) -> None:
     # Larger than artworks are encoded at.
     enlarged = sample("coffee", 390, 590, 0, 0).repeat_interleave(2, 2).repeat_interleave(2, 3)
     artwork = write_image(tmp_path / "my artwork.png", enlarged)
-    photo, _ = draw(sample("red-panda", 120, 160))
+    photo, _ = stylize(sample("red-panda", 120, 160))
     studio.give_artwork(tmp_path / "my artwork.png")
     assert decibels(studio.painting(), model.stylize(photo, artwork)) > EQUAL
     assert studio.page.inner_text("#work-title") == "My artwork"
 
 
 def test_a_style_file_of_the_library(
-    studio: Studio, draw: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel, tmp_path: Path
+    studio: Studio, stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel, tmp_path: Path
 ) -> None:
     style = model.encode_style(ROOT / "samples" / "content" / "coffee.jpg", name="espresso")
     style.save(tmp_path / "espresso.safetensors")
-    photo, _ = draw(sample("red-panda", 120, 160))
+    photo, _ = stylize(sample("red-panda", 120, 160))
     studio.give_artwork(tmp_path / "espresso.safetensors")
     assert decibels(studio.painting(), model.stylize(photo, style)) > EQUAL
     assert studio.page.inner_text("#work-title") == "Espresso"
 
 
-def test_a_large_photo_is_drawn_at_the_size_asked_for(studio: Studio, tmp_path: Path) -> None:
+def test_a_large_photo_is_stylized_at_the_chosen_size(studio: Studio, tmp_path: Path) -> None:
     Image.new("RGB", (4000, 3000), "teal").save(tmp_path / "large.jpg")
     studio.set()
     studio.page.get_by_role("radio", name="Small").check()
