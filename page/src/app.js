@@ -8,8 +8,8 @@ import { Gallery } from "./gallery.js";
 import { preferredLanguage, storeLanguage, text, translated, useLanguage } from "./language.js";
 import { keepOffline, startServiceWorker } from "./offline.js";
 import { Scheduler } from "./scheduler.js";
-import { hideNotice, percent, showError, showNotice, showProgress, showStatus } from "./says.js";
 import { mixStyles } from "./statistics.js";
+import { hideNotice, percent, showError, showNotice, showProgress, showStatus } from "./status.js";
 
 // The longer side of the largest image.
 const LONGEST = 4096;

@@ -1,15 +1,15 @@
-/** What the page says: the label beside the image, how far a drawing is, what went wrong. */
+/** The status line, the progress bar, and notices. */
 
 import { text } from "./language.js";
 
 const element = (id) => document.getElementById(id);
 
-/** @returns {string} a share of 0..1 as people write it */
+/** @returns {string} a share of 0..1 in percent, as written in the page's language */
 export function percent(share) {
   return share.toLocaleString(document.documentElement.lang, { style: "percent" });
 }
 
-/** Show how much of a drawing is done; `null` where none goes on. */
+/** Show how much of the result is finished; `null`: nothing is running. */
 export function showProgress(share) {
   const frame = element("frame");
   frame.setAttribute("aria-busy", String(share !== null));
@@ -17,13 +17,13 @@ export function showProgress(share) {
   if (share !== null) showStatus(text("drawing", { percent: percent(share) }), false);
 }
 
-/** Show a line under the image; a final one is read aloud, too. */
+/** Show a line under the image; screen readers also read a final one. */
 export function showStatus(sentence, final = true) {
   element("status").textContent = sentence;
   if (final) element("spoken").textContent = sentence;
 }
 
-/** Say that something did not go as wished. */
+/** Show a notice, which stays until it is dismissed. */
 export function showNotice(sentence) {
   element("notice-text").textContent = sentence;
   element("notice").hidden = false;
@@ -34,10 +34,10 @@ export function hideNotice() {
 }
 
 /**
- * Say what went wrong.
+ * Show a notice for an error.
  *
- * @param {Error & {code?: string}} error whose code has a sentence under "errors"
- * @param {string} name of the file that it is about
+ * @param {Error & {code?: string}} error with the key of its message under "errors"
+ * @param {string} name of the file that caused it
  */
 export function showError(error, name = "") {
   if (!error.code) console.error(error);
