@@ -1,8 +1,7 @@
 """Builds the page into page/dist: ``python page/build.py``, or ``make page``.
 
-Any server of static files can serve the folder. Models and styles are made from ``weights/``,
-the first image is drawn with them; onnxruntime-web and the font come from npm, in the versions
-of package-lock.json.
+Any server of static files can serve the folder. Networks, styles and the first result come from
+``weights/``, onnxruntime-web and the font from npm, in the versions of package-lock.json.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ def main() -> None:
         },
         "artworks": [write_artwork(path) for path in list_styles()],
         "photos": [write_photo(path) for path in sorted((SAMPLES / "content").glob("*.jpg"))],
-        "start": draw_start(model),
+        "start": write_first_result(model),
     }
     (DIST / "catalog.json").write_text(json.dumps(catalog, indent=1))
     write_service_worker(runtime)
@@ -184,19 +183,19 @@ def write_icons() -> None:
             )
 
 
-def draw_start(model: AdaINModel) -> dict[str, object]:
-    """Draw what a visitor sees first, as the page itself would; return what it knows of that."""
+def write_first_result(model: AdaINModel) -> dict[str, object]:
+    """Stylize the first photo as the page itself would; return its entry in the catalog."""
     photo = SAMPLES / "content" / f"{FIRST_PHOTO}.jpg"
     style = SAMPLES / "style" / f"{FIRST_STYLE}.jpg"
-    drawn = model.stylize(photo, style, output_dtype=torch.uint8)
-    image = Image.fromarray(drawn[0].permute(1, 2, 0).numpy())
-    painting = f"photos/{FIRST_PHOTO}-painted.jpg"
-    image.save(DIST / painting, quality=90, optimize=True, progressive=True)
+    pixels = model.stylize(photo, style, output_dtype=torch.uint8)
+    image = Image.fromarray(pixels[0].permute(1, 2, 0).numpy())
+    result = f"photos/{FIRST_PHOTO}-stylized.jpg"
+    image.save(DIST / result, quality=90, optimize=True, progressive=True)
     return {
         "photo": FIRST_PHOTO,
         "artwork": FIRST_STYLE,
         "second": SECOND_STYLE,
-        "painting": painting,
+        "result": result,
         "width": image.width,
         "height": image.height,
     }

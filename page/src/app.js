@@ -1,9 +1,9 @@
 /** The page: turns user actions into options, and shows the stylized photo. */
 
 import { Camera } from "./camera.js";
+import { Comparison } from "./comparison.js";
 import { Engine } from "./engine.js";
 import { acceptChosen, acceptDropped, acceptPasted } from "./files.js";
-import { Frame } from "./frame.js";
 import { Gallery } from "./gallery.js";
 import { preferredLanguage, storeLanguage, text, translated, useLanguage } from "./language.js";
 import { keepOffline, startServiceWorker } from "./offline.js";
@@ -18,9 +18,9 @@ const chosenValue = (name) => document.querySelector(`input[name="${name}"]:chec
 const page = new URL("..", import.meta.url);
 
 const engine = new Engine();
-const frame = new Frame(element("frame"));
+const comparison = new Comparison(element("comparison"));
 const scheduler = new Scheduler(engine, currentOptions, {
-  part: (part, window, last) => frame.show(part, window, last),
+  part: (part, window, last) => comparison.showPart(part, window, last),
   progress: showProgress,
   finish: (milliseconds) => showFinished(milliseconds),
   fail(error) {
@@ -57,9 +57,9 @@ function currentTitle() {
 
 function showOptions() {
   const title = currentTitle();
-  element("work-title").textContent = title;
-  element("work-by").textContent = element("mix").checked ? "" : gallery.origin(gallery.chosen(0));
-  frame.painting.setAttribute("aria-label", text("paintingOf", { work: title }));
+  element("artwork-title").textContent = title;
+  element("artwork-origin").textContent = element("mix").checked ? "" : gallery.origin(gallery.chosen(0));
+  comparison.result.setAttribute("aria-label", text("resultOf", { artwork: title }));
   for (const slider of [element("strength"), element("share")]) {
     const value = percent(slider.valueAsNumber / 100);
     element(`${slider.id}-value`).textContent = value;
@@ -69,7 +69,7 @@ function showOptions() {
 }
 
 function showPhoto() {
-  frame.photo.alt = photo?.name() || text("yourPhoto");
+  comparison.photo.alt = photo?.name() || text("yourPhoto");
   if (!device) {
     showStatus(text("loading"));
   } else if (photo.milliseconds !== undefined) {
@@ -77,9 +77,9 @@ function showPhoto() {
     const seconds = (photo.milliseconds / 1000).toLocaleString(document.documentElement.lang, {
       maximumFractionDigits: 1,
     });
-    const place = device.backend === "webgpu" ? "drawnOnGpu" : "drawnOnCpu";
-    const drawn = fullWidth === photo.size.width ? place : "reduced";
-    const key = photo.milliseconds ? drawn : "ready";
+    const place = device.backend === "webgpu" ? "stylizedOnGpu" : "stylizedOnCpu";
+    const finished = fullWidth === photo.size.width ? place : "reduced";
+    const key = photo.milliseconds ? finished : "ready";
     showStatus(text(key, { ...photo.size, fullWidth, fullHeight, seconds }));
   }
 }
@@ -113,9 +113,9 @@ async function openPhoto(file, name = () => file.name) {
     await opened;
     const { original, ...size } = await engine.call("photo", { file, longest });
     if (file === photo?.file) {
-      frame.resize(size);
+      comparison.resize(size);
     } else {
-      hang({ file, name, size, original });
+      setPhoto({ file, name, size, original });
     }
     Object.assign(photo, { size, original, milliseconds: undefined });
     const tooLarge = Math.max(original.width, original.height) > LONGEST;
@@ -132,10 +132,10 @@ async function openPhoto(file, name = () => file.name) {
   }
 }
 
-function hang(next) {
+function setPhoto(next) {
   if (photo) URL.revokeObjectURL(photo.url);
   photo = { ...next, url: URL.createObjectURL(next.file) };
-  frame.hang(photo.url, photo.size);
+  comparison.showPhoto(photo.url, photo.size);
   element("download").disabled = true;
   showPhoto();
 }
@@ -162,12 +162,12 @@ async function addArtworks(files) {
   }
 }
 
-async function downloadPainting() {
+async function downloadResult() {
   const plain = (words) => words.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-");
   const name = photo.file.name.replace(/\.[^.]*$/, "");
   const link = document.createElement("a");
   link.download = `${plain(name)}-${plain(currentTitle())}.png`;
-  link.href = URL.createObjectURL(await frame.png());
+  link.href = URL.createObjectURL(await comparison.png());
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
@@ -202,13 +202,13 @@ function showSamples() {
   }
 }
 
-/** Hang the first photo with its painting, which the build has drawn: nobody waits for it. */
+/** Show the first photo with its result, which is part of the build, before the networks load. */
 async function showStart() {
-  const { photo: id, painting, width, height } = catalog.start;
+  const { photo: id, result, width, height } = catalog.start;
   const size = { width, height };
   const sample = await loadSample(catalog.photos.find((each) => each.id === id));
-  hang({ ...sample, size, original: size, milliseconds: 0 });
-  await frame.showImage(painting);
+  setPhoto({ ...sample, size, original: size, milliseconds: 0 });
+  await comparison.showFile(result);
   element("download").disabled = false;
 }
 
@@ -236,7 +236,7 @@ function wireControls() {
     changed();
   });
   element("sizes").addEventListener("change", () => openPhoto(photo.file, photo.name));
-  element("download").addEventListener("click", downloadPainting);
+  element("download").addEventListener("click", downloadResult);
   element("notice-close").addEventListener("click", hideNotice);
   element("language").addEventListener("change", ({ target }) => {
     storeLanguage(target.value);
@@ -254,7 +254,7 @@ function wireFiles() {
 function wireCamera() {
   const camera = new Camera(element("camera"), {
     backend: () => device.backend,
-    paint: async (image) => engine.call("frame", { image, options: await currentOptions() }),
+    stylize: async (image) => engine.call("frame", { image, options: await currentOptions() }),
     take: (file) => openPhoto(file, () => text("yourPhoto")),
     fail: (code) => showError({ code }),
   });

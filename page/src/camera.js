@@ -1,25 +1,25 @@
-/** The camera, painted live, until an image is taken. */
+/** The camera: stylized live, until a photo is taken. */
 
 import { fitShortest } from "./pixels.js";
 
-// Shortest side of the live image.
+// Shortest side of live results.
 const LIVE = { wasm: 160, webgpu: 320 };
 
 export class Camera {
   #stream = null;
   #facing = "user";
-  #painting;
+  #result;
   #scratch = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 
   /**
    * @param {HTMLDialogElement} dialog
-   * @param {{paint: (image: object) => Promise<object>, backend: () => string,
+   * @param {{stylize: (image: object) => Promise<object>, backend: () => string,
    *   take: (file: File) => void, fail: (code: string) => void}} actions
    */
   constructor(dialog, actions) {
     Object.assign(this, { dialog, actions });
     this.video = dialog.querySelector("video");
-    this.#painting = dialog.querySelector("canvas").getContext("2d");
+    this.#result = dialog.querySelector("canvas").getContext("2d");
     this.turn = dialog.querySelector("#camera-turn");
     dialog.querySelector("#camera-close").onclick = () => dialog.close();
     dialog.querySelector("#camera-take").onclick = () => this.#take();
@@ -33,7 +33,7 @@ export class Camera {
   async open() {
     if (await this.#start()) {
       this.dialog.showModal();
-      this.#paint();
+      this.#stylize();
     }
   }
 
@@ -50,7 +50,7 @@ export class Camera {
       this.dialog.style.setProperty("--ratio", videoWidth / videoHeight);
       const devices = await navigator.mediaDevices.enumerateDevices();
       this.turn.hidden = devices.filter(({ kind }) => kind === "videoinput").length < 2;
-      // People know themselves from the mirror.
+      // People expect to see themselves as in a mirror.
       this.dialog.classList.toggle("mirrored", this.#facing === "user");
       return true;
     } catch (error) {
@@ -67,7 +67,7 @@ export class Camera {
     this.video.srcObject = null;
   }
 
-  async #paint() {
+  async #stylize() {
     while (this.dialog.open) {
       const full = { width: this.video.videoWidth, height: this.video.videoHeight };
       if (full.width === 0) {
@@ -80,12 +80,12 @@ export class Camera {
       this.#scratch.drawImage(this.video, 0, 0, width, height);
       const { data } = this.#scratch.getImageData(0, 0, width, height);
       try {
-        const drawn = await this.actions.paint({ width, height, data });
-        [this.#painting.canvas.width, this.#painting.canvas.height] = [width, height];
-        this.#painting.putImageData(new ImageData(drawn.data, width, height), 0, 0);
+        const result = await this.actions.stylize({ width, height, data });
+        [this.#result.canvas.width, this.#result.canvas.height] = [width, height];
+        this.#result.putImageData(new ImageData(result.data, width, height), 0, 0);
         this.dialog.dataset.live = "true";
       } catch {
-        // The camera's own image is there all the same.
+        // The camera's own image stays visible.
         return;
       }
     }

@@ -69,12 +69,12 @@ export class Gallery {
   /** @returns {string} */
   title(id) {
     const { own, name } = this.#artworks.get(id);
-    return (!own && text(`works.${id}.title`)) || readable(name);
+    return (!own && text(`artworks.${id}.title`)) || readable(name);
   }
 
   /** @returns {string} who made it, and when */
   origin(id) {
-    return this.#artworks.get(id).own ? text("yourArtwork") : text(`works.${id}.by`);
+    return this.#artworks.get(id).own ? text("yourArtwork") : text(`artworks.${id}.by`);
   }
 
   #add(artwork) {

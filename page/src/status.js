@@ -11,10 +11,10 @@ export function percent(share) {
 
 /** Show how much of the result is finished; `null`: nothing is running. */
 export function showProgress(share) {
-  const frame = element("frame");
-  frame.setAttribute("aria-busy", String(share !== null));
-  frame.style.setProperty("--progress", share ?? 0);
-  if (share !== null) showStatus(text("drawing", { percent: percent(share) }), false);
+  const comparison = element("comparison");
+  comparison.setAttribute("aria-busy", String(share !== null));
+  comparison.style.setProperty("--progress", share ?? 0);
+  if (share !== null) showStatus(text("stylizing", { percent: percent(share) }), false);
 }
 
 /** Show a line under the image; screen readers also read a final one. */

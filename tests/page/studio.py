@@ -36,12 +36,12 @@ class Studio:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def open(self, url: str) -> None:
-        """Open the page and wait for the painter."""
+        """Open the page and wait until its networks are loaded."""
         self.page.goto(url)
         self.wait()
 
     def wait(self) -> None:
-        """Wait until the painter is there."""
+        """Wait until the networks are loaded."""
         self.page.wait_for_selector("html[data-backend]")
 
     def set(
@@ -75,11 +75,11 @@ class Studio:
         self.page.set_input_files("#artwork-file", file)
 
     def finish(self) -> None:
-        """Wait until nothing is being drawn."""
-        self.page.wait_for_selector("#frame[aria-busy=false]")
+        """Wait until nothing is being stylized."""
+        self.page.wait_for_selector("#comparison[aria-busy=false]")
 
-    def painting(self) -> Tensor:
-        """Download the finished painting, ``(1, 3, H, W)`` in 0..1."""
+    def result(self) -> Tensor:
+        """Download the finished result, ``(1, 3, H, W)`` in 0..1."""
         self.finish()
         with self.page.expect_download() as download:
             self.page.get_by_role("button", name="Download PNG").click()

@@ -36,7 +36,7 @@ def open_studio(browser: Any, server: PageServer, request: Any) -> Callable[...,
 
 @pytest.fixture
 def small_photo(tmp_path: Path) -> Path:
-    """A photo that is drawn in no time."""
+    """A photo that is stylized in no time."""
     with Image.open(PHOTO) as image:
         image.resize((72, 48)).save(tmp_path / "small.png")
     return tmp_path / "small.png"
@@ -47,7 +47,7 @@ def test_nothing_leaves_the_pages_own_origin(
 ) -> None:
     studio.set()
     studio.give_photo(small_photo)
-    studio.painting()
+    studio.result()
     elsewhere = [
         url for url in studio.requests if not url.startswith((server.url, "blob:", "data:"))
     ]
@@ -65,19 +65,19 @@ def test_nothing_leaves_the_pages_own_origin(
     assert studio.errors == []
 
 
-def test_the_first_painting_is_there_before_the_painter(studio: Studio, server: PageServer) -> None:
+def test_the_first_result_is_shown_before_the_networks_load(
+    studio: Studio, server: PageServer
+) -> None:
     catalog = json.loads((ROOT / "page" / "dist" / "catalog.json").read_text())
-    first = catalog["start"]["painting"]
+    first = catalog["start"]["result"]
     wasm = next(i for i, url in enumerate(studio.requests) if url.endswith(".wasm"))
     assert any(url == server.url + first for url in studio.requests[:wasm])
 
 
-def test_what_is_changed_before_the_painter_is_there_is_drawn(
-    browser: Any, server: PageServer
-) -> None:
+def test_options_changed_before_the_networks_load_apply(browser: Any, server: PageServer) -> None:
     context = browser.new_context(locale="en-US", service_workers="block")
     studio = Studio(context)
-    # The runtime is held back until the switch was turned.
+    # The runtime is held back until an option has changed.
     held: list[Any] = []
     context.route("**/*.wasm", lambda route: held.append(route))
     studio.page.goto(server.url)
@@ -87,7 +87,7 @@ def test_what_is_changed_before_the_painter_is_there_is_drawn(
         studio.page.wait_for_timeout(50)
     held[0].continue_()
     studio.wait()
-    # A second drawing has a time; the first painting came without.
+    # The first result comes without a time, further ones with it.
     studio.page.wait_for_selector("#status:has-text(' s on the processor')")
     context.close()
 
@@ -98,7 +98,7 @@ def test_threads_come_by_the_service_worker(open_studio: Callable[..., Studio]) 
     assert int(open_studio().page.evaluate(threads)) >= min(2, cores)
 
 
-def test_it_draws_without_threads(open_studio: Callable[..., Studio], small_photo: Path) -> None:
+def test_it_stylizes_without_threads(open_studio: Callable[..., Studio], small_photo: Path) -> None:
     studio = open_studio(service_workers="block")
     assert studio.page.evaluate(
         "[crossOriginIsolated, document.documentElement.dataset.threads]"
@@ -107,10 +107,10 @@ def test_it_draws_without_threads(open_studio: Callable[..., Studio], small_phot
         "1",
     ]
     studio.give_photo(small_photo)
-    assert studio.painting().shape == (1, 3, 48, 72)
+    assert studio.result().shape == (1, 3, 48, 72)
 
 
-def test_it_draws_without_a_network(
+def test_it_stylizes_offline(
     open_studio: Callable[..., Studio], dist: Path, small_photo: Path
 ) -> None:
     with PageServer(dist) as server:
@@ -120,7 +120,7 @@ def test_it_draws_without_a_network(
     studio.wait()
     studio.choose("The Night Café")
     studio.give_photo(small_photo)
-    assert studio.painting().shape == (1, 3, 48, 72)
+    assert studio.result().shape == (1, 3, 48, 72)
     assert "offline" in studio.page.inner_text("footer")
 
 
@@ -132,16 +132,16 @@ def test_it_draws_without_a_network(
         ("empty.png", b"", "“empty.png” cannot be opened"),
     ],
 )
-def test_a_broken_photo_leaves_the_painting(
+def test_a_broken_photo_leaves_the_result(
     studio: Studio, small_photo: Path, tmp_path: Path, name: str, content: bytes, sentence: str
 ) -> None:
     studio.set()
     studio.give_photo(small_photo)
-    before = studio.painting()
+    before = studio.result()
     (tmp_path / name).write_bytes(content)
     studio.give_photo(tmp_path / name)
     assert sentence in studio.notice()
-    assert (studio.painting() == before).all()
+    assert (studio.result() == before).all()
     studio.page.get_by_role("button", name="Dismiss").click()
     assert studio.page.locator("#notice").is_hidden()
 
@@ -170,12 +170,12 @@ def test_a_photo_beyond_the_limit_is_reduced_and_said_so(
     studio.set(strength=0)
     studio.page.get_by_role("radio", name="Full").check()
     studio.give_photo(tmp_path / "wide.jpg")
-    assert studio.painting().shape == (1, 3, 236, 4096)
+    assert studio.result().shape == (1, 3, 236, 4096)
     assert "5200 × 300 pixels" in studio.notice()
     studio.page.get_by_role("radio", name="Standard").check()
 
 
-def test_the_camera_is_painted_and_taken(studio: Studio) -> None:
+def test_the_camera_is_stylized_and_a_photo_taken(studio: Studio) -> None:
     studio.set()
     studio.page.get_by_role("radio", name="Small").check()
     studio.page.get_by_role("button", name="Camera").click()
@@ -183,7 +183,7 @@ def test_the_camera_is_painted_and_taken(studio: Studio) -> None:
     studio.page.get_by_role("button", name="Take the picture").click()
     # The fake camera's images are as wide as asked for.
     studio.page.wait_for_selector("#status:has-text('640 × 360 pixels of 1920 × 1080')")
-    assert studio.painting().shape == (1, 3, 360, 640)
+    assert studio.result().shape == (1, 3, 360, 640)
     studio.page.get_by_role("radio", name="Standard").check()
 
 
@@ -251,14 +251,14 @@ def test_colors_contrast(open_studio: Callable[..., Studio], scheme: str) -> Non
     read = "(name) => getComputedStyle(document.documentElement).getPropertyValue(name)"
     color = {
         name: studio.page.evaluate(read, f"--{name}")
-        for name in ("wall", "paper", "ink", "soft", "accent", "on-ink")
+        for name in ("background", "surface", "text", "muted", "accent", "inverse")
     }
-    for ground in ("wall", "paper"):
-        assert contrast(color["ink"], color[ground]) > 7
-        assert contrast(color["soft"], color[ground]) > 4.5
+    for ground in ("background", "surface"):
+        assert contrast(color["text"], color[ground]) > 7
+        assert contrast(color["muted"], color[ground]) > 4.5
         assert contrast(color["accent"], color[ground]) > 3
-    assert contrast(color["on-ink"], color["ink"]) > 7
-    # Without motion the seam is at rest at once.
+    assert contrast(color["inverse"], color["text"]) > 7
+    # Without motion the divider is at rest at once.
     assert float(studio.page.input_value("#split")) < 50
 
 

@@ -32,7 +32,7 @@ def stylize(studio: Studio, tmp_path: Path) -> Callable[..., tuple[Tensor, Tenso
         photo = write_image(tmp_path / "photo.png", photo)
         studio.set(**options)
         studio.give_photo(tmp_path / "photo.png")
-        return photo, studio.painting()
+        return photo, studio.result()
 
     return run
 
@@ -41,35 +41,35 @@ def stylize(studio: Studio, tmp_path: Path) -> Callable[..., tuple[Tensor, Tenso
 def test_a_single_pass(
     stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel, height: int, width: int
 ) -> None:
-    photo, painting = stylize(sample("red-panda", height, width), artwork="The Starry Night")
+    photo, result = stylize(sample("red-panda", height, width), artwork="The Starry Night")
     expected = model.stylize(photo, ARTWORKS / "van-gogh-starry-night.jpg")
-    assert decibels(painting, expected) > EQUAL
+    assert decibels(result, expected) > EQUAL
 
 
 def test_coarse_to_fine(stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel) -> None:
-    photo, painting = stylize(sample("castle", 290, 300), strokes="Coarse")
+    photo, result = stylize(sample("castle", 290, 300), strokes="Coarse")
     expected = model.stylize(photo, ARTWORKS / "mosaic.jpg", stroke_size="coarse")
-    assert decibels(painting, expected) > EQUAL
+    assert decibels(result, expected) > EQUAL
     # It would not be equal in one pass.
     assert (
-        decibels(painting, model.stylize(photo, ARTWORKS / "mosaic.jpg", stroke_size="single")) < 30
+        decibels(result, model.stylize(photo, ARTWORKS / "mosaic.jpg", stroke_size="single")) < 30
     )
 
 
 def test_strokes_grow_with_the_image(
     stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
 ) -> None:
-    photo, painting = stylize(sample("castle", 560, 600, 0, 0), strokes="Coarse")
+    photo, result = stylize(sample("castle", 560, 600, 0, 0), strokes="Coarse")
     art = ARTWORKS / "mosaic.jpg"
-    assert decibels(painting, model.stylize(photo, art, stroke_size="coarse")) > EQUAL
+    assert decibels(result, model.stylize(photo, art, stroke_size="coarse")) > EQUAL
     far = model.encode_style(art, closeup=False)
-    assert decibels(painting, model.stylize(photo, far, stroke_size="coarse")) < 30
+    assert decibels(result, model.stylize(photo, far, stroke_size="coarse")) < 30
 
 
 def test_strength_mix_and_colors(
     stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
 ) -> None:
-    photo, painting = stylize(
+    photo, result = stylize(
         sample("castle", 120, 160), second="Mona Lisa", strength=60, keep_colors=True
     )
     expected = model.stylize(
@@ -79,20 +79,20 @@ def test_strength_mix_and_colors(
         preserve_color="luminance",
         content_residual=True,
     )
-    assert decibels(painting, expected) > EQUAL
+    assert decibels(result, expected) > EQUAL
 
 
 def test_no_strength_is_the_photo(stylize: Callable[..., tuple[Tensor, Tensor]]) -> None:
-    photo, painting = stylize(sample("kingfisher", 60, 90), strength=0)
-    assert decibels(painting, photo) > 90
+    photo, result = stylize(sample("kingfisher", 60, 90), strength=0)
+    assert decibels(result, photo) > 90
 
 
 def test_tiles_leave_no_trace(
     stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
 ) -> None:
-    photo, painting = stylize(sample("castle", 570, 760), strokes="Fine")
+    photo, result = stylize(sample("castle", 570, 760), strokes="Fine")
     expected = model.stylize(photo, ARTWORKS / "mosaic.jpg", stroke_size="fine")
-    assert decibels(painting, expected) > EQUAL
+    assert decibels(result, expected) > EQUAL
 
 
 def test_an_artwork_of_ones_own(
@@ -103,8 +103,8 @@ def test_an_artwork_of_ones_own(
     artwork = write_image(tmp_path / "my artwork.png", enlarged)
     photo, _ = stylize(sample("red-panda", 120, 160))
     studio.give_artwork(tmp_path / "my artwork.png")
-    assert decibels(studio.painting(), model.stylize(photo, artwork)) > EQUAL
-    assert studio.page.inner_text("#work-title") == "My artwork"
+    assert decibels(studio.result(), model.stylize(photo, artwork)) > EQUAL
+    assert studio.page.inner_text("#artwork-title") == "My artwork"
 
 
 def test_a_style_file_of_the_library(
@@ -114,8 +114,8 @@ def test_a_style_file_of_the_library(
     style.save(tmp_path / "espresso.safetensors")
     photo, _ = stylize(sample("red-panda", 120, 160))
     studio.give_artwork(tmp_path / "espresso.safetensors")
-    assert decibels(studio.painting(), model.stylize(photo, style)) > EQUAL
-    assert studio.page.inner_text("#work-title") == "Espresso"
+    assert decibels(studio.result(), model.stylize(photo, style)) > EQUAL
+    assert studio.page.inner_text("#artwork-title") == "Espresso"
 
 
 def test_a_large_photo_is_stylized_at_the_chosen_size(studio: Studio, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_large_photo_is_stylized_at_the_chosen_size(studio: Studio, tmp_path: 
     studio.set()
     studio.page.get_by_role("radio", name="Small").check()
     studio.give_photo(tmp_path / "large.jpg")
-    assert studio.painting().shape == (1, 3, 480, 640)
+    assert studio.result().shape == (1, 3, 480, 640)
     assert "640 × 480 pixels of 4000 × 3000" in studio.status()
     studio.page.get_by_role("radio", name="Standard").check()
     # Not waited for: the next photo makes it end.
@@ -137,9 +137,9 @@ def test_orientation_and_transparency(studio: Studio, tmp_path: Path) -> None:
     upright.save(tmp_path / "turned.jpg", exif=exif, quality=95)
     studio.set(strength=0)
     studio.give_photo(tmp_path / "turned.jpg")
-    turned = studio.painting()
+    turned = studio.result()
     assert turned.shape == (1, 3, 60, 40)
     assert turned[0, 0, :, 39].mean() < 0.1 < 0.9 < turned[0, 0, :, 0].mean()
     Image.new("RGBA", (20, 30), (0, 0, 0, 0)).save(tmp_path / "clear.png")
     studio.give_photo(tmp_path / "clear.png")
-    assert studio.painting().min() == 1
+    assert studio.result().min() == 1

@@ -41,8 +41,8 @@ def test_every_sentence_is_translated_with_its_gaps(language: str) -> None:
 
 @pytest.mark.parametrize("language", sorted(LOCALES))
 def test_shipped_styles_and_photos_have_names(language: str) -> None:
-    works, photos = LOCALES[language]["works"], LOCALES[language]["photos"]
-    assert set(works) == {path.stem for path in (ROOT / "weights" / "styles").iterdir()}
+    artworks, photos = LOCALES[language]["artworks"], LOCALES[language]["photos"]
+    assert set(artworks) == {path.stem for path in (ROOT / "weights" / "styles").iterdir()}
     assert set(photos) == {path.stem for path in (ROOT / "samples" / "content").iterdir()}
 
 
@@ -54,7 +54,7 @@ def test_every_key_of_the_page_is_known_and_used() -> None:
     assert named <= set(english)
     quoted = set(re.findall(r'"([\w.-]+)"', scripts)) | named
     for key in english:
-        if not key.startswith(("works.", "photos.")):
+        if not key.startswith(("artworks.", "photos.")):
             assert key in quoted or key.removeprefix("errors.") in quoted, f"{key} is not used"
 
 

@@ -40,13 +40,13 @@ def studio(playwright: Any, server: PageServer) -> Iterator[Studio]:
 
 
 @pytest.mark.slow
-def test_webgpu_draws_the_same(studio: Studio, model: AdaINModel, tmp_path: Path) -> None:
+def test_webgpu_gives_the_same_results(studio: Studio, model: AdaINModel, tmp_path: Path) -> None:
     if studio.page.evaluate("document.documentElement.dataset.backend") != "webgpu":
         pytest.skip("this Chromium has no WebGPU in software")
     image = read_image((ROOT / "samples" / "content" / "coffee.jpg").read_bytes())
     photo = write_image(tmp_path / "photo.png", image[..., 100:148, 200:264])
     studio.give_photo(tmp_path / "photo.png")
-    painting = studio.painting()
+    result = studio.result()
     expected = model.stylize(photo, ROOT / "samples" / "style" / "van-gogh-starry-night.jpg")
-    assert decibels(painting, expected) > 40
+    assert decibels(result, expected) > 40
     assert "on the graphics card" in studio.status()

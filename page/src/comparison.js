@@ -1,22 +1,23 @@
-/** The image on the wall: the photo, the painting over it, and the seam between the two. */
+/** Comparison of the photo and the result: one over the other, with a divider in between. */
 
-const CALM = matchMedia("(prefers-reduced-motion: reduce)");
+const REDUCED_MOTION = matchMedia("(prefers-reduced-motion: reduce)");
+// Where the divider comes to rest, percent of the width.
 const REST = 28;
 const REVEAL_MILLISECONDS = 1400;
 
-export class Frame {
+export class Comparison {
   #context;
   #scratch = document.createElement("canvas").getContext("2d");
   #moved = false;
   #empty = true;
 
-  /** @param {HTMLElement} element the frame, with its photo, painting and split */
+  /** @param {HTMLElement} element with the photo, the result and the slider */
   constructor(element) {
     this.element = element;
     this.photo = element.querySelector("img");
-    this.painting = element.querySelector("canvas");
+    this.result = element.querySelector("canvas");
     this.split = element.querySelector("input");
-    this.#context = this.painting.getContext("2d", { willReadFrequently: true });
+    this.#context = this.result.getContext("2d", { willReadFrequently: true });
     this.split.addEventListener("input", () => {
       this.#moved = true;
       this.#place(this.split.valueAsNumber);
@@ -25,44 +26,45 @@ export class Frame {
   }
 
   get size() {
-    return { width: this.painting.width, height: this.painting.height };
+    return { width: this.result.width, height: this.result.height };
   }
 
-  /** Hang another photo, not painted yet. */
-  hang(source, { width, height }) {
+  /** Show another photo, without a result. */
+  showPhoto(source, { width, height }) {
     this.photo.src = source;
     this.resize({ width, height });
     this.#empty = true;
     this.#place(100);
   }
 
-  /** Change the painting's pixels; what is drawn stays, scaled. */
+  /** Resize the result; its pixels are scaled. */
   resize({ width, height }) {
     this.element.style.setProperty("--ratio", width / height);
     const { canvas } = this.#scratch;
-    [canvas.width, canvas.height] = [this.painting.width, this.painting.height];
-    this.#scratch.drawImage(this.painting, 0, 0);
-    [this.painting.width, this.painting.height] = [width, height];
+    [canvas.width, canvas.height] = [this.result.width, this.result.height];
+    this.#scratch.drawImage(this.result, 0, 0);
+    [this.result.width, this.result.height] = [width, height];
     this.#context.drawImage(canvas, 0, 0, width, height);
   }
 
-  /** Show a painting that is finished already. */
-  async showImage(source) {
+  /** Show a finished result from an image file. */
+  async showFile(source) {
     const image = new Image();
     image.src = source;
     await image.decode();
-    this.#context.drawImage(image, 0, 0, this.painting.width, this.painting.height);
+    this.#context.drawImage(image, 0, 0, this.result.width, this.result.height);
     this.#reveal();
   }
 
   /**
-   * Show a part of the painting.
+   * Show a part of the result.
    *
    * @param {{width: number, height: number, data: Uint8ClampedArray}} part
-   * @param {{top: number, left: number}} window where it lies
-   * @param {boolean} last whether it has the painting's own size; else it is a whole, enlarged
+   * @param {{top: number, left: number}} window its place
+   * @param {boolean} last whether it comes from the last pass; otherwise it is a whole smaller
+   *   result, which is enlarged
    */
-  show(part, { top, left }, last) {
+  showPart(part, { top, left }, last) {
     const pixels = new ImageData(part.data, part.width, part.height);
     if (last) {
       this.#context.putImageData(pixels, left, top);
@@ -71,22 +73,22 @@ export class Frame {
       [canvas.width, canvas.height] = [part.width, part.height];
       this.#scratch.putImageData(pixels, 0, 0);
       this.#context.imageSmoothingQuality = "high";
-      this.#context.drawImage(canvas, 0, 0, this.painting.width, this.painting.height);
+      this.#context.drawImage(canvas, 0, 0, this.result.width, this.result.height);
     }
     this.#reveal();
   }
 
-  /** @returns {Promise<Blob>} the painting as PNG */
+  /** @returns {Promise<Blob>} the result as PNG */
   png() {
-    return new Promise((resolve) => this.painting.toBlob(resolve, "image/png"));
+    return new Promise((resolve) => this.result.toBlob(resolve, "image/png"));
   }
 
-  /** Draw the seam across the image, once for each photo. */
+  /** Move the divider across the image, once for each photo. */
   #reveal() {
     if (!this.#empty) return;
     this.#empty = false;
     const rest = this.#moved ? this.split.valueAsNumber : REST;
-    if (CALM.matches) {
+    if (REDUCED_MOTION.matches) {
       this.#place(rest);
       return;
     }
@@ -94,7 +96,7 @@ export class Frame {
     const step = (now) => {
       const time = Math.min(1, Math.max(0, now - started) / REVEAL_MILLISECONDS);
       const eased = 1 - (1 - time) ** 3;
-      // Whoever takes the seam meanwhile has it.
+      // The user may move the divider meanwhile.
       if (this.#empty || (this.#moved && rest === REST)) return;
       this.#place(100 + (rest - 100) * eased);
       if (time < 1) requestAnimationFrame(step);
