@@ -88,7 +88,7 @@ def test_options_changed_before_the_networks_load_apply(browser: Any, server: Pa
     held[0].continue_()
     studio.wait()
     # The first result comes without a time, further ones with it.
-    studio.page.wait_for_selector("#status:has-text(' s on the processor')")
+    studio.page.wait_for_selector("#status:has-text(' s on the CPU')")
     context.close()
 
 
@@ -156,7 +156,7 @@ def test_bad_style_files_are_refused(
     (tmp_path / "half.safetensors").write_bytes(shipped.read_bytes()[:900])
     studio.give_artwork(tmp_path / "half.safetensors")
     studio.page.wait_for_selector("#notice-text:has-text('half.safetensors')")
-    assert "“half.safetensors” is no style file" in studio.notice()
+    assert "“half.safetensors” is not a style file" in studio.notice()
     shutil.copy(ROOT / "weights" / "adain-slim.safetensors", tmp_path / "model.safetensors")
     studio.give_artwork(tmp_path / "model.safetensors")
     studio.page.wait_for_selector("#notice-text:has-text('model.safetensors')")
@@ -180,7 +180,7 @@ def test_the_camera_is_stylized_and_a_photo_taken(studio: Studio) -> None:
     studio.page.get_by_role("radio", name="Small").check()
     studio.page.get_by_role("button", name="Camera").click()
     studio.page.wait_for_selector("#camera[data-live]")
-    studio.page.get_by_role("button", name="Take the picture").click()
+    studio.page.get_by_role("button", name="Take a photo").click()
     # The fake camera's images are as wide as asked for.
     studio.page.wait_for_selector("#status:has-text('640 × 360 pixels of 1920 × 1080')")
     assert studio.result().shape == (1, 3, 360, 640)

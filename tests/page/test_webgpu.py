@@ -49,4 +49,4 @@ def test_webgpu_gives_the_same_results(studio: Studio, model: AdaINModel, tmp_pa
     result = studio.result()
     expected = model.stylize(photo, ROOT / "samples" / "style" / "van-gogh-starry-night.jpg")
     assert decibels(result, expected) > 40
-    assert "on the graphics card" in studio.status()
+    assert "on the GPU" in studio.status()
