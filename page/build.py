@@ -1,4 +1,4 @@
-"""Builds the page into page/dist: ``python page/build.py``, or ``make page``.
+"""Build the page in page/dist: ``python page/build.py``, or ``make page``.
 
 Any server of static files can serve the folder. Networks, styles and the first result come from
 ``weights/``, onnxruntime-web and the font from npm, in the versions of package-lock.json.
@@ -30,7 +30,7 @@ SAMPLES = REPOSITORY / "samples"
 STYLES = REPOSITORY / "weights" / "styles"
 DIST = ROOT / "dist"
 
-# What is copied as it is.
+# Copied unchanged.
 STATIC = ("index.html", "page.css", "manifest.webmanifest", "src", "locales", "icons")
 # One build of the runtime for each kind of browser; see src/runtime.js.
 RUNTIME = (
@@ -45,13 +45,13 @@ RUNTIME = (
     "ort-wasm-simd-threaded.jspi.wasm",
 )
 FONTS = {"normal": "instrument-serif.woff2", "italic": "instrument-serif-italic.woff2"}
-# What a visitor sees first, and the artwork that a mix begins with.
+# Shown first; the second style is that of a new mix.
 FIRST_PHOTO, FIRST_STYLE, SECOND_STYLE = "castle", "van-gogh-starry-night", "mosaic"
 THUMBNAIL, SAMPLE_THUMBNAIL = (240, 240), (144, 108)
 
 
 def main() -> None:
-    """Build the page anew."""
+    """Build the page from scratch."""
     shutil.rmtree(DIST, ignore_errors=True)
     DIST.mkdir()
     for name in STATIC:
@@ -59,7 +59,7 @@ def main() -> None:
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, DIST / name)
     runtime = copy_packages()
-    # On the CPU, so that every machine builds the same page.
+    # On the CPU, so that the page is the same on every machine.
     model = AdaINModel.from_pretrained(device="cpu", dtype="fp32")
     write_networks(model)
     write_icons()
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def copy_packages() -> str:
-    """Copy the runtime and the font out of ``node_modules``; return the runtime's folder."""
+    """Copy the runtime and the font from ``node_modules``; return the runtime's folder."""
     packages = ROOT / "node_modules"
     install_packages(packages / ".package-lock.json")
     package = packages / "onnxruntime-web"
@@ -104,22 +104,22 @@ def copy_packages() -> str:
 
 
 def install_packages(installed: Path) -> None:
-    """Run ``npm ci`` unless what package-lock.json names is installed already."""
+    """Run ``npm ci`` unless the packages of package-lock.json are installed."""
     lock = ROOT / "package-lock.json"
     if installed.is_file() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
     npm = shutil.which("npm")
     if npm is None:
         raise SystemExit("page/build.py needs npm, which comes with Node.js: install it first")
-    # No package needs its scripts, so none may run them.
+    # No package needs install scripts, so none may run.
     subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=ROOT, check=True)
 
 
 def write_networks(model: AdaINModel) -> None:
-    """Export encoder and decoder: stored in float16, computed in float32.
+    """Export encoder and decoder: weights in float16, computation in float32.
 
-    The shipped weights are float16, so nothing is lost; and many a browser's graphics card has no
-    arithmetic of 16 bits.
+    The bundled weights are float16, so this is lossless, and many GPUs do not support computation
+    in float16 in browsers.
     """
     (DIST / "model").mkdir()
     with tempfile.TemporaryDirectory() as folder:
@@ -131,7 +131,7 @@ def write_networks(model: AdaINModel) -> None:
 
 
 def store_in_half(graph: onnx.GraphProto) -> None:
-    """Make float32 weights float16, each followed by a conversion, which runtimes do once."""
+    """Store float32 weights as float16, with a conversion, which runtimes apply once."""
     conversions = []
     for constant in graph.initializer:
         if constant.data_type != TensorProto.FLOAT or len(constant.dims) == 0:
@@ -145,7 +145,7 @@ def store_in_half(graph: onnx.GraphProto) -> None:
 
 
 def list_styles() -> list[Path]:
-    """Return the shipped style files, the first that a visitor sees in front."""
+    """Return the bundled style files, the first style in front."""
     return sorted(STYLES.glob("*.safetensors"), key=lambda path: (path.stem != FIRST_STYLE, path))
 
 
@@ -174,7 +174,7 @@ def write_thumbnail(source: Path, target: Path, size: tuple[int, int]) -> None:
 
 
 def write_icons() -> None:
-    """Write the project's icon in the sizes that phones ask for."""
+    """Write the project's icon in the sizes that phones request."""
     (DIST / "icons").mkdir(exist_ok=True)
     with Image.open(REPOSITORY / "docs" / "images" / "icon.png") as icon:
         for side in (192, 512):
@@ -202,7 +202,7 @@ def write_first_result(model: AdaINModel) -> dict[str, object]:
 
 
 def write_service_worker(runtime: str) -> None:
-    """Write the service worker with the names of all files, and a version that is their digest."""
+    """Write the service worker with the names of all files and their digest as version."""
     files = sorted(file for file in DIST.rglob("*") if file.is_file())
     digest = hashlib.sha256()
     for file in files:

@@ -1,17 +1,17 @@
 /**
- * Keeps the page for use without a network, and isolates it, so that WebAssembly may use threads
- * where the server sets no headers of its own. The build fills in the three constants.
+ * Caches the page for offline use, and isolates it, so that WebAssembly may use threads even if
+ * the server sets no headers. The build fills in the three constants.
  */
 
-// Caches: one for each version of the page, and one for the runtime, which changes rarely.
+// Names of the caches: one for each version of the page, one for the runtime, which changes rarely.
 const VERSION = "{{version}}";
 const RUNTIME = "{{runtime}}";
 const FILES = JSON.parse(`{{files}}`);
 
 self.addEventListener("install", (event) => {
-  // The first version starts at once and keeps the files later, when the page asks; a new one takes
-  // its time, and over when no page of the old one is left.
-  event.waitUntil(self.registration.active ? keep() : self.skipWaiting());
+  // The first version starts at once and caches the files when the page requests it. A new version
+  // caches them first, and starts when no page of the old one is open.
+  event.waitUntil(self.registration.active ? cacheFiles() : self.skipWaiting());
 });
 
 self.addEventListener("activate", (event) => {
@@ -26,26 +26,26 @@ self.addEventListener("activate", (event) => {
 });
 
 self.addEventListener("message", (event) => {
-  if (event.data === "keep") {
-    event.waitUntil(keep().then(() => event.source.postMessage("kept")));
+  if (event.data === "cache") {
+    event.waitUntil(cacheFiles().then(() => event.source.postMessage("cached")));
   }
 });
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const inside = request.url.startsWith(self.registration.scope);
-  if (request.method === "GET" && inside) event.respondWith(answer(request));
+  if (request.method === "GET" && inside) event.respondWith(respond(request));
 });
 
-async function keep() {
+async function cacheFiles() {
   const cache = await caches.open(VERSION);
   for (const file of FILES) {
     if (!(await cache.match(file))) await cache.add(new Request(file, { cache: "no-cache" }));
   }
 }
 
-async function answer(request) {
-  // Which build of the runtime it is depends on the browser: what it asked for is kept.
+async function respond(request) {
+  // The build of the runtime depends on the browser: only the requested files are cached.
   const cache = await caches.open(request.url.includes(`/${RUNTIME}/`) ? RUNTIME : VERSION);
   const found = await cache.match(request, { ignoreSearch: request.mode === "navigate" });
   if (found) return isolated(found);

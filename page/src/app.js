@@ -6,12 +6,12 @@ import { Engine } from "./engine.js";
 import { acceptChosen, acceptDropped, acceptPasted } from "./files.js";
 import { Gallery } from "./gallery.js";
 import { preferredLanguage, storeLanguage, text, translated, useLanguage } from "./language.js";
-import { keepOffline, startServiceWorker } from "./offline.js";
+import { cacheFiles, startServiceWorker } from "./offline.js";
 import { Scheduler } from "./scheduler.js";
 import { mixStyles } from "./statistics.js";
 import { hideNotice, percent, showError, showNotice, showProgress, showStatus } from "./status.js";
 
-// The longer side of the largest image.
+// Longest side of an image, as in worker.js.
 const LONGEST = 4096;
 const element = (id) => document.getElementById(id);
 const chosenValue = (name) => document.querySelector(`input[name="${name}"]:checked`).value;
@@ -127,7 +127,7 @@ async function openPhoto(file, name = () => file.name) {
     showProgress(null);
     showPhoto();
     showError(error, file.name);
-    // Stylizing the photo before continues.
+    // Continue with the photo before.
     if (photo.milliseconds === undefined) stylize();
   }
 }
@@ -141,8 +141,8 @@ function setPhoto(next) {
 }
 
 async function loadSample({ id, photo: path }) {
-  const answer = await fetch(new URL(path, page));
-  const file = new File([await answer.blob()], `${id}.jpg`, { type: "image/jpeg" });
+  const response = await fetch(new URL(path, page));
+  const file = new File([await response.blob()], `${id}.jpg`, { type: "image/jpeg" });
   return { file, name: () => text(`photos.${id}`) || id };
 }
 
@@ -172,12 +172,12 @@ async function downloadResult() {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-// -- what there is to choose ---------------------------------------------------------------------
+// -- artworks and sample photos ------------------------------------------------------------------
 
 function showGallery() {
   const lists = [element("artworks"), element("second-artworks")];
   gallery = new Gallery(lists, catalog.encoder);
-  for (const artwork of catalog.artworks) gallery.addShipped(artwork);
+  for (const artwork of catalog.artworks) gallery.addBundled(artwork);
   for (const [list, id] of [catalog.start.artwork, catalog.start.second].entries()) {
     gallery.choose(list, id);
   }
@@ -212,9 +212,9 @@ async function showStart() {
   element("download").disabled = false;
 }
 
-// -- wiring --------------------------------------------------------------------------------------
+// -- events --------------------------------------------------------------------------------------
 
-function wireControls() {
+function connectControls() {
   const changed = () => {
     showOptions();
     stylize();
@@ -231,7 +231,7 @@ function wireControls() {
   }
   element("mix").addEventListener("change", () => {
     element("second").hidden = !element("mix").checked;
-    // A mix of an artwork with itself shows nothing new.
+    // A mix of an artwork with itself would change nothing.
     if (gallery.chosen(0) === gallery.chosen(1)) gallery.choose(1, catalog.start.artwork);
     changed();
   });
@@ -244,14 +244,14 @@ function wireControls() {
   });
 }
 
-function wireFiles() {
+function connectFiles() {
   acceptChosen(element("photo-file"), ([file]) => openPhoto(file));
   acceptChosen(element("artwork-file"), addArtworks);
   acceptPasted((file) => openPhoto(file));
   acceptDropped(element("drop"), { photo: (file) => openPhoto(file), artworks: addArtworks });
 }
 
-function wireCamera() {
+function connectCamera() {
   const camera = new Camera(element("camera"), {
     backend: () => device.backend,
     stylize: async (image) => engine.call("frame", { image, options: await currentOptions() }),
@@ -266,16 +266,16 @@ function wireCamera() {
 }
 
 async function showPage() {
-  const [answer] = await Promise.all([
+  const [response] = await Promise.all([
     fetch(new URL("catalog.json", page)),
     useLanguage((element("language").value = preferredLanguage())),
   ]);
-  catalog = await answer.json();
+  catalog = await response.json();
   showGallery();
   showSamples();
-  wireControls();
-  wireFiles();
-  wireCamera();
+  connectControls();
+  connectFiles();
+  connectCamera();
   translated(() => {
     showOptions();
     showPhoto();
@@ -291,7 +291,7 @@ async function openEngine(reloads) {
   Object.assign(document.documentElement.dataset, device);
   showPhoto();
   if (changedEarly) stylize();
-  keepOffline(() => {
+  cacheFiles(() => {
     document.documentElement.dataset.offline = "ready";
     element("about").dataset.text = "aboutOffline";
     element("about").textContent = text("aboutOffline");

@@ -1,7 +1,7 @@
 /**
- * Cells of pixels: maps of one number for each, on which low frequencies are cheap.
+ * Maps with one value for each cell of pixels, so that computing low frequencies is fast.
  *
- * @typedef {{columns: number, rows: number, data: Float64Array}} Cells row after row
+ * @typedef {{columns: number, rows: number, data: Float64Array}} Cells row by row
  * @typedef {import("./pixels.js").Size} Size
  * @typedef {import("./pixels.js").Window} Window
  */
@@ -9,9 +9,9 @@
 import { whole } from "./pixels.js";
 
 /**
- * @param {Size} size of what is divided
- * @param {number} side of a cell, pixels
- * @param {(window: Window) => number} value of a cell, smaller at the right and the bottom
+ * @param {Size} size of the image
+ * @param {number} side of a cell, pixels; the last cells may be smaller
+ * @param {(window: Window) => number} value returns the value of a cell
  * @returns {Cells}
  */
 export function toCells({ width, height }, side, value) {
@@ -27,7 +27,7 @@ export function toCells({ width, height }, side, value) {
   return { columns, rows, data };
 }
 
-/** @returns {number} the mean of a function of x and y in a window */
+/** @returns {number} the mean of a function of x and y over a window */
 export function meanWithin({ top, bottom, left, right }, value) {
   let sum = 0;
   for (let y = top; y < bottom; y++) {
@@ -36,17 +36,17 @@ export function meanWithin({ top, bottom, left, right }, value) {
   return sum / ((bottom - top) * (right - left));
 }
 
-/** @returns {Cells} a function of the numbers that maps of one size have in a cell */
+/** @returns {Cells} a function of the values of several maps in each cell */
 export function combine(value, ...maps) {
-  const numbers = maps.map(() => 0); // one array for all cells: a new one for each takes longer
+  const values = maps.map(() => 0); // one array for all cells: a new one for each takes longer
   const data = maps[0].data.map((_, i) => {
-    for (let map = 0; map < maps.length; map++) numbers[map] = maps[map].data[i];
-    return value(...numbers);
+    for (let map = 0; map < maps.length; map++) values[map] = maps[map].data[i];
+    return value(...values);
   });
   return { ...maps[0], data };
 }
 
-/** @returns {Cells} the mean over a square around each cell, reflected at the border */
+/** @returns {Cells} the mean over a square around each cell, reflected at borders */
 export function meanAround({ columns, rows, data }, radius) {
   const narrow = new Float64Array(data.length);
   const result = new Float64Array(data.length);
@@ -72,13 +72,13 @@ function meanLine(from, to, start, step, length, radius) {
 }
 
 /**
- * Give each pixel a number between those of the cells around it, bilinear.
+ * Enlarge cells to pixels, bilinear.
  *
  * @param {Cells} cells
- * @param {Size} size of what is divided
- * @param {{window: Window, side: number}} how window: the part that is wanted; side: of a cell,
- *   pixels, where the last ones are smaller
- * @returns {Float32Array} row after row
+ * @param {Size} size of the image
+ * @param {{window: Window, side: number}} how window: the part to return, by default all; side: of
+ *   a cell in pixels, by default the same for all
+ * @returns {Float32Array} the values of the window, row by row
  */
 export function toPixels({ columns, rows, data }, size, { window = whole(size), side } = {}) {
   const [width, height] = [window.right - window.left, window.bottom - window.top];
@@ -97,7 +97,7 @@ export function toPixels({ columns, rows, data }, size, { window = whole(size), 
   return result;
 }
 
-/** Which two cells each pixel of a line lies between, and the share of the second. */
+/** Return the two cells around each pixel of a line, and the weight of the second. */
 function places(start, length, side, count) {
   const middle = Float64Array.from({ length }, (_, i) =>
     Math.max(0, (start + i + 0.5) / side - 0.5),

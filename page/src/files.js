@@ -1,4 +1,4 @@
-/** Files from everywhere: chosen, pasted, dropped. */
+/** Files that the user chooses, pastes or drops. */
 
 const STYLE_FILE = /\.safetensors$/i;
 
@@ -9,7 +9,7 @@ const STYLE_FILE = /\.safetensors$/i;
 export function acceptChosen(input, use) {
   input.addEventListener("change", () => {
     const files = [...input.files];
-    // The same file can be chosen again.
+    // So that the same file can be chosen again.
     input.value = "";
     if (files.length) use(files);
   });
@@ -24,8 +24,8 @@ export function acceptPasted(use) {
 }
 
 /**
- * @param {HTMLElement} overlay shown while files are dragged over the page; its parts say by
- *   `data-drop` what a file dropped on them is
+ * @param {HTMLElement} overlay shown while files are dragged over the page; `data-drop` of its
+ *   parts is "photo" or "artwork"
  * @param {{photo: (file: File) => void, artworks: (files: File[]) => void}} use
  */
 export function acceptDropped(overlay, use) {

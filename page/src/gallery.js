@@ -1,4 +1,4 @@
-/** The artworks: those of the page by their images, and what a person adds. */
+/** The artworks: bundled ones, and those that the user adds. */
 
 import { readStyleFile } from "./style-file.js";
 import { text, translated } from "./language.js";
@@ -14,7 +14,7 @@ export class Gallery {
   #lists;
 
   /**
-   * @param {HTMLElement[]} lists where the artworks are shown, one radio group each
+   * @param {HTMLElement[]} lists elements that show the artworks, one radio group each
    * @param {string} encoder fingerprint of the page's encoder
    */
   constructor(lists, encoder) {
@@ -22,14 +22,14 @@ export class Gallery {
     this.encoder = encoder;
   }
 
-  /** Add an artwork of the page. */
-  addShipped({ id, thumbnail, file }) {
+  /** Add a bundled artwork. */
+  addBundled({ id, thumbnail, file }) {
     const load = async () => readStyleFile(await download(file), this.encoder).statistics;
     this.#add({ id, thumbnail, own: false, name: id, statistics: once(load) });
   }
 
   /**
-   * Add a style file, or an image that `encode` takes the style of.
+   * Add an artwork of the user: a style file, or an image, which `encode` encodes.
    *
    * @returns {Promise<string>} its id
    */
@@ -49,7 +49,7 @@ export class Gallery {
     return id;
   }
 
-  /** Choose an artwork of a list, as a person would; the page hears of it. */
+  /** Choose an artwork of a list, with the same events as a click. */
   choose(list, id) {
     const radio = this.#lists[list].querySelector(`input[value="${CSS.escape(id)}"]`);
     radio.checked = true;
@@ -57,7 +57,7 @@ export class Gallery {
     radio.closest("label").scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
-  /** @returns {string} id of what a list has chosen */
+  /** @returns {string} the id of the chosen artwork of a list */
   chosen(list) {
     return this.#lists[list].querySelector("input:checked").value;
   }
@@ -72,7 +72,7 @@ export class Gallery {
     return (!own && text(`artworks.${id}.title`)) || readable(name);
   }
 
-  /** @returns {string} who made it, and when */
+  /** @returns {string} the artist and the year */
   origin(id) {
     return this.#artworks.get(id).own ? text("yourArtwork") : text(`artworks.${id}.by`);
   }
@@ -98,12 +98,12 @@ export class Gallery {
 }
 
 async function download(file) {
-  const answer = await fetch(file);
-  if (!answer.ok) throw new Error(`${file}: ${answer.status}`);
-  return answer.arrayBuffer();
+  const response = await fetch(file);
+  if (!response.ok) throw new Error(`${file}: ${response.status}`);
+  return response.arrayBuffer();
 }
 
-/** Call a function once, or again where it failed. */
+/** Return a function that loads once, and again after a failure. */
 function once(load) {
   let promise;
   return () => (promise ??= load().catch((error) => {

@@ -1,4 +1,4 @@
-/** The page's words in the reader's language. */
+/** Texts of the page in the user's language. */
 
 const LANGUAGES = ["en", "ja", "zh"];
 const STORED = "language";
@@ -6,16 +6,16 @@ const STORED = "language";
 let words = {};
 const listeners = new Set();
 
-/** @returns {string} the language that was chosen before, or the browser's first that is known */
+/** @returns {string} the language chosen before, or the first supported one of the browser */
 export function preferredLanguage() {
   const wanted = [stored(), ...navigator.languages.map((tag) => tag.slice(0, 2))];
   return wanted.find((tag) => LANGUAGES.includes(tag)) ?? LANGUAGES[0];
 }
 
-/** Load a language and put its words into the page. */
+/** Load a language and show the page in it. */
 export async function useLanguage(language) {
-  const answer = await fetch(new URL(`../locales/${language}.json`, import.meta.url));
-  words = await answer.json();
+  const response = await fetch(new URL(`../locales/${language}.json`, import.meta.url));
+  words = await response.json();
   document.documentElement.lang = language;
   document.title = text("title");
   for (const element of document.querySelectorAll("[data-text]")) {
@@ -27,12 +27,12 @@ export async function useLanguage(language) {
   for (const listener of listeners) listener();
 }
 
-/** Remember the reader's choice. */
+/** Store the user's choice. */
 export function storeLanguage(language) {
   try {
     localStorage.setItem(STORED, language);
   } catch {
-    // Without storage it lasts as long as the page.
+    // Without storage, the choice lasts until the page is closed.
   }
 }
 
@@ -44,13 +44,13 @@ function stored() {
   }
 }
 
-/** Call a function now and whenever the language changes. */
+/** Call a function now and after each change of the language. */
 export function translated(listener) {
   listeners.add(listener);
   listener();
 }
 
-/** @returns {string} a sentence with its {gaps} filled */
+/** @returns {string} the text of a key, with values for its {gaps}; empty if there is none */
 export function text(key, gaps = {}) {
   const found = key.split(".").reduce((part, name) => part?.[name], words);
   const sentence = typeof found === "string" ? found : "";

@@ -12,8 +12,8 @@ import {
   windowWithin,
 } from "./tiles.js";
 
-// Cells of a tile with its halo: more take more memory, fewer more time for halos. The largest map
-// takes 6 kB per cell, and about three are alive at once.
+// Cells of a tile with its halo: large tiles take more memory, small ones more time for halos. The
+// largest map takes 6 kB per cell, and about three are alive at once.
 const MAX_CELLS = { wasm: 80 * 80, webgpu: 112 * 112 };
 
 /**

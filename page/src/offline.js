@@ -1,15 +1,15 @@
-/** The service worker: threads on servers that cannot set headers, and the page without a network. */
+/** The service worker: threads on servers that set no headers, and offline use. */
 
-const PATIENCE_MILLISECONDS = 4000;
+const TIMEOUT_MILLISECONDS = 4000;
 const TRIED = "isolation-tried";
 
 /**
- * Let the service worker take over, so that it keeps what is loaded from now on.
+ * Start the service worker, which caches the files that are loaded from now on.
  *
- * Where the server does not isolate the page the worker does, from the next load on: the page
- * loads itself once more, before anybody has done anything.
+ * If the server does not isolate the page, the service worker does, from the next load on. For
+ * this, the page reloads once, unless the user has already done something.
  *
- * @returns {Promise<boolean>} whether the page is about to load again
+ * @returns {Promise<boolean>} whether the page is about to reload
  */
 export async function startServiceWorker() {
   if (!("serviceWorker" in navigator)) return false;
@@ -29,21 +29,21 @@ export async function startServiceWorker() {
   return true;
 }
 
-/** Have everything kept; call back when the page works offline. */
-export function keepOffline(kept) {
+/** Cache all files; call a function when the page works offline. */
+export function cacheFiles(finished) {
   const worker = navigator.serviceWorker?.controller;
   if (!worker) return;
   navigator.serviceWorker.addEventListener("message", ({ data }) => {
-    if (data === "kept") kept();
+    if (data === "cached") finished();
   });
-  worker.postMessage("keep");
+  worker.postMessage("cache");
 }
 
 async function controlled() {
   if (navigator.serviceWorker.controller) return;
   await new Promise((resolve) => {
     navigator.serviceWorker.addEventListener("controllerchange", resolve, { once: true });
-    setTimeout(resolve, PATIENCE_MILLISECONDS);
+    setTimeout(resolve, TIMEOUT_MILLISECONDS);
   });
 }
 

@@ -1,5 +1,5 @@
 /**
- * Images as arrays. An image is RGBA in 8 bits; the networks see planes: red, green and blue one
+ * Images as arrays. An image is RGBA in 8 bits; the networks take planes: red, green and blue, one
  * after the other, floats in 0..1.
  *
  * @typedef {{width: number, height: number}} Size
@@ -7,21 +7,21 @@
  * @typedef {{width: number, height: number, data: Uint8ClampedArray}} Image
  */
 
-// Rows that are floats at once when an image is resized.
+// Rows that are resized at a time, as floats.
 const BAND = 64;
 
-/** @returns {Image} */
+/** @returns {Image} opaque white */
 export function emptyImage({ width, height }) {
   const data = new Uint8ClampedArray(4 * width * height).fill(255);
   return { width, height, data };
 }
 
-/** @returns {Window} the whole of something of this size */
+/** @returns {Window} all of an image of this size */
 export function whole({ width, height }) {
   return { top: 0, bottom: height, left: 0, right: width };
 }
 
-/** @returns {Size} the size with this shortest side, the longer side rounded down */
+/** @returns {Size} the size with this shortest side; the longer side is rounded down */
 export function fitShortest({ width, height }, shortest) {
   const short = Math.min(width, height);
   return {
@@ -30,7 +30,7 @@ export function fitShortest({ width, height }, shortest) {
   };
 }
 
-/** @returns {Size} the size itself, or the largest of its shape with no side above a limit */
+/** @returns {Size} the size, reduced if its longer side exceeds a limit */
 export function fitLongest({ width, height }, longest) {
   const scale = Math.min(1, longest / Math.max(width, height));
   return {
@@ -39,7 +39,7 @@ export function fitLongest({ width, height }, longest) {
   };
 }
 
-/** @returns {Float32Array} planes of a window of an image */
+/** @returns {Float32Array} the planes of an image in a window */
 export function readPlanes(image, { top, bottom, left, right }) {
   const [width, area] = [right - left, (bottom - top) * (right - left)];
   const planes = new Float32Array(3 * area);
@@ -80,7 +80,7 @@ export function cropImage(image, { top, bottom, left, right }) {
   return part;
 }
 
-/** @returns {Image} an image at another size; itself where it has that size */
+/** @returns {Image} an image at another size; the same object if it has that size */
 export function resize(image, size) {
   if (image.width === size.width && image.height === size.height) return image;
   const resized = emptyImage(size);
@@ -96,7 +96,7 @@ export function resize(image, size) {
  *
  * @param {Image} image
  * @param {Size} size of the whole result
- * @param {Window} window the part of the result that is wanted
+ * @param {Window} window the part of the result to return
  * @returns {Float32Array} planes of the part
  */
 export function resizedPlanes(image, size, window = whole(size)) {
@@ -139,7 +139,7 @@ export function resizedPlanes(image, size, window = whole(size)) {
   return planes;
 }
 
-/** Where each sample of a resized line begins in the source, and how its neighbors count. */
+/** Return the first source pixel of each pixel of a resized line, and the weights from there. */
 function filterTaps(source, length, start, stop) {
   const scale = source / length;
   const reach = Math.max(scale, 1);
@@ -148,7 +148,7 @@ function filterTaps(source, length, start, stop) {
   const weights = new Float32Array((stop - start) * taps);
   for (let index = 0; index < stop - start; index++) {
     const center = (start + index + 0.5) * scale;
-    // A window that lies in the source: what it gains at one end has no weight.
+    // The taps lie within the source; those added at one end have weight 0.
     const first = Math.min(Math.max(Math.floor(center - reach), 0), source - taps);
     starts[index] = first;
     let total = 0;
@@ -164,9 +164,9 @@ function filterTaps(source, length, start, stop) {
 }
 
 /**
- * Give planes the chrominance of others of the same size, in place: the brightness (Y of YIQ,
- * Rec. 601) stays theirs. YIQ has gray as the axis of Y, so that the difference of brightness is
- * added to red, green and blue alike.
+ * Give planes the chrominance of others of the same size, in place. They keep their brightness (Y
+ * of YIQ, Rec. 601). Y is the axis of gray, so the difference in brightness is the same for red,
+ * green and blue.
  */
 export function takeChrominance(planes, reference) {
   const area = planes.length / 3;

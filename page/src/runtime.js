@@ -1,20 +1,20 @@
 /**
- * onnxruntime-web, in the build that fits the browser: on the graphics card by WebGPU where there
- * is one, else on the processor by WebAssembly.
+ * onnxruntime-web, in the build that fits the browser: WebGPU if there is a GPU, otherwise
+ * WebAssembly on the CPU.
  */
 
-// Each build has a WebAssembly of its own; a browser downloads one of them.
+// Each build has its own WebAssembly file; a browser downloads one of them.
 const WASM = { name: "wasm", provider: "wasm", script: "ort.wasm.min.mjs" };
 const WEBGPU = { name: "webgpu", provider: "webgpu", script: "ort.webgpu.min.mjs" };
-// The same in two thirds of the bytes, for browsers whose WebAssembly can wait for promises.
+// A third smaller, for browsers whose WebAssembly can wait for promises (JSPI).
 const WEBGPU_JSPI = { ...WEBGPU, script: "ort.jspi.min.mjs" };
-const MOST_THREADS = 8;
+const MAX_THREADS = 8;
 
 /**
  * Load the runtime and both networks.
  *
  * @param {URL} root of the page
- * @param {{runtime: string, networks: {encoder: string, decoder: string}}} files where they lie beneath it
+ * @param {{runtime: string, networks: {encoder: string, decoder: string}}} files paths relative to it
  * @param {boolean} allowGpu
  * @returns {Promise<Runtime>}
  */
@@ -26,12 +26,12 @@ export async function openRuntime(root, files, allowGpu = true) {
       return await openBuild(root, files, build);
     } catch (error) {
       if (build === WASM) throw error;
-      console.warn("WebGPU cannot be used, WebAssembly is:", error);
+      console.warn("WebGPU failed; using WebAssembly:", error);
     }
   }
 }
 
-/** A software adapter is slower than WebAssembly. */
+/** Return whether there is a GPU; a software adapter is slower than WebAssembly. */
 async function hasGpu() {
   try {
     const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
@@ -46,20 +46,20 @@ async function openBuild(root, files, { name, provider, script }) {
   const ort = await import(new URL(script, folder).href);
   ort.env.logLevel = "error";
   ort.env.wasm.wasmPaths = folder.href;
-  // Threads share memory, which browsers allow on isolated pages alone.
+  // Threads share memory, which browsers allow only on cross-origin isolated pages.
   ort.env.wasm.numThreads = self.crossOriginIsolated ? threadCount() : 1;
   const options = { executionProviders: [provider] };
   const open = (file) => ort.InferenceSession.create(new URL(file, root).href, options);
-  // One after the other: the runtime starts with the first.
+  // One after the other, as the first starts the runtime.
   const encoder = await open(files.networks.encoder);
   const decoder = await open(files.networks.decoder);
   return new Runtime(ort, encoder, decoder, { backend: name, threads: ort.env.wasm.numThreads });
 }
 
-/** Half of the logical cores, which are the real ones or a phone's fast ones; both of two. */
+/** Return half of the logical cores, as the others are virtual or slow; all of one or two. */
 function threadCount() {
   const cores = navigator.hardwareConcurrency || 1;
-  return cores <= 2 ? cores : Math.min(MOST_THREADS, Math.ceil(cores / 2));
+  return cores <= 2 ? cores : Math.min(MAX_THREADS, Math.ceil(cores / 2));
 }
 
 /** The two networks, as functions on maps. */
@@ -98,7 +98,7 @@ class Runtime {
     await Promise.allSettled([this.encoder.release(), this.decoder.release()]);
   }
 
-  /** One at a time, as WebGPU wants it. */
+  /** Run sessions one at a time, as WebGPU requires. */
   #run(session, inputs) {
     const run = this.#last.then(() => session.run(inputs));
     this.#last = run.catch(() => {});

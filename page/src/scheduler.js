@@ -1,4 +1,4 @@
-/** Scheduling: the photo is stylized once at a time, with the latest options. */
+/** Scheduling: one run at a time, with the latest options. */
 
 /**
  * @typedef {{part: (part: object, window: object, last: boolean) => void,

@@ -11,7 +11,7 @@ const EPSILON = 1e-5;
 /**
  * Return the mean and standard deviation of each channel.
  *
- * @param {Float32Array} features channel after channel
+ * @param {Float32Array} features channel by channel
  * @param {number} channels
  * @returns {Statistics}
  */

@@ -1,15 +1,15 @@
 /**
  * Style files of the library: safetensors with the mean and standard deviation of each channel, and
- * mostly those of the artwork at twice the size.
+ * usually those of the artwork at twice its size.
  *
- * The format: 8 bytes with the header's length, little-endian; the header, JSON that says where
- * each array lies in the bytes that follow it.
+ * The format: the length of the header in 8 bytes, little-endian; the header in JSON, with the
+ * position of each array in the bytes that follow.
  */
 
 const KIND = "adain-style";
 const FORMAT_VERSION = 1;
 
-/** What is wrong with a style file: `code` is "style-damaged" or "style-encoder". */
+/** A style file cannot be used; `code` is "style-damaged" or "style-encoder". */
 export class StyleFileError extends Error {
   constructor(code) {
     super(code);
@@ -21,9 +21,10 @@ export class StyleFileError extends Error {
  * Read a style file.
  *
  * @param {ArrayBuffer} buffer
- * @param {string} encoder fingerprint of the encoder that it must come from
+ * @param {string} encoder fingerprint of the page's encoder
  * @returns {{name: string, preview: string, statistics: import("./statistics.js").Style}}
- *   preview: a data URL of a small image, empty where there is none
+ *   preview: a data URL of a thumbnail, or empty
+ * @throws {StyleFileError} the file is damaged, or comes from another encoder
  */
 export function readStyleFile(buffer, encoder) {
   const { metadata, statistics } = parse(buffer);
@@ -45,7 +46,7 @@ function parse(buffer) {
     const arrays = (name) => {
       const { dtype, data_offsets: offsets } = header[name];
       if (dtype !== "F32") throw new TypeError(dtype);
-      // A copy: arrays in the file need not lie at multiples of 4 bytes.
+      // A copy, as arrays in the file may be unaligned.
       return new Float32Array(buffer.slice(start + offsets[0], start + offsets[1]));
     };
     const pair = (prefix) => ({ mean: arrays(`${prefix}mean`), std: arrays(`${prefix}std`) });

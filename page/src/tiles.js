@@ -1,45 +1,45 @@
 /**
- * Parts of an image that the networks see one at a time, so that memory is bounded by the part.
- * The result is that of the whole: statistics are taken on the whole map, and each part is seen
- * with a halo as wide as the networks' field of view.
+ * Tiling that bounds memory without changing the result: statistics are those of the whole feature
+ * map, and each tile has a halo as wide as the receptive field of the networks.
  *
- * A cell is a feature, or its 8x8 pixels; windows here are in cells.
+ * A cell is a feature, or its 8x8 pixels; windows are in cells.
  *
  * @typedef {{top: number, bottom: number, left: number, right: number}} Window
- * @typedef {{channels: number, rows: number, columns: number, data: Float32Array}} Map channel
- *   after channel, row after row
+ * @typedef {{channels: number, rows: number, columns: number, data: Float32Array}} Map channel by
+ *   channel, row by row
  */
 
 export const STRIDE = 8;
-// A feature sees 30 pixels beyond its own, a pixel 3.75 features.
+// Receptive fields: 30 pixels beyond a feature's own 8x8, 3.75 features beyond a pixel's own.
 const HALO_CELLS = 4;
 // Smaller images are enlarged within the encoder's graph.
 const SMALLEST_SIDE = 9;
 
-/** @returns {{rows: number, columns: number}} of the features of an image of this size */
+/** @returns {{rows: number, columns: number}} the shape of the features of an image */
 export function featureShape({ width, height }) {
   const cells = (length) => Math.ceil(Math.max(length, SMALLEST_SIDE) / STRIDE);
   return { rows: cells(height), columns: cells(width) };
 }
 
 /**
- * Split a map into tiles, so that the halos are as little work as can be.
+ * Split a map into tiles, with the smallest total area of halos.
  *
  * @param {{rows: number, columns: number}} shape of the map
- * @param {number} most cells of a tile with its halo
- * @returns {{inner: Window, outer: Window}[]} what a tile is, and what is seen of it; all outer
- *   windows have one shape, for which a device prepares its kernels once
+ * @param {number} limit cells of a tile with its halo
+ * @returns {{inner: Window, outer: Window}[]} each tile without and with its halo; all outer
+ *   windows have the same shape, so that a device compiles its kernels once
  */
-export function splitTiles({ rows, columns }, most) {
+export function splitTiles({ rows, columns }, limit) {
   let best = null;
   for (let down = 1; down <= rows; down++) {
-    const height = seen(rows, down);
-    // As few across as fit: more would be more halo.
+    const height = outerLength(rows, down);
+    // As few as fit: more tiles have more halo.
     let across = 1;
-    while (height * seen(columns, across) > most && across < columns) across++;
-    const [cells, work] = [height * seen(columns, across), down * across];
-    if (cells > most && best) break;
-    if (!best || cells * work < best.cost) best = { down, across, cost: cells * work };
+    while (height * outerLength(columns, across) > limit && across < columns) across++;
+    const cells = height * outerLength(columns, across);
+    if (cells > limit && best) break;
+    const cost = down * across * cells;
+    if (!best || cost < best.cost) best = { down, across, cost };
   }
   return spans(rows, best.down).flatMap(([top, bottom, first, last]) =>
     spans(columns, best.across).map(([left, right, start, end]) => ({
@@ -49,8 +49,8 @@ export function splitTiles({ rows, columns }, most) {
   );
 }
 
-/** How much is seen of the longest of `count` parts of a side. */
-function seen(length, count) {
+/** Return the length of the longest of `count` parts of a side, with its halo. */
+function outerLength(length, count) {
   return Math.min(Math.ceil(length / count) + 2 * HALO_CELLS, length);
 }
 
@@ -58,12 +58,12 @@ function spans(length, count) {
   const edge = (number) => Math.floor((length * number) / count);
   return Array.from({ length: count }, (_, number) => {
     const [start, stop] = [edge(number), edge(number + 1)];
-    const first = Math.min(Math.max(0, start - HALO_CELLS), length - seen(length, count));
-    return [start, stop, first, first + seen(length, count)];
+    const first = Math.min(Math.max(0, start - HALO_CELLS), length - outerLength(length, count));
+    return [start, stop, first, first + outerLength(length, count)];
   });
 }
 
-/** @returns {Window} a window in another's coordinates */
+/** @returns {Window} a window in the coordinates of another one */
 export function windowWithin(inner, outer) {
   return {
     top: inner.top - outer.top,
@@ -73,7 +73,7 @@ export function windowWithin(inner, outer) {
   };
 }
 
-/** @returns {Window} a window of cells in pixels, cut off where the image ends */
+/** @returns {Window} a window of cells in pixels, cut at the border of the image */
 export function windowPixels({ top, bottom, left, right }, { width, height }) {
   return {
     top: STRIDE * top,

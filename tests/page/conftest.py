@@ -1,11 +1,10 @@
-"""The built page in a real Chromium without a graphics card, served from this machine.
+"""The built page in Chromium without a GPU, served from this machine.
 
     make page
     python -m pytest tests/page
 
-The tests' interpreter needs ``pip install '.[page]'``, and the machine a Chromium or Chrome
-(``CHROMIUM`` names it where it is not found). Screenshots go to the folder ``PAGE_OUTPUT`` if that
-is set.
+Requires ``pip install '.[page]'`` and Chromium or Chrome; set ``CHROMIUM`` to its path if it is not
+found.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ DIST = Path(__file__).resolve().parents[2] / "page" / "dist"
 
 
 def reason_to_skip() -> str:
-    """Return what the tests of the page lack, if anything."""
+    """Return why the page cannot be tested; empty if it can."""
     if importlib.util.find_spec("playwright") is None:
         return "needs playwright: pip install '.[page]'"
     if not CHROMIUM:
-        return "needs a Chromium or Chrome"
+        return "needs Chromium or Chrome"
     if not (DIST / "catalog.json").is_file():
         return "the page is not built: make page"
     return ""
@@ -38,7 +37,7 @@ def reason_to_skip() -> str:
 
 @pytest.fixture(scope="session")
 def model() -> AdaINModel:
-    """The shipped model, which the page was built with."""
+    """The bundled model, with which the page was built."""
     return AdaINModel.from_pretrained(device="cpu", dtype="fp32")
 
 
@@ -55,15 +54,15 @@ def dist(model: AdaINModel) -> Path:
 
 @pytest.fixture(scope="session")
 def server(dist: Path) -> Iterator[PageServer]:
-    """A plain server of static files, which sets no headers for isolation."""
+    """A server of static files that sets no headers for isolation."""
     with PageServer(dist) as running:
         yield running
 
 
-# Not longer than these tests: its event loop would be in the way of others.
+# Not for the whole session: its event loop would disturb other tests.
 @pytest.fixture(scope="package")
 def playwright(dist: Path) -> Iterator[Any]:
-    """What drives browsers."""
+    """Playwright."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -72,7 +71,7 @@ def playwright(dist: Path) -> Iterator[Any]:
 
 @pytest.fixture(scope="package")
 def browser(playwright: Any) -> Iterator[Any]:
-    """A Chromium without a window and without a graphics card."""
+    """Headless Chromium without a GPU."""
     browser = launch(playwright, "--disable-gpu")
     yield browser
     browser.close()
@@ -80,7 +79,7 @@ def browser(playwright: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="package")
 def studio(browser: Any, server: PageServer) -> Iterator[Studio]:
-    """The page, opened and ready, shared by tests that set all they need."""
+    """The opened page, shared by tests that set all options they need."""
     studio = Studio(browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-US"))
     studio.open(server.url)
     yield studio

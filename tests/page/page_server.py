@@ -1,4 +1,4 @@
-"""A server of static files on this machine, as plain as they come."""
+"""A plain server of static files on this machine."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    extensions_map = {  # noqa: RUF012 (the base class's own)
+    extensions_map = {  # noqa: RUF012 (defined by the base class)
         **SimpleHTTPRequestHandler.extensions_map,
         ".mjs": "text/javascript",
         ".wasm": "application/wasm",
     }
 
     def log_message(self, *args: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *args: Any) -> None:
-        """Let browsers hang up when they load a page again."""
+        """Ignore connections that browsers close when they reload a page."""
 
 
 class PageServer:

@@ -1,4 +1,4 @@
-"""The page as a person uses it: files in, controls by their names, a PNG out."""
+"""The page as a user operates it: files, controls by their names, the downloaded PNG."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
-PATIENCE = 180_000  # milliseconds, for a machine that does much else
+TIMEOUT = 180_000  # milliseconds, enough for a busy machine
 
 
 class Studio:
@@ -31,7 +31,7 @@ class Studio:
         self.requests: list[str] = []
         self.errors: list[str] = []
         context.on("request", lambda request: self.requests.append(request.url))
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(TIMEOUT)
         self.page = context.new_page()
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
@@ -67,7 +67,7 @@ class Studio:
         self.page.locator(gallery).get_by_role("radio", name=artwork).check()
 
     def give_photo(self, file: Path) -> None:
-        """Choose a photo's file."""
+        """Choose a photo."""
         self.page.set_input_files("#photo-file", file)
 
     def give_artwork(self, file: Path) -> None:
@@ -90,18 +90,18 @@ class Studio:
         return str(self.page.inner_text("#status"))
 
     def notice(self) -> str:
-        """Wait for a sentence about what went wrong; return it."""
+        """Wait for a notice and return it."""
         self.page.wait_for_selector("#notice:not([hidden])")
         return str(self.page.inner_text("#notice-text"))
 
 
 def launch(playwright: Any, *arguments: str) -> Any:
-    """Return a Chromium that sees no network, with a camera that shows a test image."""
+    """Return Chromium without a network, with a camera that shows a test image."""
     return playwright.chromium.launch(
         executable_path=CHROMIUM,
         args=[
             "--no-sandbox",
-            # No name but this machine's is known: what would leave it fails.
+            # Only this machine resolves: all other requests fail.
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             "--use-fake-device-for-media-stream",
             "--use-fake-ui-for-media-stream",
@@ -117,7 +117,7 @@ def read_image(data: bytes) -> Tensor:
 
 
 def write_image(path: Path, image: Tensor) -> Tensor:
-    """Write ``(1, 3, H, W)`` as PNG; return it as it is read again."""
+    """Write ``(1, 3, H, W)`` as PNG; return its rounded pixels."""
     pixels = image.clamp(0, 1).mul(255).round().byte()
     Image.fromarray(pixels[0].permute(1, 2, 0).numpy()).save(path)
     return pixels / 255

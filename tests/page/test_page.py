@@ -1,4 +1,4 @@
-"""What the page is to people: private, offline, accessible, honest about what went wrong."""
+"""The page is private, works offline, is accessible, and reports errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PHOTO = ROOT / "samples" / "content" / "coffee.jpg"
 
 @pytest.fixture
 def open_studio(browser: Any, server: PageServer, request: Any) -> Callable[..., Studio]:
-    """Open the page in a window of its own, which knows nothing of others."""
+    """Open the page in a new window without stored data."""
 
     def run(url: str = server.url, **options: Any) -> Studio:
         context = browser.new_context(**{"locale": "en-US", **options})
@@ -53,7 +53,7 @@ def test_nothing_leaves_the_pages_own_origin(
     ]
     assert elsewhere == []
     assert any(url.endswith(".wasm") for url in studio.requests)
-    # And could not: the page's own policy forbids it, whatever a script would do.
+    # The page's policy blocks such requests.
     blocked = studio.page.evaluate(
         """() => new Promise((resolve) => {
             document.addEventListener("securitypolicyviolation",
@@ -92,7 +92,7 @@ def test_options_changed_before_the_networks_load_apply(browser: Any, server: Pa
     context.close()
 
 
-def test_threads_come_by_the_service_worker(open_studio: Callable[..., Studio]) -> None:
+def test_the_service_worker_enables_threads(open_studio: Callable[..., Studio]) -> None:
     threads = "document.documentElement.dataset.threads"
     cores = os.cpu_count() or 1
     assert int(open_studio().page.evaluate(threads)) >= min(2, cores)
@@ -163,7 +163,7 @@ def test_bad_style_files_are_refused(
     assert studio.errors == []
 
 
-def test_a_photo_beyond_the_limit_is_reduced_and_said_so(
+def test_a_photo_beyond_the_limit_is_reduced_with_a_notice(
     studio: Studio, small_photo: Path, tmp_path: Path
 ) -> None:
     Image.new("RGB", (5200, 300), "teal").save(tmp_path / "wide.jpg")
@@ -181,7 +181,7 @@ def test_the_camera_is_stylized_and_a_photo_taken(studio: Studio) -> None:
     studio.page.get_by_role("button", name="Camera").click()
     studio.page.wait_for_selector("#camera[data-live]")
     studio.page.get_by_role("button", name="Take a photo").click()
-    # The fake camera's images are as wide as asked for.
+    # The test camera has the requested width.
     studio.page.wait_for_selector("#status:has-text('640 × 360 pixels of 1920 × 1080')")
     assert studio.result().shape == (1, 3, 360, 640)
     studio.page.get_by_role("radio", name="Standard").check()
@@ -190,7 +190,7 @@ def test_the_camera_is_stylized_and_a_photo_taken(studio: Studio) -> None:
 @pytest.mark.parametrize(
     ("locale", "heading"), [("ja-JP", "お手本にする作品"), ("zh-CN", "像哪幅画一样")]
 )
-def test_it_speaks_the_readers_language_and_fits_a_phone(
+def test_it_has_the_users_language_and_fits_a_phone(
     open_studio: Callable[..., Studio], locale: str, heading: str
 ) -> None:
     studio = open_studio(

@@ -19,7 +19,7 @@ EQUAL = 40  # decibels
 
 
 def sample(name: str, height: int, width: int, top: int = 60, left: int = 120) -> Tensor:
-    """A part of a sample photo."""
+    """Return a part of a sample photo."""
     image = read_image((ROOT / "samples" / "content" / f"{name}.jpg").read_bytes())
     return image[..., top : top + height, left : left + width]
 
@@ -50,7 +50,7 @@ def test_coarse_to_fine(stylize: Callable[..., tuple[Tensor, Tensor]], model: Ad
     photo, result = stylize(sample("castle", 290, 300), strokes="Coarse")
     expected = model.stylize(photo, ARTWORKS / "mosaic.jpg", stroke_size="coarse")
     assert decibels(result, expected) > EQUAL
-    # It would not be equal in one pass.
+    # A single pass gives another result.
     assert (
         decibels(result, model.stylize(photo, ARTWORKS / "mosaic.jpg", stroke_size="single")) < 30
     )
@@ -98,7 +98,7 @@ def test_tiles_leave_no_trace(
 def test_an_artwork_of_ones_own(
     studio: Studio, stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel, tmp_path: Path
 ) -> None:
-    # Larger than artworks are encoded at.
+    # Larger than the size at which artworks are encoded.
     enlarged = sample("coffee", 390, 590, 0, 0).repeat_interleave(2, 2).repeat_interleave(2, 3)
     artwork = write_image(tmp_path / "my artwork.png", enlarged)
     photo, _ = stylize(sample("red-panda", 120, 160))
@@ -126,7 +126,7 @@ def test_a_large_photo_is_stylized_at_the_chosen_size(studio: Studio, tmp_path: 
     assert studio.result().shape == (1, 3, 480, 640)
     assert "640 × 480 pixels of 4000 × 3000" in studio.status()
     studio.page.get_by_role("radio", name="Standard").check()
-    # Not waited for: the next photo makes it end.
+    # The next photo cancels this run.
 
 
 def test_orientation_and_transparency(studio: Studio, tmp_path: Path) -> None:

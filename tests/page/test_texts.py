@@ -1,4 +1,4 @@
-"""The page's words, in every language; no browser needed."""
+"""Texts of the page in all languages; needs no browser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOCALES = {path.stem: json.loads(path.read_text("utf-8")) for path in PAGE.glob(
 
 
 def flat(words: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Sentences by their keys, joined by dots."""
+    """Return texts by their keys, joined by dots."""
     found: dict[str, str] = {}
     for key, value in words.items():
         found |= (

@@ -1,4 +1,4 @@
-"""The page on WebGPU: a graphics card that the processor plays, right but slow."""
+"""The page on WebGPU, emulated on the CPU."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCRIPT = ROOT / "page" / "src" / "runtime.js"
 
 @pytest.fixture
 def studio(playwright: Any, server: PageServer) -> Iterator[Studio]:
-    """The page in a browser whose graphics card is software, which the page would not take."""
+    """The page in a browser with a software GPU, which the page normally rejects."""
     script = SCRIPT.read_text().replace("isFallbackAdapter", "noSuchProperty")
 
     def answer(route: Any) -> None:
