@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check documents pictures page clean
+.PHONY: demo test check documents images page clean
 
 # A real photo in a real painting's style, with the weights of this repository.
 demo: $(VENV)/library
@@ -28,15 +28,15 @@ documents: $(VENV)/development
 	$(BIN)/python tools/api.py
 	$(BIN)/python tools/node_texts.py
 
-# All pictures of the README, the help pages and the workflows, drawn anew, and the shipped styles:
-# after a change of the weights (ten minutes on two slow cores).
-pictures: $(VENV)/development
-	$(BIN)/python tools/pictures/styles.py
-	$(BIN)/python tools/pictures/readme.py
-	$(BIN)/python tools/pictures/icon.py
-	$(BIN)/python tools/pictures/banner.py
-	$(BIN)/python tools/pictures/help_pages.py
-	$(BIN)/python tools/pictures/workflows.py
+# All images of the README, the help pages and the workflows, and the bundled styles: run it after
+# changing the weights (ten minutes on two slow cores).
+images: $(VENV)/development
+	$(BIN)/python tools/images/styles.py
+	$(BIN)/python tools/images/readme.py
+	$(BIN)/python tools/images/icon.py
+	$(BIN)/python tools/images/banner.py
+	$(BIN)/python tools/images/help_pages.py
+	$(BIN)/python tools/images/workflows.py
 
 # The web page, in page/dist: needs npm, too. Any server of static files can serve it.
 page: $(VENV)/export

@@ -238,9 +238,9 @@ def test_shipped_styles(pack: Any) -> None:
         file = f"{artwork}.safetensors"
         assert (ROOT / "weights" / "styles" / file).stat().st_size < 14_000
         (style,) = pack.run("AdaINLoadStyle", style=file)
-        assert style.fingerprint == model.fingerprint, "run tools/pictures/styles.py"
+        assert style.fingerprint == model.fingerprint, "run tools/images/styles.py"
         assert style.name == artwork
-        assert style.preview, "run tools/pictures/styles.py"
+        assert style.preview, "run tools/images/styles.py"
     smallest = "leonardo-mona-lisa"
     (style,) = pack.run("AdaINLoadStyle", style=f"{smallest}.safetensors")
     expected = model.encode_style(ROOT / "samples" / "style" / f"{smallest}.jpg")

@@ -1,6 +1,6 @@
-"""Draw the example workflows' thumbnails from their own results.
+"""Make the thumbnails of the example workflows from their results.
 
-``python tools/pictures/workflows.py`` runs every workflow at full size, one to four minutes
+``python tools/images/workflows.py`` runs every workflow at full size, one to four minutes
 on two slow cores. Run it again when the weights or a workflow change.
 """
 
@@ -25,16 +25,16 @@ from adain_core.video import VideoReader
 sys.path.insert(0, str(ROOT / "tests" / "nodes"))
 from graph import WORKFLOWS, Run, Workflow
 
-# Left: what the workflow loads, one above the other. Right: what it draws.
+# Left: the inputs of the workflow, one above the other. Right: its results.
 WIDTH, HEIGHT, LEFT = 600, 344, 144
 RIGHT = WIDTH - LEFT - GAP
-# Of the video that is drawn in two ways, and of those that are drawn in one.
+# Frames of the workflow with two videos, and of those with one.
 FRAMES = (0, 8, 16)
 ANIMATED = {"09 Style fade": (0, 4, 8, 15, 21, 28), "10 Video": (0, 4, 8, 12, 16, 20)}
 
 
 def pack_nodes() -> Mapping[str, Any]:
-    """The node classes of the pack, imported as ComfyUI does."""
+    """Return the node classes of the pack, imported as in ComfyUI."""
     spec = importlib.util.spec_from_file_location(
         "adain_pack", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
     )
@@ -45,31 +45,31 @@ def pack_nodes() -> Mapping[str, Any]:
     return pack.NODE_CLASS_MAPPINGS
 
 
-def tiles(pictures: list[Tensor], columns: int, labels: list[str], size: tuple[int, int]) -> Tensor:
-    """Pictures in rows and columns that fill ``size``, each with a label if there are any."""
-    rows = -(-len(pictures) // columns)
+def tiles(images: list[Tensor], columns: int, labels: list[str], size: tuple[int, int]) -> Tensor:
+    """Return images in rows and columns that fill ``size``, with labels if there are any."""
+    rows = -(-len(images) // columns)
     height = (size[0] + GAP) // rows - GAP - (LABEL if labels else 0)
     width = (size[1] + GAP) // columns - GAP
-    cropped = [crop(picture, height, width) for picture in pictures]
+    cropped = [crop(image, height, width) for image in images]
     if labels:
         cropped = [add_label(c, text) for c, text in zip(cropped, labels, strict=True)]
     sheet = join_rows([cropped[n : n + columns] for n in range(0, len(cropped), columns)])
-    # What the division left over.
+    # The rest of the division.
     missing = (0, size[1] - sheet.shape[3], 0, size[0] - sheet.shape[2])
     return torch.nn.functional.pad(sheet, missing, value=1.0)
 
 
 def loaded(workflow: Workflow, run: Run) -> list[Tensor]:
-    """Return the pictures and the artworks of styles that a workflow loads."""
+    """Return the images that a workflow loads, and the artworks of its styles."""
     samples = workflow.find("AdaINSampleImage") + workflow.find("LoadImage")
-    pictures = [run.outputs[node.id][0][:1].movedim(-1, 1) for node in samples]
+    images = [run.outputs[node.id][0][:1].movedim(-1, 1) for node in samples]
     names = [node.values["style"] for node in workflow.find("AdaINLoadStyle")]
     folder = ROOT / "samples" / "style"
-    return pictures + [load_image((folder / name).with_suffix(".jpg")) for name in names]
+    return images + [load_image((folder / name).with_suffix(".jpg")) for name in names]
 
 
 def thumbnail(workflow: Workflow, run: Run) -> Tensor:
-    """Return what a workflow loads and what it shows, ``(1, 3, HEIGHT, WIDTH)``."""
+    """Return the inputs and results of a workflow as one image, ``(1, 3, HEIGHT, WIDTH)``."""
     outputs = workflow.find("SaveImage") + workflow.find("SaveAnimatedWEBP")
     shown = [run.inputs[node.id]["images"].movedim(-1, 1) for node in outputs]
     for node in workflow.find("SaveVideo"):
@@ -81,7 +81,7 @@ def thumbnail(workflow: Workflow, run: Run) -> Tensor:
         labels = [f"strength {alpha}" for alpha in ("0.25", "0.5", "0.75", "1")]
     elif name == "05 Keep the colors":
         shown = [loaded(workflow, run)[0], *shown]
-        columns, labels = 2, ["photo", "coral", "luminance", "the painting's colors"]
+        columns, labels = 2, ["photo", "coral", "luminance", "artwork's colors"]
     elif name == "07 Video frames":
         modes = [node.values["temporal"] for node in workflow.find("AdaINStylize")]
         labels = [f"{mode}: {number + 1}" for mode in modes for number in FRAMES]
@@ -93,7 +93,7 @@ def thumbnail(workflow: Workflow, run: Run) -> Tensor:
         height, width = shown[0].shape[2:]
         top, left = 2 * height // 5, 2 * width // 5
         shown += [shown[0][:, :, top : top + HEIGHT // 2, left : left + RIGHT]]
-        labels = [f"{width} x {height} pixels", "a part of it, pixel by pixel"]
+        labels = [f"{width} x {height} pixels", "a part of it, not resized"]
     elif name == "11 Coarse to fine":
         labels = ["fine", "coarse"]
     right = tiles(shown, columns, labels, (HEIGHT, RIGHT))
@@ -101,17 +101,17 @@ def thumbnail(workflow: Workflow, run: Run) -> Tensor:
 
 
 def main() -> None:
-    """Draw them all, or those whose names are given."""
+    """Write all thumbnails, or those of the workflows named as arguments."""
     nodes = pack_nodes()
     with tempfile.TemporaryDirectory() as folder:
-        # Where the style library is saved, and videos.
+        # The folder of saved styles and videos.
         os.environ["ADAIN_CACHE"] = tempfile.tempdir = folder
         for path in WORKFLOWS:
             if sys.argv[1:] and path.stem not in sys.argv[1:]:
                 continue
             workflow = Workflow(path, nodes)
-            picture = thumbnail(workflow, workflow.run())
-            save_image(path.with_suffix(".jpg"), picture, overwrite=True, quality=72)
+            image = thumbnail(workflow, workflow.run())
+            save_image(path.with_suffix(".jpg"), image, overwrite=True, quality=72)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Draw the pictures of the nodes' help pages: ``python tools/pictures/help_pages.py``.
+"""Make the images of the nodes' help pages: ``python tools/images/help_pages.py``.
 
-Each is ``web/docs/<node id>/example.jpg`` and serves all languages, so its labels are the names of
-inputs and little else. Run it again when the weights change.
+Each is ``web/docs/<node id>/example.jpg`` for all languages, so its labels are mostly the names of
+inputs. Run it again when the weights change.
 """
 
 from __future__ import annotations
@@ -34,33 +34,33 @@ from adain_core.sheets import add_label, join_rows
 from adain_core.temporal import TemporalPool
 
 PAGES = ROOT / "web" / "docs"
-# Photos as the model sees them; the pages show them smaller.
+# Size at which photos are stylized; the pages show them smaller.
 HEIGHT, WIDTH = 384, 512
-# Of a panel, by how many of them are side by side: about 900 pixels together.
+# Size of a panel by their number in a row: together about 900 pixels.
 SIZES = {3: (222, 296), 4: (165, 220), 5: (132, 176)}
 MAX_BYTES = 120_000
-# Pictures of any size and the lines under them, equally many in each row.
+# Images of any size and the labels below them; all rows have the same length.
 Rows = list[list[tuple[Tensor, str]]]
 
 
 def photo(name: str) -> Tensor:
-    """A sample photo."""
+    """Return a sample photo."""
     return content(name, HEIGHT, WIDTH)
 
 
 def feature_maps(features: Features) -> Tensor:
-    """The nine liveliest channels of encoded features as gray pictures, three rows of three."""
+    """Return the nine channels that vary most as gray images, in three rows."""
     maps = features.tensor[0].float()
     maps = maps[maps.std(dim=(1, 2)).argsort(descending=True)[:9]]
     low, high = (maps.flatten(1).quantile(q, dim=1)[:, None, None] for q in (0.02, 0.98))
     maps = F.pad(((maps - low) / (high - low)).clamp(0, 1), (1, 1, 1, 1), value=1.0)
     sheet = torch.cat([torch.cat(list(row), dim=1) for row in maps.split(3)], dim=0)
-    # Enlarged without blur: each feature stays a square that can be seen.
+    # Enlarged without blur, so that each feature is a visible square.
     return sheet.repeat_interleave(3, 0).repeat_interleave(3, 1).expand(1, 3, -1, -1)
 
 
 def card(lines: list[str]) -> Tensor:
-    """A sheet of paper with text, for a file."""
+    """Return a card with text, which stands for a file."""
     image = Image.new("RGB", (WIDTH, HEIGHT), "white")
     draw = ImageDraw.Draw(image)
     draw.rounded_rectangle((60, 90, WIDTH - 60, HEIGHT - 90), 24, outline="gray", width=4)
@@ -70,15 +70,15 @@ def card(lines: list[str]) -> Tensor:
 
 
 def whole(image: Tensor) -> Tensor:
-    """The picture with gray beside it, of the panels' shape: what is cropped then is gray."""
+    """Return an image padded with gray to the aspect ratio of the panels."""
     height, width = image.shape[2:]
     missing = (max(0, height * WIDTH // HEIGHT - width), max(0, width * HEIGHT // WIDTH - height))
     half = (missing[0] // 2, missing[0] - missing[0] // 2)
     return F.pad(image, (*half, missing[1] // 2, missing[1] - missing[1] // 2), value=0.9)
 
 
-def as_picture(mask: Tensor) -> Tensor:
-    """A mask to look at."""
+def as_image(mask: Tensor) -> Tensor:
+    """Return a mask as a gray image."""
     return mask[:, None].expand(-1, 3, -1, -1)
 
 
@@ -99,73 +99,73 @@ def load_model(model: AdaINModel) -> Rows:
 
 
 def stylize(model: AdaINModel) -> Rows:
-    """The plain use, then an option each."""
-    castle, painting, second = photo("castle"), style("van-gogh-night-cafe"), style("engraving")
+    """Default options, then one option each."""
+    castle, artwork, second = photo("castle"), style("van-gogh-night-cafe"), style("engraving")
     left = (torch.arange(WIDTH) < WIDTH / 2).float().expand(1, HEIGHT, -1)
     masks = [feather_mask(mask[None], 16)[0] for mask in (left, 1 - left)]
-    halves = model.stylize(castle, [painting, second], masks=masks)
+    halves = model.stylize(castle, [artwork, second], masks=masks)
     return [
         [
             (castle, "content"),
-            (painting, "style_1"),
-            (model.stylize(castle, painting), "image"),
+            (artwork, "style_1"),
+            (model.stylize(castle, artwork), "image"),
         ],
         [
-            (model.stylize(castle, painting, alpha=0.5), "alpha 0.5"),
-            (model.stylize(castle, painting, preserve_color="coral"), "preserve_color coral"),
+            (model.stylize(castle, artwork, alpha=0.5), "alpha 0.5"),
+            (model.stylize(castle, artwork, preserve_color="coral"), "preserve_color coral"),
             (halves, "mask_1 left, mask_2 right"),
         ],
     ]
 
 
 def stylize_video(model: AdaINModel) -> Rows:
-    """Frames of a camera's way over a photo, which share their statistics as in a video."""
+    """Frames of a pan over a photo, with pooled statistics as in a video."""
     encoded, pool = model.encode_style(style("mosaic")), TemporalPool("ema")
     frames = views([n / 23 for n in range(24)], HEIGHT, WIDTH)
-    drawn = [model.stylize(frame, encoded, smoothing=pool) for frame in frames]
+    stylized = [model.stylize(frame, encoded, smoothing=pool) for frame in frames]
     shown = (0, 11, 23)
     return [
         [(frames[n], f"video, frame {n}") for n in shown],
-        [(drawn[n], f"in the style, frame {n}") for n in shown],
+        [(stylized[n], f"stylized, frame {n}") for n in shown],
     ]
 
 
 def encode_content(model: AdaINModel) -> Rows:
-    """What features look like."""
+    """Features as images."""
     panda = photo("red-panda")
     features = model.encode(panda)
-    drawn = model.decode(adain(features, model.encode_style(style("van-gogh-night-cafe"))))
+    result = model.decode(adain(features, model.encode_style(style("van-gogh-night-cafe"))))
     return [
         [
             (panda, "image"),
             (feature_maps(features), f"features: 9 of {features.tensor.shape[1]} channels"),
-            (drawn, "after AdaIN Blend and AdaIN Decode"),
+            (result, "after AdaIN Blend and AdaIN Decode"),
         ]
     ]
 
 
 def encode_style(model: AdaINModel) -> Rows:
-    """Sizes of strokes; a part of an artwork."""
-    castle, painting, cafe = photo("castle"), style("mosaic"), style("van-gogh-night-cafe")
+    """Style sizes; parts of an artwork."""
+    castle, artwork, cafe = photo("castle"), style("mosaic"), style("van-gogh-night-cafe")
     upper = (torch.arange(cafe.shape[2]) < 0.42 * cafe.shape[2]).float()
     upper = upper[:, None].expand(-1, cafe.shape[3])[None]
 
-    def drawn(of: Style) -> Tensor:
+    def stylized(of: Style) -> Tensor:
         return model.stylize(castle, of)
 
     return [
         [
-            (painting, "image"),
+            (artwork, "image"),
             *(
-                (drawn(model.encode_style(painting, size=size)), f"style_size {size}")
+                (stylized(model.encode_style(artwork, size=size)), f"style_size {size}")
                 for size in (128, 512, 1024)
             ),
         ],
         [
             (cafe, "image"),
-            (drawn(model.encode_style(cafe)), "without mask"),
-            (drawn(model.encode_style(cafe, mask=upper)), "mask: the upper part"),
-            (drawn(model.encode_style(cafe, mask=1 - upper)), "mask: the lower part"),
+            (stylized(model.encode_style(cafe)), "without mask"),
+            (stylized(model.encode_style(cafe, mask=upper)), "mask: the upper part"),
+            (stylized(model.encode_style(cafe, mask=1 - upper)), "mask: the lower part"),
         ],
     ]
 
@@ -176,32 +176,32 @@ def blend(model: AdaINModel) -> Rows:
     first, second = (model.encode_style(style(name)) for name in names)
     features = model.encode(wall)
 
-    def drawn(of: Style, alpha: float = 1) -> Tensor:
+    def stylized(of: Style, alpha: float = 1) -> Tensor:
         return model.decode(adain(features, of, alpha))
 
     return [
         [
             (wall, "content"),
             *((style(name), f"style_{number}") for number, name in enumerate(names, 1)),
-            *((drawn(second, alpha), f"style_2, alpha {alpha}") for alpha in (0.3, 0.6)),
+            *((stylized(second, alpha), f"style_2, alpha {alpha}") for alpha in (0.3, 0.6)),
         ],
         [
-            (drawn(Style.mix([first, second], pair)), f"weights {pair[0]:g} : {pair[1]:g}")
+            (stylized(Style.mix([first, second], pair)), f"weights {pair[0]:g} : {pair[1]:g}")
             for pair in ((1, 0), (0.75, 0.25), (0.5, 0.5), (0.25, 0.75), (0, 1))
         ],
     ]
 
 
 def masked(model: AdaINModel) -> Rows:
-    """A subject and what lies around it."""
+    """A subject and its background."""
     bird = photo("kingfisher")
     sample = load_image(SAMPLES / "mask" / "kingfisher.png")
     mask = crop(sample, HEIGHT, WIDTH)[:, 0]
-    paintings = style("van-gogh-cafe-terrace"), style("engraving")
-    first, second = (model.encode_style(painting) for painting in paintings)
+    artworks = style("van-gogh-cafe-terrace"), style("engraving")
+    first, second = (model.encode_style(artwork) for artwork in artworks)
     features = model.encode(bird)
 
-    def drawn(
+    def stylized(
         feather: int = 0, background: Style | None = second, region_statistics: bool = True
     ) -> Tensor:
         soft = feather_mask(mask[None], feather)[0]
@@ -211,15 +211,15 @@ def masked(model: AdaINModel) -> Rows:
     return [
         [
             (bird, "content"),
-            (as_picture(mask), "mask_1"),
-            (paintings[0], "style_1"),
-            (paintings[1], "background"),
+            (as_image(mask), "mask_1"),
+            (artworks[0], "style_1"),
+            (artworks[1], "background"),
         ],
         [
-            (drawn(background=None), "background not connected"),
-            (drawn(), "background connected"),
-            (drawn(feather=40), "feather 40"),
-            (drawn(region_statistics=False), "region_statistics off"),
+            (stylized(background=None), "background not connected"),
+            (stylized(), "background connected"),
+            (stylized(feather=40), "feather 40"),
+            (stylized(region_statistics=False), "region_statistics off"),
         ],
     ]
 
@@ -228,22 +228,22 @@ def decode(model: AdaINModel) -> Rows:
     """Features with and without a style."""
     castle = photo("castle")
     features = model.encode(castle)
-    painting = model.encode_style(style("van-gogh-cafe-terrace"))
+    encoded = model.encode_style(style("van-gogh-cafe-terrace"))
     return [
         [
             (castle, "content"),
             (model.decode(features), "Encode Content, Decode"),
-            (model.decode(adain(features, painting)), "Encode Content, Blend, Decode"),
+            (model.decode(adain(features, encoded)), "Encode Content, Blend, Decode"),
         ]
     ]
 
 
 def alpha_keyframes(model: AdaINModel) -> Rows:
     """Frames of a fade."""
-    castle, painting = photo("castle"), style("van-gogh-night-cafe")
+    castle, artwork = photo("castle"), style("van-gogh-night-cafe")
     return [
         [
-            (model.stylize(castle, painting, alpha=n / 23, content_residual=True), f"frame {n}")
+            (model.stylize(castle, artwork, alpha=n / 23, content_residual=True), f"frame {n}")
             for n in frames
         ]
         for frames in ((0, 3, 6, 10), (13, 16, 20, 23))
@@ -252,60 +252,60 @@ def alpha_keyframes(model: AdaINModel) -> Rows:
 
 def color_preserve(model: AdaINModel) -> Rows:
     """Before encoding, and after decoding."""
-    coffee, painting = photo("coffee"), style("van-gogh-starry-night")
-    recolored, drawn = transfer_color(painting, coffee, "coral"), model.stylize(coffee, painting)
+    coffee, artwork = photo("coffee"), style("van-gogh-starry-night")
+    recolored, result = transfer_color(artwork, coffee, "coral"), model.stylize(coffee, artwork)
     return [
         [
-            (painting, "image: the artwork"),
+            (artwork, "image: the artwork"),
             (coffee, "color_reference"),
             (recolored, "coral"),
-            (model.stylize(coffee, recolored), "drawn in that style"),
+            (model.stylize(coffee, recolored), "stylized with coral"),
         ],
         [
-            (drawn, "image: after AdaIN Decode"),
+            (result, "image: after AdaIN Decode"),
             (coffee, "color_reference"),
-            (transfer_color(drawn, coffee, "luminance"), "luminance"),
-            (transfer_color(drawn, coffee, "luminance", 0.5), "luminance, strength 0.5"),
+            (transfer_color(result, coffee, "luminance"), "luminance"),
+            (transfer_color(result, coffee, "luminance", 0.5), "luminance, strength 0.5"),
         ],
     ]
 
 
 def save_style(model: AdaINModel) -> Rows:
-    """From an artwork to a file to a picture."""
-    painting, castle = style("van-gogh-langlois-bridge"), photo("castle")
-    encoded = model.encode_style(painting, name="my-style")
+    """From an artwork to a file to a result."""
+    artwork, castle = style("van-gogh-langlois-bridge"), photo("castle")
+    encoded = model.encode_style(artwork, name="my-style")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "my-style.safetensors"
         encoded.save(path)
         file = card([path.stem, path.suffix, f"{path.stat().st_size / 1000:.1f} kB"])
-        drawn = model.stylize(castle, Style.load(path))
+        result = model.stylize(castle, Style.load(path))
     return [
-        [(painting, "artwork"), (file, "saved style"), (drawn, "used later, without the artwork")]
+        [(artwork, "artwork"), (file, "saved style"), (result, "used later, without the artwork")]
     ]
 
 
 def load_style(model: AdaINModel) -> Rows:
-    """A file gives the same style to every photo."""
-    painting = style("van-gogh-cafe-terrace")
-    encoded = model.encode_style(painting)
+    """One file stylizes every photo."""
+    artwork = style("van-gogh-cafe-terrace")
+    encoded = model.encode_style(artwork)
     photos = [photo(name) for name in ("castle", "kingfisher", "red-panda")]
     return [
         [
             (card(["van-gogh-", "cafe-terrace", ".safetensors"]), "style"),
-            *((picture, f"content {number}") for number, picture in enumerate(photos, 1)),
+            *((image, f"content {number}") for number, image in enumerate(photos, 1)),
         ],
         [
-            (painting, "what it was saved from"),
+            (artwork, "its artwork"),
             *(
-                (model.stylize(picture, encoded), f"image {number}")
-                for number, picture in enumerate(photos, 1)
+                (model.stylize(image, encoded), f"image {number}")
+                for number, image in enumerate(photos, 1)
             ),
         ],
     ]
 
 
 def sample_image(model: AdaINModel) -> Rows:
-    """All of them."""
+    """All sample images."""
     panels = [
         (whole(load_image(path)), f"mask: {path.stem}" if kind == "mask" else path.stem)
         for kind in ("content", "style", "mask")
@@ -315,16 +315,16 @@ def sample_image(model: AdaINModel) -> Rows:
     return [panels[start : start + 5] for start in range(0, len(panels), 5)]
 
 
-def refine_drawn(model: AdaINModel) -> Rows:
-    """A picture, and what refining makes of it; needs the official model, downloaded."""
-    castle, painting = content("castle"), style("van-gogh-night-cafe")
-    options = StylizeOptions(painting)
-    drawn = Stylizer(model, options)(castle)
-    refined = refine(drawn, castle, options, load_loss_network(), steps=50)
-    return [[(painting, "style_1"), (drawn, "image, as drawn"), (refined, "refined by 50 steps")]]
+def refined(model: AdaINModel) -> Rows:
+    """A result before and after refining; needs the downloaded official model."""
+    castle, artwork = content("castle"), style("van-gogh-night-cafe")
+    options = StylizeOptions(artwork)
+    image = Stylizer(model, options)(castle)
+    result = refine(image, castle, options, load_loss_network(), steps=50)
+    return [[(artwork, "style_1"), (image, "image"), (result, "after 50 steps")]]
 
 
-PICTURES: dict[str, Callable[[AdaINModel], Rows]] = {
+IMAGES: dict[str, Callable[[AdaINModel], Rows]] = {
     "AdaINModelLoader": load_model,
     "AdaINStylize": stylize,
     "AdaINStylizeVideo": stylize_video,
@@ -338,20 +338,20 @@ PICTURES: dict[str, Callable[[AdaINModel], Rows]] = {
     "AdaINSaveStyle": save_style,
     "AdaINLoadStyle": load_style,
     "AdaINSampleImage": sample_image,
-    "AdaINRefine": refine_drawn,
+    "AdaINRefine": refined,
 }
 
 
 def main() -> None:
-    """Draw them all."""
+    """Write all images."""
     model = AdaINModel.from_pretrained()
-    for node_id, draw in PICTURES.items():
-        rows = draw(model)
+    for node_id, make in IMAGES.items():
+        rows = make(model)
         size = SIZES[len(rows[0])]
         panels = [[add_label(crop(each.cpu(), *size), text) for each, text in row] for row in rows]
         path = PAGES / node_id / "example.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Fine strokes take more bytes: the best quality that fits.
+        # The best quality that fits: fine strokes take more bytes.
         for quality in range(85, 40, -5):
             save_image(path, join_rows(panels), overwrite=True, quality=quality)
             if path.stat().st_size <= MAX_BYTES:

@@ -1,6 +1,6 @@
-"""Encode the sample artworks into the shipped styles: ``python tools/pictures/styles.py``.
+"""Encode the sample artworks as the bundled styles: ``python tools/images/styles.py``.
 
-Run it again when the shipped model's weights change: a style fits only the encoder that made it.
+Run it again when the weights of the bundled model change: a style fits only its encoder.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:
-    """Write them all."""
-    # On the CPU, so that every machine writes the same numbers.
+    """Write all style files."""
+    # On the CPU, so that the files are the same on every machine.
     model = AdaINModel.from_pretrained(device="cpu", dtype="fp32")
     for path in list_images(ROOT / "samples" / "style"):
         style = model.encode_style(path)

@@ -1,4 +1,4 @@
-"""What the pictures are made of: the samples, cropped and labeled."""
+"""Panels of the images: the samples, cropped and labeled."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ IMAGES = ROOT / "docs" / "images"
 
 
 def content(name: str, height: int = 240, width: int = 320) -> Tensor:
-    """Return a sample photo, cropped to the shape and size given."""
+    """Return a sample photo, resized and cropped around its center."""
     return crop(load_image(SAMPLES / "content" / f"{name}.jpg"), height, width)
 
 
 def style(name: str) -> Tensor:
-    """Return a sample artwork, whole."""
+    """Return a sample artwork."""
     return load_image(SAMPLES / "style" / f"{name}.jpg")
 
 
 def crop(image: Tensor, height: int, width: int) -> Tensor:
-    """Return the middle of a picture, of the shape and size given."""
+    """Return an image, resized and cropped around its center."""
     size = max(
         -(-min(image.shape[2:]) * height // image.shape[2]),
         -(-min(image.shape[2:]) * width // image.shape[3]),
@@ -38,7 +38,7 @@ def crop(image: Tensor, height: int, width: int) -> Tensor:
 
 
 def cell(image: Tensor, text: str = "", width: int = 320) -> Tensor:
-    """Return a picture at the size that the README shows, with a line of text if there is any."""
+    """Return an image at the size in the README, with a label below it if there is one."""
     small = crop(image, 240, width)
     return add_label(small, text) if text else small
 

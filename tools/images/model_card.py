@@ -1,7 +1,7 @@
-"""Draw the model card's pictures: ``python tools/pictures/model_card.py OFFICIAL BEFORE``.
+"""Make the model card's images: ``python tools/images/model_card.py OFFICIAL BEFORE``.
 
-OFFICIAL is the official model (``adain weights download vgg19``), BEFORE an earlier file of the
-shipped one; both are shown beside it. Run it again when the weights change.
+They compare the bundled model with the official one (OFFICIAL, from ``adain weights download
+vgg19``) and with an earlier version (BEFORE). Run it again when the weights change.
 """
 
 from __future__ import annotations
@@ -50,26 +50,26 @@ PLACES = (
 
 
 def beside(ours: AdaINModel, official: AdaINModel) -> Tensor:
-    """Return photos at 512 pixels in each style, the official model's pictures above ours."""
+    """Return photos at 512 pixels in each style, results of the official model above ours."""
     blank = torch.ones(1, 3, SIDE, SIDE)
     rows = [[blank, *(crop(style(name), SIDE, SIDE) for name in STYLES)]]
     for name in PHOTOS:
         photo = content(name, 512, 512)
         for model in (official, ours):
-            drawn = [model.stylize(photo, style(art), stroke_size=SINGLE_PASS) for art in STYLES]
+            results = [model.stylize(photo, style(art), stroke_size=SINGLE_PASS) for art in STYLES]
             first = crop(photo, SIDE, SIDE) if model is official else blank
-            rows.append([first, *(crop(picture, SIDE, SIDE) for picture in drawn)])
+            rows.append([first, *(crop(image, SIDE, SIDE) for image in results)])
     return join_rows(rows)
 
 
 def close(ours: AdaINModel, official: AdaINModel, before: AdaINModel) -> Tensor:
-    """Return parts, pixel by pixel, of photos whose shortest side is 1024 pixels."""
+    """Return parts of photos of 1024 pixels on the shortest side, not resized."""
     rows = []
     for place in PLACES:
         photo = resize_shortest_side(load_image(SAMPLES / "content" / f"{place.photo}.jpg"), 1024)
         y, x = round(place.top * photo.shape[2]), round(place.left * photo.shape[3])
         art = style(place.artwork)
-        drawn = {
+        versions = {
             f"photo ({place.artwork})": photo,
             "official": official.stylize(photo, art, stroke_size=SINGLE_PASS),
             "before": before.stylize(photo, art, stroke_size=SINGLE_PASS),
@@ -77,23 +77,26 @@ def close(ours: AdaINModel, official: AdaINModel, before: AdaINModel) -> Tensor:
             "now, coarse to fine": ours.stylize(photo, art),
         }
         rows.append(
-            [add_label(each[:, :, y : y + 240, x : x + 240], text) for text, each in drawn.items()]
+            [
+                add_label(each[:, :, y : y + 240, x : x + 240], text)
+                for text, each in versions.items()
+            ]
         )
     return join_rows(rows)
 
 
 def main() -> None:
-    """Draw both."""
+    """Write both images."""
     if len(sys.argv) != 3:
         raise SystemExit(__doc__)
     official, before = (AdaINModel.from_pretrained(path) for path in sys.argv[1:])
     ours = AdaINModel.from_pretrained()
-    for name, picture in (
+    for name, image in (
         ("grid", beside(ours, official)),
         ("close", close(ours, official, before)),
     ):
         path = shipped_folder() / f"{DEFAULT_MODEL}-{name}.jpg"
-        save_image(path, picture, overwrite=True, quality=85)
+        save_image(path, image, overwrite=True, quality=85)
 
 
 if __name__ == "__main__":

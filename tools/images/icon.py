@@ -1,6 +1,6 @@
-"""Draw the node pack's icon, ``docs/images/icon.png``: a photo becoming a painting.
+"""Make the node pack's icon, ``docs/images/icon.png``: half a photo, half its stylized version.
 
-Run ``python tools/pictures/icon.py`` again when the weights change.
+Run ``python tools/images/icon.py`` again when the weights change.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from adain_core import AdaINModel
 from adain_core.pixels import as_uint8
 
 SIZE = 256
-SCALE = 4  # edges are drawn this much larger, so that they come out smooth
+SCALE = 4  # edges are drawn this many times larger and reduced, for antialiasing
 
 
-def pillow(picture: Tensor) -> Image.Image:
-    """``(1, 3, H, W)`` as a Pillow picture."""
-    return Image.fromarray(as_uint8(picture)[0].movedim(0, -1).cpu().numpy())
+def to_pillow(image: Tensor) -> Image.Image:
+    """Return ``(1, 3, H, W)`` as a Pillow image."""
+    return Image.fromarray(as_uint8(image)[0].movedim(0, -1).cpu().numpy())
 
 
 def main() -> None:
-    """Draw it."""
+    """Write the icon."""
     photo = content("red-panda", SIZE, SIZE)
-    painting = AdaINModel.from_pretrained().stylize(photo, style("van-gogh-night-cafe"))
+    stylized = AdaINModel.from_pretrained().stylize(photo, style("van-gogh-night-cafe"))
     big = SIZE * SCALE
     cut = (0.68 * big, 0, 0.32 * big, big)
 
@@ -35,8 +35,8 @@ def main() -> None:
     card = Image.new("L", (big, big), 0)
     ImageDraw.Draw(card).rounded_rectangle((0, 0, big - 1, big - 1), radius=big // 6, fill=255)
 
-    icon = pillow(photo)
-    icon.paste(pillow(painting), mask=half.resize(icon.size, Image.Resampling.LANCZOS))
+    icon = to_pillow(photo)
+    icon.paste(to_pillow(stylized), mask=half.resize(icon.size, Image.Resampling.LANCZOS))
     icon.paste("white", mask=line.resize(icon.size, Image.Resampling.LANCZOS))
     icon.putalpha(card.resize(icon.size, Image.Resampling.LANCZOS))
     icon.save(IMAGES / "icon.png", optimize=True)

@@ -1,4 +1,4 @@
-"""Draw the pictures of the README with the shipped model: ``python tools/pictures/readme.py``.
+"""Make the images of the README with the bundled model: ``python tools/images/readme.py``.
 
 Run it again when the weights change.
 """
@@ -21,25 +21,25 @@ from adain_core.pixels import resize_shortest_side
 from adain_core.sheets import join_rows
 from adain_core.temporal import TemporalPool
 
-# Frames of the moving picture.
-_MOVING = 32
+# Frames of the animation.
+_FRAMES = 32
 
 
 def write_rows(name: str, rows: Sequence[Sequence[Tensor]]) -> None:
-    """Write rows of pictures as ``docs/images/<name>.jpg``."""
+    """Write rows of images as ``docs/images/<name>.jpg``."""
     save_image(IMAGES / f"{name}.jpg", join_rows(rows), overwrite=True, quality=88)
 
 
-def moving(model: AdaINModel, height: int = 200, width: int = 300) -> None:
-    """A camera's way over a photo and back, beside it two styles that turn into each other."""
+def write_animation(model: AdaINModel, height: int = 200, width: int = 300) -> None:
+    """Write a pan over a photo and back, next to its result in a varying mix of two styles."""
     styles = [model.encode_style(style(name)) for name in ("van-gogh-starry-night", "mosaic")]
     # Slower at both ends.
-    shares = [(1 - math.cos(2 * math.pi * number / _MOVING)) / 2 for number in range(_MOVING)]
+    shares = [(1 - math.cos(2 * math.pi * number / _FRAMES)) / 2 for number in range(_FRAMES)]
     pool, frames = TemporalPool("ema"), []
     for share, frame in zip(shares, views(shares, 2 * height, 2 * width), strict=True):
         mixed = Style.mix(styles, [1 - share, share])
-        drawn = model.stylize(frame, mixed, smoothing=pool)
-        pair = join_rows([[crop(each, height, width) for each in (frame, drawn)]])
+        result = model.stylize(frame, mixed, smoothing=pool)
+        pair = join_rows([[crop(each, height, width) for each in (frame, result)]])
         frames.append(Image.fromarray((pair[0].movedim(0, -1) * 255).byte().numpy()))
     frames[0].save(
         IMAGES / "video.webp",
@@ -58,13 +58,13 @@ def strokes(model: AdaINModel) -> list[Tensor]:
     part = (..., slice(0, 720), slice(220, 1180))
     cells = []
     for size in (SINGLE_PASS, *STROKE_SIZES):
-        drawn = model.stylize(photo, style("van-gogh-starry-night"), stroke_size=size)
-        cells.append(cell(drawn[part], size))
+        result = model.stylize(photo, style("van-gogh-starry-night"), stroke_size=size)
+        cells.append(cell(result[part], size))
     return cells
 
 
 def main() -> None:
-    """Draw them all, twice as large as they are shown."""
+    """Write all images, stylized at twice their size in the README."""
     model = AdaINModel.from_pretrained()
     names = ["van-gogh-starry-night", "van-gogh-night-cafe", "mosaic", "engraving"]
 
@@ -78,20 +78,20 @@ def main() -> None:
 
     top = [torch.ones(1, 3, 240, 320), *(cell(style(name)) for name in names)]
     photos = [content(name, 480, 640) for name in ("castle", "astronaut", "red-panda")]
-    drawn = [
+    stylized = [
         [cell(photo), *(cell(model.stylize(photo, style(name))) for name in names)]
         for photo in photos
     ]
-    write_rows("grid", [top, *drawn])
+    write_rows("grid", [top, *stylized])
     write_rows("strokes", [strokes(model)])
 
-    photo, painting = content("castle", 480, 640), style("van-gogh-starry-night")
+    photo, artwork = content("castle", 480, 640), style("van-gogh-starry-night")
     alphas = (0.0, 0.25, 0.5, 0.75, 1.0)
-    drawn_alphas = [
-        cell(model.stylize(photo, painting, alpha=a, content_residual=True), f"alpha {a:g}")
+    faded = [
+        cell(model.stylize(photo, artwork, alpha=a, content_residual=True), f"alpha {a:g}")
         for a in alphas
     ]
-    write_rows("alpha", [drawn_alphas])
+    write_rows("alpha", [faded])
 
     photo, pair = (
         content("great-wall", 480, 640),
@@ -112,18 +112,18 @@ def main() -> None:
     ]
     write_rows("masks", [masked])
 
-    photo, painting = content("coffee", 480, 560), style("van-gogh-asylum-hall")
+    photo, artwork = content("coffee", 480, 560), style("van-gogh-asylum-hall")
     kept = [
         cell(photo, "photo", 280),
-        cell(model.stylize(photo, painting), "style's colors", 280),
+        cell(model.stylize(photo, artwork), "style's colors", 280),
         *(
-            cell(model.stylize(photo, painting, preserve_color=method), method, 280)
+            cell(model.stylize(photo, artwork, preserve_color=method), method, 280)
             for method in METHODS
         ),
     ]
     write_rows("color", [kept])
 
-    moving(model)
+    write_animation(model)
 
 
 if __name__ == "__main__":
