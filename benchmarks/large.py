@@ -1,6 +1,6 @@
 """Peak memory and time of ``adain stylize``, file to file, from 1 to 100 megapixels.
 
-``python benchmarks/large.py`` measures; ``benchmarks/README.md`` says how to read the result.
+``python benchmarks/large.py`` measures; ``benchmarks/README.md`` explains the results.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ RSS_UNIT = 1 if platform.system() == "Darwin" else 1024
 
 
 class Figures(NamedTuple):
-    """What one run of the command took.
+    """Memory and time of a run of the command.
 
-    Args:
+    Attributes:
         peak: resident memory of the process, bytes.
-        wall: seconds.
-        processor: seconds of all cores.
+        wall: wall time, seconds.
+        cpu: CPU time of all cores, seconds.
     """
 
     peak: int
     wall: float
-    processor: float
+    cpu: float
 
 
 def write_photo(path: Path, side: int) -> None:
-    """Write a square image: the sample photo, enlarged."""
+    """Write the sample photo, enlarged to a square."""
     with PIL.Image.open(PHOTO) as photo:
         enlarged = photo.convert("RGB").resize((side, side), PIL.Image.Resampling.BICUBIC)
     enlarged.save(path, compress_level=1)
 
 
 def measure(command: list[str]) -> Figures:
-    """Run a command in a process of its own; ends the program where it fails."""
+    """Run a command in its own process; raise an error if it fails."""
     import resource  # not on Windows
 
     started = time.perf_counter()
@@ -75,7 +75,7 @@ def run_case(model: str, side: int, options: list[str], folder: Path) -> Figures
 
 
 def main() -> None:
-    """Read the arguments, measure, print a line as soon as it is known."""
+    """Run the benchmark; print each line as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--models", nargs="+", default=["adain-slim"], help="names or paths")
     parser.add_argument(
@@ -98,7 +98,7 @@ def main() -> None:
                 print(
                     f"| {Path(model).stem} | {side}x{side} | {size:.0f} "
                     f"| {figures.peak / 2**20:.0f} | {figures.wall:.0f} "
-                    f"| {figures.wall / size:.2f} | {figures.processor / size:.2f} |",
+                    f"| {figures.wall / size:.2f} | {figures.cpu / size:.2f} |",
                     flush=True,
                 )
 

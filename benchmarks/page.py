@@ -1,10 +1,10 @@
-"""Seconds and memory of the built page in a Chromium, beside the library on the same machine.
+"""Time and memory of the built page in Chromium, compared with the library on the same machine.
 
     make page
     python benchmarks/page.py --rounds 5
 
-The two take turns, so that whatever disturbs the machine disturbs both; on a busy one compare the
-seconds of processor time. ``tests/page`` says what the interpreter and the machine need.
+The two alternate, so that the load of the machine affects both alike. On a busy machine, compare
+the CPU time. ``tests/page/conftest.py`` names the requirements.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ARTWORKS = {"The Starry Night": "van-gogh-starry-night", "The Night Café": "van
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=512, help="side of the photo (default: 512)")
     parser.add_argument("--rounds", type=int, default=5, help="after the first (default: 5)")
@@ -71,20 +71,20 @@ def main() -> None:
         peak = peak_memory(browser)
         browser.close()
     print(f"{arguments.size} pixels, {threads} threads of WebAssembly")
-    for index, kind in enumerate(("seconds", "seconds of processor time")):
+    for index, kind in enumerate(("seconds", "seconds of CPU time")):
         page, library = (median(each[index] for each in x[1:]) for x in (pages, libraries))
         print(f"{kind}: page {page:.2f}, library {library:.2f}, ratio {page / library:.1f}")
-    print(f"largest memory of the page's process: {peak:.0f} MiB")
+    print(f"peak memory of the page's process: {peak:.0f} MiB")
 
 
 def cpu_seconds(browser: Any) -> list[float]:
-    """Return the processor time that each of the browser's pages has taken."""
+    """Return the CPU seconds of each renderer process."""
     processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
     return [each["cpuTime"] for each in processes["processInfo"] if each["type"] == "renderer"]
 
 
 def peak_memory(browser: Any) -> float:
-    """Return the MiB that the largest of the browser's pages has had resident; Linux only."""
+    """Return the peak resident memory of the renderer processes in MiB; Linux only."""
     processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
     sizes = []
     for process in processes["processInfo"]:

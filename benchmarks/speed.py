@@ -1,6 +1,6 @@
-"""Images per second of each model, beside plain eager code and the machine's matrix product.
+"""Images per second of each model, compared with plain eager code and a matrix product.
 
-``python benchmarks/speed.py`` measures; ``benchmarks/README.md`` says how to read the result.
+``python benchmarks/speed.py`` measures; ``benchmarks/README.md`` explains the results.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from adain_core.weights import available_models
 PRODUCT = "matrix product"
 EAGER, FULL_WIDTH = "eager ", "eager, full width"
 CACHED, NEW_STYLE = "all", "all, new style"
-# A case with a call longer than this is not called again.
+# A case that takes longer is called only once.
 LIMIT_SECONDS = 30.0
 
 
 @dataclass
 class Case:
-    """One thing to time.
+    """One operation to time.
 
-    Args:
-        model: its name or path.
+    Attributes:
+        model: name or path of the model.
         dtype: ``"fp32"``, ``"bf16"`` or ``"fp16"``.
         size: side of the square image or matrix.
-        operation: what is timed.
-        call: does it once.
-        plain: the same work in plain layers, whose operations count as those of ``call``.
-        flops: floating-point operations of ``plain``, two for each multiplication and addition.
-        peak: bytes of memory that the first call took beyond what was in use; NaN: not known.
-        seconds: of each timed call.
+        operation: name of the operation.
+        call: runs it once.
+        plain: the same in plain layers, whose operations are counted.
+        flops: floating-point operations of ``plain``, two per multiply-add.
+        peak: additional memory during the first call, bytes; NaN: unknown.
+        seconds: duration of each timed call.
     """
 
     model: str
@@ -98,7 +98,7 @@ class EagerModel:
             layers += [nn.ReflectionPad2d(1), plain_convolution(convolution), nn.ReLU()]
             if name.endswith("_1"):
                 layers.append(nn.Upsample(scale_factor=2, mode="nearest"))
-        # Neither ReLU nor upsampling follows the last.
+        # Without the ReLU and upsampling after the last convolution.
         self.decoder = nn.Sequential(*layers[:-2]).to(device).requires_grad_(False)
 
     @torch.inference_mode()
@@ -142,7 +142,7 @@ def eager_cases(
 def model_cases(
     name: str, dtype: str, sizes: list[int], batch: int, device: torch.device
 ) -> list[Case]:
-    """Return the operations of one model at each size, on images that are on the device already."""
+    """Return the operations of one model at each size, on images that are already on the device."""
     model = AdaINModel.from_pretrained(name, device, dtype)
     cases = []
     for size in sizes:
@@ -177,13 +177,13 @@ def stylize_another(model: AdaINModel, content: Tensor, artwork: Tensor) -> None
 
 
 def run_all(calls: list[Callable[[], object]]) -> None:
-    """Make calls, one after the other."""
+    """Call functions one after the other."""
     for call in calls:
         call()
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for the device: its kernels run after the call that asks for them returned."""
+    """Wait for the device, whose kernels run asynchronously."""
     if device.type == "mps":
         torch.mps.synchronize()
     elif device.type != "cpu":
@@ -200,10 +200,9 @@ def timed(call: Callable[[], object], device: torch.device) -> float:
 
 
 def measure(cases: list[Case], repeats: int, device: torch.device) -> None:
-    """Fill in ``flops`` and ``seconds``, one call of every case in each round.
+    """Set ``flops``, ``peak`` and ``seconds``, with one call of every case per round.
 
-    Neighbors on the machine slow it for seconds or minutes. Rounds spread that over all cases;
-    timing one case after the other would blame the case that was running.
+    Rounds spread the load of the machine, which varies over seconds and minutes, over all cases.
     """
     for case in tqdm(cases, desc="warm-up", leave=False):
         before = start_peak(device)
@@ -213,7 +212,7 @@ def measure(cases: list[Case], repeats: int, device: torch.device) -> None:
             case.plain()
         case.flops = counter.get_total_flops()
         if elapsed > LIMIT_SECONDS:
-            case.seconds.append(elapsed)  # the only figure it gets
+            case.seconds.append(elapsed)  # its only measurement
     for _ in tqdm(range(repeats), desc="rounds", leave=False):
         for case in cases:
             if max(case.seconds, default=0) <= LIMIT_SECONDS:
@@ -227,14 +226,16 @@ def start_peak(device: torch.device) -> float:
         return float(torch.cuda.memory_allocated(device))
     if device.type == "cpu" and platform.system() == "Linux":
         if platform.libc_ver()[0] == "glibc":
-            ctypes.CDLL(None).malloc_trim(0)  # what is free already would hide what is taken
+            ctypes.CDLL(None).malloc_trim(
+                0
+            )  # freed memory that is still resident would hide new allocations
         Path("/proc/self/clear_refs").write_text("5")
         return read_peak(device)
     return math.nan
 
 
 def read_peak(device: torch.device) -> float:
-    """Return the peak of the bytes in use since :func:`start_peak`."""
+    """Return the peak bytes in use since :func:`start_peak`."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device))
     if device.type == "cpu" and platform.system() == "Linux":
@@ -256,7 +257,7 @@ def device_name(device: torch.device) -> str:
 def row_of(
     case: Case, batch: int, product: Case, baselines: dict[tuple[str, int, str], Case]
 ) -> dict[str, str | int | float]:
-    """Return one row of the result, not rounded; NaN if there is nothing to compare with."""
+    """Return one row of the table, not rounded; NaN without a baseline."""
     seconds = median(case.seconds)
 
     def ratio(name: str) -> float:
@@ -307,37 +308,37 @@ def positive(text: str) -> int:
 def argument_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--models", nargs="+", help="names or paths (default: all there are)")
+    parser.add_argument("--models", nargs="+", help="names or paths (default: all)")
     parser.add_argument("--sizes", nargs="+", type=positive, default=[256, 512, 1024])
     parser.add_argument(
         "--dtypes",
         nargs="+",
         choices=["fp32", "bf16", "fp16"],
-        help="default: fp32, and what dtype 'auto' is here",
+        help="(default: fp32, and the dtype that 'auto' selects)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
     parser.add_argument("--batch", type=positive, default=1, help="images in one call")
     parser.add_argument("--repeats", type=positive, default=7, help="rounds after the warm-up")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the figures here")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the table as CSV")
     return parser
 
 
 def main() -> None:
-    """Read the arguments, measure, print."""
+    """Run the benchmark."""
     parser = argument_parser()
     arguments = parser.parse_args()
     models = arguments.models or list(available_models())
     if not models:
-        parser.error("there are no models here; name a .safetensors file with --models")
+        parser.error("no model found; give a .safetensors file as --models")
     torch.manual_seed(0)
     try:
         device = resolve_device(arguments.device)
-        # The dtype that "auto" takes, beside float32.
+        # The dtype that "auto" selects, besides float32.
         automatic = resolve_dtype("auto", device)
         half = [name for name in ("bf16", "fp16") if DTYPES[name] == automatic]
         dtypes = arguments.dtypes or ["fp32", *half]
         if device.type == "cuda":
-            # cuDNN convolves float32 in TF32 by default; the product must do likewise.
+            # cuDNN convolves float32 in TF32 by default, so the product does, too.
             torch.set_float32_matmul_precision("high")
         products = {
             dtype: product_case(dtype, device) for dtype in {"fp32": None, **dict.fromkeys(dtypes)}
