@@ -41,7 +41,7 @@ adain evaluate --content photos/ --style paintings/ --loss-network adain-vgg19 \
 
 # results of another program, named <photo>__<painting>.png
 adain evaluate --content photos/ --style paintings/ --loss-network adain-vgg19 \\
-    --model adain-vgg19 --pictures other-program/
+    --model adain-vgg19 --results other-program/
 
 # compared with the methods in the paper
 adain evaluate --content photos/ --style paintings/ --loss-network adain-vgg19 --limit 3 \\
@@ -49,7 +49,7 @@ adain evaluate --content photos/ --style paintings/ --loss-network adain-vgg19 -
 
 # coarse to fine compared with a single pass: stylized at 1024 pixels, evaluated at 512
 adain evaluate --content photos/ --style paintings/ --loss-network adain-vgg19 \\
-    --model adain-slim --stroke-size single medium --drawn-size 1024 --size 512
+    --model adain-slim --stroke-size single medium --input-size 1024 --size 512
 """
 
 
@@ -87,7 +87,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="for --method optimize, which minimizes the evaluated style loss (default: 200)",
     )
     parser.add_argument(
-        "--pictures",
+        "--results",
         nargs="+",
         default=[],
         type=Path,
@@ -133,7 +133,7 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
         "(default: single, as in the paper)",
     )
     parser.add_argument(
-        "--drawn-size",
+        "--input-size",
         type=int,
         metavar="PX",
         help="size at which photos are stylized; results are reduced to --size for evaluation "

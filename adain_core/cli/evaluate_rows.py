@@ -70,7 +70,7 @@ def row_names(args: argparse.Namespace) -> list[str]:
         for stroke_size in args.stroke_size
     ]
     given += args.method
-    given += [folder.resolve().name for folder in args.pictures]
+    given += [folder.resolve().name for folder in args.results]
     names = [
         name if given.count(name) == 1 else f"{name} ({given[: place + 1].count(name)})"
         for place, name in enumerate(given)
@@ -89,7 +89,7 @@ def make_rows(args: argparse.Namespace, vgg: Encoder, device: torch.device) -> l
     return [
         *(Row(next(names), model) for model in models),
         *(Row(next(names), method, pairs_only=True) for method in _methods(args, vgg, device)),
-        *(Row(next(names), folder=folder) for folder in args.pictures),
+        *(Row(next(names), folder=folder) for folder in args.results),
         *(Row(next(names), baseline) for baseline in BASELINES.values()),
     ]
 

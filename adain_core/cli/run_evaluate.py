@@ -87,15 +87,15 @@ def run(args: argparse.Namespace) -> int:
             f"--grid: a JPEG image has at most {largest} pixels a side, got {side}; set --limit"
         )
     rows = make_rows(args, vgg, device)
-    sized = [Pairs(contents, styles, size, vgg, args.drawn_size) for size in args.size]
+    sized = [Pairs(contents, styles, size, vgg, args.input_size) for size in args.size]
     # Missing files are reported before any work.
     evaluations = [[row.evaluate(pairs) for row in rows] for pairs in sized]
     results = _Results()
-    if not (args.model or args.method or args.pictures):
+    if not (args.model or args.method or args.results):
         print_note("only photos and artworks are evaluated; give a model as --model")
     try:
         if args.scene_size:
-            scenes = Scenes(styles, device, args.scene_size, args.drawn_size)
+            scenes = Scenes(styles, device, args.scene_size, args.input_size)
             _evaluate_scenes(args, rows, scenes, results)
         for pairs, of_rows in zip(sized, evaluations, strict=True):
             _note_enlarged(args, pairs)
@@ -111,15 +111,15 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace, names: list[str]) -> None:
     """Reject wrong options before any work."""
     check_alpha(args.alpha)
-    for size in (*args.size, *([args.drawn_size] if args.drawn_size is not None else [])):
+    for size in (*args.size, *([args.input_size] if args.input_size is not None else [])):
         if size < 16:
-            option = "--size" if size in args.size else "--drawn-size"
+            option = "--size" if size in args.size else "--input-size"
             raise ValueError(f"{option} must be 16 pixels or more, got {size}")
     for option, size in (("--size", max(args.size)), ("--scene-size", args.scene_size)):
-        if args.drawn_size is not None and args.drawn_size < size:
+        if args.input_size is not None and args.input_size < size:
             raise ValueError(
-                f"--drawn-size must be at least {option} ({size}), to which results are reduced, "
-                f"got {args.drawn_size}"
+                f"--input-size must be at least {option} ({size}), to which results are reduced, "
+                f"got {args.input_size}"
             )
     if args.limit is not None and args.limit < 1:
         raise ValueError(f"--limit must be 1 or more, got {args.limit}")
@@ -129,8 +129,8 @@ def _check(args: argparse.Namespace, names: list[str]) -> None:
         )
     for stroke_size in args.stroke_size:
         pass_sizes((1, 1), stroke_size)  # checks it
-    if args.pictures and args.drawn_size:
-        raise ValueError("--drawn-size does not apply to --pictures, which are finished")
+    if args.results and args.input_size:
+        raise ValueError("--input-size does not apply to --results, which are finished")
     if args.csv:
         check_output_file(args.csv, args.overwrite)
     if args.grid:
@@ -159,7 +159,7 @@ def _evaluate_scenes(
 def _note_enlarged(args: argparse.Namespace, pairs: Pairs) -> None:
     if pairs.enlarged:
         images = len(pairs.contents) + len(pairs.styles)
-        size = args.drawn_size or pairs.size
+        size = args.input_size or pairs.size
         print_note(
             f"{pairs.enlarged} of {images} images are smaller than {size} pixels and were enlarged"
         )

@@ -78,10 +78,10 @@ def test_command_line_with_models_of_one_name(
         (["--grid", str(tiny_path)], "--grid must be a folder"),
         (["--limit", "0"], "--limit must be 1 or more, got 0"),
         (["--size", "32", "8"], "--size must be 16 pixels or more, got 8"),
-        (["--drawn-size", "8"], "--drawn-size must be 16 pixels or more, got 8"),
-        (["--drawn-size", "64", "--pictures", "other"], "--drawn-size does not apply to"),
-        (["--drawn-size", "24"], "--drawn-size must be at least --size (32), to which results"),
-        (["--drawn-size", "64", "--scene-size", "512"], "must be at least --scene-size (512), to"),
+        (["--input-size", "8"], "--input-size must be 16 pixels or more, got 8"),
+        (["--input-size", "64", "--results", "other"], "--input-size does not apply to"),
+        (["--input-size", "24"], "--input-size must be at least --size (32), to which results"),
+        (["--input-size", "64", "--scene-size", "512"], "must be at least --scene-size (512), to"),
         (["--scene-size", "256"], "--scene-size must be 512 pixels or more, or 0, got 256"),
         (["--stroke-size", "huge"], "must be one of single"),
     ):
@@ -105,7 +105,7 @@ def test_command_line_looks_for_everything_first(
     command += ["--model", str(tiny_path), "--limit", "2", "--csv", str(tmp_path / "scores.csv")]
     for options, code, told in (
         (["--model", str(tiny_path), "none"], 1, "none"),
-        (["--pictures", str(tmp_path / "empty")], 1, "empty"),
+        (["--results", str(tmp_path / "empty")], 1, "empty"),
         (["--grid", str(tmp_path / "grids"), "--size", "30000"], 2, "at most 65500 pixels a side"),
     ):
         assert main([*command, *options]) == code
@@ -127,7 +127,7 @@ def test_command_line_keeps_the_scores_before_an_error(
     names = [sorted(path.stem for path in folder.iterdir())[:2] for folder in folders]
     for number, (photo, painting) in enumerate(itertools.product(*names)):
         save_image(other / f"{photo}__{painting}.png", torch.zeros(3, 32 - number % 2, 32))
-    command += ["--model", str(tiny_path), "--pictures", str(other), "--limit", "2"]
+    command += ["--model", str(tiny_path), "--results", str(other), "--limit", "2"]
     assert main([*command, "--csv", str(tmp_path / "scores.csv")]) == 1
     captured = capsys.readouterr()
     assert "expected (32, 32) pixels" in captured.err
@@ -140,7 +140,7 @@ def test_several_sizes_and_strokes(
     command: list[str], tiny_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command += ["--model", str(tiny_path), "--limit", "1", "--size", "20", "32"]
-    command += ["--drawn-size", "160", "--stroke-size", "single", "4"]
+    command += ["--input-size", "160", "--stroke-size", "single", "4"]
     command += ["--csv", str(tmp_path / "scores.csv")]
     assert main(command) == 0
     lines = capsys.readouterr().out.splitlines()
