@@ -106,8 +106,8 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def _describe(summary: Summary, folder: Path) -> str:
-    rate = f"{summary.drawn / max(summary.seconds, 1e-9):.1f} a second"
-    parts = [f"{summary.drawn:,} stylized in {summary.seconds:.1f} s ({rate})"]
+    rate = f"{summary.stylized / max(summary.seconds, 1e-9):.1f} a second"
+    parts = [f"{summary.stylized:,} stylized in {summary.seconds:.1f} s ({rate})"]
     if summary.before:
         parts.append(f"{summary.before:,} there before")
     if summary.failed:

@@ -168,4 +168,4 @@ def _text_to_report(text: str) -> Report:
     if "error" in value:
         raise DatasetError(value["error"])
     failures = tuple(Failure(Row(**each["row"]), each["reason"]) for each in value["failures"])
-    return Report(value["done"], value["drawn"], failures)
+    return Report(value["done"], value["stylized"], failures)

@@ -110,10 +110,10 @@ class Report:
 
     Attributes:
         done: number of rows.
-        drawn: number of results written now.
+        stylized: number of results written now.
         failures: rows without a result.
     """
 
     done: int
-    drawn: int = 0
+    stylized: int = 0
     failures: tuple[Failure, ...] = ()

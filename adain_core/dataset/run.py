@@ -54,14 +54,14 @@ class Summary:
 
     Attributes:
         rows: number of rows in the plan.
-        drawn: results written by this run.
+        stylized: results written by this run.
         before: results that existed already.
         failed: rows without a result.
         seconds: duration.
     """
 
     rows: int
-    drawn: int
+    stylized: int
     before: int
     failed: int
     seconds: float
@@ -99,20 +99,20 @@ def stylize_dataset(
         _copy_others(job, results)
     share = _find_share(path, job.batch_size, shard, results)
     started = time.perf_counter()
-    drawn = failed = 0
+    stylized = failed = 0
     if share.parts:
         workers = runner(job, path)
         try:
             _encode_styles(results, share.artworks, shard, workers, watch)
             started = time.perf_counter()
-            drawn, failed = _stylize(results, share, shard, workers, watch)
+            stylized, failed = _stylize(results, share, shard, workers, watch)
         finally:
             workers.close()
     else:
         _failures_file(results, shard).unlink(missing_ok=True)
     _finish(results, shard)
     seconds = time.perf_counter() - started
-    return Summary(share.rows, drawn, share.rows - drawn - failed, failed, seconds)
+    return Summary(share.rows, stylized, share.rows - stylized - failed, failed, seconds)
 
 
 @dataclass
@@ -120,10 +120,10 @@ class _Share:
     """The remaining work of a plan.
 
     Attributes:
-        rows: how many there are in all.
-        present: how many of them are in parts that are whole.
-        parts: those that are not, or that a worker has to look into.
-        artworks: of their rows.
+        rows: number of all rows.
+        present: number of rows in complete parts.
+        parts: incomplete parts, and those that a worker has to check.
+        artworks: artworks of their rows.
     """
 
     rows: int = 0
@@ -185,13 +185,13 @@ def _encode_styles(
             done += report.done
             watch("artworks", done, len(missing))
     if missing or not table.exists():
-        made.look()
+        made.update()
         with results.replace(STYLES) as temporary:
             merge_tables(temporary, [*([table] if table.exists() else []), *made.paths])
 
 
 class _MadeTables:
-    """Tables that workers, also of other shares, have made and that are not merged yet."""
+    """Tables of the workers of all shares that are not merged yet."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -199,8 +199,8 @@ class _MadeTables:
         self.paths: list[Path] = []
         self.names: set[str] = set()
 
-    def look(self) -> None:
-        """Look for new ones."""
+    def update(self) -> None:
+        """Read new tables."""
         for path in sorted(set(self._folder.glob(f"*{STYLE_SUFFIX}")) - set(self.paths)):
             table = StyleTable(path)
             self.names.update(table.names(), table.failures)
@@ -212,7 +212,7 @@ def _artwork_tasks(missing: list[str], made: _MadeTables, shard: Shard) -> Itera
     first = len(missing) * (shard.number - 1) // shard.count
     turned = missing[first:] + missing[:first]
     for start in range(0, len(turned), _ARTWORKS):
-        made.look()
+        made.update()
         task = tuple(a for a in turned[start : start + _ARTWORKS] if a not in made.names)
         if task:
             yield task
@@ -222,12 +222,12 @@ def _stylize(
     results: Results, share: _Share, shard: Shard, workers: Runner, watch: Watch
 ) -> tuple[int, int]:
     """Stylize the missing images; return how many results were written and how many failed."""
-    done, drawn, failed = share.present, 0, 0
+    done, stylized, failed = share.present, 0, 0
     listed = _failures_file(results, shard)
     watch("images", done, share.rows)
     with listed.open("w", encoding="utf-8", newline="\n") as file:
         for report in workers.run(share.parts):
-            done, drawn = done + report.done, drawn + report.drawn
+            done, stylized = done + report.done, stylized + report.stylized
             failed += len(report.failures)
             for failure in report.failures:
                 line = asdict(failure.row) | {"reason": failure.reason}
@@ -241,7 +241,7 @@ def _stylize(
         )
     if not failed:
         listed.unlink()
-    return drawn, failed
+    return stylized, failed
 
 
 def _failures_file(results: Results, shard: Shard) -> Path:

@@ -47,7 +47,7 @@ def test_failures_are_counted_and_listed(trees: Folder, capsys: pytest.CaptureFi
     assert dataset(trees, "--json") == 1
     summary = json.loads(capsys.readouterr().out)
     assert {**summary, "seconds": 0} == {
-        **{"rows": 3, "drawn": 0, "before": 2, "failed": 1, "seconds": 0}
+        **{"rows": 3, "stylized": 0, "before": 2, "failed": 1, "seconds": 0}
     }
 
 

@@ -54,8 +54,8 @@ class TestActors:
             runner = partial(RayRunner, address="local", workers=actors)
             job = data.job(output, plan, others="copy")
             drawn = stylize_dataset(job, runner=runner)
-            assert (drawn.rows, drawn.drawn, drawn.failed) == (21, 18, 3)
-            assert (summary.rows, summary.drawn, summary.failed) == (21, 18, 3)
+            assert (drawn.rows, drawn.stylized, drawn.failed) == (21, 18, 3)
+            assert (summary.rows, summary.stylized, summary.failed) == (21, 18, 3)
             assert data.files(output) == expected
             failed = [read_lines(data / name / "adain-failed.jsonl") for name in ("local", output)]
             assert sorted(row["output"] for row in failed[0]) == sorted(

@@ -24,7 +24,7 @@ NAMES = set(IMAGES)
 
 def test_each_result_is_its_image_in_its_artwork(data: DataSet, tiny: AdaINModel) -> None:
     summary = data.draw(data.job(plan=PlanOptions(alpha=(0.3, 1), suffix=".png")))
-    assert (summary.rows, summary.drawn, summary.before, summary.failed) == (6, 6, 0, 0)
+    assert (summary.rows, summary.stylized, summary.before, summary.failed) == (6, 6, 0, 0)
     plan = data.plan()
     assert {row["image"] for row in plan} == NAMES
     for row in plan:
@@ -123,7 +123,7 @@ def test_what_was_mended_is_drawn_by_the_next_run(data: DataSet) -> None:
     data.write("images/cats/2.png", good)
     data.write("art/a.png", art)
     second = data.draw(data.job())
-    assert (second.drawn, second.before, second.failed) == (first.failed, first.drawn, 0)
+    assert (second.stylized, second.before, second.failed) == (first.failed, first.stylized, 0)
     assert set(data.files()) == NAMES
     assert not (data / "out/adain-failed.jsonl").exists()
     data.draw(data.job("other"))
@@ -141,10 +141,10 @@ def test_a_run_goes_on_with_what_is_missing(data: DataSet) -> None:
     (data / "art").rename(data / "elsewhere")  # styles are in the table
     (data / "art").mkdir()
     summary = data.draw(data.job())
-    assert (summary.rows, summary.drawn, summary.before) == (6, 2, 4)
+    assert (summary.rows, summary.stylized, summary.before) == (6, 2, 4)
     assert data.files() == expected
     assert kept.stat().st_mtime_ns == before
-    assert data.draw(data.job()).drawn == 0
+    assert data.draw(data.job()).stylized == 0
 
 
 def test_an_edited_plan_is_followed(data: DataSet, tiny: AdaINModel) -> None:
@@ -155,7 +155,7 @@ def test_an_edited_plan_is_followed(data: DataSet, tiny: AdaINModel) -> None:
     )
     (data / "edited.jsonl").write_text(line)
     summary = data.draw(data.job("edited"), plan=data / "edited.jsonl")
-    assert summary.rows == summary.drawn == 1
+    assert summary.rows == summary.stylized == 1
     expected = tiny.stylize(
         data.image("cats/1.png"), data.artwork("b.png"), alpha=0.25, stroke_size="single"
     )
@@ -174,7 +174,7 @@ def test_a_bad_plan_is_refused_before_anything_is_begun(data: DataSet) -> None:
         data.draw(data.job(), plan=data / "bad.jsonl")
     with pytest.raises(DatasetError, match=r"cannot read .*none\.jsonl: there is no such file"):
         data.draw(data.job(), plan=data / "none.jsonl")
-    assert data.draw(data.job()).drawn == 6
+    assert data.draw(data.job()).stylized == 6
 
 
 def test_damaged_settings(data: DataSet) -> None:
@@ -205,7 +205,7 @@ def test_a_data_set_is_not_gone_on_with_otherwise(
     data.draw(data.job())
     with pytest.raises(DatasetError, match=message):
         data.draw(data.job(**change))
-    assert data.draw(data.job()).drawn == 0
+    assert data.draw(data.job()).stylized == 0
 
 
 def test_another_model_is_refused(data: DataSet, tmp_path: Path, make_model: object) -> None:

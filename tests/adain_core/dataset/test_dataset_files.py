@@ -111,7 +111,7 @@ def test_archives_into_archives(data: DataSet, tiny: AdaINModel) -> None:
     shards(data)
     job = data.job("out", PlanOptions(per_image=2), images=data / "shards", others="copy")
     summary = data.draw(job, workers=2)
-    assert summary.drawn == 12
+    assert summary.stylized == 12
     assert set(data.files()) == {"a.tar", "deep/b.tar"}
     drawn = members(data / "out/a.tar")
     assert list(drawn)[:4] == ["n/0-1.cls", "n/0-1.png", "n/0-2.cls", "n/0-2.png"]
@@ -139,9 +139,9 @@ def test_an_archive_goes_on_where_it_was_cut(data: DataSet) -> None:
     data.write("out/.adain/archives/a.tar.less", whole[: cut // 2])
     data.write("out/.adain/archives/a.tar.more", whole[:cut])
     summary = data.draw(job)
-    assert (summary.drawn, summary.before) == (2, 4)
+    assert (summary.stylized, summary.before) == (2, 4)
     assert data.files() == expected
-    assert data.draw(job).drawn == 0
+    assert data.draw(job).stylized == 0
     assert data.files() == expected
 
 
@@ -155,7 +155,7 @@ def test_what_was_mended_is_added_to_its_archive(data: DataSet) -> None:
     assert list(members(data / "out/a.tar"))[-1] == "n/3.png"
     data.write("shards/a.tar", good)
     summary = data.draw(job)
-    assert (summary.drawn, summary.before, summary.failed) == (1, 5, 0)
+    assert (summary.stylized, summary.before, summary.failed) == (1, 5, 0)
     assert list(members(data / "out/a.tar"))[-2:] == ["n/1.cls", "n/1.png"]
 
 
