@@ -1,4 +1,4 @@
-"""Encode a photo and two artworks once, then draw the way from one style to the other.
+"""Encode a photo and two artworks once, then decode a transition between the styles.
 
 python docs/examples/encode_once.py photo.jpg wave.jpg stars.jpg
 """

@@ -1,4 +1,4 @@
-"""Draw many photos in one style: the request is checked once and the artwork encoded once.
+"""Stylize many photos in one style: options are validated and the artwork is encoded once.
 
 python docs/examples/many_photos.py painting.jpg photo-1.jpg photo-2.jpg
 """
@@ -14,4 +14,4 @@ painting, *photos = sys.argv[1:]
 options = StylizeOptions(painting, alpha=0.9, stroke_size="medium")
 stylizer = Stylizer(AdaINModel.from_pretrained(), options)
 for photo in photos:
-    save_image(f"{Path(photo).stem}-drawn.png", stylizer(photo))
+    save_image(f"{Path(photo).stem}-stylized.png", stylizer(photo))

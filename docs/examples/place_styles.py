@@ -1,4 +1,4 @@
-"""Draw the upper half of a photo in one style and the lower half in another, with a soft edge.
+"""Stylize the upper half of a photo in one style and the lower half in another, with a soft edge.
 
 python docs/examples/place_styles.py photo.jpg stars.jpg engraving.jpg
 """
@@ -15,5 +15,5 @@ photo, stars, engraving = sys.argv[1:]
 # A mask may have any size; it is stretched over the photo.
 upper = torch.tensor([[1.0], [0.0]])
 model = AdaINModel.from_pretrained()
-picture = model.stylize(photo, [stars, engraving], masks=[upper, 1 - upper], feather=16)
-save_image("result.png", picture)
+image = model.stylize(photo, [stars, engraving], masks=[upper, 1 - upper], feather=16)
+save_image("result.png", image)

@@ -1,6 +1,6 @@
-"""Draw frames from any source, here a photo that slides by, without flicker.
+"""Stylize frames of any source without flicker, here a pan over a photo.
 
-python docs/examples/draw_frames.py photo.jpg painting.jpg
+python docs/examples/stylize_frames.py photo.jpg painting.jpg
 """
 
 import sys
@@ -12,7 +12,7 @@ if len(sys.argv) != 3:
 photo, painting = sys.argv[1:]
 pixels = load_image(photo)
 model = AdaINModel.from_pretrained()
-# The pool remembers the statistics of the last frames.
+# The pool accumulates the statistics of the frames.
 stylizer = Stylizer(model, StylizeOptions(painting), TemporalPool("ema"))
 for number in range(4):
     frame = pixels[:, :, :, number : pixels.shape[3] - 4 + number]

@@ -1,4 +1,4 @@
-"""Draw a photo in the style of an artwork.
+"""Stylize a photo in the style of an artwork.
 
 python docs/examples/stylize_photo.py photo.jpg painting.jpg
 """

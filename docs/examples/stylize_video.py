@@ -1,4 +1,4 @@
-"""Draw the first two seconds of a video in a style.
+"""Stylize the first two seconds of a video.
 
 Needs ``pip install -c constraints.txt -e ".[video]"`` in a clone.
 
