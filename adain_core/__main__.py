@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 if not __package__:
-    # Given as a folder, as ComfyUI's portable Python needs it, which looks into no current folder.
+    # Run as a folder: ComfyUI's portable Python does not search the current folder for modules.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 

@@ -68,8 +68,8 @@ def choose_dtype(name: str) -> torch.dtype:
     if name != "auto" or not HOSTED:
         return resolve_dtype(name, device)
     if device.type == "cpu" and not management.FORCE_FP32:
-        # The host takes float32 on every CPU; those with bfloat16 in hardware draw with that two
-        # to three times as fast.
+        # The host selects float32 on every CPU; bfloat16 is two to three times as fast where the
+        # hardware supports it.
         return resolve_dtype("auto", device)
     if management.should_use_fp16(device):
         return DTYPES["fp16"]

@@ -1,7 +1,7 @@
-"""Color profiles (ICC): what files hold becomes sRGB, what is written becomes the photo's own.
+"""Color profiles (ICC): images are converted to sRGB, and results to the profile of the photo.
 
-The networks and artworks share one meaning of numbers that way: a phone's Display P3 photo read as
-if it were sRGB would be pale, and its picture drawn with an sRGB artwork too saturated.
+Photos and artworks then have the same color space: a phone's Display P3 photo read as sRGB would be
+pale, and its result in the style of an sRGB artwork too saturated.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def gray_curve(profile: bytes) -> NDArray[np.float32]:
     mode = "L" if color_space(profile) == "GRAY" else "RGB"
     ramp = PIL.Image.fromarray(np.arange(256, dtype=np.uint8)[None]).convert(mode)
     exact = ImageCms.Flags.NOOPTIMIZE  # tables of tables are 10 levels off in the shadows
-    drawn = apply(ramp, _build(profile, None, mode, "RGB", exact)).convert("RGB")
-    levels: NDArray[np.float32] = np.asarray(drawn, dtype=np.float32)[0].mean(axis=-1) / 255
+    converted = apply(ramp, _build(profile, None, mode, "RGB", exact)).convert("RGB")
+    levels: NDArray[np.float32] = np.asarray(converted, dtype=np.float32)[0].mean(axis=-1) / 255
     return levels
 
 

@@ -40,7 +40,7 @@ def resumed_file(output: Path) -> Path:
 
 def state_file(output: Path) -> Path:
     """Return the name of the state file of an unfinished output, which resuming needs."""
-    stem = NUMBER.sub("", output.stem) or "pictures"
+    stem = NUMBER.sub("", output.stem) or "images"
     return output.with_name(f"{stem}.partial.resume")
 
 

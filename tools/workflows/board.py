@@ -18,7 +18,7 @@ from node_texts import load_pack  # noqa: E402
 NOTES = Path(__file__).with_name("notes")
 # So that files stay the same from run to run.
 IDS = uuid.UUID("6f0f2ea2-8f0d-4f0c-9c35-1f3f1f0ad41e")
-# Where older pages look at: all of it, at a scale at which they draw words.
+# The initial view in older pages: everything, at a scale at which they still render text.
 _VIEW = {"scale": 0.62, "offset": [130, 190]}
 _NOTE_COLORS = {"color": "#432", "bgcolor": "#653"}
 
