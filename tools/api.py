@@ -10,7 +10,7 @@ import griffe
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "api.md"
-# What these export is public.
+# Modules whose exports are public.
 MODULES = (
     *("adain_core", "adain_core.color", "adain_core.video", "adain_core.training"),
     "adain_core.methods",
@@ -22,7 +22,7 @@ _START = """\
 
 The public classes and functions. [By example](python.md)
 """
-# Sections of a docstring that list names, by their titles here.
+# Titles of the sections of a docstring that list names.
 _LISTS = {
     "parameters": "Arguments",
     "attributes": "Attributes",
@@ -37,12 +37,12 @@ def markdown(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a description for a list's item."""
+    """Return a description as one line."""
     return markdown(" ".join(text.split()))
 
 
 def signature(function: griffe.Function) -> str:
-    """Return a function's signature, one line or a line for each parameter."""
+    """Return a function's signature, in one line or with a line per parameter."""
     shown, star = [], False
     for parameter in function.parameters:
         if parameter.name in ("self", "cls"):
@@ -119,7 +119,7 @@ def page() -> str:
 
 
 def main() -> None:
-    """Write it."""
+    """Write the page."""
     PAGE.write_text(page(), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Write what documents say of the code: ``python tools/documents.py``.
+"""Write the generated parts of the documents: ``python tools/documents.py``.
 
 ``docs/commands.md`` lists every option of the command line, from its parsers. In the other pages of
 ``docs`` a table between ``<!-- generated: NAME -->`` and ``<!-- /generated -->`` comes from the
@@ -25,7 +25,7 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "color methods": ("method", COLOR_METHODS),
     "temporal modes": ("mode", TEMPORAL_MODES),
 }
-# What argparse calls its own two groups.
+# Column titles for the two groups of argparse.
 _TITLES = {"positional arguments": "argument", "options": "option"}
 _START = """\
 # All commands and options
@@ -37,12 +37,12 @@ What `--help` says, on one page. [By example](command-line.md)
 
 
 class Recorder(argparse.HelpFormatter):
-    """Takes down what a parser tells its formatter.
+    """A formatter that records the contents of a parser's help.
 
     Attributes:
-        sections: for each group of options its title and, for each option, name and help.
-        commands: the sub-commands with their summaries.
-        parsers: of the sub-commands.
+        sections: names and help texts of the options, by the title of their group.
+        commands: summaries of the sub-commands.
+        parsers: parsers of the sub-commands.
     """
 
     def __init__(self, prog: str) -> None:
@@ -53,12 +53,12 @@ class Recorder(argparse.HelpFormatter):
         self._title = ""
 
     def start_section(self, heading: str | None) -> None:
-        """Begin a group of options."""
+        """Start a group of options."""
         super().start_section(heading)
         self._title = heading or ""
 
     def add_argument(self, action: argparse.Action) -> None:
-        """Take down one option, or the sub-commands."""
+        """Record an option, or the sub-commands."""
         if isinstance(action.choices, Mapping):
             self.parsers.update(action.choices)
             for command in self._iter_indented_subactions(action):
@@ -71,13 +71,13 @@ class Recorder(argparse.HelpFormatter):
     def _name(self, action: argparse.Action) -> str:
         default = action.dest.upper() if action.option_strings else action.dest
         value = "" if action.nargs == 0 else self._format_args(action, default)
-        # "S [S ...]" is one or more.
+        # "S [S ...]" becomes "S …": one or more.
         value = re.sub(r"(\S+) \[\1 \.\.\.\]", r"\1 …", value)
         return f"{', '.join(action.option_strings)} {value}".strip()
 
 
 def record(parser: argparse.ArgumentParser) -> Recorder:
-    """Return what a parser's help consists of."""
+    """Return the recorded help of a parser."""
     recorder = Recorder(parser.prog)
     formatter = parser.formatter_class
     parser.formatter_class = lambda prog: recorder  # type: ignore[assignment]
@@ -87,14 +87,14 @@ def record(parser: argparse.ArgumentParser) -> Recorder:
 
 
 def subparsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """Yield the parsers of all commands, those of groups before their own."""
+    """Yield the parsers of all commands, each before its sub-commands."""
     for command in record(parser).parsers.values():
         yield command
         yield from subparsers(command)
 
 
 def table(head: str, rows: Mapping[str, str]) -> str:
-    """Return a Markdown table of names and what they do."""
+    """Return a Markdown table of names and descriptions."""
     lines = [f"| {head} | what it does |", "| --- | --- |"]
     escaped = {name.replace("|", "\\|"): text.replace("|", "\\|") for name, text in rows.items()}
     return "\n".join([*lines, *(f"| `{name}` | {text} |" for name, text in escaped.items()), ""])
@@ -116,7 +116,7 @@ def commands() -> str:
 
 
 def with_tables(text: str) -> str:
-    """Return a document with its generated tables as the code has them."""
+    """Return a document with up-to-date generated tables."""
 
     def fill(match: re.Match[str]) -> str:
         head, rows = TABLES[match[2]]
@@ -127,14 +127,14 @@ def with_tables(text: str) -> str:
 
 
 def documents() -> dict[Path, str]:
-    """Return every document that is made from the code, in whole or in part."""
+    """Return all documents that are generated from the code, wholly or in part."""
     pages = [*sorted(DOCS.glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
     texts = {page: with_tables(page.read_text(encoding="utf-8")) for page in pages}
     return {**texts, DOCS / "commands.md": commands()}
 
 
 def main() -> None:
-    """Write them."""
+    """Write the documents that changed."""
     for path, text in documents().items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")

@@ -1,11 +1,11 @@
-"""Write what the nodes say of themselves into their translations and help pages.
+"""Write the texts of the nodes into the translations and help pages.
 
     python tools/node_texts.py
 
-English texts have one home, the nodes' code; Japanese and Chinese ones are in
-``tools/translations``, by the English text, whole or sentence by sentence. From these come
-``locales/*/nodeDefs.json`` and, in ``web/docs``, the lists of inputs and outputs. All else in
-a help page is written by hand.
+The English texts are in the code of the nodes, the Japanese and Chinese ones in
+``tools/translations``, by the English text, whole or sentence by sentence. This generates
+``locales/*/nodeDefs.json`` and the lists of inputs and outputs in ``web/docs``. The rest of a help
+page is written by hand.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "web" / "docs"
-# Where the lists stand in a page, by language: the headings of the lists and of what follows them.
+# Headings of the lists of inputs and outputs, and of the section after them, by language.
 HEADINGS = {
     "en": ("Inputs", "Outputs", "How to wire it"),
     "ja": ("入力", "出力", "接続例"),
@@ -33,14 +33,14 @@ HEADINGS = {
 
 @dataclass(frozen=True)
 class Style:
-    """How a language writes the head of a list's item.
+    """Words and punctuation of a list item in a language.
 
     Attributes:
-        default: before a default.
-        on_off: of a switch.
+        default: prefix of a default.
+        on_off: the values of a switch.
         span: between the lowest and the highest value.
         comma: between a range and a default.
-        choice: between a list's choices.
+        choice: between the choices of a list.
     """
 
     default: str
@@ -65,9 +65,9 @@ class Catalog:
     """The texts of a language.
 
     Args:
-        language: ``en`` gives back what the code says.
-        names: of inputs and outputs, with ``#`` for a number at the end.
-        texts: by the English text.
+        language: with ``en``, texts stay unchanged.
+        names: names of inputs and outputs, with ``#`` for a number at the end.
+        texts: translations by the English text.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Catalog:
         return self._names[key].replace("#", number[1] if number else "#")
 
     def text(self, text: str) -> str:
-        """Return a text, translated as a whole or in the longest known runs of its sentences."""
+        """Return the translation of a text, whole or in the longest known runs of sentences."""
         if self.language == "en":
             return text
         sentences, found = re.split(r"(?<=[.?!]) ", text), []
@@ -115,7 +115,7 @@ class Catalog:
 
     @property
     def unused(self) -> set[str]:
-        """What no node says any more."""
+        """The translations that no node uses."""
         return {*self._names, *self._texts} - self.used
 
 
@@ -153,12 +153,12 @@ def definitions(pack: ModuleType, catalog: Catalog) -> dict[str, Any]:
 
 
 def page_path(node_id: str, language: str) -> Path:
-    """Return where the host looks for a help page."""
+    """Return the path of a help page, as the host expects it."""
     return DOCS / f"{node_id}.md" if language == "en" else DOCS / node_id / f"{language}.md"
 
 
 def page(pack: ModuleType, node_id: str, catalog: Catalog) -> str:
-    """Return a help page with its lists of inputs and outputs as they are now."""
+    """Return a help page with up-to-date lists of inputs and outputs."""
     node = pack.NODE_CLASS_MAPPINGS[node_id]
     text = page_path(node_id, catalog.language).read_text(encoding="utf-8")
     first, second, following = HEADINGS[catalog.language]
@@ -175,14 +175,14 @@ def page(pack: ModuleType, node_id: str, catalog: Catalog) -> str:
 
 
 def _input_items(declared: Mapping[str, Any], catalog: Catalog, bold: set[str]) -> Iterator[str]:
-    """Inputs that follow each other and differ by their number alone share an item."""
+    """Yield an item per input; inputs that differ only by their number share one."""
 
     def alike(entry: tuple[str, Any]) -> tuple[str, str, str]:
         name, (kind, options) = entry
         return re.sub(r"_\d$", "", name), options["tooltip"], _values(kind, options, catalog)
 
     inputs = list(declared.items())
-    # In the order of the first of each kind.
+    # Sorted by the first input of each kind.
     kinds = list(dict.fromkeys(map(alike, inputs)))
     inputs.sort(key=lambda entry: kinds.index(alike(entry)))
     for (_, tooltip, values), group in groupby(inputs, key=alike):
@@ -207,7 +207,7 @@ def _item(names: list[str], values: str, text: str, catalog: Catalog) -> str:
 
 
 def _values(kind: Any, options: Mapping[str, Any], catalog: Catalog) -> str:
-    """Say what a widget takes: its range or choices, and its default."""
+    """Return the range or choices of a widget, and its default."""
     style = STYLES[catalog.language]
     if "default" not in options:  # a socket, or a list of files
         return ""
@@ -231,7 +231,7 @@ def _values(kind: Any, options: Mapping[str, Any], catalog: Catalog) -> str:
 
 
 def _marked(text: str, bold: set[str]) -> str:
-    """Mark what stands in code type, names with an underscore, and the pack's nodes."""
+    """Mark names with an underscore as code, and names of nodes as bold."""
     text = re.sub(r"(?<![\w/`.])[a-z]+(?:_[a-z0-9]+)+(?![\w`/])", r"`\g<0>`", text)
     names = "|".join(sorted(map(re.escape, bold), key=len, reverse=True))
     text = text.replace("”“", "”、“").replace("」「", "」、「")
@@ -239,7 +239,7 @@ def _marked(text: str, bold: set[str]) -> str:
 
 
 def files() -> tuple[dict[Path, str], dict[str, set[str]]]:
-    """Return what the files should hold, and by language the translations without a use."""
+    """Return the content of the files, and the unused translations by language."""
     pack, written, unused = load_pack(), {}, {}
     for language in HEADINGS:
         catalog = Catalog.read(language)
@@ -260,7 +260,7 @@ def main() -> None:
         path.write_text(content, encoding="utf-8")
     for language, texts in unused.items():
         for text in sorted(texts):
-            print(f"{language}: no node says {text!r} any more")
+            print(f"{language}: unused translation of {text!r}")
 
 
 if __name__ == "__main__":

@@ -18,28 +18,28 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("adain_core", "nodes")
 FOLDERS = (*PACKAGES, "benchmarks", "docs", "tools", "tests")
 PARAMETERS, FUNCTION_LINES, CLASS_LINES, MODULE_LINES, TEST_MODULE_LINES = 8, 70, 250, 400, 600
-# Python callers name its options one by one; the options themselves are one object.
+# A keyword for each option of StylizeOptions.
 MANY_PARAMETERS = {"AdaINModel.stylize"}
-# ComfyUI gives a node's inputs to these, one parameter each, and to the method that FUNCTION names.
+# ComfyUI passes each input of a node as a parameter to these and to the method named in FUNCTION.
 HOST_METHODS = {"IS_CHANGED", "VALIDATE_INPUTS"}
 PRIVATE = re.compile(r"_[A-Za-z]\w*")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def lines(node: ast.ClassDef | Function) -> int:
-    """Return how many lines a definition takes, its docstring included."""
+    """Return the number of lines of a definition, with its docstring."""
     return (node.end_lineno or node.lineno) - node.lineno + 1
 
 
 def parameters(function: Function) -> int:
-    """Count the parameters but ``self`` and ``cls``."""
+    """Return the number of parameters without ``self`` and ``cls``."""
     a = function.args
     named = [*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg))]
     return sum(argument.arg not in ("self", "cls") for argument in named)
 
 
 def host_methods(owner: ast.ClassDef) -> set[str]:
-    """Return the methods of a class that ComfyUI calls with a node's inputs."""
+    """Return the names of the methods that ComfyUI calls with a node's inputs."""
     constants = {
         statement.targets[0].id: statement.value.value
         for statement in owner.body
@@ -51,7 +51,7 @@ def host_methods(owner: ast.ClassDef) -> set[str]:
 
 
 def sizes(tree: ast.AST, owner: ast.ClassDef | None = None) -> Iterator[tuple[int, str]]:
-    """Yield the line and the complaint of each definition above a limit."""
+    """Yield line and message for each definition above a limit."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, Function):
             name = f"{owner.name}.{node.name}" if owner else node.name
@@ -77,7 +77,7 @@ def private_definitions(tree: ast.AST) -> Iterator[str]:
 
 
 def uses(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield the line and the name of what a test reaches in other modules, also by a string."""
+    """Yield line and name of each attribute and import that a test uses, also in strings."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")):
@@ -89,10 +89,10 @@ def uses(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def imports(tree: ast.AST, module: str, package: bool, modules: set[str]) -> Iterator[str]:
-    """Yield the modules of the project that a module imports, at its top or inside a function."""
+    """Yield the modules of the project that a module imports, also inside functions."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.ImportFrom):
-            continue  # the project's own modules are imported by "from" everywhere
+            continue  # modules of the project are always imported with "from"
         up = module.split(".")[: -node.level + package or None] if node.level else []
         base = ".".join([*up, *([node.module] if node.module else [])])
         for name in node.names:
@@ -102,7 +102,7 @@ def imports(tree: ast.AST, module: str, package: bool, modules: set[str]) -> Ite
 
 
 def check(root: Path) -> Iterator[str]:
-    """Yield all complaints about the project in a folder."""
+    """Yield a message for each violation in the project."""
     files = [file for folder in FOLDERS for file in sorted((root / folder).rglob("*.py"))]
     trees = {file.relative_to(root): ast.parse(file.read_text("utf-8")) for file in files}
     modules = {
@@ -121,7 +121,7 @@ def check(root: Path) -> Iterator[str]:
         count = len((root / path).read_text("utf-8").splitlines())
         if count > limit:
             yield f"{path}: {count} lines, at most {limit}"
-        yield from (f"{path}:{line}: {complaint}" for line, complaint in sizes(tree))
+        yield from (f"{path}:{line}: {message}" for line, message in sizes(tree))
         if path.parts[0] == "tests":
             for line, name in uses(tree):
                 if name in private:
@@ -137,10 +137,10 @@ def check(root: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    """Print the complaints."""
-    complaints = list(check(ROOT))
-    print("\n".join(complaints) or "structure: every limit is kept")
-    return 1 if complaints and "--warn" not in sys.argv[1:] else 0
+    """Print the violations; return the exit code."""
+    messages = list(check(ROOT))
+    print("\n".join(messages) or "structure: every limit is kept")
+    return 1 if messages and "--warn" not in sys.argv[1:] else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A subgraph blueprint: nodes that the page offers as one, with inputs and outputs of its own."""
+"""Subgraph blueprints: several nodes that the page offers as one, with its own inputs."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 from board import IDS, Board, Output, default
 from graph import declared_inputs
 
-# The page's ids of the two ends of a subgraph.
+# The page's ids for the inputs and the outputs of a subgraph.
 INPUTS, OUTPUTS = -10, -20
 _END = (128, 120)
 
 
 @dataclass
 class Blueprint(Board):
-    """A graph to lay nodes on, between its inputs and its outputs.
+    """A graph with inputs and outputs.
 
     Attributes:
-        taken: the inputs, as they are saved.
-        given: the outputs, likewise.
-        exposed: values at first of the inputs that stand for widgets of nodes inside, by name.
+        taken: the inputs in the file's format.
+        given: the outputs in the file's format.
+        exposed: initial values of the inputs that control widgets of nodes, by name.
     """
 
     taken: list[dict[str, Any]] = field(default_factory=list)
@@ -32,27 +32,27 @@ class Blueprint(Board):
         """Declare an input.
 
         Args:
-            name: as the page shows it.
+            name: shown on the page.
             kind: its type.
 
         Returns:
-            It, to be given to a node.
+            The input, as a source for nodes.
         """
         slot = len(self.taken)
         self.taken.append(self._end(name, kind, (-100, slot)))
         return Output(INPUTS, slot, kind)
 
     def expose(self, name: str, node: str, widget: str, value: Any = None) -> Output:
-        """Declare an input that stands for a widget of a node.
+        """Declare an input that controls a widget of a node.
 
         Args:
-            name: as the page shows it.
-            node: the id of the node that will be given it.
-            widget: its name there.
-            value: at first; the default is the widget's own.
+            name: shown on the page.
+            node: id of the node.
+            widget: name of the widget.
+            value: initial value; ``None``: the widget's default.
 
         Returns:
-            It, to be given to the node.
+            The input, as a source for the node.
         """
         kind, options = declared_inputs(self.classes[node])[widget]
         self.exposed[name] = default(kind, options) if value is None else value
@@ -60,13 +60,13 @@ class Blueprint(Board):
         return replace(taken, value=self.exposed[name])
 
     def give(self, name: str, source: Output) -> None:
-        """Declare an output, fed by a node's."""
+        """Declare an output, connected to one of a node."""
         slot = len(self.given)
         self.given.append(self._end(name, source.kind, (800, slot)))
         self.given[slot]["linkIds"].append(self._connect(source, OUTPUTS, slot))
 
     def document(self, **extra: Any) -> dict[str, Any]:
-        """Return what the page reads: a graph of one node, and the subgraph that it stands for.
+        """Return the file's content: a graph of one node, and the subgraph that it represents.
 
         Args:
             **extra: ``description``, ``aliases`` and ``category`` of the blueprint.

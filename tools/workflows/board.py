@@ -1,4 +1,4 @@
-"""A workflow as the page saves it, built from what the nodes declare."""
+"""Workflows in the format of the page, built from the declarations of the nodes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from graph import CORE, declared_inputs, is_widget  # noqa: E402
 from node_texts import load_pack  # noqa: E402
 
 NOTES = Path(__file__).with_name("notes")
-# So that files stay the same from run to run.
+# Namespace of the ids, which are the same in every run.
 IDS = uuid.UUID("6f0f2ea2-8f0d-4f0c-9c35-1f3f1f0ad41e")
 # The initial view in older pages: everything, at a scale at which they still render text.
 _VIEW = {"scale": 0.62, "offset": [130, 190]}
@@ -25,11 +25,14 @@ _NOTE_COLORS = {"color": "#432", "bgcolor": "#653"}
 
 @dataclass(frozen=True)
 class Output:
-    """An output of a node, to be given to another one's input.
+    """An output of a node, as a source for inputs of others.
 
     Attributes:
-        bends: points that the line goes through.
-        value: of the widget that it feeds, where it stands for that.
+        node: number of the node.
+        slot: number of the output.
+        kind: type of the output.
+        bends: points of the line to the input.
+        value: initial value of the widget that it controls, if any.
     """
 
     node: int
@@ -39,21 +42,21 @@ class Output:
     value: Any = None
 
     def around(self, *bends: tuple[int, int]) -> Output:
-        """Return the output with a line that goes around what is in its way."""
+        """Return the output with a line through some points, around other nodes."""
         return replace(self, bends=bends)
 
 
 @dataclass
 class Board:
-    """A graph to lay nodes on.
+    """A graph of nodes.
 
     Attributes:
-        name: of the file.
-        classes: by node id: the pack's, and what stands in for the host's.
-        nodes: as they are saved.
-        links: likewise.
-        bends: likewise, of lines that are led around nodes.
-        bent: which line goes through which bend last.
+        name: name of the file.
+        classes: node classes by id: the pack's, and stand-ins for the host's.
+        nodes: the nodes in the file's format.
+        links: the links in the file's format.
+        bends: points of lines that go around nodes, in the file's format.
+        bent: the last point of each such line.
     """
 
     name: str
@@ -68,23 +71,22 @@ class Board:
     def add(
         self, kind: str, place: tuple[int, int], size: tuple[int, int], **given: Any
     ) -> dict[str, Output]:
-        """Lay down a node.
+        """Add a node.
 
         Args:
-            kind: its id.
-            place: of its upper left corner, below the title.
+            kind: id of the node.
+            place: its upper left corner, below the title.
             size: width and height.
-            **given: values of widgets, and outputs of nodes that feed inputs. Widgets that are not
-                named keep their defaults.
+            **given: values of widgets, and sources of inputs. Other widgets keep their defaults.
 
         Returns:
-            Its outputs by their names.
+            The outputs by their names.
         """
         class_, number = self.classes[kind], len(self.nodes) + 1
         declared, optional = declared_inputs(class_), class_.INPUT_TYPES().get("optional", {})
         unknown = set(given) - set(declared)
         assert not unknown, f"{kind} has no {unknown}"
-        # Sockets come first on the page, then widgets.
+        # The page lists sockets before widgets.
         names = sorted(declared, key=lambda name: is_widget(declared[name][0]))
         inputs = [
             self._input(number, slot, name, declared[name][0], given.get(name), name in optional)
@@ -104,13 +106,13 @@ class Board:
         return {name: Output(number, slot, type_) for slot, (name, type_) in enumerate(outputs)}
 
     def note(self, size: tuple[int, int]) -> None:
-        """Lay down the note that explains the workflow, in the left upper corner."""
+        """Add the note that explains the workflow, in the upper left corner."""
         text = (NOTES / f"{self.name.removesuffix('.app')}.md").read_text(encoding="utf-8")
         node = self._node("MarkdownNote", (0, 0), size)
         node |= {"title": "Read me", "widgets_values": [text.strip()], **_NOTE_COLORS}
 
     def document(self, **extra: Any) -> dict[str, Any]:
-        """Return what the page saves."""
+        """Return the content of the file."""
         extra = {"ds": _VIEW, **extra}
         if self.bends:
             extra |= {"reroutes": self.bends, "linkExtensions": self.bent}
@@ -178,7 +180,7 @@ class Board:
 
 
 def write(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a document, short lists in one line each."""
+    """Write a document as JSON, with short lists on one line."""
     path.write_text(_lines(document) + "\n", encoding="utf-8")
 
 
@@ -188,7 +190,7 @@ def _value(given: Any, otherwise: Any) -> Any:
 
 
 def default(kind: Any, options: Mapping[str, Any]) -> Any:
-    """Return what a widget holds at first."""
+    """Return the default of a widget."""
     return options["default"] if "default" in options else kind[0]
 
 

@@ -1,8 +1,8 @@
 """Make the example workflows: ``python tools/workflows/make.py``.
 
-A new widget or a moved node is one line here, and every file follows. The page fits a template into
-the window: at 1440×900 all have to stay within ``WIDEST`` by ``HIGHEST`` units, titles included, so
-that their words can be read (a host test looks).
+A new widget or a moved node is one line here. The page fits a template into the window: to be
+readable at 1440×900, a workflow may take at most ``WIDEST`` by ``HIGHEST`` units with its titles,
+which a host test checks.
 """
 
 from __future__ import annotations
@@ -14,41 +14,41 @@ from blueprint import Blueprint
 from board import ROOT, Board, Output, write
 
 WIDEST, HIGHEST = 1720, 1060
-# Sizes of nodes, with their images: a sample, a gallery, a result of 3:2.
+# Sizes of nodes with their images: sample and gallery.
 SAMPLE, GALLERY = (280, 306), (280, 390)
 STYLIZE, VIDEO = (290, 580), (290, 604)
-# By how much these grow when they run: they show a preview.
+# Additional height of the nodes that show a preview when they run.
 PREVIEW = 220
 BLEND, DECODE = (270, 300), (270, 66)
 _FOLDER = "AdaIN/"
 STARRY_NIGHT = "van-gogh-starry-night"
-# That ComfyUI comes with, in its input folder.
-HOSTS_PICTURE = "example.png"
+# Included in ComfyUI's input folder.
+HOST_IMAGE = "example.png"
 
 
 def photo(board: Board, place: tuple[int, int], picture: str) -> dict[str, Output]:
-    """Lay down a sample image."""
+    """Add a sample image."""
     return board.add("AdaINSampleImage", place, SAMPLE, picture=picture)
 
 
 def gallery(
     board: Board, place: tuple[int, int], style: str, size: tuple[int, int] = GALLERY
 ) -> Output:
-    """Lay down a shipped style."""
+    """Add a bundled style."""
     return board.add("AdaINLoadStyle", place, size, style=f"{style}.safetensors")["style"]
 
 
 def save(
     board: Board, place: tuple[int, int], size: tuple[int, int], images: Output, name: str
 ) -> None:
-    """Lay down a result."""
+    """Add a node that saves the result."""
     board.add("SaveImage", place, size, images=images, filename_prefix=_FOLDER + name)
 
 
 def animation(
     board: Board, place: tuple[int, int], size: tuple[int, int], images: Output, name: str
 ) -> None:
-    """Lay down an animated result."""
+    """Add a node that saves an animation."""
     options: dict[str, Any] = {"fps": 12.0, "lossless": False, "quality": 85}
     prefix = _FOLDER + name
     board.add("SaveAnimatedWEBP", place, size, images=images, filename_prefix=prefix, **options)
@@ -64,10 +64,10 @@ def quick_start(board: Board) -> None:
 
 
 def paint_your_photo(board: Board) -> dict[str, Any]:
-    """An app: the user's photo, or the painted part of it, and a style."""
+    """An app: the user's photo, or the masked part of it, and a style."""
     board.note((320, 720))
-    # Older pages draw the picture as wide as the node, whatever its height.
-    photo = board.add("LoadImage", (350, 0), (280, 366), image=HOSTS_PICTURE)
+    # Older pages show the image as wide as the node, whatever its height.
+    photo = board.add("LoadImage", (350, 0), (280, 366), image=HOST_IMAGE)
     style = gallery(board, (350, 436), STARRY_NIGHT)
     inputs = {"content": photo["IMAGE"], "mask_1": photo["MASK"], "style_1": style}
     stylized = board.add("AdaINStylize", (695, 0), STYLIZE, **inputs, feather=8)
@@ -92,17 +92,17 @@ def two_styles(board: Board) -> dict[str, Any]:
 
 
 def app(inputs: list[list[Any]], outputs: list[int]) -> dict[str, Any]:
-    """Return what makes the page show a workflow as an app.
+    """Return the settings with which the page shows a workflow as an app.
 
     Args:
-        inputs: its controls: numbers of nodes and names of their widgets, from top to bottom.
-        outputs: numbers of the nodes whose results it shows.
+        inputs: controls of the app from top to bottom: numbers of nodes and names of widgets.
+        outputs: numbers of the nodes whose results are shown.
     """
     return {"linearMode": True, "linearData": {"inputs": inputs, "outputs": outputs}}
 
 
 def strength(board: Board) -> None:
-    """One photo in four strengths."""
+    """One photo at four strengths."""
     board.note((310, 640))
     panda = photo(board, (340, 0), "content/red-panda.jpg")
     style = gallery(board, (340, 356), STARRY_NIGHT)
@@ -164,7 +164,7 @@ def subject(board: Board) -> None:
 
 
 def colors(board: Board) -> None:
-    """Three ways with the colors."""
+    """Three options for colors."""
     board.note((270, 720))
     coffee = photo(board, (294, 0), "content/coffee.jpg")["image"]
     painting = photo(board, (294, 356), "style/van-gogh-starry-night.jpg")["image"]
@@ -187,7 +187,7 @@ def colors(board: Board) -> None:
 
 
 def library(board: Board) -> None:
-    """Styles to keep."""
+    """Saved styles."""
     board.note((260, 820))
     panda = photo(board, (284, 0), "content/red-panda.jpg")
     painting = photo(board, (284, 356), "style/van-gogh-painter.jpg")
@@ -214,7 +214,7 @@ def library(board: Board) -> None:
 
 
 def frames(board: Board) -> None:
-    """Frames without and with a memory."""
+    """Frames without and with pooled statistics."""
     board.note((280, 750))
     clip = photo(board, (304, 0), "video/castle")["image"]
     style = gallery(board, (304, 356), "van-gogh-cafe-terrace")
@@ -228,7 +228,7 @@ def frames(board: Board) -> None:
 
 
 def big_photo(board: Board) -> None:
-    """Strokes that suit a large image."""
+    """A large image, coarse to fine."""
     board.note((300, 800))
     castle = photo(board, (324, 0), "content/castle.jpg")
     style = gallery(board, (324, 356), STARRY_NIGHT)
@@ -240,7 +240,7 @@ def big_photo(board: Board) -> None:
 
 
 def fade(board: Board) -> None:
-    """A style that comes, turns into another, and goes."""
+    """A fade from the photo through two styles and back."""
     board.note((300, 770))
     wall = photo(board, (324, 0), "content/great-wall.jpg")
     first = gallery(board, (324, 356), "mosaic", (270, 290))
@@ -265,7 +265,7 @@ def fade(board: Board) -> None:
 
 
 def video(board: Board) -> None:
-    """From file to file."""
+    """A video from file to file."""
     board.note((300, 800))
     clip = photo(board, (324, 0), "video/castle")
     style = gallery(board, (324, 356), STARRY_NIGHT)
@@ -278,7 +278,7 @@ def video(board: Board) -> None:
 
 
 def coarse_to_fine(board: Board) -> None:
-    """Two passes by hand."""
+    """Two passes with separate nodes."""
     board.note((280, 740))
     castle = photo(board, (304, 0), "content/castle.jpg")["image"]
     style = gallery(board, (304, 356), STARRY_NIGHT)
@@ -342,7 +342,7 @@ def paint_video(blueprint: Blueprint) -> dict[str, Any]:
 def transfer(
     blueprint: Blueprint, kind: str, given: dict[str, Output], **widgets: Any
 ) -> dict[str, Output]:
-    """Lay down a style of the library and the node that applies it, with widgets outside."""
+    """Add a style of the library and the node that applies it, with exposed widgets."""
     name = blueprint.expose("style", "AdaINLoadStyle", "style", f"{STARRY_NIGHT}.safetensors")
     style = blueprint.add("AdaINLoadStyle", (0, 300), GALLERY, style=name)["style"]
     exposed = {"alpha": blueprint.expose("strength", kind, "alpha")}
@@ -366,7 +366,7 @@ WORKFLOWS: dict[str, Callable[[Board], dict[str, Any] | None]] = {
     "12 Paint your photo.app": paint_your_photo,
     "13 Two styles.app": two_styles,
 }
-# By the names of their files, which the page shows.
+# By file name, which the page shows.
 BLUEPRINTS: dict[str, Callable[[Blueprint], dict[str, Any]]] = {
     "Paint a Photo (AdaIN)": paint_photo,
     "Paint the Subject (AdaIN)": paint_subject,
