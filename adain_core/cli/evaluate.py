@@ -21,6 +21,7 @@ SSIM and reconstruction:
   balanced style  style loss that weights all artworks equally
   content         distance to the photo's features
   percept         how much of the photo's structure is lost, regardless of color
+  palette         distance to the artwork's colors, in levels of 255
   SSIM            how much of the photo's structure is preserved, at most 1
   checkerboard    share of the texture in flat areas that repeats every 8 pixels
                   (0.06 by chance, at most 1)

@@ -106,6 +106,7 @@ _OPTIONS = {
         "smoothness_weight": "weight of the loss against halos",
         "consistency_weight": "weight of the change that --noise causes in the result",
         "percept_weight": "weight of how much of the photo's structure is lost",
+        "palette_weight": "weight of the distance to the artwork's colors",
         "checkerboard_weight": "weight of artifacts that repeat every 8 pixels",
         "random_alpha": "train with random alpha instead of 1",
     },

@@ -23,6 +23,7 @@ from .candidates import Candidate
 from .checkerboard import checkerboard_share
 from .metrics import (
     balanced_style_distance,
+    palette_distance,
     perceptual_distance,
     psnr,
     rms_change,
@@ -133,6 +134,7 @@ class Pairs:
             balanced=balanced_style_distance(statistics, targets),
             content=float(F.mse_loss(levels[-1], own[-1])),
             percept=float(perceptual_distance(levels, own)),
+            palette=255 * float(palette_distance(image, self.styles[style].to(image)).sqrt()),
             ssim=ssim(*lumas),
             checkerboard=checkerboard_share(*lumas),
         )

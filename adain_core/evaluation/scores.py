@@ -20,6 +20,7 @@ class Scores:
         balanced: :func:`~adain_core.evaluation.metrics.balanced_style_distance`.
         content: mean squared difference of relu4_1 to the content's.
         percept: :func:`~adain_core.evaluation.metrics.perceptual_distance`.
+        palette: root of :func:`~adain_core.evaluation.metrics.palette_distance`, in levels of 255.
         ssim: structural similarity of the luminance to the content's, up to 1; larger is better.
         checkerboard: :func:`~adain_core.evaluation.checkerboard.checkerboard_share` of the
             luminance; NaN where the content has no flat area.
@@ -37,6 +38,7 @@ class Scores:
     balanced: float = nan
     content: float = nan
     percept: float = nan
+    palette: float = nan
     ssim: float = nan
     checkerboard: float = nan
     noise: float = nan

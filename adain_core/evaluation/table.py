@@ -32,6 +32,7 @@ COLUMNS = {
     "balanced": Column("balanced style", ratio=True),
     "content": Column("content"),
     "percept": Column("percept", ratio=True),
+    "palette": Column("palette", digits=1, ratio=True),
     "ssim": Column("SSIM"),
     "checkerboard": Column("checkerboard"),
     "noise": Column("noise", digits=1, ratio=True),

@@ -25,8 +25,7 @@ WORKERS = max(2, min(8, (os.cpu_count() or 1) // 2))
 LOSS_WEIGHTS = (
     *("style_weight", "content_weight", "identity_weight", "imitation_weight"),
     *("balanced_style_weight", "smoothness_weight", "consistency_weight"),
-    "percept_weight",
-    "checkerboard_weight",
+    *("percept_weight", "palette_weight", "checkerboard_weight"),
 )
 # The smallest values of settings that are whole numbers.
 _SMALLEST = {
@@ -90,6 +89,8 @@ class TrainingConfig:
             with and without ``noise``.
         percept_weight: weight of :func:`~adain_core.evaluation.metrics.perceptual_distance`: how
             much of the photograph's structure is lost.
+        palette_weight: weight of :func:`~adain_core.evaluation.metrics.palette_distance`, between
+            the image and the artwork.
         checkerboard_weight: weight of
             :func:`~adain_core.evaluation.checkerboard.checkerboard_loss`; 30,000 times the
             imitation weight suits a slim model.
@@ -155,6 +156,7 @@ class TrainingConfig:
     smoothness_weight: float = 0.0
     consistency_weight: float = 0.0
     percept_weight: float = 0.0
+    palette_weight: float = 0.0
     checkerboard_weight: float = 0.0
     random_alpha: bool = False
     content_size: tuple[int, int] = (512, 512)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..evaluation.checkerboard import checkerboard_loss
-from ..evaluation.metrics import perceptual_distance
+from ..evaluation.metrics import palette_distance, perceptual_distance
 from .batches import Batch
 from .config import TrainingConfig
 from .loss_network import LossNetwork
@@ -68,6 +68,8 @@ class Objective(nn.Module):
             with torch.no_grad():
                 photo_levels = self.loss_network.levels(pairs.content)
             losses["percept"] = config.percept_weight * perceptual_distance(levels, photo_levels)
+        if config.palette_weight > 0:
+            losses["palette"] = config.palette_weight * palette_distance(output, pairs.style)
         if consistent:
             # As in MCCNet (Deng et al., AAAI 2021): noise in a photo must not change the result.
             consistency = F.mse_loss(output.float(), images[len(output) :].float())

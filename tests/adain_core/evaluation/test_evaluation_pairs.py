@@ -21,6 +21,7 @@ from adain_core.evaluation import (
     evaluate_files,
     psnr,
 )
+from adain_core.evaluation.metrics import palette_distance
 from adain_core.evaluation.pairs import add_noise
 from adain_core.images import load_image
 
@@ -95,6 +96,8 @@ def test_scores_are_the_formulas(pairs: Pairs, loss_network: AdaINModel, picture
         expected_percept += ((units[0] - units[1]) ** 2).sum(axis=1).mean()
     assert scores.balanced == pytest.approx(expected_balanced, rel=1e-3)
     assert scores.percept == pytest.approx(expected_percept, rel=1e-3)
+    palette = palette_distance(output, pairs.styles[2])
+    assert scores.palette == pytest.approx(255 * math.sqrt(palette), rel=1e-3)
 
 
 def test_untouched_contents(pairs: Pairs) -> None:
@@ -114,6 +117,7 @@ def test_artworks_themselves(pairs: Pairs) -> None:
         assert each.scores.style == pytest.approx(0, abs=1e-9)
         assert each.scores.balanced == pytest.approx(0, abs=1e-9)
         assert each.scores.percept > 0.01
+        assert each.scores.palette == pytest.approx(0, abs=1e-3)
 
 
 def test_models_are_scored_by_their_images(pairs: Pairs, tiny: AdaINModel) -> None:

@@ -10,11 +10,20 @@ from adain_core.evaluation import Scores, markdown_table, summarize
 
 
 def test_means() -> None:
-    one = Scores(target=1, style=2, content=3, ssim=0.5, reconstruction=20, balanced=1, percept=4)
-    two = Scores(3, 4, 3, 5, 6, 0.7, checkerboard=0.1, noise=3, reconstruction=30, halo=5)
+    one = Scores(
+        target=1, style=2, content=3, ssim=0.5, reconstruction=20, balanced=1, percept=4, palette=5
+    )
+    two = Scores(3, 4, 3, 5, 6, 7, 0.7, checkerboard=0.1, noise=3, reconstruction=30, halo=5)
     summary = summarize([one, two])
-    expected = {"target": 2, "style": 3, "balanced": 2, "content": 4, "percept": 5, "ssim": 0.6}
-    expected |= {"checkerboard": 0.1, "noise": 3, "reconstruction": 25, "halo": 5, "worst": 4}
+    expected = {"target": 2, "style": 3, "balanced": 2, "content": 4, "percept": 5, "palette": 6}
+    expected |= {
+        "ssim": 0.6,
+        "checkerboard": 0.1,
+        "noise": 3,
+        "reconstruction": 25,
+        "halo": 5,
+        "worst": 4,
+    }
     assert {name: summary[name] for name in expected} == pytest.approx(expected)
     assert math.isnan(summary["jpeg"])
     # NaN is not left out.

@@ -6,10 +6,14 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adain_core.evaluation import checkerboard_share, psnr, ssim
 from adain_core.evaluation.metrics import (
     balanced_style_distance,
+    palette_distance,
     perceptual_distance,
     rms_change,
     style_distance,
@@ -78,6 +82,37 @@ def test_perceptual_distance_is_of_directions() -> None:
     silent = torch.zeros(1, 2, 4, 4)
     assert perceptual_distance([silent], [silent]) == 0
     assert perceptual_distance([silent], [one]) == pytest.approx(2)
+
+
+@given(
+    contrast=st.floats(0, 2),
+    shift=st.tuples(*[st.floats(-0.5, 0.5)] * 3),
+    seed=st.integers(0, 100),
+)
+def test_palette_distance_is_of_mean_and_spread(
+    contrast: float, shift: tuple[float, float, float], seed: int
+) -> None:
+    image = torch.rand(2, 3, 16, 24, generator=torch.Generator().manual_seed(seed))
+    mean = image.mean(dim=(2, 3), keepdim=True)
+    moved = mean + contrast * (image - mean) + torch.tensor(shift)[:, None, None]
+    # The distance of Gaussians, up to the epsilon of standard deviations.
+    spread = [F.avg_pool2d(image, k).var(dim=(2, 3), correction=0).sum(dim=1) for k in (1, 8)]
+    expected = sum(x**2 for x in shift) + (contrast - 1) ** 2 * float(torch.stack(spread).mean())
+    assert palette_distance(moved, image) == pytest.approx(expected, rel=5e-2, abs=1e-4)
+
+
+def test_palette_distance_sees_which_colors_vary_together() -> None:
+    gray = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(1)).expand(
+        -1, 3, -1, -1
+    )
+    # The same mean and standard deviation of each channel, in other pixels.
+    colored = torch.cat([gray[:, :1], gray[:, 1:2].flip(2), gray[:, 2:].flip(3)], dim=1)
+    assert palette_distance(colored, gray) > 0.01
+    assert palette_distance(gray.flip(2), gray) == pytest.approx(0, abs=1e-6)
+    # Texture has the colors of pixels, but not those of large areas.
+    ramp = torch.linspace(0, 1, 64).expand(1, 3, 64, 64)
+    texture = ramp[..., torch.randperm(64, generator=torch.Generator().manual_seed(2))]
+    assert palette_distance(texture, ramp) > 0.01
 
 
 def test_worst_tenth() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from adain_core import WeightsError
 from adain_core.evaluation.checkerboard import checkerboard_loss
-from adain_core.evaluation.metrics import perceptual_distance
+from adain_core.evaluation.metrics import palette_distance, perceptual_distance
 from adain_core.functional import adaptive_instance_norm, channel_statistics
 from adain_core.training import Trainer, TrainingConfig
 from adain_core.training.batches import add_noise, choose_batch
@@ -183,6 +183,16 @@ def test_percept_compares_a_picture_with_its_photo(config: TrainingConfig) -> No
     expected = 3 * perceptual_distance(levels, photo_levels)
     assert expected > 0.01
     torch.testing.assert_close(losses["percept"], expected)
+
+
+def test_palette_compares_an_image_with_its_artwork(config: TrainingConfig) -> None:
+    trainer = Trainer(dataclasses.replace(config, palette_weight=5.0), progress=False)
+    batch = choose_batch(config, next(trainer.reader.read(0)), 0)
+    losses = trainer.learner.objective(batch)
+    image, _ = trainer.learner.student(batch.photos, batch.pairs.style, batch.alpha, False)
+    expected = 5 * palette_distance(image, batch.pairs.style)
+    assert expected > 0.01
+    torch.testing.assert_close(losses["palette"], expected)
 
 
 def test_noise_of_a_photo_has_a_deviation_up_to_the_largest() -> None:
