@@ -215,7 +215,6 @@ class _Pass:
 
     Attributes:
         number: number of the pass, from 0.
-
         canvas: the input.
         targets: statistics of the styles, one, or one for each mask.
         background: statistics of the background style.

@@ -194,14 +194,18 @@ def reduce_uint8(images: Tensor, size: tuple[int, int]) -> Tensor:
         size: height and width.
 
     Returns:
-        ``(B, 3|4, h, w)``, uint8.
+        ``(B, 3|4, h, w)``, uint8; transparent pixels are black.
     """
     if images.shape[1] == 4:
         return _reduce_translucent(images, size)
+    # Floats are rounded first, channel by channel, so that both kinds give the same result.
+    channels = [as_uint8(channel) for channel in torch.split(images, 1, dim=1)]
     # One column is left to resize, which mends it; other devices cannot reduce 8 bits.
-    if images.dtype == torch.uint8 and images.device.type == "cpu" and size[1] > 1:
-        return F.interpolate(images, size, mode="bilinear", antialias=True)
-    return as_uint8(resize(images, size))
+    if images.device.type == "cpu" and size[1] > 1:
+        reduced = [F.interpolate(c, size, mode="bilinear", antialias=True) for c in channels]
+    else:
+        reduced = [as_uint8(resize(channel, size)) for channel in channels]
+    return torch.cat(reduced, dim=1)
 
 
 def _reduce_translucent(images: Tensor, size: tuple[int, int]) -> Tensor:
@@ -212,14 +216,13 @@ def _reduce_translucent(images: Tensor, size: tuple[int, int]) -> Tensor:
         rows = _resize_along(images, -2, height, band, _premultiply)
         part = _resize_along(rows, -1, width, slice(0, width))
         opacity = part[:, 3:]
-        part = torch.cat([part[:, :3] / opacity, opacity - _LEAST_OPACITY], dim=1)
+        part = torch.cat([part[:, :3] / opacity.clamp_min(_LEAST_OPACITY), opacity], dim=1)
         reduced.append(as_uint8(part))
     return torch.cat(reduced, dim=2)
 
 
 def _premultiply(images: Tensor) -> Tensor:
-    """Return RGBA as floats, colors times opacity; where all is transparent a little counts."""
-    opacity = as_float(images[:, 3:]) + _LEAST_OPACITY
+    opacity = as_float(images[:, 3:])
     return torch.cat([as_float(images[:, :3]) * opacity, opacity], dim=1)
 
 

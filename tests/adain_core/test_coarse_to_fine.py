@@ -68,7 +68,7 @@ def test_a_reduced_picture_is_the_resized_one(picture: Picture) -> None:
     for photo in (picture(150, 133), as_uint8(picture(150, 133)), cut_out, as_uint8(cut_out)):
         reduced = reduce_uint8(photo, (96, 85))
         assert reduced.dtype == torch.uint8
-        expected = resize(photo, (96, 85))
+        expected = resize(photo if photo is cut_out else as_uint8(photo), (96, 85))
         torch.testing.assert_close(as_float(reduced), expected, rtol=0, atol=1.01 / 255)
 
 
@@ -241,6 +241,11 @@ def test_hidden_pixels_do_not_count(tiny: AdaINModel, picture: Picture, dtype: t
         for pixels in (photo, other)
     ]
     assert torch.equal(drawn[0][..., :80], drawn[1][..., :80])
+
+
+def test_eight_bits_and_floats_give_the_same_image(tiny: AdaINModel, picture: Picture) -> None:
+    photo, style = as_uint8(picture(130, 150)), tiny.encode_style(picture(40, 40, seed=1))
+    assert torch.equal(draw(tiny, photo, style), draw(tiny, as_float(photo), style))
 
 
 def test_a_batch_is_its_pictures(tiny: AdaINModel, picture: Picture) -> None:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adain_core.pixels import as_float, as_uint8, resize, resize_shortest_side
+from adain_core.pixels import as_float, as_uint8, reduce_uint8, resize, resize_shortest_side
 
 
 def test_every_level_of_eight_bits_comes_back() -> None:
@@ -72,3 +72,30 @@ def test_resize_eight_bits() -> None:
     expected = resize_shortest_side(levels.float() / 255, 7)
     torch.testing.assert_close(resize_shortest_side(levels, 7), expected, rtol=0, atol=1e-6)
     assert resize_shortest_side(levels, 20) is levels
+
+
+@given(
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    channels=st.sampled_from([3, 4]),
+    seed=st.integers(0, 99),
+)
+@settings(deadline=None)
+def test_images_are_reduced_alike_as_floats_and_as_eight_bits(
+    height: int, width: int, channels: int, seed: int
+) -> None:
+    random = torch.Generator().manual_seed(seed)
+    levels = torch.randint(256, (2, channels, 20, 31), dtype=torch.uint8, generator=random)
+    reduced = reduce_uint8(levels, (height, width))
+    assert torch.equal(reduced, reduce_uint8(levels.float() / 255, (height, width)))
+    expected = as_uint8(resize(levels, (height, width)))
+    assert (reduced.int() - expected.int()).abs().max() <= 1  # torch sums 8 bits in fixed point
+
+
+def test_transparent_pixels_do_not_count_in_reduced_images() -> None:
+    levels = torch.randint(256, (1, 4, 40, 40), dtype=torch.uint8)
+    levels[:, 3] = (torch.arange(40) * 20 - 300).clamp(0, 255)
+    other = torch.where(levels[:, 3:] > 0, levels, 255 - levels)
+    other[:, 3] = levels[:, 3]
+    assert torch.equal(reduce_uint8(levels, (17, 19)), reduce_uint8(other, (17, 19)))
+    assert (reduce_uint8(levels, (17, 19))[..., :5] == 0).all()
