@@ -81,8 +81,8 @@ def make_model() -> Callable[..., AdaINModel]:
 
 
 @pytest.fixture(scope="session")
-def picture() -> Callable[..., Tensor]:
-    """``picture(height, width, batch, channels, seed)``: a seeded picture in 0..1."""
+def make_image() -> Callable[..., Tensor]:
+    """``make_image(height, width, batch, channels, seed)``: a seeded image in 0..1."""
     return smooth_picture
 
 

@@ -19,11 +19,13 @@ PAGES = [ROOT / "README.md", ROOT / "docs" / "python.md"]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, picture: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(
+    tmp_path: Path, make_image: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """The current folder, with the files that the examples name."""
     names = ("photo", "painting", "wave", "stars", "engraving", "photo-1", "photo-2")
     for seed, name in enumerate(names):
-        save_image(tmp_path / f"{name}.jpg", picture(40, 56, seed=seed))
+        save_image(tmp_path / f"{name}.jpg", make_image(40, 56, seed=seed))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

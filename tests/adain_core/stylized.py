@@ -13,7 +13,7 @@ from adain_core import (
     color,
 )
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 NAN, INFINITY = float("nan"), float("inf")
 RECOLORING = [method for method in color.METHODS if method != "luminance"]
 

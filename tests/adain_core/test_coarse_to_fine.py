@@ -21,7 +21,7 @@ from adain_core.options import closeness, pass_sizes
 from adain_core.pixels import as_float, as_uint8, enlarge_window, reduce_uint8, resize
 from adain_core.strokes import Strokes
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 STROKES = 4.0  # a first pass of 96 pixels
 EVERYWHERE = (slice(None), slice(None))
 CPU = torch.device("cpu")
@@ -31,10 +31,10 @@ def draw(model: AdaINModel, content: Tensor, styles: Any, **options: Any) -> Ten
     return model.stylize(content, styles, **{"stroke_size": STROKES, **options})
 
 
-def test_a_later_canvas_is_the_photo_changed_as_the_pass_before(picture: Picture) -> None:
-    photo, share = picture(60, 80), 0.3
+def test_a_later_canvas_is_the_photo_changed_as_the_pass_before(make_image: MakeImage) -> None:
+    photo, share = make_image(60, 80), 0.3
     reduced = as_uint8(resize(photo, (30, 40)))
-    drawn = as_uint8(picture(30, 40, seed=1))
+    drawn = as_uint8(make_image(30, 40, seed=1))
     canvas = Underpainting(photo, drawn, reduced, 1 - share)
     change = resize(as_float(drawn) - as_float(reduced), (60, 80))
     expected = (photo + 0.7 * change).clamp(0, 1)
@@ -63,17 +63,17 @@ def test_a_window_of_an_enlarged_picture_is_cut_from_the_whole(
     torch.testing.assert_close(found, whole[..., window[0], window[1]], rtol=0, atol=1e-4)
 
 
-def test_a_reduced_picture_is_the_resized_one(picture: Picture) -> None:
-    cut_out = picture(150, 133, channels=4)
-    for photo in (picture(150, 133), as_uint8(picture(150, 133)), cut_out, as_uint8(cut_out)):
+def test_a_reduced_picture_is_the_resized_one(make_image: MakeImage) -> None:
+    cut_out = make_image(150, 133, channels=4)
+    for photo in (make_image(150, 133), as_uint8(make_image(150, 133)), cut_out, as_uint8(cut_out)):
         reduced = reduce_uint8(photo, (96, 85))
         assert reduced.dtype == torch.uint8
         expected = resize(photo if photo is cut_out else as_uint8(photo), (96, 85))
         torch.testing.assert_close(as_float(reduced), expected, rtol=0, atol=1.01 / 255)
 
 
-def test_a_share_can_differ_from_place_to_place(picture: Picture) -> None:
-    photo, drawn = picture(60, 80), as_uint8(picture(30, 40, seed=1))
+def test_a_share_can_differ_from_place_to_place(make_image: MakeImage) -> None:
+    photo, drawn = make_image(60, 80), as_uint8(make_image(30, 40, seed=1))
     reduced, share = as_uint8(resize(photo, (30, 40))), torch.zeros(1, 1, 30, 40)
     share[..., :20] = 1
     found = Underpainting(photo, drawn, reduced, share).colors(EVERYWHERE, CPU)
@@ -82,9 +82,9 @@ def test_a_share_can_differ_from_place_to_place(picture: Picture) -> None:
     torch.testing.assert_close(found[..., 42:], photo[..., 42:], rtol=0, atol=1e-6)
 
 
-def test_strokes_stay_where_the_photo_has_no_detail(picture: Picture) -> None:
-    smooth = resize(picture(6, 6), (128, 128))
-    drawn, fine = picture(64, 64, seed=1), 0.25 + 0.5 * picture(128, 128, seed=2)
+def test_strokes_stay_where_the_photo_has_no_detail(make_image: MakeImage) -> None:
+    smooth = resize(make_image(6, 6), (128, 128))
+    drawn, fine = make_image(64, 64, seed=1), 0.25 + 0.5 * make_image(128, 128, seed=2)
     strokes = Strokes.over(smooth, as_uint8(drawn))
     assert strokes.kept.min() > 0.9
     merged = strokes.under(fine).colors(EVERYWHERE, CPU)
@@ -95,9 +95,9 @@ def test_strokes_stay_where_the_photo_has_no_detail(picture: Picture) -> None:
     assert (seen - drawn).abs().mean() < 0.35 * (before - drawn).abs().mean()
 
 
-def test_strokes_go_where_the_photo_has_detail(picture: Picture) -> None:
+def test_strokes_go_where_the_photo_has_detail(make_image: MakeImage) -> None:
     photo = (torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(1)) > 0.5).float()
-    fine, drawn = picture(128, 128, seed=2), as_uint8(picture(64, 64, seed=1))
+    fine, drawn = make_image(128, 128, seed=2), as_uint8(make_image(64, 64, seed=1))
     for dtype in (torch.float32, torch.uint8):
         strokes = Strokes.over(photo if dtype.is_floating_point else as_uint8(photo), drawn)
         assert strokes.kept.max() < 0.05
@@ -114,8 +114,10 @@ def later(model: AdaINModel, photo: Tensor, drawn: Tensor, reduced: Tensor, **ho
 
 
 @pytest.mark.parametrize("options", [{}, {"alpha": 0.5}], ids=str)
-def test_two_passes_by_hand(tiny: AdaINModel, picture: Picture, options: dict[str, Any]) -> None:
-    photo, art = picture(130, 150), picture(40, 40, seed=1)
+def test_two_passes_by_hand(
+    tiny: AdaINModel, make_image: MakeImage, options: dict[str, Any]
+) -> None:
+    photo, art = make_image(130, 150), make_image(40, 40, seed=1)
     style = tiny.encode_style(art)
     reduced = reduce_uint8(photo, (96, 111))
     single = tiny.stylize(reduced, style, stroke_size="single", **options)
@@ -129,8 +131,13 @@ def test_two_passes_by_hand(tiny: AdaINModel, picture: Picture, options: dict[st
     assert (expected - tiny.stylize(photo, style, stroke_size="single")).abs().mean() > 0.01
 
 
-def test_three_passes_together_keep_the_photo_share(tiny: AdaINModel, picture: Picture) -> None:
-    photo, style = picture(400, 384), tiny.encode_style(picture(40, 40, seed=1), closeup=False)
+def test_three_passes_together_keep_the_photo_share(
+    tiny: AdaINModel, make_image: MakeImage
+) -> None:
+    photo, style = (
+        make_image(400, 384),
+        tiny.encode_style(make_image(40, 40, seed=1), closeup=False),
+    )
     sizes, share = [(200, 192), (100, 96)], 1 - 0.2**0.5  # 0.8 in both later passes
     assert pass_sizes((400, 384), STROKES) == [*sizes[::-1], (400, 384)]
     middle = reduce_uint8(photo, sizes[0])
@@ -146,24 +153,24 @@ def test_three_passes_together_keep_the_photo_share(tiny: AdaINModel, picture: P
     assert difference.mean() < 1e-3 and difference.max() < 0.05
 
 
-def test_small_pictures_have_one_pass(tiny: AdaINModel, picture: Picture) -> None:
-    photo, style = picture(96, 150), tiny.encode_style(picture(40, 40, seed=1))
+def test_small_pictures_have_one_pass(tiny: AdaINModel, make_image: MakeImage) -> None:
+    photo, style = make_image(96, 150), tiny.encode_style(make_image(40, 40, seed=1))
     single = tiny.stylize(photo, style, stroke_size="single")
     torch.testing.assert_close(draw(tiny, photo, style), remove_halos(single, photo))
 
 
-def test_one_pixel_more_changes_no_tones(tiny: AdaINModel, picture: Picture) -> None:
+def test_one_pixel_more_changes_no_tones(tiny: AdaINModel, make_image: MakeImage) -> None:
     """From one pass to two."""
-    style = tiny.encode_style(picture(40, 40, seed=1))
-    photo = picture(200, 300)
+    style = tiny.encode_style(make_image(40, 40, seed=1))
+    photo = make_image(200, 300)
     below, above = (draw(tiny, resize(photo, (n, 144)), style) for n in (96, 97))
     tones = (resize(resize(drawn, (12, 18)), (96, 144)) for drawn in (below, above))
     difference = torch.sub(*tones).abs()
     assert difference.mean() < 0.02 and difference.max() < 0.1
 
 
-def test_alpha_0_is_the_photo(tiny: AdaINModel, picture: Picture) -> None:
-    photo, art = picture(130, 150), picture(40, 40, seed=1)
+def test_alpha_0_is_the_photo(tiny: AdaINModel, make_image: MakeImage) -> None:
+    photo, art = make_image(130, 150), make_image(40, 40, seed=1)
     assert torch.equal(draw(tiny, photo, art, alpha=0), photo)
     # And near 0 with the residual nearly so; the smaller pass is kept in 8 bits.
     near = draw(tiny, photo, art, alpha=0.001, content_residual=True)
@@ -182,15 +189,15 @@ OPTIONS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_tiles_and_eight_bits_change_nothing(
-    tiny: AdaINModel, picture: Picture, options: dict[str, Any]
+    tiny: AdaINModel, make_image: MakeImage, options: dict[str, Any]
 ) -> None:
-    photo, arts = picture(203, 231), [picture(40, 40, seed=seed) for seed in (1, 2)]
+    photo, arts = make_image(203, 231), [make_image(40, 40, seed=seed) for seed in (1, 2)]
     options = dict(options)
     if options.get("masks"):
         left = (torch.arange(231) < 100).float().expand(203, 231)
         options["masks"] = [left, 0.5 * (1 - left)]
     if options.get("background"):
-        options["background"] = picture(40, 40, seed=3)
+        options["background"] = make_image(40, 40, seed=3)
     whole = draw(tiny, photo, arts, tile=4096, **options)
     # Rounding of the smaller pass to 8 bits can fall to either side.
     difference = (draw(tiny, photo, arts, tile=64, **options) - whole).abs()
@@ -202,17 +209,17 @@ def test_tiles_and_eight_bits_change_nothing(
     assert torch.equal(draw(tiny, photo, arts, tile=4096, **options), whole)
 
 
-def test_what_no_mask_covers_stays(tiny: AdaINModel, picture: Picture) -> None:
-    photo = picture(130, 150)
+def test_what_no_mask_covers_stays(tiny: AdaINModel, make_image: MakeImage) -> None:
+    photo = make_image(130, 150)
     left = (torch.arange(150) < 70).float().expand(130, 150)
-    drawn = draw(tiny, photo, [picture(40, 40, seed=1)], masks=[left])
+    drawn = draw(tiny, photo, [make_image(40, 40, seed=1)], masks=[left])
     assert torch.equal(drawn[..., 70:], photo[..., 70:])
     assert (drawn - photo)[..., :70].abs().mean() > 0.05
 
 
-def test_luminance_keeps_the_photos_chrominance(tiny: AdaINModel, picture: Picture) -> None:
-    photo = 0.5 + 0.2 * (picture(130, 150) - 0.5)
-    drawn = draw(tiny, photo, picture(40, 40, seed=1), preserve_color="luminance")
+def test_luminance_keeps_the_photos_chrominance(tiny: AdaINModel, make_image: MakeImage) -> None:
+    photo = 0.5 + 0.2 * (make_image(130, 150) - 0.5)
+    drawn = draw(tiny, photo, make_image(40, 40, seed=1), preserve_color="luminance")
     kept = ((drawn > 0.001) & (drawn < 0.999)).all(dim=1, keepdim=True)
 
     def chrominance(image: Tensor) -> Tensor:
@@ -222,18 +229,20 @@ def test_luminance_keeps_the_photos_chrominance(tiny: AdaINModel, picture: Pictu
     torch.testing.assert_close(chrominance(drawn), chrominance(photo), rtol=0, atol=1e-4)
 
 
-def test_transparency_is_carried(tiny: AdaINModel, picture: Picture) -> None:
-    photo = picture(130, 150, channels=4)
-    drawn = draw(tiny, photo, picture(40, 40, seed=1))
+def test_transparency_is_carried(tiny: AdaINModel, make_image: MakeImage) -> None:
+    photo = make_image(130, 150, channels=4)
+    drawn = draw(tiny, photo, make_image(40, 40, seed=1))
     assert torch.equal(drawn[:, 3:], photo[:, 3:])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.uint8], ids=str)
-def test_hidden_pixels_do_not_count(tiny: AdaINModel, picture: Picture, dtype: torch.dtype) -> None:
-    photo, style = picture(130, 150, channels=4), tiny.encode_style(picture(40, 40, seed=1))
+def test_hidden_pixels_do_not_count(
+    tiny: AdaINModel, make_image: MakeImage, dtype: torch.dtype
+) -> None:
+    photo, style = make_image(130, 150, channels=4), tiny.encode_style(make_image(40, 40, seed=1))
     photo[:, 3] = (torch.arange(150) < 80).float()
     other = photo.clone()
-    other[:, :3, :, 80:] = picture(130, 70, seed=5)
+    other[:, :3, :, 80:] = make_image(130, 70, seed=5)
     drawn = [
         draw(
             tiny, pixels if dtype.is_floating_point else as_uint8(pixels), style, output_dtype=dtype
@@ -243,13 +252,13 @@ def test_hidden_pixels_do_not_count(tiny: AdaINModel, picture: Picture, dtype: t
     assert torch.equal(drawn[0][..., :80], drawn[1][..., :80])
 
 
-def test_eight_bits_and_floats_give_the_same_image(tiny: AdaINModel, picture: Picture) -> None:
-    photo, style = as_uint8(picture(130, 150)), tiny.encode_style(picture(40, 40, seed=1))
+def test_eight_bits_and_floats_give_the_same_image(tiny: AdaINModel, make_image: MakeImage) -> None:
+    photo, style = as_uint8(make_image(130, 150)), tiny.encode_style(make_image(40, 40, seed=1))
     assert torch.equal(draw(tiny, photo, style), draw(tiny, as_float(photo), style))
 
 
-def test_a_batch_is_its_pictures(tiny: AdaINModel, picture: Picture) -> None:
-    photos, style = picture(130, 150, batch=3), tiny.encode_style(picture(40, 40, seed=1))
+def test_a_batch_is_its_pictures(tiny: AdaINModel, make_image: MakeImage) -> None:
+    photos, style = make_image(130, 150, batch=3), tiny.encode_style(make_image(40, 40, seed=1))
     together = draw(tiny, photos, style, alpha=[1.0, 0.0, 0.5])
     for number, alpha in enumerate((1.0, 0.0, 0.5)):
         one = draw(tiny, photos[number : number + 1], style, alpha=alpha)
@@ -258,19 +267,19 @@ def test_a_batch_is_its_pictures(tiny: AdaINModel, picture: Picture) -> None:
         assert difference.mean() < 1e-3 and difference.max() < 0.05
 
 
-def test_progress_counts_the_tiles_of_all_passes(tiny: AdaINModel, picture: Picture) -> None:
+def test_progress_counts_the_tiles_of_all_passes(tiny: AdaINModel, make_image: MakeImage) -> None:
     steps: list[tuple[int, int]] = []
-    photo, style = picture(300, 200), tiny.encode_style(picture(40, 40, seed=1))
+    photo, style = make_image(300, 200), tiny.encode_style(make_image(40, 40, seed=1))
     draw(tiny, photo, style, tile=64, progress=lambda *step: steps.append(step))
     # 144x96 has 18x12 cells: 3x2 tiles, twice; 300x200, 38x25: 5x4, and a third time for strokes.
     total = 2 * (3 * 2) + 3 * (5 * 4)
     assert steps == [(done, total) for done in range(1, total + 1)]
 
 
-def test_each_pass_pools_its_own_statistics(tiny: AdaINModel, picture: Picture) -> None:
-    style = tiny.encode_style(picture(40, 40, seed=1))
+def test_each_pass_pools_its_own_statistics(tiny: AdaINModel, make_image: MakeImage) -> None:
+    style = tiny.encode_style(make_image(40, 40, seed=1))
     options = StylizeOptions(style, stroke_size=STROKES)
-    photo = picture(130, 150)
+    photo = make_image(130, 150)
     still = Stylizer(tiny, options, TemporalPool("ema"))
     frames = [still(photo) for _ in range(3)]
     single = Stylizer(tiny, options)(photo)
@@ -279,8 +288,8 @@ def test_each_pass_pools_its_own_statistics(tiny: AdaINModel, picture: Picture) 
         assert difference.mean() < 1e-3 and difference.max() < 0.05
 
 
-def test_a_canvas_reads_what_is_there(picture: Picture) -> None:
-    photo = picture(20, 30, channels=4)
+def test_a_canvas_reads_what_is_there(make_image: MakeImage) -> None:
+    photo = make_image(20, 30, channels=4)
     canvas = Canvas(as_uint8(photo))
     assert canvas.size == (20, 30)
     assert canvas.opacity is not None and canvas.opacity.dtype == torch.uint8

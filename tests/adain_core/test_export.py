@@ -44,10 +44,10 @@ class TestFiles:
 
     @pytest.mark.parametrize("size", SIZES)
     def test_statistics_and_pictures_equal_the_library(
-        self, tiny: AdaINModel, picture: Callable[..., Tensor], size: tuple[int, int]
+        self, tiny: AdaINModel, make_image: Callable[..., Tensor], size: tuple[int, int]
     ) -> None:
-        images = picture(*size, batch=2)
-        style = tiny.encode_style(picture(32, 32, seed=5))
+        images = make_image(*size, batch=2)
+        style = tiny.encode_style(make_image(32, 32, seed=5))
         features = tiny.encode(images)
         expected = tiny.decode(adain(features, style))
 
@@ -63,10 +63,10 @@ class TestFiles:
 
     @pytest.mark.parametrize("size", SIZES)
     def test_half_precision_draws_the_same_at_40_db(
-        self, tiny: AdaINModel, picture: Callable[..., Tensor], size: tuple[int, int]
+        self, tiny: AdaINModel, make_image: Callable[..., Tensor], size: tuple[int, int]
     ) -> None:
-        images = picture(*size)
-        style = tiny.encode_style(picture(32, 32, seed=5))
+        images = make_image(*size)
+        style = tiny.encode_style(make_image(32, 32, seed=5))
         expected = tiny.decode(adain(tiny.encode(images), style))
         # onnxruntime's kernels for a CPU drop roundings between layers; the reference keeps them.
         for run in (sessions, reference):
@@ -79,22 +79,22 @@ class TestFiles:
         ("dtype", "bound"), [(torch.float32, 80), (torch.float16, 45)], ids=["fp32", "fp16"]
     )
     def test_the_shipped_model(
-        self, picture: Callable[..., Tensor], dtype: torch.dtype, bound: float
+        self, make_image: Callable[..., Tensor], dtype: torch.dtype, bound: float
     ) -> None:
         model = AdaINModel.from_pretrained(device="cpu", dtype="fp32")
-        style = model.encode_style(picture(64, 64, seed=5))
+        style = model.encode_style(make_image(64, 64, seed=5))
         encode, decode = sessions(model, dtype)
         for size in ((1, 1), (75, 130)):
-            images = picture(*size, batch=2)
+            images = make_image(*size, batch=2)
             expected = model.decode(adain(model.encode(images), style))
             result = stylize(decode, *encode(images=images), style)
             assert decibels(cut(result, size), expected) > bound
 
     def test_alpha_and_masks_are_other_numbers(
-        self, tiny: AdaINModel, picture: Callable[..., Tensor]
+        self, tiny: AdaINModel, make_image: Callable[..., Tensor]
     ) -> None:
-        images = picture(24, 32)
-        left, right = (tiny.encode_style(picture(32, 32, seed=seed)) for seed in (5, 6))
+        images = make_image(24, 32)
+        left, right = (tiny.encode_style(make_image(32, 32, seed=seed)) for seed in (5, 6))
         encode, decode = sessions(tiny, torch.float32)
         maps, mean, std = encode(images=images)
 
@@ -127,11 +127,11 @@ class TestFiles:
     def test_normalization_layers(
         self,
         make_model: Callable[..., AdaINModel],
-        picture: Callable[..., Tensor],
+        make_image: Callable[..., Tensor],
         normalization: Any,
     ) -> None:
         model = make_model(Architecture((4, 6, 8, 10), normalization=normalization))
-        images, style = picture(20, 27), model.encode_style(picture(32, 32, seed=5))
+        images, style = make_image(20, 27), model.encode_style(make_image(32, 32, seed=5))
         encode, decode = sessions(model, torch.float32)
         result = stylize(decode, *encode(images=images), style)
         expected = model.decode(adain(model.encode(images), style))
@@ -185,16 +185,16 @@ class TestFiles:
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
         tiny: AdaINModel,
-        picture: Callable[..., Tensor],
+        make_image: Callable[..., Tensor],
     ) -> None:
         from adain_core.export import export_onnx
 
         page = (Path(__file__).parents[2] / "docs" / "onnx.md").read_text(encoding="utf-8")
         (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
         monkeypatch.chdir(tmp_path)
-        photo = picture(21, 30)
+        photo = make_image(21, 30)
         save_image("photo.png", photo)
-        style = tiny.encode_style(picture(32, 32, seed=5))
+        style = tiny.encode_style(make_image(32, 32, seed=5))
         style.save("painting.safetensors")
         export_onnx(tiny, "onnx")
         exec(example.replace("photo.jpg", "photo.png"), {})  # noqa: S102

@@ -14,7 +14,7 @@ from adain_core.cli import main
 from adain_core.errors import NotFiniteError
 from adain_core.pixels import as_uint8, check_finite
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 NAN, INF = float("nan"), float("inf")
 
 
@@ -37,17 +37,17 @@ def broken(make_model: Callable[..., AdaINModel]) -> AdaINModel:
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_the_model_is_named(broken: AdaINModel, picture: Picture, dtype: torch.dtype) -> None:
+def test_the_model_is_named(broken: AdaINModel, make_image: MakeImage, dtype: torch.dtype) -> None:
     with pytest.raises(
         NotFiniteError,
         match=r"^the image has NaN or infinite values, caused by the model 'tiny': its weig",
     ):
-        broken.stylize(picture(40, 50), picture(30, 30, seed=1), output_dtype=dtype)
+        broken.stylize(make_image(40, 50), make_image(30, 30, seed=1), output_dtype=dtype)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_the_style_is_named(tiny: AdaINModel, picture: Picture, dtype: torch.dtype) -> None:
-    good = tiny.encode_style(picture(30, 30))
+def test_the_style_is_named(tiny: AdaINModel, make_image: MakeImage, dtype: torch.dtype) -> None:
+    good = tiny.encode_style(make_image(30, 30))
     bad = Style(good.mean, torch.full_like(good.std, 3e38), tiny.fingerprint, "glare")
     masks = [torch.ones(8, 8), torch.zeros(8, 8)]
     for request in (
@@ -56,25 +56,27 @@ def test_the_style_is_named(tiny: AdaINModel, picture: Picture, dtype: torch.dty
         {"styles": [good], "masks": masks[1:], "background": bad},
     ):
         with pytest.raises(NotFiniteError, match=r"by the style 'glare', with statistics of 3e"):
-            tiny.stylize(picture(40, 50), **request, output_dtype=dtype)
+            tiny.stylize(make_image(40, 50), **request, output_dtype=dtype)
 
 
-def test_the_precision_is_named(make_model: Callable[..., AdaINModel], picture: Picture) -> None:
+def test_the_precision_is_named(
+    make_model: Callable[..., AdaINModel], make_image: MakeImage
+) -> None:
     model = make_model(seed=4)
     # Beyond 65504 in the middle of the network, and back.
     model.encoder.get_submodule("conv1_2").weight.mul_(1e6)
     model.encoder.get_submodule("conv2_1").weight.mul_(1e-6)
     model.half()
     with pytest.raises(NotFiniteError, match="the model 'tiny': use fp32 or bf16, or another"):
-        model.stylize(picture(40, 50), picture(30, 30), output_dtype=torch.uint8)
+        model.stylize(make_image(40, 50), make_image(30, 30), output_dtype=torch.uint8)
 
 
 def test_nothing_is_written(
-    broken: AdaINModel, picture: Picture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    broken: AdaINModel, make_image: MakeImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken.save(tmp_path / "broken.safetensors")
     for name in ("photo", "art"):
-        save_image(tmp_path / f"{name}.png", picture(20, 20))
+        save_image(tmp_path / f"{name}.png", make_image(20, 20))
     before = sorted(tmp_path.iterdir())
     options = ["--style", str(tmp_path / "art.png"), "-o", str(tmp_path / "out.png")]
     options += ["--model", str(tmp_path / "broken.safetensors"), "--device", "cpu"]

@@ -12,7 +12,7 @@ from adain_core import AdaINModel
 from adain_core.choices import COLOR_METHODS
 from adain_core.color import is_gray
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])
@@ -33,15 +33,15 @@ def test_is_gray(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("method", COLOR_METHODS)
 @pytest.mark.parametrize("options", [{}, {"masks": [torch.ones(8, 8)]}, {"stroke_size": 4.0}])
 def test_gray_stays_gray(
-    tiny: AdaINModel, picture: Picture, method: str, options: dict[str, object]
+    tiny: AdaINModel, make_image: MakeImage, method: str, options: dict[str, object]
 ) -> None:
-    photo = picture(100, 110).mean(dim=1, keepdim=True).repeat(1, 3, 1, 1)
-    art = picture(30, 30, seed=1)
+    photo = make_image(100, 110).mean(dim=1, keepdim=True).repeat(1, 3, 1, 1)
+    art = make_image(30, 30, seed=1)
     drawn = tiny.stylize(photo, art, preserve_color=method, **options)
     assert (drawn.amax(dim=1) - drawn.amin(dim=1)).max() < 1e-5
     assert drawn.std() > 0.02
     # Beside a picture with colors, which keeps some.
-    colored = tiny.stylize(torch.cat([photo, picture(100, 110)]), art, preserve_color=method)
+    colored = tiny.stylize(torch.cat([photo, make_image(100, 110)]), art, preserve_color=method)
     alone = tiny.stylize(photo, art, preserve_color=method)
     torch.testing.assert_close(colored[:1], alone, rtol=0, atol=1e-4)
     assert (colored[1].amax(dim=0) - colored[1].amin(dim=0)).max() > 0.05

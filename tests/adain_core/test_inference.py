@@ -17,7 +17,7 @@ from adain_core.devices import memory_format, winograd_pays
 from adain_core.inference import Inference
 
 MakeModel = Callable[..., AdaINModel]
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 WIDE = Architecture(widths=(16, 128, 136, 128))
 
 
@@ -49,7 +49,7 @@ def assert_equal(model: AdaINModel, images: Tensor) -> None:
 @settings(max_examples=25)
 def test_equals_the_plain_networks(
     make_model: MakeModel,
-    picture: Picture,
+    make_image: MakeImage,
     widths: tuple[int, ...],
     height: int,
     width: int,
@@ -62,22 +62,30 @@ def test_equals_the_plain_networks(
     if normalization == "instance":
         widths, height, width = (6, 6, 8, 8), 64, 72
     model = make_model(Architecture(widths, normalization, fusion))
-    assert_equal(model, picture(height, width, batch))
+    assert_equal(model, make_image(height, width, batch))
 
 
 @pytest.mark.parametrize("size", [(9, 9), (17, 42), (71, 33)])
 def test_bands_of_rows_change_nothing(
-    monkeypatch: pytest.MonkeyPatch, make_model: MakeModel, picture: Picture, size: tuple[int, int]
+    monkeypatch: pytest.MonkeyPatch,
+    make_model: MakeModel,
+    make_image: MakeImage,
+    size: tuple[int, int],
 ) -> None:
     monkeypatch.setattr(inference_module, "BAND_BYTES", 1)
     height, width = 3 * size[0] + 80, size[1]  # several bands at every resolution but the last
-    assert_equal(make_model(), picture(height, width))
-    assert_equal(make_model(Architecture((4, 6, 8, 10), "batch")), picture(height, width, batch=2))
+    assert_equal(make_model(), make_image(height, width))
+    assert_equal(
+        make_model(Architecture((4, 6, 8, 10), "batch")), make_image(height, width, batch=2)
+    )
 
 
 @pytest.mark.parametrize("size", [(9, 9), (33, 20), (50, 71)])
 def test_wide_layers_with_winograd(
-    monkeypatch: pytest.MonkeyPatch, make_model: MakeModel, picture: Picture, size: tuple[int, int]
+    monkeypatch: pytest.MonkeyPatch,
+    make_model: MakeModel,
+    make_image: MakeImage,
+    size: tuple[int, int],
 ) -> None:
     monkeypatch.setattr("adain_core.devices.WINOGRAD_WEIGHTS", 128 * 128 * 4)
     model = make_model(WIDE)
@@ -85,7 +93,7 @@ def test_wide_layers_with_winograd(
     fast(torch.rand(1, 128, 2, 2))
     layers = [layer for block in fast.blocks for layer in block.convolutions]
     assert {layer.weight.shape[-1] for layer in layers if layer.winograd} == {2, 3}
-    assert_equal(model, picture(*size, batch=2))
+    assert_equal(model, make_image(*size, batch=2))
 
 
 def test_winograd_only_where_it_pays() -> None:
@@ -97,9 +105,9 @@ def test_winograd_only_where_it_pays() -> None:
     assert not winograd_pays(torch.zeros(256, 128, 3, 3, device="meta"))
 
 
-def test_bfloat16(picture: Picture) -> None:
+def test_bfloat16(make_image: MakeImage) -> None:
     # The shipped model: random weights, unlike trained ones, do not average rounding out.
-    model, images = AdaINModel.from_pretrained(device="cpu", dtype="fp32"), picture(41, 52)
+    model, images = AdaINModel.from_pretrained(device="cpu", dtype="fp32"), make_image(41, 52)
     with torch.no_grad():
         features = adain(model.encode(images), model.encode_style(images.flip(2), size=0)).tensor
         exact_features, exact = model.encoder(images), model.decoder(features).clamp(0, 1)
@@ -116,8 +124,8 @@ def decibels(actual: Tensor, expected: Tensor, peak: float | Tensor) -> Tensor:
     return 10 * torch.log10(peak**2 / (actual.float() - expected).square().mean())
 
 
-def test_follows_its_network(make_model: MakeModel, picture: Picture) -> None:
-    model, images = make_model(), picture(40, 40)
+def test_follows_its_network(make_model: MakeModel, make_image: MakeImage) -> None:
+    model, images = make_model(), make_image(40, 40)
     fast = Inference(model.encoder)
     before = fast(images)
     blocks = fast.blocks
@@ -148,8 +156,8 @@ def test_layout_survives_to(make_model: MakeModel) -> None:
                 assert layer.weight.is_contiguous(memory_format=memory_format(layer.weight.device))
 
 
-def test_nothing_more_is_stored(make_model: MakeModel, picture: Picture) -> None:
-    model, images = make_model(), picture(24, 24)
+def test_nothing_more_is_stored(make_model: MakeModel, make_image: MakeImage) -> None:
+    model, images = make_model(), make_image(24, 24)
     names = list(model.state_dict())
     expected = model.stylize(images, images.flip(3))
     assert list(model.state_dict()) == names
@@ -160,10 +168,10 @@ def test_nothing_more_is_stored(make_model: MakeModel, picture: Picture) -> None
     torch.testing.assert_close(twin.stylize(images, images.flip(3)), expected)
 
 
-def test_follows_a_fused_optimizer(make_model: MakeModel, picture: Picture) -> None:
+def test_follows_a_fused_optimizer(make_model: MakeModel, make_image: MakeImage) -> None:
     # Its steps leave the weights' version as it is.
     model = make_model()
-    decoder, features = model.decoder.requires_grad_(True), model.encode(picture(24, 24)).tensor
+    decoder, features = model.decoder.requires_grad_(True), model.encode(make_image(24, 24)).tensor
     fast = Inference(decoder)
     fast(features)
     optimizer = torch.optim.Adam(decoder.parameters(), 1e-2, fused=True)
@@ -180,8 +188,8 @@ def test_smallest_map(make_model: MakeModel) -> None:
     torch.testing.assert_close(pictures, model.decoder(features), rtol=1e-4, atol=1e-4)
 
 
-def test_inputs_stay_as_they_are(make_model: MakeModel, picture: Picture) -> None:
-    model, images = make_model(), picture(32, 40).contiguous(memory_format=torch.channels_last)
+def test_inputs_stay_as_they_are(make_model: MakeModel, make_image: MakeImage) -> None:
+    model, images = make_model(), make_image(32, 40).contiguous(memory_format=torch.channels_last)
     kept = images.clone()
     features = Inference(model.encoder)(images)
     assert torch.equal(images, kept)
@@ -202,8 +210,8 @@ def test_batch_normalization_is_folded(make_model: MakeModel) -> None:
 
 
 def test_bands_start_where_pooling_does(
-    monkeypatch: pytest.MonkeyPatch, make_model: MakeModel, picture: Picture
+    monkeypatch: pytest.MonkeyPatch, make_model: MakeModel, make_image: MakeImage
 ) -> None:
     # 17 rows of the first block would fit.
     monkeypatch.setattr(inference_module, "BAND_BYTES", 17 * 4 * 20 * 4)
-    assert_equal(make_model(), picture(150, 20))
+    assert_equal(make_model(), make_image(150, 20))

@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from stylized import NAN, Picture, assert_same, left_half
+from stylized import NAN, MakeImage, assert_same, left_half
 from torch import Tensor, nn
 
 from adain_core import (
@@ -26,15 +26,15 @@ from adain_core.pixels import resize
 from adain_core.style_encoder import recolor_style
 
 
-def test_the_tests_can_see_something(tiny: AdaINModel, picture: Picture) -> None:
+def test_the_tests_can_see_something(tiny: AdaINModel, make_image: MakeImage) -> None:
     """The random model's pictures are no constant, depend on everything, and are not clipped."""
-    content, style = picture(64, 64), picture(64, 64, seed=1)
+    content, style = make_image(64, 64), make_image(64, 64, seed=1)
     result = tiny.stylize(content, style)
     assert result.std() > 0.05
     assert ((result > 0) & (result < 1)).float().mean() > 0.7
     for other in (
-        tiny.stylize(picture(64, 64, seed=2), style),
-        tiny.stylize(content, picture(64, 64, seed=2)),
+        tiny.stylize(make_image(64, 64, seed=2), style),
+        tiny.stylize(content, make_image(64, 64, seed=2)),
         tiny.stylize(content, style, alpha=0.5),
     ):
         assert (other - result).abs().mean() > 0.01
@@ -43,10 +43,10 @@ def test_the_tests_can_see_something(tiny: AdaINModel, picture: Picture) -> None
 # --- kinds of pictures ---------------------------------------------------------------------------
 
 
-def test_content_alpha_is_carried(tiny: AdaINModel, picture: Picture) -> None:
-    content = picture(21, 34, batch=2, channels=4)
+def test_content_alpha_is_carried(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content = make_image(21, 34, batch=2, channels=4)
     content[:, 3] = torch.tensor([0.4, 1.0])[:, None, None]
-    style = tiny.encode_style(picture(16, 16, seed=1))
+    style = tiny.encode_style(make_image(16, 16, seed=1))
     mask = left_half(21, 34)
     for result, plain in (
         (tiny.stylize(content, style), tiny.stylize(content[:, :3], style)),
@@ -68,9 +68,9 @@ def test_content_alpha_is_carried(tiny: AdaINModel, picture: Picture) -> None:
 
 @pytest.mark.parametrize("method", [None, *color.METHODS])
 def test_content_alpha_with_recoloring(
-    tiny: AdaINModel, picture: Picture, method: str | None
+    tiny: AdaINModel, make_image: MakeImage, method: str | None
 ) -> None:
-    content, style = picture(20, 20, batch=2, channels=4), picture(18, 18, seed=1)
+    content, style = make_image(20, 20, batch=2, channels=4), make_image(18, 18, seed=1)
     content[:, 3] = 1
     result = tiny.stylize(content, style, preserve_color=method)
     assert torch.equal(result[:, 3:], content[:, 3:])
@@ -81,9 +81,9 @@ def test_content_alpha_with_recoloring(
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 @pytest.mark.parametrize("method", [None, *color.METHODS])
 def test_a_cut_outs_look_does_not_depend_on_what_it_hides(
-    tiny: AdaINModel, picture: Picture, method: str | None, masked: bool
+    tiny: AdaINModel, make_image: MakeImage, method: str | None, masked: bool
 ) -> None:
-    content, style = picture(48, 480), picture(24, 24, seed=1)
+    content, style = make_image(48, 480), make_image(24, 24, seed=1)
     masks = [torch.cat([torch.ones(24, 480), torch.zeros(24, 480)])] if masked else None
     opacity = left_half(48, 480)[None, None]
 
@@ -105,18 +105,18 @@ def test_a_cut_outs_look_does_not_depend_on_what_it_hides(
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
-def test_a_flat_cut_out_has_no_rims(tiny: AdaINModel, picture: Picture, value: float) -> None:
+def test_a_flat_cut_out_has_no_rims(tiny: AdaINModel, make_image: MakeImage, value: float) -> None:
     disc = torch.full((1, 4, 64, 64), value)
     disc[:, 3] = left_half(64, 64)
     disc[:, :3, :, 32:] = 1 - value if value != 0.5 else torch.rand(1, 3, 64, 32)
-    style = picture(24, 24, seed=1)
+    style = make_image(24, 24, seed=1)
     drawn = tiny.stylize(disc, style)[..., :32]
     flat = tiny.stylize(torch.full((1, 3, 64, 64), value), style)[..., :32]
     torch.testing.assert_close(drawn[:, :3], flat, rtol=1e-3, atol=1e-3)
 
 
-def test_features_and_styles_are_ordinary_tensors(tiny: AdaINModel, picture: Picture) -> None:
-    features, style = tiny.encode(picture(24, 24)), tiny.encode_style(picture(24, 24))
+def test_features_and_styles_are_ordinary_tensors(tiny: AdaINModel, make_image: MakeImage) -> None:
+    features, style = tiny.encode(make_image(24, 24)), tiny.encode_style(make_image(24, 24))
     weight = torch.ones((), requires_grad=True)
     (weight * features.tensor).sum().backward()
     torch.testing.assert_close(weight.grad, features.tensor.sum())
@@ -124,9 +124,9 @@ def test_features_and_styles_are_ordinary_tensors(tiny: AdaINModel, picture: Pic
 
 
 def test_a_style_that_is_changed_changes_no_later_picture(
-    tiny: AdaINModel, picture: Picture
+    tiny: AdaINModel, make_image: MakeImage
 ) -> None:
-    content, artwork = picture(24, 24), picture(24, 24, seed=1)
+    content, artwork = make_image(24, 24), make_image(24, 24, seed=1)
     expected = tiny.stylize(content, artwork)
     style = tiny.encode_style(artwork)
     style.mean.add_(1).requires_grad_()
@@ -136,9 +136,9 @@ def test_a_style_that_is_changed_changes_no_later_picture(
 
 @pytest.mark.parametrize("widths", [(4, 6, 8, 10), (4, 6, 128, 256)])  # the latter by Winograd
 def test_autocast_of_the_caller_changes_nothing(
-    make_model: Callable[..., AdaINModel], picture: Picture, widths: tuple[int, int, int, int]
+    make_model: Callable[..., AdaINModel], make_image: MakeImage, widths: tuple[int, int, int, int]
 ) -> None:
-    content, artwork = picture(24, 24), picture(24, 24, seed=1)
+    content, artwork = make_image(24, 24), make_image(24, 24, seed=1)
     model, same = (make_model(Architecture(widths)) for _ in range(2))
     expected = same.stylize(content, [artwork, content], preserve_color="coral")
     with torch.autocast("cpu", torch.bfloat16):
@@ -150,19 +150,21 @@ def test_autocast_of_the_caller_changes_nothing(
 
 
 def test_networks_that_are_wrapped_can_be_trained_on(
-    make_model: Callable[..., AdaINModel], picture: Picture
+    make_model: Callable[..., AdaINModel], make_image: MakeImage
 ) -> None:
     encoder, decoder = make_model().encoder, make_model().decoder.requires_grad_(True).train()
     for _ in range(2):
         model = AdaINModel(encoder, decoder, make_model().info)
-        model.stylize(picture(24, 24), picture(24, 24, seed=1))
-        features = adain(model.encode(picture(24, 24)), model.encode_style(picture(24, 24, seed=1)))
+        model.stylize(make_image(24, 24), make_image(24, 24, seed=1))
+        features = adain(
+            model.encode(make_image(24, 24)), model.encode_style(make_image(24, 24, seed=1))
+        )
         decoder(features.tensor).square().mean().backward()
     assert decoder.training and all(weight.grad is not None for weight in decoder.parameters())
 
 
-def test_gradients_reach_alpha_and_the_statistics(tiny: AdaINModel, picture: Picture) -> None:
-    features, style = tiny.encode(picture(24, 24)), tiny.encode_style(picture(24, 24, seed=1))
+def test_gradients_reach_alpha_and_the_statistics(tiny: AdaINModel, make_image: MakeImage) -> None:
+    features, style = tiny.encode(make_image(24, 24)), tiny.encode_style(make_image(24, 24, seed=1))
     alpha = torch.full((1,), 0.5, requires_grad=True)
     wanted = replace(style, mean=style.mean.requires_grad_(), std=style.std.requires_grad_())
     tiny.decoder(adain(features, wanted, alpha).tensor).square().mean().backward()
@@ -171,16 +173,16 @@ def test_gradients_reach_alpha_and_the_statistics(tiny: AdaINModel, picture: Pic
 
 
 def test_other_weights_have_another_fingerprint(
-    make_model: Callable[..., AdaINModel], picture: Picture
+    make_model: Callable[..., AdaINModel], make_image: MakeImage
 ) -> None:
     model, other = make_model(), make_model(seed=3)
-    style = model.encode_style(picture(24, 24))
+    style = model.encode_style(make_image(24, 24))
     model.load_state_dict(other.state_dict())
     assert model.fingerprint == other.fingerprint != make_model().fingerprint
     with pytest.raises(StyleMismatchError, match="different encoders"):
-        model.stylize(picture(24, 24), style)
-    expected = other.stylize(picture(24, 24), other.encode_style(picture(24, 24)))
-    assert torch.equal(model.stylize(picture(24, 24), picture(24, 24)), expected)
+        model.stylize(make_image(24, 24), style)
+    expected = other.stylize(make_image(24, 24), other.encode_style(make_image(24, 24)))
+    assert torch.equal(model.stylize(make_image(24, 24), make_image(24, 24)), expected)
 
     # In every precision, inside another module, and by the encoder's weights alone.
     half, around = make_model().bfloat16(), nn.ModuleList([make_model()])
@@ -195,9 +197,9 @@ def test_other_weights_have_another_fingerprint(
 
 @pytest.mark.parametrize("method", [None, "coral", "cholesky"])
 def test_another_default_device_changes_nothing(
-    tiny: AdaINModel, picture: Picture, method: str | None
+    tiny: AdaINModel, make_image: MakeImage, method: str | None
 ) -> None:
-    content, styles = picture(30, 40), [picture(24, 24, seed=1), picture(24, 24, seed=2)]
+    content, styles = make_image(30, 40), [make_image(24, 24, seed=1), make_image(24, 24, seed=2)]
     masks = [left_half(15, 20), 1 - left_half(15, 20)]
     for options in ({"masks": masks}, {"weights": [1, 2]}):
         expected = tiny.stylize(content, styles, preserve_color=method, **options)
@@ -208,10 +210,10 @@ def test_another_default_device_changes_nothing(
 
 @pytest.mark.parametrize("method", [name for name in color.METHODS if name != "luminance"])
 def test_recoloring_ignores_what_transparency_hides(
-    tiny: AdaINModel, picture: Picture, method: str
+    tiny: AdaINModel, make_image: MakeImage, method: str
 ) -> None:
     # Large enough that half of the pixels have nearly the same unbiased standard deviation.
-    content, style = picture(80, 80), picture(78, 78, seed=1, channels=4)
+    content, style = make_image(80, 80), make_image(78, 78, seed=1, channels=4)
     style[:, 3] = 0
     style[:, 3, :, ::2] = 1
     black = style.clone()
@@ -224,17 +226,17 @@ def test_recoloring_ignores_what_transparency_hides(
         torch.testing.assert_close(visible, alone, rtol=1e-3, atol=1e-3)
 
 
-def test_gray_is_three_equal_channels(tiny: AdaINModel, picture: Picture) -> None:
-    gray, style = picture(20, 30, channels=1), picture(16, 16, channels=1, seed=1)
+def test_gray_is_three_equal_channels(tiny: AdaINModel, make_image: MakeImage) -> None:
+    gray, style = make_image(20, 30, channels=1), make_image(16, 16, channels=1, seed=1)
     expected = tiny.stylize(gray.expand(-1, 3, -1, -1), style.expand(-1, 3, -1, -1))
     assert torch.equal(tiny.stylize(gray, style), expected)
     assert torch.equal(tiny.stylize(gray[0], style[0, 0].numpy()), expected)
 
 
 def test_every_kind_of_image_gives_one_result(
-    tiny: AdaINModel, picture: Picture, tmp_path: Path
+    tiny: AdaINModel, make_image: MakeImage, tmp_path: Path
 ) -> None:
-    array = (picture(20, 30)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    array = (make_image(20, 30)[0].permute(1, 2, 0) * 255).round().byte().numpy()
     image = PIL.Image.fromarray(array)
     image.save(tmp_path / "content.png")
     tensor = torch.from_numpy(array).permute(2, 0, 1)
@@ -253,16 +255,16 @@ def test_every_kind_of_image_gives_one_result(
 def test_half_precision(
     tiny_path: Path,
     tiny: AdaINModel,
-    picture: Picture,
+    make_image: MakeImage,
     dtype: torch.dtype,
     tolerance: dict[torch.dtype, dict[str, float]],
 ) -> None:
     half = AdaINModel.from_pretrained(tiny_path, "cpu", dtype)
     assert half.dtype == dtype
-    content, style = picture(41, 50, channels=4), picture(50, 41, seed=1)
+    content, style = make_image(41, 50, channels=4), make_image(50, 41, seed=1)
     content[:, 3] = 0.5
     mask = left_half(41, 50)
-    other: Any = tiny.encode_style(picture(20, 20, seed=2))
+    other: Any = tiny.encode_style(make_image(20, 20, seed=2))
     cases: list[tuple[Any, dict[str, Any]]] = [
         (style, {}),
         ([style, other], {"weights": [1, 2], "alpha": 0.5, "content_residual": True}),
@@ -299,9 +301,9 @@ OPTIONS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("channels", [3, 4])
 def test_inputs_are_not_modified(
-    tiny: AdaINModel, picture: Picture, options: dict[str, Any], channels: int
+    tiny: AdaINModel, make_image: MakeImage, options: dict[str, Any], channels: int
 ) -> None:
-    content, style = (picture(24, 24, channels=channels, seed=seed) for seed in (0, 1))
+    content, style = (make_image(24, 24, channels=channels, seed=seed) for seed in (0, 1))
     mask = left_half(24, 24)
     parameters = [tensor.clone() for tensor in tiny.state_dict().values()]
     before = [tensor.clone() for tensor in (content, style, mask)]
@@ -322,10 +324,12 @@ def test_inputs_are_not_modified(
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_results_lie_in_range(tiny: AdaINModel, picture: Picture, options: dict[str, Any]) -> None:
+def test_results_lie_in_range(
+    tiny: AdaINModel, make_image: MakeImage, options: dict[str, Any]
+) -> None:
     # Resampling in the caller's code overshoots a little; that is accepted.
-    content = 1.4 * picture(24, 24, channels=4) - 0.2
-    style = 1.4 * picture(24, 24, seed=1) - 0.2
+    content = 1.4 * make_image(24, 24, channels=4) - 0.2
+    style = 1.4 * make_image(24, 24, seed=1) - 0.2
     options = dict(options)
     if options.pop("mask", False):
         options["masks"] = [left_half(24, 24)]
@@ -336,13 +340,13 @@ def test_results_lie_in_range(tiny: AdaINModel, picture: Picture, options: dict[
 
 
 def test_styles_are_remembered_by_content(
-    tiny_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch
+    tiny_path: Path, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = AdaINModel.from_pretrained(tiny_path, "cpu", "fp32")
     calls: list[str] = []
     encode = model.networks.encode
     monkeypatch.setattr(model.networks, "encode", lambda *args: calls.append("") or encode(*args))
-    art, mask = picture(40, 32), torch.zeros(40, 32)
+    art, mask = make_image(40, 32), torch.zeros(40, 32)
     mask[:20] = 1
 
     def encoded(image: Tensor, times: int, **options: Any) -> Style:
@@ -363,7 +367,7 @@ def test_styles_are_remembered_by_content(
     assert encoded(art, 1, mask=mask) == encoded(art, 0, mask=mask.clone()) != first
     assert encoded(art, 0) == first
     calls.clear()
-    model.stylize(picture(16, 16), [art, changed])
+    model.stylize(make_image(16, 16), [art, changed])
     assert len(calls) == 1  # the content
     model.to(torch.float64)
     assert encoded(art, 1) != first
@@ -372,17 +376,17 @@ def test_styles_are_remembered_by_content(
     assert encoded(art, 1) != first
 
 
-def test_no_gradients_are_kept(tiny: AdaINModel, picture: Picture) -> None:
+def test_no_gradients_are_kept(tiny: AdaINModel, make_image: MakeImage) -> None:
     assert not any(parameter.requires_grad for parameter in tiny.parameters())
     assert not any(module.training for module in tiny.modules())
-    content = picture(16, 16).requires_grad_()
+    content = make_image(16, 16).requires_grad_()
     features, style = tiny.encode(content), tiny.encode_style(content)
     for tensor in (features.tensor, style.mean, style.std, tiny.decode(features)):
         assert not tensor.requires_grad
 
 
-def test_results_are_repeatable(tiny: AdaINModel, picture: Picture) -> None:
-    content, style = picture(33, 47), picture(20, 20, seed=1)
+def test_results_are_repeatable(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, style = make_image(33, 47), make_image(20, 20, seed=1)
     state = torch.get_rng_state()
     first = tiny.stylize(content, style, alpha=0.7)
     assert torch.equal(tiny.stylize(content, style, alpha=0.7), first)
@@ -390,16 +394,16 @@ def test_results_are_repeatable(tiny: AdaINModel, picture: Picture) -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_flat_pictures_are_finite(tiny: AdaINModel, picture: Picture) -> None:
-    flat, style = torch.full((1, 3, 20, 20), 0.5), picture(16, 16)
+def test_flat_pictures_are_finite(tiny: AdaINModel, make_image: MakeImage) -> None:
+    flat, style = torch.full((1, 3, 20, 20), 0.5), make_image(16, 16)
     for content, painting in ((flat, style), (style, flat), (flat, flat), (0 * flat, 1 + 0 * flat)):
         for method in (None, *color.METHODS):
             result = tiny.stylize(content, painting, preserve_color=method)
             assert result.isfinite().all()
 
 
-def test_bad_pictures(tiny: AdaINModel, picture: Picture) -> None:
-    good = picture(16, 16)
+def test_bad_pictures(tiny: AdaINModel, make_image: MakeImage) -> None:
+    good = make_image(16, 16)
     nan = good.clone()
     nan[0, 0, 3, 4] = NAN
     for bad, message in (
@@ -418,15 +422,15 @@ def test_bad_pictures(tiny: AdaINModel, picture: Picture) -> None:
 
 @pytest.mark.parametrize("shape", [(20, 31, 2), (31, 20, 2), (20, 30, 1)])
 def test_decoding_needs_the_content_that_was_encoded(
-    tiny: AdaINModel, picture: Picture, shape: tuple[int, ...]
+    tiny: AdaINModel, make_image: MakeImage, shape: tuple[int, ...]
 ) -> None:
-    features = tiny.encode(picture(20, 30, 2))
+    features = tiny.encode(make_image(20, 30, 2))
     with pytest.raises(ValueError, match=r"content must .* \(2, 20, 30\) \(images, .* got \("):
-        tiny.decode(features, content=picture(*shape))
+        tiny.decode(features, content=make_image(*shape))
 
 
-def test_decoding_needs_features_of_the_model(tiny: AdaINModel, picture: Picture) -> None:
-    features = replace(tiny.encode(picture(16, 16)), fingerprint="another one")
+def test_decoding_needs_features_of_the_model(tiny: AdaINModel, make_image: MakeImage) -> None:
+    features = replace(tiny.encode(make_image(16, 16)), fingerprint="another one")
     with pytest.raises(ValueError, match="they come from different encoders"):
         tiny.decode(features)
 
@@ -439,8 +443,8 @@ def test_model_says_what_it_is(tiny: AdaINModel) -> None:
     assert tiny.info.training == {"seed": 0}
 
 
-def test_masks_of_numpy_and_in_one_tensor(tiny: AdaINModel, picture: Picture) -> None:
-    content, styles = picture(30, 40), [picture(24, 24, seed=1), picture(24, 24, seed=2)]
+def test_masks_of_numpy_and_in_one_tensor(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, styles = make_image(30, 40), [make_image(24, 24, seed=1), make_image(24, 24, seed=2)]
     masks = [left_half(15, 20), 1 - left_half(15, 20)]
     expected = tiny.stylize(content, styles, masks=masks)
     assert torch.equal(tiny.stylize(content, styles, masks=torch.stack(masks)), expected)
@@ -451,7 +455,7 @@ def test_masks_of_numpy_and_in_one_tensor(tiny: AdaINModel, picture: Picture) ->
 
 
 def test_what_read_image_gives_is_an_image(
-    tiny: AdaINModel, picture: Picture, tmp_path: Path
+    tiny: AdaINModel, make_image: MakeImage, tmp_path: Path
 ) -> None:
     PIL.Image.fromarray(np.full((9, 12, 4), 128, np.uint8)).save(tmp_path / "cut.png")
     path = tmp_path / "cut.png"
@@ -459,23 +463,23 @@ def test_what_read_image_gives_is_an_image(
     assert_same(drawn, tiny.stylize(path, path))
 
 
-def test_what_is_no_encoded_thing_is_named(tiny: AdaINModel, picture: Picture) -> None:
-    features, style = tiny.encode(picture(24, 24)), tiny.encode_style(picture(24, 24))
+def test_what_is_no_encoded_thing_is_named(tiny: AdaINModel, make_image: MakeImage) -> None:
+    features, style = tiny.encode(make_image(24, 24)), tiny.encode_style(make_image(24, 24))
     with pytest.raises(TypeError, match=r"style must be a Style .* got str"):
         adain(features, ["wave.jpg"])
     with pytest.raises(TypeError, match="got Tensor"):
-        adain(picture(24, 24), style)
+        adain(make_image(24, 24), style)
     with pytest.raises(TypeError, match="got Tensor"):
-        tiny.decode(picture(24, 24))
+        tiny.decode(make_image(24, 24))
     with pytest.raises(TypeError, match=r"mask must be a torch tensor .* got \w+Path"):
-        tiny.encode_style(picture(24, 24), mask=Path("mask.png"))
+        tiny.encode_style(make_image(24, 24), mask=Path("mask.png"))
     with pytest.raises(ValueError, match="alpha must be one number, or one for each of 1 images"):
         adain(features, style, torch.tensor([0.2, 0.8]))
 
 
 def test_coral_takes_the_photo_at_the_artworks_size_beyond_twice_the_pixels(
-    picture: Picture,
+    make_image: MakeImage,
 ) -> None:
-    artwork, photo = picture(20, 20, seed=1), picture(30, 40)  # three times
+    artwork, photo = make_image(20, 20, seed=1), make_image(30, 40)  # three times
     expected = color.coral(artwork, resize(photo, (20, 20)))
     torch.testing.assert_close(recolor_style(artwork, photo, "coral"), expected)

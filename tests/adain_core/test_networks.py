@@ -12,7 +12,7 @@ from adain_core.architecture import MINIMUM_SIZE, STRIDE, VGG19_WIDTHS
 from adain_core.networks import Decoder, Encoder
 from adain_core.padding import reflection_pad
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 def parameters(network: nn.Module) -> int:
@@ -70,9 +70,9 @@ def plain_decoder(decoder: Decoder) -> nn.Sequential:
 
 @pytest.mark.parametrize("size", [(32, 32), (9, 9), (17, 42), (71, 10)])
 def test_encoder_equals_plain_layers(
-    tiny: AdaINModel, picture: Picture, size: tuple[int, int]
+    tiny: AdaINModel, make_image: MakeImage, size: tuple[int, int]
 ) -> None:
-    images = picture(*size, batch=2)
+    images = make_image(*size, batch=2)
     with torch.no_grad():
         expected = plain_encoder(tiny.encoder)(images)
     torch.testing.assert_close(tiny.encoder(images), expected)
@@ -88,8 +88,8 @@ def test_decoder_equals_plain_layers(tiny: AdaINModel, size: tuple[int, int]) ->
     assert expected.shape == (2, 3, STRIDE * size[0], STRIDE * size[1])
 
 
-def test_levels_are_relu1_1_to_relu4_1(tiny: AdaINModel, picture: Picture) -> None:
-    images = picture(37, 50)
+def test_levels_are_relu1_1_to_relu4_1(tiny: AdaINModel, make_image: MakeImage) -> None:
+    images = make_image(37, 50)
     levels = tiny.encoder.levels(images)
     assert [tuple(level.shape) for level in levels] == [
         (1, 4, 37, 50),

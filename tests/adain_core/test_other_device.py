@@ -16,7 +16,7 @@ from torch import Tensor
 
 from adain_core import AdaINModel, StylizeOptions, Stylizer, TemporalPool, adain, pixels, tiled
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 META = torch.device("meta")
 
 
@@ -65,16 +65,20 @@ OPTIONS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "+".join(options) or "none")
 def test_pictures_may_lie_elsewhere(
-    away: AdaINModel, picture: Picture, options: dict[str, Any], channels: int, dtype: torch.dtype
+    away: AdaINModel,
+    make_image: MakeImage,
+    options: dict[str, Any],
+    channels: int,
+    dtype: torch.dtype,
 ) -> None:
     if channels == 4 and options.get("preserve_color") == "coral":
         pytest.skip("how many pixels are visible, and are recolored, depends on their values")
-    photos = picture(130, 150, channels=channels, batch=2)
+    photos = make_image(130, 150, channels=channels, batch=2)
     photos = pixels.as_uint8(photos) if dtype == torch.uint8 else photos
-    arts = [picture(40, 40, seed=seed) for seed in (1, 2)]
+    arts = [make_image(40, 40, seed=seed) for seed in (1, 2)]
     options = {"stroke_size": 4.0, "tile": 4096, **options}
     if options.get("background"):
-        options["background"] = picture(40, 40, seed=3)
+        options["background"] = make_image(40, 40, seed=3)
     drawn = away.stylize(photos, arts, output_dtype=dtype, **options)
     height = options.get("content_size", 130)
     assert drawn.device == META and drawn.dtype == dtype
@@ -82,14 +86,14 @@ def test_pictures_may_lie_elsewhere(
 
 
 @pytest.mark.parametrize("mode", ["window", "ema"])
-def test_frames_may_lie_elsewhere(away: AdaINModel, picture: Picture, mode: str) -> None:
-    options = StylizeOptions(picture(40, 40, seed=1), stroke_size=4.0, tile=4096)
+def test_frames_may_lie_elsewhere(away: AdaINModel, make_image: MakeImage, mode: str) -> None:
+    options = StylizeOptions(make_image(40, 40, seed=1), stroke_size=4.0, tile=4096)
     stylizer = Stylizer(away, options, TemporalPool(mode))
     for _ in range(3):
-        assert stylizer(picture(130, 150)).device == META
+        assert stylizer(make_image(130, 150)).device == META
 
 
-def test_steps_by_hand_may_lie_elsewhere(away: AdaINModel, picture: Picture) -> None:
-    photo, style = picture(130, 150), away.encode_style(picture(40, 40, seed=1))
+def test_steps_by_hand_may_lie_elsewhere(away: AdaINModel, make_image: MakeImage) -> None:
+    photo, style = make_image(130, 150), away.encode_style(make_image(40, 40, seed=1))
     features = away.encode(photo, tile=4096)
     assert away.decode(adain(features, style, 0.5), tile=4096).device == META

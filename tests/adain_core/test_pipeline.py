@@ -19,7 +19,7 @@ from adain_core.choices import TEMPORAL_MODES
 from adain_core.pixels import as_uint8
 from adain_core.temporal import TemporalPool
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 WHOLE = 4096
 
 SOFT = torch.rand(2, 40, 30, generator=torch.Generator().manual_seed(9))
@@ -44,9 +44,9 @@ every_option = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 
 
 @pytest.fixture(scope="module")
-def draw(picture: Picture) -> Callable[..., Tensor]:
+def draw(make_image: MakeImage) -> Callable[..., Tensor]:
     """Stylizes with one artwork, and another as background where the options say so."""
-    artwork, other = picture(90, 80, seed=5), picture(80, 90, seed=6)
+    artwork, other = make_image(90, 80, seed=5), make_image(80, 90, seed=6)
 
     def run(model: AdaINModel, content: Any, **options: Any) -> Tensor:
         if options.get("background"):
@@ -67,12 +67,12 @@ def eight_bits(image: Tensor) -> Tensor:
 @pytest.mark.parametrize("size", [(203, 170), (67, 131)])
 def test_tiled_equals_whole(
     tiny: AdaINModel,
-    picture: Picture,
+    make_image: MakeImage,
     draw: Callable[..., Tensor],
     options: dict[str, Any],
     size: tuple[int, int],
 ) -> None:
-    content = picture(*size, batch=2, channels=4)
+    content = make_image(*size, batch=2, channels=4)
     whole = draw(tiny, content, tile=WHOLE, **options)
     tiled = draw(tiny, content, tile=64, **options)
     torch.testing.assert_close(tiled, whole, rtol=0, atol=1e-4)
@@ -82,21 +82,21 @@ def test_tiled_equals_whole(
 @pytest.mark.parametrize("options", [{}, OPTIONS["all"]], ids=["plain", "all"])
 def test_tiled_equals_whole_with_concat(
     make_model: Callable[..., AdaINModel],
-    picture: Picture,
+    make_image: MakeImage,
     draw: Callable[..., Tensor],
     options: dict[str, Any],
 ) -> None:
     model = make_model(Architecture(widths=(4, 6, 8, 10), fusion="concat"))
-    content = picture(203, 170, batch=2)
+    content = make_image(203, 170, batch=2)
     whole = draw(model, content, tile=WHOLE, **options)
     torch.testing.assert_close(draw(model, content, tile=64, **options), whole, rtol=0, atol=1e-4)
 
 
 def test_instance_normalization_is_not_tiled(
-    make_model: Callable[..., AdaINModel], picture: Picture, draw: Callable[..., Tensor]
+    make_model: Callable[..., AdaINModel], make_image: MakeImage, draw: Callable[..., Tensor]
 ) -> None:
     model = make_model(Architecture(widths=(4, 6, 8, 10), normalization="instance"))
-    content, steps = picture(150, 130), []
+    content, steps = make_image(150, 130), []
     whole = draw(model, content)
     tiled = draw(model, content, tile=64, progress=lambda *step: steps.append(step))
     assert torch.equal(tiled, whole)
@@ -105,9 +105,9 @@ def test_instance_normalization_is_not_tiled(
 
 @pytest.mark.parametrize("mode", TEMPORAL_MODES)
 def test_frames_together_equal_frames_one_by_one(
-    tiny: AdaINModel, picture: Picture, draw: Callable[..., Tensor], mode: str
+    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor], mode: str
 ) -> None:
-    frames = picture(75, 90, batch=5)
+    frames = make_image(75, 90, batch=5)
     for tile in (64, 128, WHOLE):  # one frame at a time, two, all
         pool = TemporalPool(mode, 3)
         together = draw(tiny, frames, smoothing=pool, tile=tile)
@@ -123,12 +123,12 @@ def test_frames_together_equal_frames_one_by_one(
 @pytest.mark.parametrize("tile", [64, WHOLE])
 def test_eight_bits_are_the_float_picture_rounded(
     tiny: AdaINModel,
-    picture: Picture,
+    make_image: MakeImage,
     draw: Callable[..., Tensor],
     options: dict[str, Any],
     tile: int,
 ) -> None:
-    content = eight_bits(picture(133, 90, batch=2, channels=4))
+    content = eight_bits(make_image(133, 90, batch=2, channels=4))
     before = content.clone()
     expected = draw(tiny, content.float() / 255, tile=tile, **options)
     result = draw(tiny, content, tile=tile, **options)
@@ -142,9 +142,9 @@ def test_eight_bits_are_the_float_picture_rounded(
 
 
 def test_every_kind_of_eight_bits(
-    tiny: AdaINModel, picture: Picture, draw: Callable[..., Tensor], tmp_path: Path
+    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor], tmp_path: Path
 ) -> None:
-    array = eight_bits(picture(40, 60))[0].permute(1, 2, 0).contiguous().numpy()
+    array = eight_bits(make_image(40, 60))[0].permute(1, 2, 0).contiguous().numpy()
     PIL.Image.fromarray(array).save(tmp_path / "a.png")
     tensor = torch.from_numpy(array).permute(2, 0, 1)
     expected = draw(tiny, tensor.float() / 255)
@@ -161,25 +161,25 @@ def test_every_kind_of_eight_bits(
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20), (9, 8), (300, 2)])
 def test_eight_bits_of_any_size(
-    tiny: AdaINModel, picture: Picture, draw: Callable[..., Tensor], size: tuple[int, int]
+    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor], size: tuple[int, int]
 ) -> None:
-    content = eight_bits(picture(*size))
+    content = eight_bits(make_image(*size))
     result = draw(tiny, content, tile=64, output_dtype=torch.uint8)
     assert torch.equal(result, as_uint8(draw(tiny, content.float() / 255, tile=64)))
 
 
 def test_eight_bits_resized(
-    tiny: AdaINModel, picture: Picture, draw: Callable[..., Tensor]
+    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor]
 ) -> None:
-    content = eight_bits(picture(60, 90, channels=4))
+    content = eight_bits(make_image(60, 90, channels=4))
     result = draw(tiny, content, content_size=40)
     expected = draw(tiny, content.float() / 255, content_size=40)
     torch.testing.assert_close(result, expected, rtol=0, atol=1e-5)
 
 
-def test_decode_eight_bits(tiny: AdaINModel, picture: Picture) -> None:
-    content = eight_bits(picture(61, 90, channels=4))
-    features = adain(tiny.encode(content), tiny.encode_style(picture(64, 64, seed=1)))
+def test_decode_eight_bits(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content = eight_bits(make_image(61, 90, channels=4))
+    features = adain(tiny.encode(content), tiny.encode_style(make_image(64, 64, seed=1)))
     for tile in (64, None):
         result = tiny.decode(features, tile=tile, output_dtype=torch.uint8)
         assert torch.equal(result, as_uint8(tiny.decode(features, tile=tile)))
@@ -192,7 +192,7 @@ def test_decode_eight_bits(tiny: AdaINModel, picture: Picture) -> None:
 
 
 def test_progress_counts_tiles(
-    tiny: AdaINModel, picture: Picture, draw: Callable[..., Tensor]
+    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor]
 ) -> None:
     def steps(work: Callable[..., object], **options: Any) -> list[tuple[int, int]]:
         seen: list[tuple[int, int]] = []
@@ -202,7 +202,7 @@ def test_progress_counts_tiles(
     def counted(total: int) -> list[tuple[int, int]]:
         return [(done, total) for done in range(1, total + 1)]
 
-    content = picture(203, 170, batch=2)  # 26 x 22 cells: 4 x 3 tiles
+    content = make_image(203, 170, batch=2)  # 26 x 22 cells: 4 x 3 tiles
     features = tiny.encode(content)
     one, both = content[:1], content
     assert steps(lambda **o: tiny.encode(both, **o)) == counted(12)
@@ -218,7 +218,7 @@ def test_progress_counts_tiles(
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("out of memory"), MemoryError])
 @pytest.mark.parametrize("last", [2, 15])
 def test_an_exception_in_progress_ends_the_work(
-    tiny: AdaINModel, picture: Picture, draw: Callable[..., Tensor], error: Any, last: int
+    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor], error: Any, last: int
 ) -> None:
     seen = []
 
@@ -228,7 +228,7 @@ def test_an_exception_in_progress_ends_the_work(
             raise error
 
     with pytest.raises(error if isinstance(error, type) else type(error)):
-        draw(tiny, picture(203, 170), tile=64, progress=progress)
+        draw(tiny, make_image(203, 170), tile=64, progress=progress)
     assert seen == list(range(1, last + 1))
 
 
@@ -249,13 +249,13 @@ class Failing(nn.Module):
 @pytest.mark.parametrize("network", ["encoder", "decoder"])
 def test_out_of_memory_in_the_middle(
     make_model: Callable[..., AdaINModel],
-    picture: Picture,
+    make_image: MakeImage,
     draw: Callable[..., Tensor],
     network: str,
 ) -> None:
-    model, content, steps = make_model(), picture(300, 410), []
+    model, content, steps = make_model(), make_image(300, 410), []
     expected = draw(model, content, tile=WHOLE)
-    style = model.encode_style(picture(90, 80, seed=5))
+    style = model.encode_style(make_image(90, 80, seed=5))
     failing = Failing(getattr(model.networks, f"run_{network}"))
     setattr(model.networks, f"run_{network}", failing)
     result = model.stylize(content, style, tile=128, progress=lambda *s: steps.append(s))
@@ -283,12 +283,12 @@ class LargestFloat(TorchDispatchMode):
 
 @every_option
 def test_no_float_picture_is_made(
-    tiny: AdaINModel, picture: Picture, draw: Callable[..., Tensor], options: dict[str, Any]
+    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor], options: dict[str, Any]
 ) -> None:
     """Not even of one channel: all that is float is a tile, features or the small first pass."""
     if options.get("masks"):
         options = {**options, "masks": [SOFT[:1]]}
-    content = eight_bits(picture(1000, 900, channels=4))
+    content = eight_bits(make_image(1000, 900, channels=4))
     largest = LargestFloat()
     with largest:
         draw(tiny, content, tile=128, output_dtype=torch.uint8, **options)

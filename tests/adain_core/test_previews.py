@@ -40,8 +40,8 @@ def metadata(path: Path) -> dict[str, str]:
         return file.metadata()
 
 
-def test_preview_is_the_artwork_small(picture: Callable[..., Tensor]) -> None:
-    artwork = picture(300, 200)
+def test_preview_is_the_artwork_small(make_image: Callable[..., Tensor]) -> None:
+    artwork = make_image(300, 200)
     preview = make_preview(artwork)
     assert PIL.Image.open(io.BytesIO(preview)).format == "JPEG"
     assert shown(preview).shape == (1, 3, SIDE, 85)
@@ -79,8 +79,8 @@ def test_joining_one_or_none() -> None:
     assert read_preview(b"no picture") is None
 
 
-def test_styles_know_their_artworks(tiny: AdaINModel, picture: Callable[..., Tensor]) -> None:
-    artwork = picture(40, 40, batch=2)
+def test_styles_know_their_artworks(tiny: AdaINModel, make_image: Callable[..., Tensor]) -> None:
+    artwork = make_image(40, 40, batch=2)
     style = tiny.encode_style(artwork)
     assert style.previews == tuple((make_preview(each), 0.5) for each in torch.split(artwork, 1))
     again = tiny.encode_style(artwork)  # from the cache
@@ -100,9 +100,9 @@ def test_mix_adds_up_shares() -> None:
 
 
 def test_file_keeps_the_preview(
-    tiny: AdaINModel, picture: Callable[..., Tensor], tmp_path: Path
+    tiny: AdaINModel, make_image: Callable[..., Tensor], tmp_path: Path
 ) -> None:
-    styles = [tiny.encode_style(picture(40, 40, seed=seed)) for seed in (1, 2)]
+    styles = [tiny.encode_style(make_image(40, 40, seed=seed)) for seed in (1, 2)]
     mixed, path = Style.mix(styles, [3, 1]), tmp_path / "mixed.safetensors"
     mixed.save(path)
     # As ComfyUI's model library reads it.
@@ -170,12 +170,12 @@ def test_previews_of_others_are_small_pictures_of_three_formats(
 
 def test_command_line(
     tiny_path: Path,
-    picture: Callable[..., Tensor],
+    make_image: Callable[..., Tensor],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     artwork, path = tmp_path / "wave.png", tmp_path / "wave.safetensors"
-    PIL.Image.fromarray((picture(40, 40)[0] * 255).byte().permute(1, 2, 0).numpy()).save(artwork)
+    PIL.Image.fromarray((make_image(40, 40)[0] * 255).byte().permute(1, 2, 0).numpy()).save(artwork)
     encode = ["style", "encode", str(artwork), "-o", str(path), "--overwrite"]
     encode += ["--model", str(tiny_path), "--device", "cpu"]
     assert main(encode) == 0

@@ -76,18 +76,18 @@ def test_a_font_that_is_not_installed_is_none() -> None:
 
 
 def test_accents_as_letters_of_their_own(
-    picture: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch
+    make_image: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As macOS writes file names."""
     asked: list[str] = []
     find = sheets.find_font
     monkeypatch.setattr(sheets, "find_font", lambda text: asked.append(text) or find(text))
-    add_label(picture(8, 60), "De\u0301jeuner")
+    add_label(make_image(8, 60), "De\u0301jeuner")
     assert asked == ["D\u00e9jeuner"]
 
 
-def test_text_is_under_the_picture_and_not_wider(picture: Callable[..., Tensor]) -> None:
-    image = picture(20, 60)
+def test_text_is_under_the_picture_and_not_wider(make_image: Callable[..., Tensor]) -> None:
+    image = make_image(20, 60)
     short, long, longer = (add_label(image, "night" * times) for times in (1, 9, 90))
     for each in (short, long, longer):
         assert each.shape == (1, 3, 20 + LABEL, 60)
@@ -109,8 +109,8 @@ def test_contained_keeps_the_shape(height: int, width: int, longest: int) -> Non
     assert (size[0] >= size[1]) == (height >= width) or size[0] == size[1]
 
 
-def test_a_cell_holds_the_picture_in_its_middle(picture: Callable[..., Tensor]) -> None:
-    image = picture(40, 20)
+def test_a_cell_holds_the_picture_in_its_middle(make_image: Callable[..., Tensor]) -> None:
+    image = make_image(40, 20)
     drawn = render_cell(Cell(image), longest=40, width=30)
     assert drawn.shape == (1, 3, 40 + LABEL, 30)
     assert torch.allclose(drawn[:, :, :40, 5:25], image, atol=1e-6)
@@ -151,14 +151,14 @@ def test_one_photos_sheet_is_about_square(count: int, height: int, width: int) -
 
 
 @pytest.fixture
-def run(tmp_path: Path, tiny_path: Path, picture: Callable[..., Tensor]) -> Run:
+def run(tmp_path: Path, tiny_path: Path, make_image: Callable[..., Tensor]) -> Run:
     """``adain sheet`` on the tiny model, in a folder with two photos and two artworks."""
     (tmp_path / "photos").mkdir()
     (tmp_path / "art").mkdir()
-    save_image(tmp_path / "photos" / "a.png", picture(40, 60, seed=1))
-    save_image(tmp_path / "photos" / "b.png", picture(60, 40, seed=2))
+    save_image(tmp_path / "photos" / "a.png", make_image(40, 60, seed=1))
+    save_image(tmp_path / "photos" / "b.png", make_image(60, 40, seed=2))
     for number, name in enumerate(("wave", "stars")):
-        save_image(tmp_path / "art" / f"{name}.png", picture(50, 50, seed=10 + number))
+        save_image(tmp_path / "art" / f"{name}.png", make_image(50, 50, seed=10 + number))
 
     def run(*words: object) -> int:
         command = ["sheet", *map(str, words), "--model", str(tiny_path), "--device", "cpu"]
@@ -196,9 +196,9 @@ def test_sheet_holds_what_the_library_draws(
         top += height + LABEL + GAP
 
 
-def test_one_photo_fills_rows(run: Run, tmp_path: Path, picture: Callable[..., Tensor]) -> None:
+def test_one_photo_fills_rows(run: Run, tmp_path: Path, make_image: Callable[..., Tensor]) -> None:
     for number in range(4):
-        save_image(tmp_path / "art" / f"{number}.png", picture(20, 20, seed=number))
+        save_image(tmp_path / "art" / f"{number}.png", make_image(20, 20, seed=number))
     photo, output = tmp_path / "photos" / "a.png", tmp_path / "sheet.png"
     words = (photo, "--style", tmp_path / "art", "--cell", 64, "--content-size", 32)
     assert run(*words, "-o", output) == 0
@@ -212,9 +212,9 @@ def test_one_photo_fills_rows(run: Run, tmp_path: Path, picture: Callable[..., T
 
 @pytest.mark.parametrize("known", [True, False])
 def test_style_files_show_their_previews(
-    known: bool, run: Run, tmp_path: Path, tiny: AdaINModel, picture: Callable[..., Tensor]
+    known: bool, run: Run, tmp_path: Path, tiny: AdaINModel, make_image: Callable[..., Tensor]
 ) -> None:
-    style = tiny.encode_style(picture(50, 50, seed=3))
+    style = tiny.encode_style(make_image(50, 50, seed=3))
     style = style if known else replace(style, previews=())
     (tmp_path / "styles").mkdir()
     style.save(tmp_path / "styles" / "saved.safetensors")

@@ -220,12 +220,12 @@ def test_metadata_of_the_file(tmp_path: Path) -> None:
 
 
 def test_style_of_a_model_survives_the_file(
-    tiny: AdaINModel, picture: Callable[..., Tensor], tmp_path: Path
+    tiny: AdaINModel, make_image: Callable[..., Tensor], tmp_path: Path
 ) -> None:
-    made = tiny.encode_style(picture(30, 40), name="noise")
+    made = tiny.encode_style(make_image(30, 40), name="noise")
     made.save(tmp_path / "noise.safetensors")
     loaded = Style.load(tmp_path / "noise.safetensors")
-    content = picture(20, 20, seed=1)
+    content = make_image(20, 20, seed=1)
     assert torch.equal(tiny.stylize(content, loaded), tiny.stylize(content, made))
 
 
@@ -348,12 +348,12 @@ def test_file_that_cannot_be_written(tmp_path: Path) -> None:
 def test_style_of_another_model(
     tiny: AdaINModel,
     make_model: Callable[..., AdaINModel],
-    picture: Callable[..., Tensor],
+    make_image: Callable[..., Tensor],
 ) -> None:
     other = make_model(seed=7)
     assert other.fingerprint != tiny.fingerprint
-    foreign = other.encode_style(picture(16, 16), name="wave")
-    content = picture(16, 16, seed=1)
+    foreign = other.encode_style(make_image(16, 16), name="wave")
+    content = make_image(16, 16, seed=1)
     for use in (
         lambda: tiny.stylize(content, foreign),
         lambda: tiny.stylize(content, [content, foreign], alpha=0),

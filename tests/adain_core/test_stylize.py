@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from stylized import INFINITY, NAN, RECOLORING, Picture, assert_same, left_half, unclamped
+from stylized import INFINITY, NAN, RECOLORING, MakeImage, assert_same, left_half, unclamped
 
 from adain_core import (
     AdaINModel,
@@ -36,11 +36,11 @@ from adain_core.pixels import resize_shortest_side
         (300, 2),
     ],
 )
-def test_size_comes_back(tiny: AdaINModel, picture: Picture, height: int, width: int) -> None:
-    content = picture(height, width)
+def test_size_comes_back(tiny: AdaINModel, make_image: MakeImage, height: int, width: int) -> None:
+    content = make_image(height, width)
     features = tiny.encode(content)
     assert features.size == (height, width)
-    result = tiny.stylize(content, picture(16, 16, seed=1), alpha=0.9)
+    result = tiny.stylize(content, make_image(16, 16, seed=1), alpha=0.9)
     assert result.shape == (1, 3, height, width)
     assert result.isfinite().all()
     assert 0 <= result.min() <= result.max() <= 1
@@ -53,16 +53,16 @@ def test_size_comes_back(tiny: AdaINModel, picture: Picture, height: int, width:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 30), (8, 8), (33, 20)])
-def test_style_of_any_size(tiny: AdaINModel, picture: Picture, size: tuple[int, int]) -> None:
-    style = tiny.encode_style(picture(*size))
+def test_style_of_any_size(tiny: AdaINModel, make_image: MakeImage, size: tuple[int, int]) -> None:
+    style = tiny.encode_style(make_image(*size))
     assert style.mean.shape == style.std.shape == (10,)
     assert style.mean.isfinite().all()
     assert style.std.isfinite().all()
-    assert tiny.stylize(picture(16, 16), style).isfinite().all()
+    assert tiny.stylize(make_image(16, 16), style).isfinite().all()
 
 
-def test_content_size(tiny: AdaINModel, picture: Picture) -> None:
-    content, style = picture(30, 50), tiny.encode_style(picture(16, 16, seed=1))
+def test_content_size(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, style = make_image(30, 50), tiny.encode_style(make_image(16, 16, seed=1))
     for size, shape in ((12, (12, 20)), (45, (45, 75)), (0, (30, 50)), (30, (30, 50))):
         resized = resize_shortest_side(content, size) if size else content
         result = tiny.stylize(content, style, content_size=size)
@@ -75,8 +75,8 @@ def test_content_size(tiny: AdaINModel, picture: Picture) -> None:
         tiny.stylize(content, style, content_size=-1)
 
 
-def test_style_size(tiny: AdaINModel, picture: Picture) -> None:
-    large, small = picture(600, 530), picture(40, 30)
+def test_style_size(tiny: AdaINModel, make_image: MakeImage) -> None:
+    large, small = make_image(600, 530), make_image(40, 30)
     for image, size, used in (
         (large, None, 512),
         (large, 0, 530),
@@ -91,7 +91,7 @@ def test_style_size(tiny: AdaINModel, picture: Picture) -> None:
         twice = tiny.encode_style(resize_shortest_side(image, 2 * used), size=0, closeup=False)
         closeup = tiny.encode_style(image, size=size).statistics(1)
         torch.testing.assert_close(closeup, twice.statistics())
-        content = picture(16, 16, seed=1)
+        content = make_image(16, 16, seed=1)
         assert torch.equal(
             tiny.stylize(content, image, style_size=size), tiny.stylize(content, expected)
         )
@@ -104,8 +104,10 @@ def test_style_size(tiny: AdaINModel, picture: Picture) -> None:
 
 
 @pytest.mark.parametrize("alpha", [1.0, 0.6, 1e-3])
-def test_stylize_is_encode_adain_decode(tiny: AdaINModel, picture: Picture, alpha: float) -> None:
-    content, image = picture(29, 38, batch=2), picture(40, 31, seed=1)
+def test_stylize_is_encode_adain_decode(
+    tiny: AdaINModel, make_image: MakeImage, alpha: float
+) -> None:
+    content, image = make_image(29, 38, batch=2), make_image(40, 31, seed=1)
     style = tiny.encode_style(image)
     expected = tiny.decode(adain(tiny.encode(content), style, alpha))
     options: dict[str, Any] = {"alpha": alpha, "stroke_size": "single"}
@@ -114,8 +116,10 @@ def test_stylize_is_encode_adain_decode(tiny: AdaINModel, picture: Picture, alph
     assert torch.equal(tiny.stylize(content, [style], weights=[7], **options), expected)
 
 
-def test_style_statistics_are_those_of_the_features(tiny: AdaINModel, picture: Picture) -> None:
-    image = picture(40, 50)
+def test_style_statistics_are_those_of_the_features(
+    tiny: AdaINModel, make_image: MakeImage
+) -> None:
+    image = make_image(40, 50)
     mean, std = channel_statistics(tiny.encoder(image))
     style = tiny.encode_style(image)
     torch.testing.assert_close(style.mean, mean[0])
@@ -124,16 +128,16 @@ def test_style_statistics_are_those_of_the_features(tiny: AdaINModel, picture: P
 
 
 @given(weights=st.lists(st.floats(0, 10), min_size=3, max_size=3).filter(any))
-def test_weights_mix_styles(tiny: AdaINModel, picture: Picture, weights: list[float]) -> None:
-    content = picture(16, 24)
-    images = [picture(16, 16, seed=seed) for seed in (1, 2, 3)]
+def test_weights_mix_styles(tiny: AdaINModel, make_image: MakeImage, weights: list[float]) -> None:
+    content = make_image(16, 24)
+    images = [make_image(16, 16, seed=seed) for seed in (1, 2, 3)]
     mixed = Style.mix([tiny.encode_style(image) for image in images], weights)
     result = tiny.stylize(content, images, weights=weights)
     assert torch.equal(result, tiny.stylize(content, mixed))
 
 
-def test_without_weights_styles_count_alike(tiny: AdaINModel, picture: Picture) -> None:
-    content, images = picture(16, 24), [picture(16, 16, seed=seed) for seed in (1, 2)]
+def test_without_weights_styles_count_alike(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, images = make_image(16, 24), [make_image(16, 16, seed=seed) for seed in (1, 2)]
     result = tiny.stylize(content, images)
     assert torch.equal(result, tiny.stylize(content, images, weights=[2, 2]))
     # A batch is one style, the mean of its pictures; a tuple is a sequence.
@@ -141,8 +145,8 @@ def test_without_weights_styles_count_alike(tiny: AdaINModel, picture: Picture) 
     assert torch.equal(tiny.stylize(content, tuple(images)), result)
 
 
-def test_style_batch_is_averaged(tiny: AdaINModel, picture: Picture) -> None:
-    images = picture(24, 32, batch=3)
+def test_style_batch_is_averaged(tiny: AdaINModel, make_image: MakeImage) -> None:
+    images = make_image(24, 32, batch=3)
     styles = [tiny.encode_style(image) for image in images]
     batch = tiny.encode_style(images)
     torch.testing.assert_close(batch.mean, torch.stack([s.mean for s in styles]).mean(0))
@@ -150,9 +154,11 @@ def test_style_batch_is_averaged(tiny: AdaINModel, picture: Picture) -> None:
 
 
 @pytest.mark.parametrize("method", [None, *color.METHODS])
-def test_batch_equals_one_by_one(tiny: AdaINModel, picture: Picture, method: str | None) -> None:
-    content = picture(20, 28, batch=3) * torch.tensor([1.0, 0.5, 0.2])[:, None, None, None]
-    style = picture(24, 24, batch=2, seed=1)
+def test_batch_equals_one_by_one(
+    tiny: AdaINModel, make_image: MakeImage, method: str | None
+) -> None:
+    content = make_image(20, 28, batch=3) * torch.tensor([1.0, 0.5, 0.2])[:, None, None, None]
+    style = make_image(24, 24, batch=2, seed=1)
     masks = [torch.stack([left_half(20, 28), 1 - left_half(20, 28), torch.ones(20, 28)])]
     options: dict[str, Any] = {"alpha": 0.8, "preserve_color": method, "content_residual": True}
     together = tiny.stylize(content, style, **options)
@@ -167,8 +173,8 @@ def test_batch_equals_one_by_one(tiny: AdaINModel, picture: Picture, method: str
 # --- alpha and the content residual --------------------------------------------------------------
 
 
-def test_alpha_zero_is_the_content(tiny: AdaINModel, picture: Picture) -> None:
-    content, style = picture(19, 26), picture(16, 16, seed=1)
+def test_alpha_zero_is_the_content(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, style = make_image(19, 26), make_image(16, 16, seed=1)
     for options in (
         {},
         {"content_residual": True},
@@ -181,8 +187,8 @@ def test_alpha_zero_is_the_content(tiny: AdaINModel, picture: Picture) -> None:
     assert torch.equal(tiny.stylize(content, style, alpha=0, content_size=12), resized)
 
 
-def test_content_residual(tiny: AdaINModel, picture: Picture) -> None:
-    content, style = picture(29, 38), tiny.encode_style(picture(24, 24, seed=1))
+def test_content_residual(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, style = make_image(29, 38), tiny.encode_style(make_image(24, 24, seed=1))
     features = tiny.encode(content)
     lost = content - unclamped(tiny, features)
     assert lost.abs().mean() > 0.05
@@ -197,8 +203,8 @@ def test_content_residual(tiny: AdaINModel, picture: Picture) -> None:
     assert torch.equal(tiny.stylize(content, style, content_residual=True), full)
 
 
-def test_content_residual_goes_to_the_content(tiny: AdaINModel, picture: Picture) -> None:
-    content, style = picture(29, 38), tiny.encode_style(picture(24, 24, seed=1))
+def test_content_residual_goes_to_the_content(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, style = make_image(29, 38), tiny.encode_style(make_image(24, 24, seed=1))
     for masks in (None, [torch.ones(29, 38)], [left_half(29, 38)]):
         far, near = (
             (tiny.stylize(content, [style], alpha=a, content_residual=True, masks=masks) - content)
@@ -213,9 +219,9 @@ def test_content_residual_goes_to_the_content(tiny: AdaINModel, picture: Picture
 
 
 @pytest.mark.parametrize("alpha", [-0.1, 1.1, NAN, INFINITY, -INFINITY])
-def test_alpha_out_of_range(tiny: AdaINModel, picture: Picture, alpha: float) -> None:
+def test_alpha_out_of_range(tiny: AdaINModel, make_image: MakeImage, alpha: float) -> None:
     with pytest.raises(ValueError, match=r"^alpha must lie in 0\.\.1, got "):
-        tiny.stylize(picture(16, 16), picture(16, 16), alpha=alpha)
+        tiny.stylize(make_image(16, 16), make_image(16, 16), alpha=alpha)
 
 
 # --- colors -------------------------------------------------------------------------------------
@@ -223,9 +229,9 @@ def test_alpha_out_of_range(tiny: AdaINModel, picture: Picture, alpha: float) ->
 
 @pytest.mark.parametrize("method", RECOLORING)
 def test_style_is_recolored_before_encoding(
-    tiny: AdaINModel, picture: Picture, method: str
+    tiny: AdaINModel, make_image: MakeImage, method: str
 ) -> None:
-    content, style = 0.5 * picture(30, 40), picture(35, 25, seed=1)
+    content, style = 0.5 * make_image(30, 40), make_image(35, 25, seed=1)
     # Not clamped: pytorch-AdaIN encodes what its color transfer gives.
     expected = tiny.stylize(content, color.METHODS[method](style, content))
     result = tiny.stylize(content, style, preserve_color=method)
@@ -233,16 +239,16 @@ def test_style_is_recolored_before_encoding(
     assert (result - tiny.stylize(content, style)).abs().mean() > 0.01
 
 
-def test_luminance_keeps_the_contents_chrominance(tiny: AdaINModel, picture: Picture) -> None:
-    content, style = picture(30, 40), picture(35, 25, seed=1)
+def test_luminance_keeps_the_contents_chrominance(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, style = make_image(30, 40), make_image(35, 25, seed=1)
     expected = color.luminance(tiny.stylize(content, style), content).clamp(0, 1)
     assert_same(tiny.stylize(content, style, preserve_color="luminance"), expected)
     made = tiny.encode_style(style)
     assert_same(tiny.stylize(content, made, preserve_color="luminance"), expected)
 
 
-def test_colour_methods_that_do_not_fit(tiny: AdaINModel, picture: Picture) -> None:
-    content, style = picture(16, 16), tiny.encode_style(picture(16, 16, seed=1))
+def test_colour_methods_that_do_not_fit(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, style = make_image(16, 16), tiny.encode_style(make_image(16, 16, seed=1))
     with pytest.raises(ValueError, match=r"preserve_color must be one of coral, .* got 'sepia'"):
         tiny.stylize(content, style, preserve_color="sepia")
     for method in RECOLORING:
@@ -262,14 +268,14 @@ def test_colour_methods_that_do_not_fit(tiny: AdaINModel, picture: Picture) -> N
         (np.array([2.0, 6.0]), [1, 3]),
     ],
 )
-def test_extreme_weights(tiny: AdaINModel, picture: Picture, weights: Any, same: Any) -> None:
-    content, styles = picture(16, 16), [picture(16, 16, seed=seed) for seed in (1, 2)]
+def test_extreme_weights(tiny: AdaINModel, make_image: MakeImage, weights: Any, same: Any) -> None:
+    content, styles = make_image(16, 16), [make_image(16, 16, seed=seed) for seed in (1, 2)]
     result = tiny.stylize(content, styles, weights=weights)
     assert torch.equal(result, tiny.stylize(content, styles, weights=same))
 
 
-def test_bad_weights(tiny: AdaINModel, picture: Picture) -> None:
-    content, styles = picture(16, 16), [picture(16, 16, seed=seed) for seed in (1, 2)]
+def test_bad_weights(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, styles = make_image(16, 16), [make_image(16, 16, seed=seed) for seed in (1, 2)]
     for weights, message in (
         ([1, -1], "weights must be finite and 0 or more, got [1.0, -1.0]"),
         ([1, NAN], "weights must be finite and 0 or more, got [1.0, nan]"),

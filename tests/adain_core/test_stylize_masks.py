@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from stylized import NAN, Picture, assert_same, left_half, unclamped
+from stylized import NAN, MakeImage, assert_same, left_half, unclamped
 
 from adain_core import (
     AdaINModel,
@@ -22,9 +22,9 @@ region_statistics = pytest.mark.parametrize("region_statistics", [True, False])
 @region_statistics
 @pytest.mark.parametrize("residual", [True, False])
 def test_mask_identities(
-    tiny: AdaINModel, picture: Picture, region_statistics: bool, residual: bool
+    tiny: AdaINModel, make_image: MakeImage, region_statistics: bool, residual: bool
 ) -> None:
-    content, (one, two) = picture(37, 50, batch=2), (picture(24, 24, seed=s) for s in (1, 2))
+    content, (one, two) = make_image(37, 50, batch=2), (make_image(24, 24, seed=s) for s in (1, 2))
     style = tiny.encode_style(one)
     options: dict[str, Any] = {
         "alpha": 0.8,
@@ -32,7 +32,7 @@ def test_mask_identities(
         "content_residual": residual,
     }
     plain = tiny.stylize(content, style, alpha=0.8, content_residual=residual)
-    soft = picture(37, 50, batch=2, channels=1, seed=3)[:, 0]
+    soft = make_image(37, 50, batch=2, channels=1, seed=3)[:, 0]
     full, empty = torch.ones(5, 5), torch.zeros(50, 70)
     for styles, masks, background in (
         ([style], [full], None),
@@ -52,9 +52,9 @@ def test_mask_identities(
 @region_statistics
 @pytest.mark.parametrize("method", [None, "luminance", "mean_std"])
 def test_uncovered_pixels_stay(
-    tiny: AdaINModel, picture: Picture, region_statistics: bool, method: str | None
+    tiny: AdaINModel, make_image: MakeImage, region_statistics: bool, method: str | None
 ) -> None:
-    content, style = picture(37, 50, channels=4), picture(24, 24, seed=1)
+    content, style = make_image(37, 50, channels=4), make_image(24, 24, seed=1)
     mask = left_half(37, 50)
     result = tiny.stylize(
         content, [style], masks=[mask], region_statistics=region_statistics, preserve_color=method
@@ -67,8 +67,8 @@ def test_uncovered_pixels_stay(
     assert torch.equal(empty, content)
 
 
-def test_background_covers_the_rest(tiny: AdaINModel, picture: Picture) -> None:
-    content, (one, two) = picture(37, 50), (picture(24, 24, seed=seed) for seed in (1, 2))
+def test_background_covers_the_rest(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, (one, two) = make_image(37, 50), (make_image(24, 24, seed=seed) for seed in (1, 2))
     mask = left_half(37, 50)
     result = tiny.stylize(content, [one], masks=[mask], background=two)
     assert_same(result, tiny.stylize(content, [one, two], masks=[mask, 1 - mask]))
@@ -80,9 +80,9 @@ def test_background_covers_the_rest(tiny: AdaINModel, picture: Picture) -> None:
     assert torch.equal(single, expected)
 
 
-def test_decoding_removes_halos_region_by_region(tiny: AdaINModel, picture: Picture) -> None:
-    photos = picture(37, 50, 2, 4)
-    one, two = (tiny.encode_style(picture(24, 24, seed=seed)) for seed in (1, 2))
+def test_decoding_removes_halos_region_by_region(tiny: AdaINModel, make_image: MakeImage) -> None:
+    photos = make_image(37, 50, 2, 4)
+    one, two = (tiny.encode_style(make_image(24, 24, seed=seed)) for seed in (1, 2))
     mask = torch.stack([left_half(37, 50), left_half(37, 50).flip(1)])
     features = adain(tiny.encode(photos), [one], masks=[mask], background=two)
     for dtype in (torch.float32, torch.uint8):
@@ -93,9 +93,9 @@ def test_decoding_removes_halos_region_by_region(tiny: AdaINModel, picture: Pict
     assert torch.equal(tiny.decode(plain, content=photos), tiny.stylize(photos, [one]))
 
 
-def test_a_mask_of_everything_is_no_mask(tiny: AdaINModel, picture: Picture) -> None:
+def test_a_mask_of_everything_is_no_mask(tiny: AdaINModel, make_image: MakeImage) -> None:
     """Halos are removed with masks, too."""
-    content, style = picture(130, 150), picture(24, 24, seed=1)
+    content, style = make_image(130, 150), make_image(24, 24, seed=1)
     for stroke_size in ("single", "medium", 4.0):
         plain = tiny.stylize(content, [style], stroke_size=stroke_size)
         for masks in ([torch.ones(1, 1)], [left_half(130, 150), 1 - left_half(130, 150)]):
@@ -105,8 +105,8 @@ def test_a_mask_of_everything_is_no_mask(tiny: AdaINModel, picture: Picture) -> 
             torch.testing.assert_close(masked, plain, rtol=0, atol=2 / 255)
 
 
-def test_halos_are_removed_region_by_region(tiny: AdaINModel, picture: Picture) -> None:
-    content, (one, two) = picture(80, 150), (picture(24, 24, seed=seed) for seed in (1, 2))
+def test_halos_are_removed_region_by_region(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, (one, two) = make_image(80, 150), (make_image(24, 24, seed=seed) for seed in (1, 2))
     mask = left_half(80, 150)
     how: dict[str, Any] = {"masks": [mask], "background": two}
     single = tiny.stylize(content, [one], stroke_size="single", **how)
@@ -120,16 +120,16 @@ def test_halos_are_removed_region_by_region(tiny: AdaINModel, picture: Picture) 
     assert (alone - content)[..., :75].abs().mean() > 0.02
 
 
-def test_soft_mask_blends_with_the_content(tiny: AdaINModel, picture: Picture) -> None:
-    content, style = picture(32, 32), tiny.encode_style(picture(24, 24, seed=1))
+def test_soft_mask_blends_with_the_content(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, style = make_image(32, 32), tiny.encode_style(make_image(24, 24, seed=1))
     mask = torch.full((32, 32), 0.25)
     stylized = unclamped(tiny, adain(tiny.encode(content), [style], masks=[mask]))
     expected = torch.lerp(content, stylized, 0.25).clamp(0, 1)
     assert_same(tiny.stylize(content, [style], masks=[mask], stroke_size="single"), expected)
 
 
-def test_masks_of_any_resolution(tiny: AdaINModel, picture: Picture) -> None:
-    content, style = picture(37, 50), picture(24, 24, seed=1)
+def test_masks_of_any_resolution(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, style = make_image(37, 50), make_image(24, 24, seed=1)
     for shape in ((1, 1), (2, 3), (37, 50), (200, 111), (1, 300)):
         mask = torch.zeros(shape)
         mask[:, : shape[1] // 2] = 1
@@ -139,8 +139,8 @@ def test_masks_of_any_resolution(tiny: AdaINModel, picture: Picture) -> None:
         assert 0 <= result.min() <= result.max() <= 1
 
 
-def test_bad_masks(tiny: AdaINModel, picture: Picture) -> None:
-    content, style = picture(16, 16, batch=2), tiny.encode_style(picture(16, 16, seed=1))
+def test_bad_masks(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, style = make_image(16, 16, batch=2), tiny.encode_style(make_image(16, 16, seed=1))
     mask = torch.ones(16, 16)
     cases: list[tuple[Any, dict[str, Any], str]] = [
         ([style], {"masks": [mask, mask]}, "masks must be one for each style, got 2 and 1"),
@@ -179,8 +179,8 @@ def test_bad_masks(tiny: AdaINModel, picture: Picture) -> None:
             assert str(caught.value) == message
 
 
-def test_feathered_masks(tiny: AdaINModel, picture: Picture) -> None:
-    content, style = picture(32, 24, batch=2), tiny.encode_style(picture(16, 16, seed=1))
+def test_feathered_masks(tiny: AdaINModel, make_image: MakeImage) -> None:
+    content, style = make_image(32, 24, batch=2), tiny.encode_style(make_image(16, 16, seed=1))
     half, moving = torch.zeros(4, 3), torch.zeros(2, 8, 6)
     half[:2], moving[0, :, :2], moving[1, :, 4:] = 1, 1, 1
     soft = [feather_mask(resize_mask(as_mask(mask), (32, 24)), 5) for mask in (half, moving)]
@@ -192,8 +192,8 @@ def test_feathered_masks(tiny: AdaINModel, picture: Picture) -> None:
 # --- style masks ---------------------------------------------------------------------------------
 
 
-def test_style_mask_selects_features(tiny: AdaINModel, picture: Picture) -> None:
-    image = picture(64, 48)
+def test_style_mask_selects_features(tiny: AdaINModel, make_image: MakeImage) -> None:
+    image = make_image(64, 48)
     selected = torch.rand(8, 6, generator=torch.Generator().manual_seed(0)) > 0.5
     features = tiny.encoder(image)[0, :, selected]
     # Constant over each feature's 8x8 pixels, so that it selects features exactly.
@@ -204,17 +204,17 @@ def test_style_mask_selects_features(tiny: AdaINModel, picture: Picture) -> None
     torch.testing.assert_close(style.std, std, rtol=1e-4, atol=1e-5)
 
 
-def test_style_mask_over_half(tiny: AdaINModel, picture: Picture) -> None:
-    image = torch.cat([0.2 + 0.1 * picture(64, 160), picture(64, 160, seed=1)], dim=3)
+def test_style_mask_over_half(tiny: AdaINModel, make_image: MakeImage) -> None:
+    image = torch.cat([0.2 + 0.1 * make_image(64, 160), make_image(64, 160, seed=1)], dim=3)
     style = tiny.encode_style(image, mask=left_half(64, 320))
     mean, std = channel_statistics(tiny.encoder(image)[..., :20])
     torch.testing.assert_close(style.mean, mean[0], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(style.std, std[0], rtol=1e-4, atol=1e-5)
 
 
-def test_style_mask_hides_the_rest(tiny: AdaINModel, picture: Picture) -> None:
-    calm, mask = picture(64, 160), left_half(64, 160)
-    image = torch.cat([calm, picture(64, 160, seed=1)], dim=3)
+def test_style_mask_hides_the_rest(tiny: AdaINModel, make_image: MakeImage) -> None:
+    calm, mask = make_image(64, 160), left_half(64, 160)
+    image = torch.cat([calm, make_image(64, 160, seed=1)], dim=3)
     # Beyond the receptive field of the masked features nothing counts.
     style = tiny.encode_style(image, mask=torch.cat([mask, 0 * mask], dim=1))
     expected = tiny.encode_style(calm, mask=mask)
@@ -224,16 +224,16 @@ def test_style_mask_hides_the_rest(tiny: AdaINModel, picture: Picture) -> None:
 
 @pytest.mark.parametrize("shape", [(40, 50), (1, 1), (1, 7, 7), (2, 40, 50)])
 def test_full_style_mask_is_none(
-    tiny: AdaINModel, picture: Picture, shape: tuple[int, ...]
+    tiny: AdaINModel, make_image: MakeImage, shape: tuple[int, ...]
 ) -> None:
-    images = picture(40, 50, batch=2)
+    images = make_image(40, 50, batch=2)
     masked, plain = tiny.encode_style(images, mask=torch.ones(shape)), tiny.encode_style(images)
     torch.testing.assert_close(masked.mean, plain.mean, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(masked.std, plain.std, rtol=1e-4, atol=1e-5)
 
 
-def test_transparent_style_pixels_do_not_count(tiny: AdaINModel, picture: Picture) -> None:
-    image, visible = picture(64, 128), left_half(64, 128)[None, None]
+def test_transparent_style_pixels_do_not_count(tiny: AdaINModel, make_image: MakeImage) -> None:
+    image, visible = make_image(64, 128), left_half(64, 128)[None, None]
     style = tiny.encode_style(torch.cat([image, visible], dim=1))
     # Under them lies the visible ones' mean color.
     filled = image.clone()
@@ -257,15 +257,15 @@ def test_transparent_style_pixels_do_not_count(tiny: AdaINModel, picture: Pictur
     assert torch.equal(result, tiny.stylize(image, style))
 
 
-def test_a_transparent_style_is_told(tiny: AdaINModel, picture: Picture) -> None:
-    style = picture(32, 32, channels=4)
+def test_a_transparent_style_is_told(tiny: AdaINModel, make_image: MakeImage) -> None:
+    style = make_image(32, 32, channels=4)
     style[:, 3] = 0
     with pytest.raises(ValueError, match="style image is transparent everywhere"):
         tiny.encode_style(style)
 
 
-def test_bad_style_masks(tiny: AdaINModel, picture: Picture) -> None:
-    image = picture(32, 32, batch=2)
+def test_bad_style_masks(tiny: AdaINModel, make_image: MakeImage) -> None:
+    image = make_image(32, 32, batch=2)
     for mask, message in (
         (torch.zeros(32, 32), "the mask selects no pixel of the style image; give one that does"),
         (

@@ -19,16 +19,16 @@ from adain_core import (
     save_image,
 )
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 @pytest.fixture
-def arts(picture: Picture) -> list[Tensor]:
-    return [picture(30, 40, seed=seed) for seed in (11, 12)]
+def arts(make_image: MakeImage) -> list[Tensor]:
+    return [make_image(30, 40, seed=seed) for seed in (11, 12)]
 
 
 def test_artworks_are_encoded_when_it_is_made(
-    tiny: AdaINModel, picture: Picture, arts: list[Tensor], monkeypatch: pytest.MonkeyPatch
+    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded: list[tuple[int, int]] = []
     encode = tiny.networks.encode
@@ -42,24 +42,24 @@ def test_artworks_are_encoded_when_it_is_made(
     stylizer = Stylizer(tiny, StylizeOptions(arts))
     assert encoded == [(30, 40)] * 2
     for _ in range(3):
-        stylizer(picture(16, 16))
+        stylizer(make_image(16, 16))
     assert encoded[2:] == [(16, 16)] * 3
 
 
 def test_it_draws_what_stylize_draws(
-    tiny: AdaINModel, picture: Picture, arts: list[Tensor]
+    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
 ) -> None:
     options = {"weights": [1, 2], "alpha": 0.7, "preserve_color": "coral"}
     stylizer = Stylizer(tiny, StylizeOptions(arts, **options))  # type: ignore[arg-type]
     for seed in range(2):
-        content = picture(20, 24, seed=seed)
+        content = make_image(20, 24, seed=seed)
         assert torch.equal(stylizer(content), tiny.stylize(content, arts, **options))
 
 
 def test_alpha_and_weights_of_each_picture(
-    tiny: AdaINModel, picture: Picture, arts: list[Tensor]
+    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
 ) -> None:
-    content = picture(20, 24, batch=3)
+    content = make_image(20, 24, batch=3)
     alphas, weights = [0.2, 1.0, 0.6], [[1.0, 0.0], [1.0, 1.0], [0.0, 3.0]]
     together = tiny.stylize(content, arts, alpha=alphas, weights=weights)
     for number in range(3):
@@ -69,8 +69,10 @@ def test_alpha_and_weights_of_each_picture(
         torch.testing.assert_close(together[number : number + 1], one, rtol=1e-4, atol=1e-5)
 
 
-def test_counts_that_do_not_fit(tiny: AdaINModel, picture: Picture, arts: list[Tensor]) -> None:
-    content = picture(20, 24, batch=3)
+def test_counts_that_do_not_fit(
+    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
+) -> None:
+    content = make_image(20, 24, batch=3)
     for field, options in (
         ("alpha", {"alpha": [0.5, 1.0]}),
         ("weights", {"weights": [[1.0, 1.0], [1.0, 2.0]]}),
@@ -82,9 +84,9 @@ def test_counts_that_do_not_fit(tiny: AdaINModel, picture: Picture, arts: list[T
 
 
 def test_a_call_may_have_its_own_alpha_styles_and_masks(
-    tiny: AdaINModel, picture: Picture, arts: list[Tensor]
+    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
 ) -> None:
-    content, style = picture(20, 24), tiny.encode_style(arts[1])
+    content, style = make_image(20, 24), tiny.encode_style(arts[1])
     stylizer = Stylizer(tiny, StylizeOptions(arts[0]))
     assert torch.equal(stylizer(content, alpha=0.4), tiny.stylize(content, arts[0], alpha=0.4))
     assert torch.equal(stylizer(content, styles=[style]), tiny.stylize(content, arts[1]))
@@ -98,9 +100,9 @@ def test_a_call_may_have_its_own_alpha_styles_and_masks(
 
 @pytest.mark.parametrize("feather", [0, 3])
 def test_a_mask_that_is_changed_in_place_is_seen(
-    tiny: AdaINModel, picture: Picture, arts: list[Tensor], feather: int
+    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor], feather: int
 ) -> None:
-    content, mask = picture(20, 24), torch.zeros(20, 24)
+    content, mask = make_image(20, 24), torch.zeros(20, 24)
     mask[:, :12] = 1
     stylizer = Stylizer(tiny, StylizeOptions(arts[0], masks=[mask.clone()], feather=feather))
     first = stylizer(content, masks=[mask])
@@ -112,9 +114,12 @@ def test_a_mask_that_is_changed_in_place_is_seen(
 
 
 def test_a_style_of_another_model_is_named(
-    tiny: AdaINModel, make_model: Callable[..., AdaINModel], picture: Picture, arts: list[Tensor]
+    tiny: AdaINModel,
+    make_model: Callable[..., AdaINModel],
+    make_image: MakeImage,
+    arts: list[Tensor],
 ) -> None:
-    foreign = make_model(seed=9).encode_style(picture(20, 20))
+    foreign = make_model(seed=9).encode_style(make_image(20, 20))
     with pytest.raises(StyleMismatchError) as caught:
         Stylizer(tiny, StylizeOptions((arts[0], foreign)))
     assert caught.value.field == "styles[1]"
@@ -124,20 +129,20 @@ def test_a_style_of_another_model_is_named(
 
 
 def test_masks_may_be_files(
-    tiny: AdaINModel, picture: Picture, arts: list[Tensor], tmp_path: Path
+    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor], tmp_path: Path
 ) -> None:
     mask = torch.zeros(1, 3, 20, 24)
     mask[..., :12] = 1
     save_image(tmp_path / "mask.png", mask)
-    content = picture(20, 24)
+    content = make_image(20, 24)
     drawn = Stylizer(tiny, StylizeOptions(arts[0], masks=[tmp_path / "mask.png"]))(content)
     assert torch.equal(drawn, tiny.stylize(content, [arts[0]], masks=[mask[0, 0]]))
 
 
 def test_frames_share_their_statistics(
-    tiny: AdaINModel, picture: Picture, arts: list[Tensor]
+    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
 ) -> None:
-    frames = [picture(20, 24), 0.9 * picture(20, 24)]
+    frames = [make_image(20, 24), 0.9 * make_image(20, 24)]
     stylizer = Stylizer(tiny, StylizeOptions(arts[0]), TemporalPool("ema", 4))
     drawn = [stylizer(frame) for frame in frames]
     pool = TemporalPool("ema", 4)
@@ -154,9 +159,9 @@ def test_the_size_of_a_result(tiny: AdaINModel, arts: list[Tensor]) -> None:
 
 @pytest.mark.parametrize("channels", [3, 4])
 def test_a_watcher_sees_tile_after_tile(
-    tiny: AdaINModel, picture: Picture, arts: list[Tensor], channels: int
+    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor], channels: int
 ) -> None:
-    content = picture(64, 192, channels=channels)
+    content = make_image(64, 192, channels=channels)
     stylizer = Stylizer(tiny, StylizeOptions(arts[0], tile=64, stroke_size="single"))
     shown: list[Tensor] = []
     result = stylizer(content, watch=lambda pictures: shown.append(pictures.clone()))
@@ -168,9 +173,9 @@ def test_a_watcher_sees_tile_after_tile(
 
 
 def test_under_the_tiles_to_come_lies_the_pass_before(
-    tiny: AdaINModel, picture: Picture, arts: list[Tensor]
+    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
 ) -> None:
-    content = picture(256, 512)
+    content = make_image(256, 512)
     canvases = []
     for share in (1.0, 0.0):
         options = StylizeOptions(arts[0], tile=256, stroke_size=4.0, photo_share=share)
@@ -191,9 +196,9 @@ def test_under_the_tiles_to_come_lies_the_pass_before(
 
 
 def test_each_group_of_pictures_is_shown_until_the_watcher_ends_it(
-    tiny: AdaINModel, picture: Picture, arts: list[Tensor]
+    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
 ) -> None:
-    content = picture(64, 64, batch=3)
+    content = make_image(64, 64, batch=3)
     stylizer = Stylizer(
         tiny, StylizeOptions(arts[0], tile=64, alpha=[1.0, 0.0, 0.5], stroke_size="single")
     )

@@ -225,15 +225,15 @@ def test_pooling_calms_recolored_styles_too(slim: AdaINModel, photos: list[Tenso
 
 
 def test_modes_agree_where_nothing_changes(
-    tiny: AdaINModel, picture: Callable[..., Tensor]
+    tiny: AdaINModel, make_image: Callable[..., Tensor]
 ) -> None:
-    style = tiny.encode_style(picture(40, 40, seed=3))
+    style = tiny.encode_style(make_image(40, 40, seed=3))
     for mode in POOLING:
         pool = TemporalPool(mode)
         for _ in range(3):
-            drawn = tiny.stylize(picture(24, 40), style, smoothing=pool)
+            drawn = tiny.stylize(make_image(24, 40), style, smoothing=pool)
         torch.testing.assert_close(
-            drawn, tiny.stylize(picture(24, 40), style), rtol=1e-4, atol=1e-4
+            drawn, tiny.stylize(make_image(24, 40), style), rtol=1e-4, atol=1e-4
         )
 
 

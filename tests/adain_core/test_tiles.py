@@ -23,7 +23,7 @@ from adain_core.tiles import (
     check_tile,
 )
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 CPU = torch.device("cpu")
 
 
@@ -62,9 +62,9 @@ def decoded(model: AdaINModel, features: Tensor, tile: int) -> Tensor:
 @pytest.mark.parametrize("size", [(201, 323), (330, 72), (65, 64), (150, 129)])
 @pytest.mark.parametrize("tile", [64, 100])
 def test_tiled_networks_equal_whole_ones(
-    tiny: AdaINModel, picture: Picture, size: tuple[int, int], tile: int
+    tiny: AdaINModel, make_image: MakeImage, size: tuple[int, int], tile: int
 ) -> None:
-    image = picture(*size)
+    image = make_image(*size)
     features = tiny.encoder(image)
     torch.testing.assert_close(encode(tiny, image, tile), features, rtol=1e-4, atol=1e-5)
     expected = tiny.decoder(features).clamp(0, 1)
@@ -72,10 +72,10 @@ def test_tiled_networks_equal_whole_ones(
 
 
 def test_halo_is_needed(
-    tiny: AdaINModel, picture: Picture, monkeypatch: pytest.MonkeyPatch
+    tiny: AdaINModel, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The halo is as wide as the receptive field, not wider than a cell more."""
-    image = picture(201, 323)
+    image = make_image(201, 323)
     features = tiny.encoder(image)
     monkeypatch.setattr("adain_core.tiles.HALO_CELLS", 3)
     assert not torch.allclose(encode(tiny, image, 64), features, atol=1e-5)
@@ -102,15 +102,15 @@ def test_tiles_cover_the_map_once(rows: int, columns: int, tile: int) -> None:
     assert len(shapes) == 1
 
 
-def test_network_sees_no_more_than_tile_and_halo(tiny: AdaINModel, picture: Picture) -> None:
+def test_network_sees_no_more_than_tile_and_halo(tiny: AdaINModel, make_image: MakeImage) -> None:
     counting = Counting(tiny.encoder)
-    encode(tiny, picture(300, 300), 64, counting)
+    encode(tiny, make_image(300, 300), 64, counting)
     assert len(counting.seen) == 25
     assert max(max(size) for size in counting.seen) == 64 + 2 * 32
 
 
-def test_tiles_are_halved_until_they_fit(tiny: AdaINModel, picture: Picture) -> None:
-    image = picture(300, 300)
+def test_tiles_are_halved_until_they_fit(tiny: AdaINModel, make_image: MakeImage) -> None:
+    image = make_image(300, 300)
     counting = Counting(tiny.encoder, limit=150**2)
     result = encode(tiny, image, 512, counting)
     torch.testing.assert_close(result, tiny.encoder(image), rtol=1e-4, atol=1e-5)

@@ -527,9 +527,9 @@ def concat(make_model: Callable[..., AdaINModel]) -> AdaINModel:
     return make_model(Architecture((4, 6, 8, 10), fusion="concat"))
 
 
-def test_concat_joins_the_statistics(concat: AdaINModel, picture: Callable[..., Tensor]) -> None:
-    features = concat.encode(picture(30, 41, batch=2))
-    target = concat.encode_style(picture(24, 24, seed=5))
+def test_concat_joins_the_statistics(concat: AdaINModel, make_image: Callable[..., Tensor]) -> None:
+    features = concat.encode(make_image(30, 41, batch=2))
+    target = concat.encode_style(make_image(24, 24, seed=5))
     result = adain(features, target, 0.25)
     own_mean, own_std = channel_statistics(features.tensor)
     assert result.tensor.shape == (2, 30, 4, 6)
@@ -541,10 +541,10 @@ def test_concat_joins_the_statistics(concat: AdaINModel, picture: Callable[..., 
 
 @region_statistics
 def test_concat_with_masks(
-    concat: AdaINModel, picture: Callable[..., Tensor], region_statistics: bool
+    concat: AdaINModel, make_image: Callable[..., Tensor], region_statistics: bool
 ) -> None:
-    features = concat.encode(picture(32, 48))
-    one, two = (concat.encode_style(picture(24, 24, seed=seed)) for seed in (5, 6))
+    features = concat.encode(make_image(32, 48))
+    one, two = (concat.encode_style(make_image(24, 24, seed=seed)) for seed in (5, 6))
     options = {"region_statistics": region_statistics}
     full = adain(features, [one], 0.6, masks=[torch.ones(3, 3)], **options)
     assert_same(full, adain(features, one, 0.6))

@@ -30,7 +30,7 @@ from adain_core.weights import (
     shipped_folder,
 )
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 MakeModel = Callable[..., AdaINModel]
 WIDTHS = (4, 6, 8, 10)
 
@@ -154,7 +154,7 @@ def test_float32_file_is_exact(make_model: MakeModel, tmp_path: Path) -> None:
 def test_half_precision_file_is_close(
     dtype: torch.dtype,
     tiny: AdaINModel,
-    picture: Picture,
+    make_image: MakeImage,
     tmp_path: Path,
     tolerance: dict[torch.dtype, dict[str, float]],
 ) -> None:
@@ -166,7 +166,7 @@ def test_half_precision_file_is_close(
     assert {tensor.dtype for tensor in tensors.values()} == {dtype}
     loaded = AdaINModel.from_pretrained(half, "cpu", "fp32")
     assert loaded.dtype == torch.float32
-    content, style = picture(33, 40), picture(40, 33, seed=1)
+    content, style = make_image(33, 40), make_image(40, 33, seed=1)
     torch.testing.assert_close(
         loaded.stylize(content, style), tiny.stylize(content, style), **tolerance[dtype]
     )
@@ -190,21 +190,21 @@ def test_metadata_in_the_file(tiny_path: Path) -> None:
 @pytest.mark.parametrize("fusion", ["adain", "concat"])
 @pytest.mark.parametrize("normalization", ["batch", "instance"])
 def test_other_architectures(
-    normalization: str, fusion: str, make_model: MakeModel, picture: Picture, tmp_path: Path
+    normalization: str, fusion: str, make_model: MakeModel, make_image: MakeImage, tmp_path: Path
 ) -> None:
     model = make_model(Architecture(WIDTHS, normalization, fusion))  # type: ignore[arg-type]
     path = tmp_path / "m.safetensors"
     save_model(path, model.info, model.encoder, model.decoder)
     loaded = AdaINModel.from_pretrained(path, "cpu", "fp32")
     assert loaded.info.architecture == model.info.architecture
-    content, style = picture(21, 30), picture(24, 24, seed=1)
+    content, style = make_image(21, 30), make_image(24, 24, seed=1)
     result = loaded.stylize(content, style, alpha=0.7)
     assert torch.equal(result, model.stylize(content, style, alpha=0.7))
     assert result.shape == (1, 3, 21, 30)
     assert result.std() > 0.01
     # The style counts, but for one pair: a constant map adds a constant to each channel after the
     # first convolution, and instance normalization takes it away.
-    other = loaded.stylize(content, picture(24, 24, seed=2), alpha=0.7)
+    other = loaded.stylize(content, make_image(24, 24, seed=2), alpha=0.7)
     if (normalization, fusion) != ("instance", "concat"):
         assert (other - result).abs().mean() > 1e-3
     single = loaded.stylize(content, style, alpha=0.7, stroke_size="single")

@@ -65,13 +65,13 @@ def test_reflection_padding_is_torchs(dtype: torch.dtype, rtol: float, atol: flo
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, picture: Callable[..., Tensor]) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, make_image: Callable[..., Tensor]) -> Path:
     """Photographs, artworks and a VGG of random numbers."""
     root = tmp_path_factory.mktemp("training")
     for number, kind in enumerate(("content", "style")):
         (root / kind).mkdir()
         for seed in range(6):
-            save_image(root / kind / f"{seed}.png", picture(80, 96, seed=100 * number + seed))
+            save_image(root / kind / f"{seed}.png", make_image(80, 96, seed=100 * number + seed))
     architecture = Architecture()
     torch.manual_seed(0)
     networks = Encoder(architecture), Decoder(architecture)

@@ -97,11 +97,11 @@ def model(pack: Pack) -> Any:
 
 
 @pytest.fixture(scope="session")
-def image(picture: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """``image(height, width, batch, channels, seed)``: an IMAGE as the host passes it."""
+def make_image(make_image: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """``make_image(height, width, batch, channels, seed)``: an IMAGE as the host passes it."""
 
     def make(*args: int, **options: int) -> Tensor:
-        return picture(*args, **options).movedim(1, -1).contiguous()
+        return make_image(*args, **options).movedim(1, -1).contiguous()
 
     return make
 

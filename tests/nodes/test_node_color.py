@@ -25,9 +25,9 @@ def run(pack: Any, image: Tensor, reference: Tensor, method: str, strength: floa
 @pytest.mark.parametrize("strength", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_are_the_librarys(
-    pack: Any, image: MakeImage, method: str, strength: float
+    pack: Any, make_image: MakeImage, method: str, strength: float
 ) -> None:
-    picture, reference = image(20, 24, 2), image(20, 24, 2, seed=1)
+    picture, reference = make_image(20, 24, 2), make_image(20, 24, 2, seed=1)
     expected = transfer_color(
         picture.movedim(-1, 1), reference.movedim(-1, 1), method, strength
     ).movedim(1, -1)
@@ -35,9 +35,9 @@ def test_methods_are_the_librarys(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_reference_of_another_size(pack: Any, image: MakeImage, method: str) -> None:
+def test_reference_of_another_size(pack: Any, make_image: MakeImage, method: str) -> None:
     """The reference is resized first: its number of pixels must not change the contrast."""
-    picture, reference = image(20, 24), image(90, 70, seed=1)
+    picture, reference = make_image(20, 24), make_image(90, 70, seed=1)
     resized = F.interpolate(
         reference.movedim(-1, 1), (20, 24), mode="bilinear", antialias=True
     ).movedim(1, -1)
@@ -47,10 +47,13 @@ def test_reference_of_another_size(pack: Any, image: MakeImage, method: str) -> 
 
 
 def test_reference_is_resized_before_it_moves(
-    pack: Any, image: MakeImage, monkeypatch: pytest.MonkeyPatch
+    pack: Any, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not every release of torch can on MPS; "meta" stands for a device that is not the CPU."""
-    picture, reference = image(20, 24).movedim(-1, 1), image(40, 30, seed=1).movedim(-1, 1)
+    picture, reference = (
+        make_image(20, 24).movedim(-1, 1),
+        make_image(40, 30, seed=1).movedim(-1, 1),
+    )
     devices: list[str] = []
     interpolate = F.interpolate
 
@@ -65,32 +68,34 @@ def test_reference_is_resized_before_it_moves(
     assert devices == ["cpu"] and recolored.device.type == "meta"
 
 
-def test_batches(pack: Any, image: MakeImage) -> None:
-    one, three = image(16, 16), image(16, 16, 3, seed=1)
+def test_batches(pack: Any, make_image: MakeImage) -> None:
+    one, three = make_image(16, 16), make_image(16, 16, 3, seed=1)
     for picture, reference in ((one, three), (three, one)):
         result = run(pack, picture, reference, "mean_std")
         assert len(result) == 3
         last = run(pack, picture[-1:], reference[-1:], "mean_std")
         torch.testing.assert_close(result[2:], last)
     with pytest.raises(ValueError, match=r"^image has 3 and color_reference has 2"):
-        run(pack, three, image(16, 16, 2), "coral")
+        run(pack, three, make_image(16, 16, 2), "coral")
 
 
-def test_alpha_and_gray(pack: Any, image: MakeImage) -> None:
-    with_alpha, reference = image(16, 16, 1, 4), image(16, 16, 1, 4, seed=1)
+def test_alpha_and_gray(pack: Any, make_image: MakeImage) -> None:
+    with_alpha, reference = make_image(16, 16, 1, 4), make_image(16, 16, 1, 4, seed=1)
     with_alpha[..., 3], reference[..., 3] = 0.5, 1
     result = run(pack, with_alpha, reference, "mean_std")
     assert torch.equal(result[..., 3], with_alpha[..., 3])
     plain = run(pack, with_alpha[..., :3], reference[..., :3], "mean_std")
     assert torch.equal(result[..., :3], plain)
-    gray = image(16, 16, 1, 1)
+    gray = make_image(16, 16, 1, 1)
     expected = run(pack, gray.expand(-1, -1, -1, 3), reference, "luminance")
     assert torch.equal(run(pack, gray, reference, "luminance"), expected)
 
 
 @pytest.mark.parametrize("method", ["coral", "histogram", "luminance", "mean_std", "cholesky"])
-def test_what_transparency_hides_has_no_colors(pack: Any, image: MakeImage, method: str) -> None:
-    pictures = [image(16, 16, 1, 4), image(16, 16, 1, 4, seed=1)]
+def test_what_transparency_hides_has_no_colors(
+    pack: Any, make_image: MakeImage, method: str
+) -> None:
+    pictures = [make_image(16, 16, 1, 4), make_image(16, 16, 1, 4, seed=1)]
     results = []
     for hidden in (0.0, 1.0):
         for picture in pictures:
@@ -104,10 +109,10 @@ def test_what_transparency_hides_has_no_colors(pack: Any, image: MakeImage, meth
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_transparency_hides_stays(pack: Any, image: MakeImage, method: str) -> None:
-    picture = torch.cat([image(12, 16), torch.ones(1, 12, 16, 1)], dim=-1)
+def test_what_transparency_hides_stays(pack: Any, make_image: MakeImage, method: str) -> None:
+    picture = torch.cat([make_image(12, 16), torch.ones(1, 12, 16, 1)], dim=-1)
     picture[:, :6, :, 3] = 0
-    inputs = {"image": picture, "color_reference": image(12, 16, seed=2)}
+    inputs = {"image": picture, "color_reference": make_image(12, 16, seed=2)}
     (result,) = pack.run("AdaINColorPreserve", **inputs, method=method, strength=1.0)
     assert torch.equal(result[:, :6], picture[:, :6])
     assert not torch.allclose(result[:, 6:, :, :3], picture[:, 6:, :, :3])

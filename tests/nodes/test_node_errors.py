@@ -305,7 +305,7 @@ def test_every_quoted_error_has_a_recipe() -> None:
 def things(
     pack: Any,
     model: Any,
-    image: Callable[..., Tensor],
+    make_image: Callable[..., Tensor],
     make_model: Callable[..., AdaINModel],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -315,7 +315,7 @@ def things(
     path.parent.mkdir(parents=True)
     save_model(path, other.info, other.encoder, other.decoder)
     (other_model,) = pack.run("AdaINModelLoader", model=path.name, dtype="fp32")
-    picture = image(16, 24)
+    picture = make_image(16, 24)
     styles = [
         pack.run("AdaINEncodeStyle", model=each, image=picture, style_size=0)[0]
         for each in (model, other_model)

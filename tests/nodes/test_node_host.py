@@ -74,14 +74,14 @@ def test_own_model_under_a_shipped_name(
 )
 def test_dtype(
     pack: Any,
-    image: MakeImage,
+    make_image: MakeImage,
     tolerance: dict[torch.dtype, dict[str, float]],
     name: str,
     dtype: torch.dtype,
 ) -> None:
     (model,) = pack.run("AdaINModelLoader", model="tiny.safetensors", dtype=name)
     assert model.model.dtype == dtype
-    photo = image(24, 24)
+    photo = make_image(24, 24)
     (features,) = pack.run("AdaINEncodeContent", model=model, image=photo)
     assert features.tensor.dtype == dtype
     (decoded,) = pack.run("AdaINDecode", model=model, features=features)
@@ -152,12 +152,12 @@ def test_a_damaged_file_is_told_apart_from_the_shipped_one(
 
 
 def test_without_a_model_the_shipped_one_draws(
-    pack: Any, model: Any, image: MakeImage, tmp_path: Path
+    pack: Any, model: Any, make_image: MakeImage, tmp_path: Path
 ) -> None:
     own = tmp_path / "user" / "adain" / "tiny.safetensors"
     own.parent.mkdir(parents=True)
     own.write_bytes(b"not a model")
-    photo = image(16, 24)
+    photo = make_image(16, 24)
     (features,) = pack.run("AdaINEncodeContent", image=photo)
     assert features.fingerprint == model.model.fingerprint
 
@@ -195,9 +195,11 @@ def test_folders_keep_the_users(host: Any, tiny_path: Path, tmp_path: Path) -> N
     assert model.model.name == "b"
 
 
-def test_styles_are_saved_in_the_first_folder(host: Any, image: MakeImage, tmp_path: Path) -> None:
+def test_styles_are_saved_in_the_first_folder(
+    host: Any, make_image: MakeImage, tmp_path: Path
+) -> None:
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
-    inputs = {"model": model, "image": image(16, 16), "style_size": 0}
+    inputs = {"model": model, "image": make_image(16, 16), "style_size": 0}
     (style,) = host.pack.run("AdaINEncodeStyle", **inputs)
     host.pack.run("AdaINSaveStyle", style=style, name="wave", overwrite=False)
     assert (tmp_path / "models" / "adain_styles" / "wave.safetensors").is_file()
@@ -205,10 +207,10 @@ def test_styles_are_saved_in_the_first_folder(host: Any, image: MakeImage, tmp_p
 
 
 def test_a_saved_style_shows_its_artwork_name_and_place(
-    host: Any, image: MakeImage, tmp_path: Path
+    host: Any, make_image: MakeImage, tmp_path: Path
 ) -> None:
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
-    inputs = {"model": model, "image": image(48, 64), "style_size": 0}
+    inputs = {"model": model, "image": make_image(48, 64), "style_size": 0}
     (style,) = host.pack.run("AdaINEncodeStyle", **inputs)
     saver = host.pack.module.NODE_CLASS_MAPPINGS["AdaINSaveStyle"]()
     for preview, height in ((True, 288), (False, GAP)):
@@ -222,14 +224,14 @@ def test_a_saved_style_shows_its_artwork_name_and_place(
         lines = lines[:, :, GAP:]
         assert (card[:, :, height:] - lines).abs().mean() < 0.02
         if preview:
-            small = resize(image(48, 64).movedim(-1, 1), (288, 384))
+            small = resize(make_image(48, 64).movedim(-1, 1), (288, 384))
             assert (card[:, :, :height] - small).abs().mean() < 0.05
 
 
-def test_models_are_loaded_by_the_host(host: Any, image: MakeImage) -> None:
+def test_models_are_loaded_by_the_host(host: Any, make_image: MakeImage) -> None:
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
     assert host.loads == []
-    (features,) = host.pack.run("AdaINEncodeContent", model=model, image=image(16, 24, 3))
+    (features,) = host.pack.run("AdaINEncodeContent", model=model, image=make_image(16, 24, 3))
     # 3 maps of 4 channels, RGB in and out, 10 channels of features in and out; 4 bytes each.
     pixels = 16 * 24
     required = pixels * 4 * (3 * 4 + 2 * 3) + pixels * (2 * 10 * 4 // 64)
@@ -283,9 +285,14 @@ def test_library_chooses_the_dtype_on_a_cpu(host: Any, monkeypatch: pytest.Monke
     assert loaded() == torch.float32
 
 
-def test_cancel(host: Any, image: MakeImage) -> None:
+def test_cancel(host: Any, make_image: MakeImage) -> None:
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
-    inputs = {"model": model, "content": image(16, 16, 4), "style_1": image(16, 16), "alpha": 1.0}
+    inputs = {
+        "model": model,
+        "content": make_image(16, 16, 4),
+        "style_1": make_image(16, 16),
+        "alpha": 1.0,
+    }
     host.cancelled = True
     with pytest.raises(host.interruption):
         host.pack.run("AdaINStylize", **inputs)
@@ -297,17 +304,17 @@ def test_cancel(host: Any, image: MakeImage) -> None:
 
 
 def test_a_large_picture_is_shown_while_it_is_drawn(
-    host: Any, image: MakeImage, monkeypatch: pytest.MonkeyPatch
+    host: Any, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twice a second, reduced to 512 pixels, with the tiles that are there."""
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
     times = iter([10.0, 10.3, 10.6, 10.7])  # after each of four tiles
     clock = SimpleNamespace(monotonic=lambda: next(times))
     monkeypatch.setattr(host.pack.submodule("nodes.host"), "time", clock)
-    photo = image(256, 1024)
+    photo = make_image(256, 1024)
     options = {"alpha": 1.0, "tile": 256, "stroke_size": "single"}
     result, _ = host.pack.run(
-        "AdaINStylize", model=model, content=photo, style_1=image(16, 16), **options
+        "AdaINStylize", model=model, content=photo, style_1=make_image(16, 16), **options
     )
     assert [(kind, size) for kind, _, size in host.previews] == [("JPEG", 512)] * 2
     assert next(times, None) is None
@@ -319,18 +326,23 @@ def test_a_large_picture_is_shown_while_it_is_drawn(
         assert difference.abs().mean() < 0.02
 
 
-def test_what_is_drawn_in_one_tile_is_not_shown_before(host: Any, image: MakeImage) -> None:
+def test_what_is_drawn_in_one_tile_is_not_shown_before(host: Any, make_image: MakeImage) -> None:
     """The page would keep it on the node."""
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
-    inputs = {"content": image(48, 64), "style_1": image(16, 16), "alpha": 1.0}
+    inputs = {"content": make_image(48, 64), "style_1": make_image(16, 16), "alpha": 1.0}
     host.pack.run("AdaINStylize", model=model, **inputs)
     assert host.previews == []
 
 
 @pytest.mark.parametrize("tile", [64, 128])
-def test_tiles_of_a_picture_are_steps(host: Any, image: MakeImage, tile: int) -> None:
+def test_tiles_of_a_picture_are_steps(host: Any, make_image: MakeImage, tile: int) -> None:
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
-    inputs = {"content": image(128, 192), "style_1": image(16, 16), "alpha": 1.0, "tile": tile}
+    inputs = {
+        "content": make_image(128, 192),
+        "style_1": make_image(16, 16),
+        "alpha": 1.0,
+        "tile": tile,
+    }
     host.pack.run("AdaINStylize", model=model, **inputs)
     count = 2 * {64: 6, 128: 2}[tile]  # encoded and decoded
     steps = [round(100 * n / count) for n in range(1, count + 1)]
@@ -339,22 +351,22 @@ def test_tiles_of_a_picture_are_steps(host: Any, image: MakeImage, tile: int) ->
 
 
 def test_artworks_are_encoded_by_tiles_too(
-    host: Any, image: MakeImage, monkeypatch: pytest.MonkeyPatch
+    host: Any, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
     monkeypatch.setattr(
         host.pack.submodule("adain_core.tiled"), "automatic_tile", lambda *a, **k: 64
     )
-    host.pack.run("AdaINEncodeStyle", model=model, image=image(128, 192), style_size=0)
+    host.pack.run("AdaINEncodeStyle", model=model, image=make_image(128, 192), style_size=0)
     tiles = 6 + 24  # at its size, and at twice it
     assert host.steps == [(round(100 * n / tiles), 100) for n in range(1, tiles + 1)] + [(100, 100)]
 
 
 def test_results_are_the_same_as_without_a_host(
-    host: Any, pack: Any, model: Any, image: MakeImage
+    host: Any, pack: Any, model: Any, make_image: MakeImage
 ) -> None:
     (hosted,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
-    inputs = {"content": image(20, 30, 2), "style_1": image(24, 24, seed=1), "alpha": 0.8}
+    inputs = {"content": make_image(20, 30, 2), "style_1": make_image(24, 24, seed=1), "alpha": 0.8}
     ours, _ = host.pack.run("AdaINStylize", model=hosted, **inputs)
     theirs, _ = pack.run("AdaINStylize", model=model, **inputs)
     assert torch.equal(ours, theirs)

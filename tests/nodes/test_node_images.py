@@ -12,8 +12,8 @@ from torch import Tensor
 MakeImage = Callable[..., Tensor]
 
 
-def test_features_are_the_librarys(pack: Any, model: Any, image: MakeImage) -> None:
-    photos = image(33, 41, 3)
+def test_features_are_the_librarys(pack: Any, model: Any, make_image: MakeImage) -> None:
+    photos = make_image(33, 41, 3)
     (features,) = pack.run("AdaINEncodeContent", model=model, image=photos)
     expected = model.model.encode(photos.movedim(-1, 1))
     torch.testing.assert_close(features.tensor, expected.tensor)
@@ -21,9 +21,9 @@ def test_features_are_the_librarys(pack: Any, model: Any, image: MakeImage) -> N
     assert repr(features) == f"Features(3 of 41x33 px, encoder {model.model.fingerprint})"
 
 
-def test_an_underpainting_is_drawn_over(pack: Any, model: Any, image: MakeImage) -> None:
+def test_an_underpainting_is_drawn_over(pack: Any, model: Any, make_image: MakeImage) -> None:
     """As the library's later passes do; by hand the same as stroke_size."""
-    photo, art = image(600, 630), image(32, 32, seed=3)
+    photo, art = make_image(600, 630), make_image(32, 32, seed=3)
     options = pack.submodule("adain_core.options")
     passes = options.pass_sizes((600, 630), "medium")
     assert len(passes) == 2 and options.closeness((600, 630), "medium") > 0.2
@@ -47,24 +47,24 @@ def test_an_underpainting_is_drawn_over(pack: Any, model: Any, image: MakeImage)
     expected = model.model.stylize(photo.movedim(-1, 1), style, photo_share=0.2).movedim(1, -1)
     torch.testing.assert_close(found, expected)
     assert (found - draw(photo)).abs().mean() > 0.02
-    see_through = torch.cat([photo, image(600, 630, channels=1, seed=5)], dim=-1)
+    see_through = torch.cat([photo, make_image(600, 630, channels=1, seed=5)], dim=-1)
     opacity = draw(see_through, **below)[..., 3]
     assert torch.equal(opacity, see_through[..., 3])
     # What is hidden does not change what is seen.
     cut_out = torch.cat([photo, torch.ones(1, 600, 630, 1)], dim=-1)
     cut_out[:, :, 300:, 3] = 0
     other = cut_out.clone()
-    other[:, :, 300:, :3] = image(600, 330, seed=6)
+    other[:, :, 300:, :3] = make_image(600, 330, seed=6)
     seen = [draw(each, **below)[:, :, :300] for each in (cut_out, other)]
     assert (seen[0] - seen[1]).abs().max() < 0.02
 
 
-def test_masks_in_passes_by_hand(pack: Any, model: Any, image: MakeImage) -> None:
+def test_masks_in_passes_by_hand(pack: Any, model: Any, make_image: MakeImage) -> None:
     """Each region keeps its own tones, as in the library's passes."""
-    photos = image(600, 630, 2)
+    photos = make_image(600, 630, 2)
     styles = [
         pack.run("AdaINEncodeStyle", model=model, image=art, style_size=0)[0]
-        for art in (image(32, 32, seed=3), 1 - 0.5 * image(32, 32, seed=4))
+        for art in (make_image(32, 32, seed=3), 1 - 0.5 * make_image(32, 32, seed=4))
     ]
     left = torch.zeros(1, 600, 630)
     left[..., :300] = 1
@@ -97,17 +97,17 @@ def test_masks_in_passes_by_hand(pack: Any, model: Any, image: MakeImage) -> Non
     torch.testing.assert_close(draw(small, small), single.movedim(1, -1))
 
 
-def test_content_of_another_size(pack: Any, model: Any, image: MakeImage) -> None:
-    (features,) = pack.run("AdaINEncodeContent", model=model, image=image(40, 50))
+def test_content_of_another_size(pack: Any, model: Any, make_image: MakeImage) -> None:
+    (features,) = pack.run("AdaINEncodeContent", model=model, image=make_image(40, 50))
     with pytest.raises(ValueError, match="content is 40x40 and features are of 50x40: connect"):
-        pack.run("AdaINDecode", model=model, features=features, content=image(40, 40))
+        pack.run("AdaINDecode", model=model, features=features, content=make_image(40, 40))
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 30), (33, 41)])
 def test_decoded_size_is_the_contents(
-    pack: Any, model: Any, image: MakeImage, height: int, width: int
+    pack: Any, model: Any, make_image: MakeImage, height: int, width: int
 ) -> None:
-    photos = image(height, width, 2)
+    photos = make_image(height, width, 2)
     (features,) = pack.run("AdaINEncodeContent", model=model, image=photos)
     (decoded,) = pack.run("AdaINDecode", model=model, features=features)
     assert decoded.shape == photos.shape
@@ -116,21 +116,21 @@ def test_decoded_size_is_the_contents(
     torch.testing.assert_close(decoded, expected.movedim(1, -1))
 
 
-def test_alpha_channel_passes_through(pack: Any, model: Any, image: MakeImage) -> None:
-    photos = image(24, 24, 2, 4)
+def test_alpha_channel_passes_through(pack: Any, model: Any, make_image: MakeImage) -> None:
+    photos = make_image(24, 24, 2, 4)
     (features,) = pack.run("AdaINEncodeContent", model=model, image=photos)
     (decoded,) = pack.run("AdaINDecode", model=model, features=features)
     assert torch.equal(decoded[..., 3], photos[..., 3])
     stylized, _ = pack.run(
-        "AdaINStylize", model=model, content=photos, style_1=image(20, 20, seed=1), alpha=1.0
+        "AdaINStylize", model=model, content=photos, style_1=make_image(20, 20, seed=1), alpha=1.0
     )
     assert torch.equal(stylized[..., 3], photos[..., 3])
 
 
 def test_half_precision_images_count_as_their_values(
-    pack: Any, model: Any, image: MakeImage
+    pack: Any, model: Any, make_image: MakeImage
 ) -> None:
-    photo, artwork = image(24, 32).half(), image(20, 28, seed=1).half()
+    photo, artwork = make_image(24, 32).half(), make_image(20, 28, seed=1).half()
 
     def pictures(photo: Tensor, artwork: Tensor) -> list[Tensor]:
         stylized, _ = pack.run(
@@ -152,8 +152,8 @@ def test_half_precision_images_count_as_their_values(
         torch.testing.assert_close(half, full)
 
 
-def test_gray_is_three_channels(pack: Any, model: Any, image: MakeImage) -> None:
-    gray = image(24, 24, 1, 1)
+def test_gray_is_three_channels(pack: Any, model: Any, make_image: MakeImage) -> None:
+    gray = make_image(24, 24, 1, 1)
     (features,) = pack.run("AdaINEncodeContent", model=model, image=gray)
     (expected,) = pack.run("AdaINEncodeContent", model=model, image=gray.expand(-1, -1, -1, 3))
     torch.testing.assert_close(features.tensor, expected.tensor)
@@ -177,14 +177,14 @@ def test_gray_is_three_channels(pack: Any, model: Any, image: MakeImage) -> None
     ],
 )
 def test_bad_images(
-    pack: Any, model: Any, image: MakeImage, bad: Callable[[Tensor], Tensor], text: str
+    pack: Any, model: Any, make_image: MakeImage, bad: Callable[[Tensor], Tensor], text: str
 ) -> None:
     with pytest.raises(ValueError, match=text):
-        pack.run("AdaINEncodeContent", model=model, image=bad(image(20, 24, 2)))
+        pack.run("AdaINEncodeContent", model=model, image=bad(make_image(20, 24, 2)))
 
 
-def test_bad_images_name_their_input(pack: Any, model: Any, image: MakeImage) -> None:
-    good, nan = image(20, 24), torch.full((1, 20, 24, 3), float("nan"))
+def test_bad_images_name_their_input(pack: Any, model: Any, make_image: MakeImage) -> None:
+    good, nan = make_image(20, 24), torch.full((1, 20, 24, 3), float("nan"))
     inputs = {"content": good, "style_1": good, "style_2": good}
     for name in inputs:
         with pytest.raises(ValueError, match=f"^{name}: image has NaN"):

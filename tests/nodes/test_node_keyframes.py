@@ -111,9 +111,9 @@ def test_what_is_no_keyframe(pack: Any, keyframes: str, message: str) -> None:
 
 
 @pytest.fixture
-def nodes(pack: Any, model: Any, image: MakeImage) -> Callable[..., dict[str, Tensor]]:
+def nodes(pack: Any, model: Any, make_image: MakeImage) -> Callable[..., dict[str, Tensor]]:
     """``nodes(count, alpha)``: pictures of the three nodes that take alpha, by their ids."""
-    photo, art = image(16, 24), image(32, 32, seed=4)
+    photo, art = make_image(16, 24), make_image(32, 32, seed=4)
     (style,) = pack.run("AdaINEncodeStyle", model=model, image=art, style_size=0)
     mask = torch.zeros(1, 16, 24)
     mask[:, :8] = 1
@@ -163,11 +163,11 @@ def test_one_alpha_in_a_list_serves_for_all(nodes: Callable[..., dict[str, Tenso
     ],
 )
 def test_alphas_that_do_not_fit(
-    pack: Any, model: Any, image: MakeImage, alpha: list[float], message: str
+    pack: Any, model: Any, make_image: MakeImage, alpha: list[float], message: str
 ) -> None:
-    content = image(16, 16, 2)
+    content = make_image(16, 16, 2)
     (features,) = pack.run("AdaINEncodeContent", model=model, image=content)
-    (style,) = pack.run("AdaINEncodeStyle", model=model, image=image(16, 16), style_size=0)
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=make_image(16, 16), style_size=0)
     blend = {"features": features, "style_1": style, "alpha": alpha}
     masks = {"mask_1": torch.ones(1, 8, 8), "feather": 0, "region_statistics": True}
     stylize = {"model": model, "content": content, "style_1": style, "alpha": alpha}
@@ -186,12 +186,12 @@ WEIGHTS = ([1.0, 0.5, 0.0], [0.0, 0.5, 3.0])
 
 
 @pytest.fixture
-def mixed(pack: Any, model: Any, image: MakeImage) -> Callable[..., dict[str, Tensor]]:
+def mixed(pack: Any, model: Any, make_image: MakeImage) -> Callable[..., dict[str, Tensor]]:
     """``mixed(count, weight_1, weight_2)``: pictures of the nodes that take weights."""
-    photo = image(16, 24)
+    photo = make_image(16, 24)
     styles = {}
     for number in (1, 2):
-        art = image(32, 32, seed=3 + number)
+        art = make_image(32, 32, seed=3 + number)
         (encoded,) = pack.run("AdaINEncodeStyle", model=model, image=art, style_size=0)
         styles[f"style_{number}"] = encoded
 
@@ -251,11 +251,11 @@ def test_keyframes_turn_one_style_into_another(
     ],
 )
 def test_weights_that_do_not_fit(
-    pack: Any, model: Any, image: MakeImage, weights: tuple[Any, Any], message: str
+    pack: Any, model: Any, make_image: MakeImage, weights: tuple[Any, Any], message: str
 ) -> None:
-    content = image(16, 16, 2)
+    content = make_image(16, 16, 2)
     (features,) = pack.run("AdaINEncodeContent", model=model, image=content)
-    (style,) = pack.run("AdaINEncodeStyle", model=model, image=image(16, 16), style_size=0)
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=make_image(16, 16), style_size=0)
     inputs = {"style_1": style, "style_2": style, "alpha": 1.0}
     inputs |= {"weight_1": weights[0], "weight_2": weights[1]}
     with pytest.raises(ValueError, match=message):
@@ -264,9 +264,14 @@ def test_weights_that_do_not_fit(
         pack.run("AdaINStylize", model=model, content=content, **inputs)
 
 
-def test_weights_beside_masks_do_not_count(pack: Any, model: Any, image: MakeImage) -> None:
-    content = image(16, 16, 2)
-    inputs = {"model": model, "content": content, "style_1": image(16, 16, seed=3), "alpha": 1.0}
+def test_weights_beside_masks_do_not_count(pack: Any, model: Any, make_image: MakeImage) -> None:
+    content = make_image(16, 16, 2)
+    inputs = {
+        "model": model,
+        "content": content,
+        "style_1": make_image(16, 16, seed=3),
+        "alpha": 1.0,
+    }
     inputs["mask_1"] = torch.ones(1, 8, 8)
     expected, _ = pack.run("AdaINStylize", **inputs)
     found, _ = pack.run("AdaINStylize", **inputs, weight_1=[0.0, 0.5, 1.0])

@@ -35,9 +35,9 @@ def let_measure(pack: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> AdaIN
 
 
 @pytest.fixture
-def inputs(image: MakeImage) -> dict[str, Any]:
-    pictures = {"image": image(16, 24, seed=5), "content": image(16, 24, seed=1)}
-    return {**pictures, "style_1": image(24, 16, seed=2), "steps": 3, "alpha": 1.0}
+def inputs(make_image: MakeImage) -> dict[str, Any]:
+    pictures = {"image": make_image(16, 24, seed=5), "content": make_image(16, 24, seed=1)}
+    return {**pictures, "style_1": make_image(24, 16, seed=2), "steps": 3, "alpha": 1.0}
 
 
 def refined(vgg: Encoder, inputs: dict[str, Any], **options: Any) -> Tensor:
@@ -64,13 +64,13 @@ def test_it_gives_the_librarys_picture(
 
 
 def test_styles_in_their_masks_by_a_model_in_half_precision(
-    pack: Any, narrow: AdaINModel, inputs: dict[str, Any], image: MakeImage
+    pack: Any, narrow: AdaINModel, inputs: dict[str, Any], make_image: MakeImage
 ) -> None:
     """It measures in float32 all the same."""
     half = deepcopy(narrow).to(torch.bfloat16)
     mask = torch.zeros(1, 16, 24)
     mask[..., 8:] = 1
-    more = {"style_2": image(20, 20, seed=4), "mask_1": mask, "mask_2": 1 - mask}
+    more = {"style_2": make_image(20, 20, seed=4), "mask_1": mask, "mask_2": 1 - mask}
     inputs |= {"alpha": 0.6, **more}
     options = {"feather": 2, "region_statistics": False, "preserve_color": "luminance"}
     model = pack.submodule("nodes.host").ManagedModel(half)
@@ -82,10 +82,10 @@ def test_styles_in_their_masks_by_a_model_in_half_precision(
 
 
 def test_pictures_of_a_batch_have_their_own_alphas(
-    pack: Any, narrow: AdaINModel, inputs: dict[str, Any], image: MakeImage
+    pack: Any, narrow: AdaINModel, inputs: dict[str, Any], make_image: MakeImage
 ) -> None:
     manage = pack.submodule("nodes.host").ManagedModel
-    inputs |= {"image": image(16, 24, 2, seed=5), "alpha": [1.0, 0.3]}
+    inputs |= {"image": make_image(16, 24, 2, seed=5), "alpha": [1.0, 0.3]}
     (result,) = pack.run("AdaINRefine", model=manage(narrow), **inputs)
     for number, alpha in enumerate(inputs["alpha"]):
         one = {**inputs, "image": inputs["image"][number : number + 1], "alpha": alpha}
@@ -121,13 +121,15 @@ def test_steps_are_shown_and_end_at_cancel(
     assert host.steps == [(0, 100), (33, 100)]
 
 
-def test_what_it_needs(pack: Any, model: Any, inputs: dict[str, Any], image: MakeImage) -> None:
+def test_what_it_needs(
+    pack: Any, model: Any, inputs: dict[str, Any], make_image: MakeImage
+) -> None:
     with pytest.raises(ValueError, match=r"^model: there is no adain-vgg19 .*Put adain-vgg19\.s"):
         pack.run("AdaINRefine", **inputs)
     with pytest.raises(ValueError, match=r"^model: expected adain-vgg19 or another model of its"):
         pack.run("AdaINRefine", model=model, **inputs)
     with pytest.raises(ValueError, match=r"^image is 24x16 and content 20x16: connect the photo"):
-        pack.run("AdaINRefine", model=model, **{**inputs, "content": image(16, 20)})
+        pack.run("AdaINRefine", model=model, **{**inputs, "content": make_image(16, 20)})
     with pytest.raises(ValueError, match=r"^steps must lie in 1..1000, got 0$"):
         pack.run("AdaINRefine", model=model, **{**inputs, "steps": 0})
 

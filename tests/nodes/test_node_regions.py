@@ -14,16 +14,18 @@ OPTIONS = {"alpha": 1.0, "feather": 0, "region_statistics": True}
 
 
 @pytest.fixture
-def styles(pack: Any, model: Any, image: MakeImage) -> list[Any]:
+def styles(pack: Any, model: Any, make_image: MakeImage) -> list[Any]:
     return [
-        pack.run("AdaINEncodeStyle", model=model, image=image(32, 32, seed=seed), style_size=32)[0]
+        pack.run(
+            "AdaINEncodeStyle", model=model, image=make_image(32, 32, seed=seed), style_size=32
+        )[0]
         for seed in range(3)
     ]
 
 
 @pytest.fixture
-def features(pack: Any, model: Any, image: MakeImage) -> Any:
-    return pack.run("AdaINEncodeContent", model=model, image=image(40, 48, 2, seed=9))[0]
+def features(pack: Any, model: Any, make_image: MakeImage) -> Any:
+    return pack.run("AdaINEncodeContent", model=model, image=make_image(40, 48, 2, seed=9))[0]
 
 
 def left(height: int = 40, width: int = 48) -> Tensor:
@@ -78,7 +80,7 @@ def test_feather(pack: Any, styles: list[Any], features: Any) -> None:
 
 
 def test_a_mask_for_each_picture(
-    pack: Any, model: Any, styles: list[Any], features: Any, image: MakeImage
+    pack: Any, model: Any, styles: list[Any], features: Any, make_image: MakeImage
 ) -> None:
     masks = torch.cat([left(), 1 - left()])
     inputs = {"features": features, "style_1": styles[0], "mask_1": masks, **OPTIONS}
@@ -86,7 +88,7 @@ def test_a_mask_for_each_picture(
     expected = pack.submodule("adain_core").adain(features, styles[:1], masks=[masks])
     torch.testing.assert_close(result.tensor, expected.tensor)
 
-    photo = image(40, 48, 1, seed=9)
+    photo = make_image(40, 48, 1, seed=9)
     (one,) = pack.run("AdaINEncodeContent", model=model, image=photo)
     (spread,) = pack.run("AdaINMasked", **{**inputs, "features": one})
     assert len(spread.tensor) == 2
@@ -154,10 +156,10 @@ def test_masks_of_a_video_may_be_black(pack: Any, styles: list[Any], features: A
 
 @pytest.mark.parametrize("node", ["AdaINBlend", "AdaINMasked"])
 def test_frames_of_a_video_are_smoothed(
-    pack: Any, model: Any, styles: list[Any], image: MakeImage, node: str
+    pack: Any, model: Any, styles: list[Any], make_image: MakeImage, node: str
 ) -> None:
     """As AdaINStylize smooths them; the left half stands still while the right one flickers."""
-    frames = image(40, 48, 1).repeat(6, 1, 1, 1)
+    frames = make_image(40, 48, 1).repeat(6, 1, 1, 1)
     frames[::2, :, 24:] *= 0.8
     (encoded,) = pack.run("AdaINEncodeContent", model=model, image=frames)
     inputs = {"features": encoded, "style_1": styles[0], "alpha": 1.0}

@@ -24,13 +24,13 @@ def encode(pack: Any, model: Any, image: Tensor, size: int = 32, **inputs: Any) 
 
 
 @pytest.fixture
-def styles(pack: Any, model: Any, image: MakeImage) -> list[Any]:
-    return [encode(pack, model, image(32, 32, seed=seed)) for seed in range(4)]
+def styles(pack: Any, model: Any, make_image: MakeImage) -> list[Any]:
+    return [encode(pack, model, make_image(32, 32, seed=seed)) for seed in range(4)]
 
 
 @pytest.fixture
-def features(pack: Any, model: Any, image: MakeImage) -> Any:
-    return pack.run("AdaINEncodeContent", model=model, image=image(25, 30, 2, seed=9))[0]
+def features(pack: Any, model: Any, make_image: MakeImage) -> Any:
+    return pack.run("AdaINEncodeContent", model=model, image=make_image(25, 30, 2, seed=9))[0]
 
 
 def assert_same_style(style: Any, expected: Any) -> None:
@@ -40,20 +40,20 @@ def assert_same_style(style: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 16, 64])
-def test_style_is_the_librarys(pack: Any, model: Any, image: MakeImage, size: int) -> None:
-    art = image(24, 40)
+def test_style_is_the_librarys(pack: Any, model: Any, make_image: MakeImage, size: int) -> None:
+    art = make_image(24, 40)
     expected = model.model.encode_style(art.movedim(-1, 1), size=size)
     assert_same_style(encode(pack, model, art, size), expected)
 
 
-def test_batch_is_averaged(pack: Any, model: Any, image: MakeImage) -> None:
-    art = image(32, 32, 3)
+def test_batch_is_averaged(pack: Any, model: Any, make_image: MakeImage) -> None:
+    art = make_image(32, 32, 3)
     expected = model.model.encode_style(art.movedim(-1, 1), size=32)
     assert_same_style(encode(pack, model, art), expected)
 
 
-def test_style_mask(pack: Any, model: Any, image: MakeImage) -> None:
-    art, mask = image(32, 32), torch.zeros(1, 16, 16)
+def test_style_mask(pack: Any, model: Any, make_image: MakeImage) -> None:
+    art, mask = make_image(32, 32), torch.zeros(1, 16, 16)
     mask[:, :, :8] = 1
     expected = model.model.encode_style(art.movedim(-1, 1), mask=mask, size=32)
     assert_same_style(encode(pack, model, art, mask=mask), expected)
@@ -61,18 +61,18 @@ def test_style_mask(pack: Any, model: Any, image: MakeImage) -> None:
     assert not torch.equal(expected.mean, encode(pack, model, art).mean)
 
 
-def test_a_mask_for_each_artwork(pack: Any, model: Any, image: MakeImage) -> None:
-    art, masks = image(32, 32, 2), torch.zeros(2, 32, 32)
+def test_a_mask_for_each_artwork(pack: Any, model: Any, make_image: MakeImage) -> None:
+    art, masks = make_image(32, 32, 2), torch.zeros(2, 32, 32)
     masks[0, :16], masks[1, 16:] = 1, 1
     expected = model.model.encode_style(art.movedim(-1, 1), mask=masks, size=32)
     assert_same_style(encode(pack, model, art, mask=masks), expected)
     with pytest.raises(ValueError, match=r"^image has 3 and mask has 2"):
-        encode(pack, model, image(32, 32, 3), mask=masks)
+        encode(pack, model, make_image(32, 32, 3), mask=masks)
 
 
-def test_cut_outs(pack: Any, model: Any, image: MakeImage) -> None:
+def test_cut_outs(pack: Any, model: Any, make_image: MakeImage) -> None:
     """What the texts advise for Load Image, which gives RGB and a mask that is 1 - alpha."""
-    art, opacity = image(32, 32), torch.zeros(1, 32, 32)
+    art, opacity = make_image(32, 32), torch.zeros(1, 32, 32)
     opacity[:, 8:24, 4:20] = 1
     load_images_mask = 1 - opacity
     joined = torch.cat([art, 1 - load_images_mask[..., None]], dim=-1)  # Join Image with Alpha
@@ -85,9 +85,9 @@ def test_cut_outs(pack: Any, model: Any, image: MakeImage) -> None:
 
 
 def test_load_images_empty_mask_is_no_mask(
-    pack: Any, model: Any, image: MakeImage, from_nodes: Callable[..., dict[str, Any]]
+    pack: Any, model: Any, make_image: MakeImage, from_nodes: Callable[..., dict[str, Any]]
 ) -> None:
-    art = image(32, 32)
+    art = make_image(32, 32)
     for size in (32, 64):
         mask = torch.zeros(1, size, size)
         ours = encode(pack, model, art, mask=mask, **from_nodes(mask="LoadImage"))
@@ -141,7 +141,7 @@ def test_style_of_another_model(
     model: Any,
     features: Any,
     styles: list[Any],
-    image: MakeImage,
+    make_image: MakeImage,
     make_model: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
@@ -150,7 +150,7 @@ def test_style_of_another_model(
     path.parent.mkdir(parents=True)
     save_model(path, other.info, other.encoder, other.decoder)
     (loaded,) = pack.run("AdaINModelLoader", model="other.safetensors", dtype="fp32")
-    style = encode(pack, loaded, image(32, 32))
+    style = encode(pack, loaded, make_image(32, 32))
     fits = styles[0]
     text = (
         r": they come from different encoders\. In Load AdaIN Model choose .* \(Style\(unnamed, 10"
@@ -166,7 +166,7 @@ def test_style_of_another_model(
         pack.run("AdaINMasked", style_1=style, **masked)
     with pytest.raises(ValueError, match="background" + text):
         pack.run("AdaINMasked", style_1=fits, background=style, **masked)
-    stylize = {"content": image(16, 16), "style_1": image(16, 16), "alpha": 1.0}
+    stylize = {"content": make_image(16, 16), "style_1": make_image(16, 16), "alpha": 1.0}
     with pytest.raises(ValueError, match="style_2" + text):
         pack.run("AdaINStylize", model=model, style_2=style, **stylize)
     with pytest.raises(ValueError, match=r"features: they come from .*, AdaINModel.'other'"):
@@ -319,11 +319,11 @@ def test_a_style_of_one_pixel(pack: Any, model: Any) -> None:
 
 @pytest.mark.parametrize("size", [-3, 4097, 100_000])
 def test_numbers_through_a_wire_have_the_widgets_limits(
-    pack: Any, model: Any, features: Any, styles: list[Any], image: MakeImage, size: int
+    pack: Any, model: Any, features: Any, styles: list[Any], make_image: MakeImage, size: int
 ) -> None:
     with pytest.raises(ValueError, match=rf"^style_size must lie in 0..4096, got {size}$"):
-        pack.run("AdaINEncodeStyle", model=model, image=image(8, 8), style_size=size)
-    pictures = {"content": image(8, 8), "style_1": image(8, 8), "alpha": 1.0}
+        pack.run("AdaINEncodeStyle", model=model, image=make_image(8, 8), style_size=size)
+    pictures = {"content": make_image(8, 8), "style_1": make_image(8, 8), "alpha": 1.0}
     with pytest.raises(ValueError, match=r"^style_size must lie in"):
         pack.run("AdaINStylize", model=model, **pictures, style_size=size)
     with pytest.raises(ValueError, match=r"^feather must lie in 0..256"):

@@ -13,13 +13,13 @@ MakeImage = Callable[..., Tensor]
 
 
 @pytest.fixture
-def content(image: MakeImage) -> Tensor:
-    return image(30, 37, 2, seed=9)
+def content(make_image: MakeImage) -> Tensor:
+    return make_image(30, 37, 2, seed=9)
 
 
 @pytest.fixture
-def arts(image: MakeImage) -> list[Tensor]:
-    return [image(32, 40, seed=seed) for seed in range(3)]
+def arts(make_image: MakeImage) -> list[Tensor]:
+    return [make_image(32, 40, seed=seed) for seed in range(3)]
 
 
 def run(pack: Any, model: Any, **inputs: Any) -> Tensor:
@@ -153,9 +153,9 @@ def test_content_residual(
 
 
 def test_masks_of_a_batch_are_those_of_its_pictures(
-    pack: Any, model: Any, image: MakeImage, arts: list[Tensor]
+    pack: Any, model: Any, make_image: MakeImage, arts: list[Tensor]
 ) -> None:
-    frames, moving = image(30, 37, 3), torch.stack([left()[0].roll(n, 1) for n in range(3)])
+    frames, moving = make_image(30, 37, 3), torch.stack([left()[0].roll(n, 1) for n in range(3)])
     inputs = {"style_1": arts[0], "mask_1": left(), "style_2": arts[1], "feather": 4}
     still = run(pack, model, content=frames, **inputs)
     both = run(pack, model, content=frames, **inputs, mask_2=moving)
@@ -169,12 +169,12 @@ def test_masks_of_a_batch_are_those_of_its_pictures(
 def test_large_batches_are_handed_over_in_parts(
     pack: Any,
     model: Any,
-    image: MakeImage,
+    make_image: MakeImage,
     arts: list[Tensor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each part with its own alphas, weights and masks, and one memory for all of them."""
-    frames = image(24, 32, 5)
+    frames = make_image(24, 32, 5)
     masks = torch.stack([left()[0].roll(n, 1) for n in range(5)])
     alphas = [0.2, 0.4, 0.6, 0.8, 1.0]
     several = [
@@ -207,18 +207,18 @@ def test_without_a_model_the_shipped_one_draws(
 
 @pytest.mark.parametrize("stroke_size", ["single", "fine", "medium", "coarse"])
 def test_stroke_size(
-    pack: Any, model: Any, image: MakeImage, arts: list[Tensor], stroke_size: str
+    pack: Any, model: Any, make_image: MakeImage, arts: list[Tensor], stroke_size: str
 ) -> None:
-    content = image(40, 44)
+    content = make_image(40, 44)
     options = {"stroke_size": stroke_size, "photo_share": 0.2}
     found = run(pack, model, content=content, style_1=arts[0], **options)
     torch.testing.assert_close(found, expect(model, content, arts[:1], **options))
 
 
 def test_small_artworks_are_enlarged_only_on_demand(
-    pack: Any, model: Any, content: Tensor, image: MakeImage
+    pack: Any, model: Any, content: Tensor, make_image: MakeImage
 ) -> None:
-    art = image(24, 30, seed=9)
+    art = make_image(24, 30, seed=9)
     inputs = {"content": content, "style_1": art, "alpha": 1.0}
     default, _ = pack.run("AdaINStylize", model=model, **inputs)
     kept, _ = pack.run("AdaINStylize", model=model, **inputs, style_size=0)
@@ -239,13 +239,17 @@ def test_the_separate_nodes_give_the_same(
 
 
 def test_style_is_encoded_once(
-    pack: Any, model: Any, image: MakeImage, arts: list[Tensor], monkeypatch: pytest.MonkeyPatch
+    pack: Any,
+    model: Any,
+    make_image: MakeImage,
+    arts: list[Tensor],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls: list[str] = []
     networks = model.model.networks
     encode = networks.encode
     monkeypatch.setattr(networks, "encode", lambda *args: calls.append("") or encode(*args))
-    run(pack, model, content=image(16, 16, 5), style_1=arts[0], style_2=arts[1])
+    run(pack, model, content=make_image(16, 16, 5), style_1=arts[0], style_2=arts[1])
     assert len(calls) == 1 + 2  # small pictures go together
 
 
@@ -262,13 +266,17 @@ def test_style_is_encoded_once(
 def test_nothing_is_encoded_before_the_inputs_are_checked(
     pack: Any,
     model: Any,
-    image: MakeImage,
+    make_image: MakeImage,
     monkeypatch: pytest.MonkeyPatch,
     change: dict[str, float],
     message: str,
 ) -> None:
     monkeypatch.setattr(model.model, "encode_style", None)
-    inputs = {"content": image(16, 16), "style_1": image(16, 16), "style_2": image(16, 16)}
+    inputs = {
+        "content": make_image(16, 16),
+        "style_1": make_image(16, 16),
+        "style_2": make_image(16, 16),
+    }
     inputs |= {"alpha": 1.0, **change}
     with pytest.raises(ValueError, match=message):
         pack.run("AdaINStylize", model=model, **inputs)
@@ -288,7 +296,7 @@ def test_what_is_told_before_the_run(pack: Any, node: str) -> None:
 def test_masks_of_the_hosts_segmentation_fit_as_they_are(
     pack: Any,
     model: Any,
-    image: MakeImage,
+    make_image: MakeImage,
     from_nodes: Callable[..., dict[str, Any]],
     kind: str,
 ) -> None:
@@ -296,7 +304,10 @@ def test_masks_of_the_hosts_segmentation_fit_as_they_are(
     place = torch.zeros(1, 48, 64)
     place[:, 8:40, 16:40] = 1
     mask = (12 * place - 6).sigmoid().half() if kind == "RemoveBackground" else place
-    photo, (subject, around) = image(48, 64), [image(32, 32, seed=seed) for seed in (2, 3)]
+    photo, (subject, around) = (
+        make_image(48, 64),
+        [make_image(32, 32, seed=seed) for seed in (2, 3)],
+    )
     inputs = {"content": photo, "style_1": subject, "style_2": around, "mask_1": mask}
     found = run(pack, model, **inputs, **from_nodes(mask_1=kind))
     options = {"masks": [mask.float()], "background": around.movedim(-1, 1)}
@@ -306,10 +317,15 @@ def test_masks_of_the_hosts_segmentation_fit_as_they_are(
 def test_a_segmentation_that_found_nothing_is_told(
     pack: Any,
     model: Any,
-    image: MakeImage,
+    make_image: MakeImage,
     from_nodes: Callable[..., dict[str, Any]],
 ) -> None:
-    inputs = {"model": model, "content": image(16, 24), "style_1": image(16, 16), "alpha": 1.0}
+    inputs = {
+        "model": model,
+        "content": make_image(16, 24),
+        "style_1": make_image(16, 16),
+        "alpha": 1.0,
+    }
     origin = from_nodes(mask_1="SAM3_Detect")
     with pytest.raises(ValueError, match=r"^mask_1 holds no mask: the node .* has found nothing"):
         pack.run("AdaINStylize", **inputs, mask_1=torch.zeros(0, 16, 24), **origin)
@@ -317,10 +333,10 @@ def test_a_segmentation_that_found_nothing_is_told(
         pack.run("AdaINStylize", **inputs, mask_1=torch.zeros(1, 16, 24), **origin)
 
 
-def test_layers_look_as_the_picture(pack: Any, model: Any, image: MakeImage) -> None:
+def test_layers_look_as_the_picture(pack: Any, model: Any, make_image: MakeImage) -> None:
     """Two of the first picture: its photo, and what is drawn, cut out where nothing is drawn."""
-    photo = image(30, 37, 2, seed=9)
-    inputs = {"model": model, "content": photo, "style_1": image(32, 40), "alpha": 1.0}
+    photo = make_image(30, 37, 2, seed=9)
+    inputs = {"model": model, "content": photo, "style_1": make_image(32, 40), "alpha": 1.0}
     drawn, document = pack.run("AdaINStylize", **inputs)
     bottom, top = document["layers"]
     assert document["canvas"] == (37, 30)
@@ -332,5 +348,5 @@ def test_layers_look_as_the_picture(pack: Any, model: Any, image: MakeImage) -> 
     hidden = top["mask"][..., None]  # white is transparent
     assert torch.equal(hidden * photo[:1] + (1 - hidden) * top["image"], drawn[:1])
     assert top["mask"][:, :, :22].sum() == 0 and top["mask"][:, :, 23:].min() == 1
-    drawn, document = pack.run("AdaINStylize", **inputs, mask_1=left(), style_2=image(32, 40))
+    drawn, document = pack.run("AdaINStylize", **inputs, mask_1=left(), style_2=make_image(32, 40))
     assert "mask" not in document["layers"][1]  # the second style fills the rest

@@ -27,10 +27,10 @@ HEIGHT, WIDTH, FRAMES = 48, 64, 5
 
 
 @pytest.fixture
-def clip(tmp_path: Path, picture: Callable[..., Tensor]) -> Path:
+def clip(tmp_path: Path, make_image: MakeImage) -> Path:
     """A picture that moves by four pixels a frame."""
     path = tmp_path / "clip.mp4"
-    wide = (picture(HEIGHT, WIDTH + 4 * FRAMES, seed=1)[0] * 255).byte().permute(1, 2, 0).numpy()
+    wide = (make_image(HEIGHT, WIDTH + 4 * FRAMES, seed=1)[0] * 255).byte().numpy()
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=30)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -67,8 +67,8 @@ def expected(library: AdaINModel, clip: Path, tmp_path: Path) -> Callable[..., T
 
 
 @pytest.fixture
-def artworks(image: MakeImage) -> list[Tensor]:
-    return [image(32, 40, seed=3), image(40, 32, seed=4)]
+def artworks(make_image: MakeImage) -> list[Tensor]:
+    return [make_image(32, 40, seed=3), make_image(40, 32, seed=4)]
 
 
 @pytest.fixture
@@ -248,9 +248,9 @@ def test_masks_and_alphas_of_frames(
     ],
 )
 def test_refused_before_any_work(
-    pack: Any, model: Any, image: MakeImage, inputs: dict[str, Any], message: str
+    pack: Any, model: Any, make_image: MakeImage, inputs: dict[str, Any], message: str
 ) -> None:
-    inputs = {"style_1": image(16, 16), "alpha": 1.0, **inputs}
+    inputs = {"style_1": make_image(16, 16), "alpha": 1.0, **inputs}
     with pytest.raises(ValueError, match=message):
         pack.run("AdaINStylizeVideo", model=model, video="no such file.mp4", **inputs)
 
@@ -306,9 +306,9 @@ def video_host(host: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def run(video_host: Any, image: MakeImage) -> Callable[[Any], Any]:
+def run(video_host: Any, make_image: MakeImage) -> Callable[[Any], Any]:
     (model,) = video_host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
-    inputs = {"model": model, "style_1": image(32, 32, seed=3), "alpha": 1.0}
+    inputs = {"model": model, "style_1": make_image(32, 32, seed=3), "alpha": 1.0}
     return lambda video: video_host.pack.run("AdaINStylizeVideo", video=video, **inputs)[0]
 
 
@@ -382,11 +382,11 @@ def test_what_lies_in_memory_is_copied_to_a_file(run: Callable[[Any], Any], clip
 
 
 def test_frames_of_a_part_have_their_own_alphas_and_masks(
-    video_host: Any, clip: Path, image: MakeImage
+    video_host: Any, clip: Path, make_image: MakeImage
 ) -> None:
     """A part's numbers are not those of the whole file: the host writes it first."""
     (model,) = video_host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
-    inputs = {"model": model, "style_1": image(32, 32, seed=3)}
+    inputs = {"model": model, "style_1": make_image(32, 32, seed=3)}
     masks = torch.ones(3, 8, 8)
     for more in ({"alpha": [0.0, 1.0, 1.0]}, {"alpha": 1.0, "mask_1": masks}):
         video = Part(str(clip), 2 / 30)

@@ -147,9 +147,9 @@ def test_a_broken_photo_leaves_the_result(
 
 
 def test_bad_style_files_are_refused(
-    studio: Studio, make_model: Callable[..., AdaINModel], picture: Any, tmp_path: Path
+    studio: Studio, make_model: Callable[..., AdaINModel], make_image: Any, tmp_path: Path
 ) -> None:
-    make_model().encode_style(picture(32, 32)).save(tmp_path / "other.safetensors")
+    make_model().encode_style(make_image(32, 32)).save(tmp_path / "other.safetensors")
     studio.give_artwork(tmp_path / "other.safetensors")
     assert "“other.safetensors” was made with another model" in studio.notice()
     shipped = ROOT / "weights" / "styles" / "mosaic.safetensors"

@@ -16,8 +16,8 @@ from adain_core.cli import main
 class Folder:
     """Pictures in a temporary folder, and the command line on one model."""
 
-    def __init__(self, path: Path, model_path: Path, picture: Callable[..., Tensor]) -> None:
-        self.path, self.model_path, self.picture = path, model_path, picture
+    def __init__(self, path: Path, model_path: Path, make_image: Callable[..., Tensor]) -> None:
+        self.path, self.model_path, self.make_image = path, model_path, make_image
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -28,7 +28,7 @@ class Folder:
         """A picture, rounded to 8 bits as the file holds it; its path."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        values = to_array(self.picture(height, width, seed=seed))
+        values = to_array(self.make_image(height, width, seed=seed))
         PIL.Image.fromarray(values).save(path, **options)
         return str(path)
 

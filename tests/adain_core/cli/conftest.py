@@ -14,8 +14,8 @@ from adain_core.weights import save_model
 
 
 @pytest.fixture
-def folder(tmp_path: Path, tiny_path: Path, picture: Callable[..., Tensor]) -> Folder:
-    return Folder(tmp_path, tiny_path, picture)
+def folder(tmp_path: Path, tiny_path: Path, make_image: Callable[..., Tensor]) -> Folder:
+    return Folder(tmp_path, tiny_path, make_image)
 
 
 @pytest.fixture

@@ -9,6 +9,6 @@ from torch import Tensor
 
 
 @pytest.fixture
-def data(tmp_path: Path, tiny_path: Path, picture: Callable[..., Tensor]) -> DataSet:
+def data(tmp_path: Path, tiny_path: Path, make_image: Callable[..., Tensor]) -> DataSet:
     """Two trees and what becomes of them."""
-    return DataSet(tmp_path, tiny_path, picture)
+    return DataSet(tmp_path, tiny_path, make_image)

@@ -31,15 +31,15 @@ class DataSet:
     Args:
         folder: that holds all.
         model: path of the model.
-        picture: makes pictures.
+        make_image: the fixture.
     """
 
-    def __init__(self, folder: Path, model: Path, picture: Callable[..., Tensor]) -> None:
+    def __init__(self, folder: Path, model: Path, make_image: Callable[..., Tensor]) -> None:
         self.folder, self.model = folder, model
         for number, (name, size) in enumerate(IMAGES.items()):
-            self.save(f"images/{name}", picture(*size, seed=number))
+            self.save(f"images/{name}", make_image(*size, seed=number))
         for number, name in enumerate(ARTWORKS):
-            self.save(name, picture(40, 48, seed=100 + number))
+            self.save(name, make_image(40, 48, seed=100 + number))
 
     def __truediv__(self, name: str) -> Path:
         return self.folder / name

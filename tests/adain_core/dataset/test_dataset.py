@@ -79,10 +79,10 @@ def test_size_and_crop(data: DataSet, tiny: AdaINModel) -> None:
 
 @pytest.mark.parametrize("stroke_size", ["single", 4.0])
 def test_stroke_size(
-    data: DataSet, tiny: AdaINModel, picture: Callable[..., Tensor], stroke_size: str | float
+    data: DataSet, tiny: AdaINModel, make_image: Callable[..., Tensor], stroke_size: str | float
 ) -> None:
     """One pass unless asked for; 4 begins at 96 pixels."""
-    data.save("images/large.png", picture(120, 136, seed=9))
+    data.save("images/large.png", make_image(120, 136, seed=9))
     options = {} if stroke_size == "single" else {"stroke_size": stroke_size}
     data.draw(data.job(**options))
     row = next(row for row in data.plan() if row["image"] == "large.png")

@@ -11,18 +11,18 @@ from torch import Tensor
 from adain_core import AdaINModel, Architecture, save_image
 from adain_core.evaluation import Pairs
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 @pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> tuple[Path, Path]:
+def folders(tmp_path_factory: pytest.TempPathFactory, make_image: MakeImage) -> tuple[Path, Path]:
     """Two photos and three paintings of 40x56 pixels."""
     root = tmp_path_factory.mktemp("evaluation")
     for kind, count in (("photos", 2), ("paintings", 3)):
         (root / kind).mkdir()
         for number in range(count):
             seed = 10 * len(kind) + number
-            save_image(root / kind / f"{kind[:2]}{number}.png", picture(40, 56, seed=seed))
+            save_image(root / kind / f"{kind[:2]}{number}.png", make_image(40, 56, seed=seed))
     return root / "photos", root / "paintings"
 
 

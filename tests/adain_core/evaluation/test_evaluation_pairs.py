@@ -25,7 +25,7 @@ from adain_core.evaluation.metrics import palette_distance
 from adain_core.evaluation.pairs import add_noise
 from adain_core.images import load_image
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 def test_images_are_center_crops(pairs: Pairs, folders: tuple[Path, Path]) -> None:
@@ -67,8 +67,10 @@ def test_transparent_images_are_rejected(
         list(evaluate_files(folder, pairs))
 
 
-def test_scores_are_the_formulas(pairs: Pairs, loss_network: AdaINModel, picture: Picture) -> None:
-    output = picture(32, 32, seed=99)
+def test_scores_are_the_formulas(
+    pairs: Pairs, loss_network: AdaINModel, make_image: MakeImage
+) -> None:
+    output = make_image(32, 32, seed=99)
     scores = pairs.score(1, 2, output)
     ours, content, style = (
         [level.numpy().astype(np.float64) for level in loss_network.encoder.levels(image)]

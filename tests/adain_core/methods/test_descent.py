@@ -22,18 +22,18 @@ from adain_core.methods.objective import (
 from adain_core.networks import Encoder
 from adain_core.training.losses import level_statistics, style_loss
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 @pytest.fixture
-def objective(vgg: Encoder, picture: Picture) -> Objective:
-    return make_objective(vgg, picture, LossWeights())
+def objective(vgg: Encoder, make_image: MakeImage) -> Objective:
+    return make_objective(vgg, make_image, LossWeights())
 
 
-def make_objective(vgg: Encoder, picture: Picture, weights: LossWeights) -> Objective:
+def make_objective(vgg: Encoder, make_image: MakeImage, weights: LossWeights) -> Objective:
     with torch.no_grad():
-        content = levels_of(vgg, picture(32, 40, seed=1))[-1]
-        targets = describe_levels(levels_of(vgg, picture(40, 32, seed=2)), weights.style_loss)
+        content = levels_of(vgg, make_image(32, 40, seed=1))[-1]
+        targets = describe_levels(levels_of(vgg, make_image(40, 32, seed=2)), weights.style_loss)
     return Objective(vgg, content, [Region(targets)], weights)
 
 
@@ -41,9 +41,9 @@ def make_objective(vgg: Encoder, picture: Picture, weights: LossWeights) -> Obje
 
 
 def test_the_style_loss_by_statistics_is_that_of_the_training(
-    vgg: Encoder, picture: Picture
+    vgg: Encoder, make_image: MakeImage
 ) -> None:
-    levels, target = (levels_of(vgg, picture(32, 40, 2, seed=seed)) for seed in (1, 2))
+    levels, target = (levels_of(vgg, make_image(32, 40, 2, seed=seed)) for seed in (1, 2))
     own = style_difference(levels, describe_levels(target, "statistics"), LossWeights())
     torch.testing.assert_close(own, style_loss(levels, level_statistics(target)))
 
@@ -67,19 +67,19 @@ def test_a_mask_describes_its_part_alone(kind: str) -> None:
     torch.testing.assert_close(masked, part)
 
 
-def test_a_region_counts_by_its_share(vgg: Encoder, picture: Picture) -> None:
-    whole = make_objective(vgg, picture, LossWeights())
+def test_a_region_counts_by_its_share(vgg: Encoder, make_image: MakeImage) -> None:
+    whole = make_objective(vgg, make_image, LossWeights())
     targets = whole.regions[0].targets
     mask = torch.full((1, 1, 32, 40), 0.25)
     quarter = Objective(vgg, whole.content, [Region(targets, mask)], LossWeights())
-    image = picture(32, 40, seed=5)
+    image = make_image(32, 40, seed=5)
     torch.testing.assert_close(quarter(image).style, whole(image).style / 4)
 
 
-def test_the_total_is_weighted(vgg: Encoder, picture: Picture) -> None:
-    image = picture(32, 40, seed=5)
+def test_the_total_is_weighted(vgg: Encoder, make_image: MakeImage) -> None:
+    image = make_image(32, 40, seed=5)
     weights = LossWeights(content=2.0, style=3.0, roughness=5.0)
-    losses = make_objective(vgg, picture, weights)(image)
+    losses = make_objective(vgg, make_image, weights)(image)
     steps = image.diff(dim=2).square().mean() + image.diff(dim=3).square().mean()
     torch.testing.assert_close(losses.total, 2 * losses.content + 3 * losses.style + 5 * steps)
 
@@ -89,11 +89,11 @@ def test_the_total_is_weighted(vgg: Encoder, picture: Picture) -> None:
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_the_result_has_the_lowest_loss_of_all_steps(
-    objective: Objective, picture: Picture, optimizer: str
+    objective: Objective, make_image: MakeImage, optimizer: str
 ) -> None:
     steps: list[Step] = []
     options = DescentOptions(steps=30, optimizer=optimizer)  # type: ignore[arg-type]
-    start = picture(32, 40, seed=1)
+    start = make_image(32, 40, seed=1)
     result = minimize(objective, start, options, steps.append)
     totals = [step.total for step in steps]
     assert [step.step for step in steps] == list(range(31))
@@ -103,8 +103,8 @@ def test_the_result_has_the_lowest_loss_of_all_steps(
     assert result.min() >= 0 and result.max() <= 1
 
 
-def test_it_ends_where_the_minimum_is_known(picture: Picture) -> None:
-    target = picture(16, 16, seed=1)
+def test_it_ends_where_the_minimum_is_known(make_image: MakeImage) -> None:
+    target = make_image(16, 16, seed=1)
 
     def distance(image: Tensor) -> Losses:
         total = (image - target).square().mean()
@@ -115,8 +115,8 @@ def test_it_ends_where_the_minimum_is_known(picture: Picture) -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_pixels_come_back_from_the_border(picture: Picture, optimizer: str) -> None:
-    target = picture(16, 16, seed=1)
+def test_pixels_come_back_from_the_border(make_image: MakeImage, optimizer: str) -> None:
+    target = make_image(16, 16, seed=1)
 
     def distance(image: Tensor) -> Losses:
         total = 100 * (image - target).square().mean()
@@ -129,8 +129,8 @@ def test_pixels_come_back_from_the_border(picture: Picture, optimizer: str) -> N
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_a_start_that_nothing_improves_is_the_result(picture: Picture, optimizer: str) -> None:
-    start = picture(16, 16, seed=1)
+def test_a_start_that_nothing_improves_is_the_result(make_image: MakeImage, optimizer: str) -> None:
+    start = make_image(16, 16, seed=1)
 
     def distance(image: Tensor) -> Losses:
         total = (image - start).abs().mean()
@@ -140,10 +140,10 @@ def test_a_start_that_nothing_improves_is_the_result(picture: Picture, optimizer
     assert torch.equal(minimize(distance, start, options), start)
 
 
-def test_it_stops_where_little_is_gained(objective: Objective, picture: Picture) -> None:
+def test_it_stops_where_little_is_gained(objective: Objective, make_image: MakeImage) -> None:
     steps: list[Step] = []
     options = DescentOptions(steps=300, tolerance=0.2)
-    minimize(objective, picture(32, 40, seed=1), options, steps.append)
+    minimize(objective, make_image(32, 40, seed=1), options, steps.append)
     lows = torch.tensor([step.total for step in steps]).cummin(dim=0).values
     assert 20 < len(lows) < 300
     assert lows[-1] > 0.8 * lows[-21]
@@ -151,7 +151,7 @@ def test_it_stops_where_little_is_gained(objective: Objective, picture: Picture)
 
 
 def test_what_the_watcher_raises_ends_it_at_that_step(
-    objective: Objective, picture: Picture
+    objective: Objective, make_image: MakeImage
 ) -> None:
     seen: list[int] = []
 
@@ -160,7 +160,7 @@ def test_what_the_watcher_raises_ends_it_at_that_step(
         if step.step == 3:
             raise KeyboardInterrupt
 
-    start = picture(32, 40, seed=1)
+    start = make_image(32, 40, seed=1)
     before = start.clone()
     with pytest.raises(KeyboardInterrupt):
         minimize(objective, start, DescentOptions(steps=30), watch)

@@ -21,7 +21,7 @@ from adain_core.methods.network_file import (
 )
 from adain_core.options import StylizeOptions
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 NAMES = ("wave", "stars", "7")
 
 
@@ -40,9 +40,9 @@ def network() -> TransferNetwork:
     ("style", "number"), [("wave", 0), ("stars", 1), ("7", 2), ("0", 0), (1, 1)]
 )
 def test_a_style_is_found_by_name_or_number(
-    network: TransferNetwork, picture: Picture, style: object, number: int
+    network: TransferNetwork, make_image: MakeImage, style: object, number: int
 ) -> None:
-    photo = picture(48, 52)
+    photo = make_image(48, 52)
     drawn = FeedForward(network, NAMES, StylizeOptions(style))(photo)  # type: ignore[arg-type]
     assert torch.equal(drawn, network(photo, torch.eye(3)[number : number + 1]))
 
@@ -53,16 +53,16 @@ def test_a_style_that_it_has_not_is_refused(network: TransferNetwork, style: obj
         FeedForward(network, NAMES, StylizeOptions(("wave", style)))  # type: ignore[arg-type]
 
 
-def test_weights_mix_styles(network: TransferNetwork, picture: Picture) -> None:
-    photos = picture(48, 52, 2)
+def test_weights_mix_styles(network: TransferNetwork, make_image: MakeImage) -> None:
+    photos = make_image(48, 52, 2)
     options = StylizeOptions(("stars", "wave"), weights=[[1, 3], [1, 0]])
     drawn = FeedForward(network, NAMES, options)(photos)
     shares = torch.tensor([[0.75, 0.25, 0.0], [0.0, 1.0, 0.0]])
     torch.testing.assert_close(drawn, network(photos, shares))
 
 
-def test_the_photo_keeps_its_opacity(network: TransferNetwork, picture: Picture) -> None:
-    photo = torch.cat([picture(48, 52), torch.full((1, 1, 48, 52), 0.25)], dim=1)
+def test_the_photo_keeps_its_opacity(network: TransferNetwork, make_image: MakeImage) -> None:
+    photo = torch.cat([make_image(48, 52), torch.full((1, 1, 48, 52), 0.25)], dim=1)
     drawn = FeedForward(network, NAMES, StylizeOptions("wave"))(photo)
     assert torch.equal(drawn[:, 3:], photo[:, 3:])
 
@@ -80,16 +80,16 @@ def test_what_it_cannot_do_is_refused(
 
 
 @pytest.mark.parametrize("normalization", ["instance", "batch"])
-def test_a_file_holds_all_of_it(tmp_path: Path, picture: Picture, normalization: str) -> None:
+def test_a_file_holds_all_of_it(tmp_path: Path, make_image: MakeImage, normalization: str) -> None:
     architecture = NetworkArchitecture(3, normalization)  # type: ignore[arg-type]
     network = TransferNetwork(architecture)
-    network(picture(48, 52, 2), torch.ones(2, 1))  # running statistics
+    network(make_image(48, 52, 2), torch.ones(2, 1))  # running statistics
     info = NetworkInfo(architecture, ("wave",), "MIT", "somebody", {"steps": 3})
     save_network(tmp_path / "wave.safetensors", info, network)
     assert is_network_file(tmp_path / "wave.safetensors")
     loaded_info, loaded = load_network(tmp_path / "wave.safetensors")
     assert loaded_info == info
-    photo = picture(48, 52)
+    photo = make_image(48, 52)
     assert torch.equal(loaded(photo, torch.ones(1, 1)), network.eval()(photo, torch.ones(1, 1)))
 
 

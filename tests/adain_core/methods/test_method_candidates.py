@@ -22,17 +22,19 @@ from adain_core.methods.swap import StyleSwap
 from adain_core.networks import Encoder
 from adain_core.options import StylizeOptions
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
+def folders(tmp_path_factory: pytest.TempPathFactory, make_image: MakeImage) -> Path:
     """``photos`` and ``art`` with two pictures of 48 pixels each."""
     root = tmp_path_factory.mktemp("candidates")
     for kind, names in (("photos", ("dog", "house")), ("art", ("stars", "wave"))):
         (root / kind).mkdir()
         for number, name in enumerate(names):
-            save_image(root / kind / f"{name}.png", picture(48, 48, seed=10 * len(kind) + number))
+            save_image(
+                root / kind / f"{name}.png", make_image(48, 48, seed=10 * len(kind) + number)
+            )
     return root
 
 

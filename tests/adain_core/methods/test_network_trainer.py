@@ -20,17 +20,19 @@ from adain_core.methods.network_file import load_network
 from adain_core.methods.network_trainer import NetworkTrainer
 from adain_core.training import Callback
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
+def folders(tmp_path_factory: pytest.TempPathFactory, make_image: MakeImage) -> Path:
     """``photos`` with 4 pictures, ``art`` and ``more`` with 2 and 1."""
     root = tmp_path_factory.mktemp("networks")
     for kind, names in (("photos", "abcd"), ("art", ("stars", "wave")), ("more", ("sea",))):
         (root / kind).mkdir()
         for number, name in enumerate(names):
-            save_image(root / kind / f"{name}.png", picture(48, 56, seed=10 * len(kind) + number))
+            save_image(
+                root / kind / f"{name}.png", make_image(48, 56, seed=10 * len(kind) + number)
+            )
     return root
 
 

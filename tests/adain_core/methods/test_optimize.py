@@ -26,7 +26,7 @@ from adain_core.options import StylizeOptions
 from adain_core.stylizer import Stylizer
 from adain_core.transfer import adain
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 def style_loss_of(vgg: Encoder, picture: Tensor, artwork: Tensor) -> float:
@@ -37,8 +37,8 @@ def style_loss_of(vgg: Encoder, picture: Tensor, artwork: Tensor) -> float:
 # --- optimization -----------------------------------------------------------------------------
 
 
-def test_it_beats_adain_in_style(vgg: Encoder, tiny: AdaINModel, picture: Picture) -> None:
-    photo, artwork = picture(32, 40, seed=1), picture(40, 32, seed=2)
+def test_it_beats_adain_in_style(vgg: Encoder, tiny: AdaINModel, make_image: MakeImage) -> None:
+    photo, artwork = make_image(32, 40, seed=1), make_image(40, 32, seed=2)
     options = StylizeOptions(artwork)
     optimized = Optimization(vgg, options, OptimizeOptions(steps=60))(photo)
     drawn = tiny.stylize(photo, artwork)
@@ -50,7 +50,7 @@ def test_it_beats_adain_in_style(vgg: Encoder, tiny: AdaINModel, picture: Pictur
 @pytest.mark.parametrize("start", ["content", "noise"])
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_its_loss_falls_from_any_start(
-    vgg: Encoder, picture: Picture, style_loss: str, start: str, optimizer: str
+    vgg: Encoder, make_image: MakeImage, style_loss: str, start: str, optimizer: str
 ) -> None:
     steps: list[Step] = []
     how = OptimizeOptions(
@@ -59,64 +59,70 @@ def test_its_loss_falls_from_any_start(
         weights=LossWeights(style_loss),  # type: ignore[arg-type]
         start=start,  # type: ignore[arg-type]
     )
-    optimization = Optimization(vgg, StylizeOptions(picture(40, 32, seed=2)), how)
-    optimization(picture(32, 40, seed=1), watch=steps.append)
+    optimization = Optimization(vgg, StylizeOptions(make_image(40, 32, seed=2)), how)
+    optimization(make_image(32, 40, seed=1), watch=steps.append)
     assert min(step.total for step in steps) < 0.2 * steps[0].total
 
 
-def test_it_starts_from_a_given_picture(vgg: Encoder, picture: Picture) -> None:
-    photo, artwork, start = picture(32, 40, seed=1), picture(40, 32, seed=2), picture(32, 40)
+def test_it_starts_from_a_given_picture(vgg: Encoder, make_image: MakeImage) -> None:
+    photo, artwork, start = (
+        make_image(32, 40, seed=1),
+        make_image(40, 32, seed=2),
+        make_image(32, 40),
+    )
     steps: list[Step] = []
     optimization = Optimization(vgg, StylizeOptions(artwork), OptimizeOptions(steps=1))
     optimization(photo, start=start, watch=steps.append)
     assert steps[0].style == pytest.approx(style_loss_of(vgg, start, artwork), rel=1e-4)
 
 
-def test_noise_is_that_of_the_seed(vgg: Encoder, picture: Picture) -> None:
+def test_noise_is_that_of_the_seed(vgg: Encoder, make_image: MakeImage) -> None:
     def draw(seed: int) -> Tensor:
         how = OptimizeOptions(steps=2, start="noise", seed=seed)
-        return Optimization(vgg, StylizeOptions(picture(40, 32, seed=2)), how)(picture(32, 40))
+        return Optimization(vgg, StylizeOptions(make_image(40, 32, seed=2)), how)(
+            make_image(32, 40)
+        )
 
     assert torch.equal(draw(1), draw(1))
     assert not torch.equal(draw(1), draw(2))
 
 
-def test_sizes_grow_by_the_square_root_of_two(vgg: Encoder, picture: Picture) -> None:
+def test_sizes_grow_by_the_square_root_of_two(vgg: Encoder, make_image: MakeImage) -> None:
     steps: list[Step] = []
     told: list[tuple[int, int]] = []
     how = OptimizeOptions(steps=2, smallest=32)
-    optimization = Optimization(vgg, StylizeOptions(picture(40, 32, seed=2)), how)
+    optimization = Optimization(vgg, StylizeOptions(make_image(40, 32, seed=2)), how)
     result = optimization(
-        picture(48, 64), watch=steps.append, progress=lambda *done: told.append(done)
+        make_image(48, 64), watch=steps.append, progress=lambda *done: told.append(done)
     )
     assert list(dict.fromkeys(step.size for step in steps)) == [(24, 32), (34, 45), (48, 64)]
     assert result.shape == (1, 3, 48, 64)
     assert told == [(n, 6) for n in (0, 1, 2, 2, 3, 4, 4, 5, 6)]
 
 
-def test_narrow_photos_stay_wide_enough_at_small_sizes(vgg: Encoder, picture: Picture) -> None:
+def test_narrow_photos_stay_wide_enough_at_small_sizes(vgg: Encoder, make_image: MakeImage) -> None:
     sizes: list[tuple[int, int]] = []
     optimization = Optimization(
-        vgg, StylizeOptions(picture(10, 64, seed=2)), OptimizeOptions(steps=1, smallest=32)
+        vgg, StylizeOptions(make_image(10, 64, seed=2)), OptimizeOptions(steps=1, smallest=32)
     )
-    optimization(picture(12, 96), watch=lambda step: sizes.append(step.size))
+    optimization(make_image(12, 96), watch=lambda step: sizes.append(step.size))
     assert list(dict.fromkeys(sizes)) == [(9, 34), (9, 48), (9, 68), (12, 96)]
 
 
 @pytest.mark.parametrize(("photo", "artwork"), [((8, 40), (40, 40)), ((40, 40), (8, 40))])
 def test_pictures_that_vgg_cannot_read_are_refused(
-    vgg: Encoder, picture: Picture, photo: tuple[int, int], artwork: tuple[int, int]
+    vgg: Encoder, make_image: MakeImage, photo: tuple[int, int], artwork: tuple[int, int]
 ) -> None:
-    options = StylizeOptions(picture(*artwork, seed=2))
+    options = StylizeOptions(make_image(*artwork, seed=2))
     with pytest.raises(ValueError, match=r"at least 9 pixels a side, got \(8, 40\); enlarge"):
-        Optimization(vgg, options, OptimizeOptions(steps=1))(picture(*photo))
+        Optimization(vgg, options, OptimizeOptions(steps=1))(make_image(*photo))
     with pytest.raises(ValueError, match=r"at least 9 pixels a side, got \(8, 40\); enlarge"):
-        refine(torch.rand(1, 3, *photo), picture(*photo), options, vgg, steps=1)
+        refine(torch.rand(1, 3, *photo), make_image(*photo), options, vgg, steps=1)
 
 
-def test_each_picture_has_its_own_alpha_and_weights(vgg: Encoder, picture: Picture) -> None:
-    photos = torch.cat([picture(32, 40, seed=seed) for seed in (1, 2)])
-    artworks = (picture(40, 32, seed=3), picture(36, 36, seed=4))
+def test_each_picture_has_its_own_alpha_and_weights(vgg: Encoder, make_image: MakeImage) -> None:
+    photos = torch.cat([make_image(32, 40, seed=seed) for seed in (1, 2)])
+    artworks = (make_image(40, 32, seed=3), make_image(36, 36, seed=4))
     how = OptimizeOptions(steps=5)
     together = Optimization(
         vgg, StylizeOptions(artworks, weights=[[1, 0], [1, 3]], alpha=(1.0, 0.5)), how
@@ -127,16 +133,16 @@ def test_each_picture_has_its_own_alpha_and_weights(vgg: Encoder, picture: Pictu
         torch.testing.assert_close(together[number : number + 1], alone)
 
 
-def test_alpha_0_wants_the_photo(vgg: Encoder, picture: Picture) -> None:
-    photo = picture(32, 40, seed=1)
-    options = StylizeOptions(picture(40, 32, seed=2), alpha=0.0)
+def test_alpha_0_wants_the_photo(vgg: Encoder, make_image: MakeImage) -> None:
+    photo = make_image(32, 40, seed=1)
+    options = StylizeOptions(make_image(40, 32, seed=2), alpha=0.0)
     result = Optimization(vgg, options, OptimizeOptions(steps=3))(photo)
     torch.testing.assert_close(result, photo)
 
 
-def test_opacity_and_chrominance_come_from_the_photo(vgg: Encoder, picture: Picture) -> None:
-    photo = torch.cat([picture(32, 40, seed=1), torch.full((1, 1, 32, 40), 0.5)], dim=1)
-    options = StylizeOptions(picture(40, 32, seed=2), preserve_color="luminance")
+def test_opacity_and_chrominance_come_from_the_photo(vgg: Encoder, make_image: MakeImage) -> None:
+    photo = torch.cat([make_image(32, 40, seed=1), torch.full((1, 1, 32, 40), 0.5)], dim=1)
+    options = StylizeOptions(make_image(40, 32, seed=2), preserve_color="luminance")
     result = Optimization(vgg, options, OptimizeOptions(steps=10))(photo)
     assert torch.equal(result[:, 3:], photo[:, 3:])
     inner = ((result[:, :3] > 0.01) & (result[:, :3] < 0.99)).all(dim=1, keepdim=True)
@@ -146,14 +152,14 @@ def test_opacity_and_chrominance_come_from_the_photo(vgg: Encoder, picture: Pict
     assert gray.abs().max() > 0.05
 
 
-def test_it_runs_in_inference_mode(vgg: Encoder, picture: Picture) -> None:
-    options = StylizeOptions(picture(40, 32, seed=2))
+def test_it_runs_in_inference_mode(vgg: Encoder, make_image: MakeImage) -> None:
+    options = StylizeOptions(make_image(40, 32, seed=2))
     how = OptimizeOptions(steps=3)
-    wanted = Optimization(vgg, options, how)(picture(32, 40))
+    wanted = Optimization(vgg, options, how)(make_image(32, 40))
     with torch.inference_mode():
         loaded = deepcopy(vgg)
         assert next(loaded.parameters()).is_inference()
-        assert torch.equal(Optimization(loaded, options, how)(picture(32, 40)), wanted)
+        assert torch.equal(Optimization(loaded, options, how)(make_image(32, 40)), wanted)
 
 
 @pytest.mark.parametrize(
@@ -166,25 +172,25 @@ def test_it_runs_in_inference_mode(vgg: Encoder, picture: Picture) -> None:
     ],
 )
 def test_what_it_cannot_do_is_refused(
-    vgg: Encoder, picture: Picture, options: dict[str, object], field: str, message: str
+    vgg: Encoder, make_image: MakeImage, options: dict[str, object], field: str, message: str
 ) -> None:
     with pytest.raises(OptionError, match=message) as error:
-        Optimization(vgg, StylizeOptions(picture(40, 32), **options))(picture(32, 40))  # type: ignore[arg-type]
+        Optimization(vgg, StylizeOptions(make_image(40, 32), **options))(make_image(32, 40))  # type: ignore[arg-type]
     assert error.value.field == field
 
 
 def test_a_style_without_its_artwork_is_refused(
-    vgg: Encoder, tiny: AdaINModel, picture: Picture
+    vgg: Encoder, tiny: AdaINModel, make_image: MakeImage
 ) -> None:
-    style = tiny.encode_style(picture(40, 32))
+    style = tiny.encode_style(make_image(40, 32))
     with pytest.raises(OptionError, match=r"styles\[1\] contains no image.*give the image"):
-        Optimization(vgg, StylizeOptions((picture(40, 32), style)))
+        Optimization(vgg, StylizeOptions((make_image(40, 32), style)))
 
 
-def test_a_start_of_another_size_is_refused(vgg: Encoder, picture: Picture) -> None:
-    optimization = Optimization(vgg, StylizeOptions(picture(40, 32)))
+def test_a_start_of_another_size_is_refused(vgg: Encoder, make_image: MakeImage) -> None:
+    optimization = Optimization(vgg, StylizeOptions(make_image(40, 32)))
     with pytest.raises(ValueError, match=r"start: expected .* \(1, 32, 40\), got \(1, 32, 32\)"):
-        optimization(picture(32, 40), start=picture(32, 32))
+        optimization(make_image(32, 40), start=make_image(32, 32))
 
 
 @pytest.mark.parametrize(
@@ -219,13 +225,13 @@ def test_bad_weights_are_refused(values: dict[str, object], field: str) -> None:
 def test_it_never_ends_above_its_start(
     vgg: Encoder,
     tiny: AdaINModel,
-    picture: Picture,
+    make_image: MakeImage,
     seed: int,
     alpha: float,
     optimizer: str,
     steps: int,
 ) -> None:
-    photo, artwork = picture(16, 24, seed=seed), picture(24, 16, seed=seed + 1)
+    photo, artwork = make_image(16, 24, seed=seed), make_image(24, 16, seed=seed + 1)
     options = StylizeOptions(artwork, alpha=alpha)
     start = Stylizer(tiny, options)(photo)
     how = DescentOptions(steps, optimizer)  # type: ignore[arg-type]
@@ -235,8 +241,8 @@ def test_it_never_ends_above_its_start(
     assert losses(result).total <= losses(start).total * (1 + 1e-6)
 
 
-def test_its_content_target_is_that_of_adain(vgg: Encoder, picture: Picture) -> None:
-    photo, artwork = picture(32, 40, seed=1), picture(40, 32, seed=2)
+def test_its_content_target_is_that_of_adain(vgg: Encoder, make_image: MakeImage) -> None:
+    photo, artwork = make_image(32, 40, seed=1), make_image(40, 32, seed=2)
     task = Task(photo, [artwork], torch.ones(1, 1, 1, 1), alpha=0.75)
     objective = make_objective(vgg, task, LossWeights(), region_statistics=True)
     content, style = (vgg(image) for image in (photo, artwork))
@@ -247,10 +253,10 @@ def test_its_content_target_is_that_of_adain(vgg: Encoder, picture: Picture) -> 
 
 
 def test_its_content_target_with_masks_is_that_of_adain(
-    make_model: Callable[..., AdaINModel], picture: Picture
+    make_model: Callable[..., AdaINModel], make_image: MakeImage
 ) -> None:
     model = make_model()
-    photo, artworks = picture(32, 48, seed=1), [picture(40, 32, seed=s) for s in (2, 3)]
+    photo, artworks = make_image(32, 48, seed=1), [make_image(40, 32, seed=s) for s in (2, 3)]
     mask = torch.zeros(2, 1, 32, 48)
     mask[0, ..., :24], mask[1, ..., 24:40] = 1, 1
     objective = make_objective(model.encoder, Task(photo, artworks, mask), LossWeights(), True)
@@ -259,11 +265,11 @@ def test_its_content_target_with_masks_is_that_of_adain(
     torch.testing.assert_close(objective.content, wanted.tensor, rtol=1e-4, atol=1e-4)
 
 
-def test_what_no_mask_covers_stays(vgg: Encoder, tiny: AdaINModel, picture: Picture) -> None:
-    photo = picture(32, 40, seed=1)
+def test_what_no_mask_covers_stays(vgg: Encoder, tiny: AdaINModel, make_image: MakeImage) -> None:
+    photo = make_image(32, 40, seed=1)
     mask = torch.zeros(32, 40)
     mask[:, 16:] = 1
-    options = StylizeOptions(picture(40, 32, seed=2), masks=[mask])
+    options = StylizeOptions(make_image(40, 32, seed=2), masks=[mask])
     start = Stylizer(tiny, options)(photo)
     result = refine(start, photo, options, vgg, steps=10)
     assert torch.equal(result[..., :16], photo[..., :16])
@@ -271,12 +277,12 @@ def test_what_no_mask_covers_stays(vgg: Encoder, tiny: AdaINModel, picture: Pict
 
 
 def test_the_watcher_sees_the_best_picture_so_far(
-    vgg: Encoder, tiny: AdaINModel, picture: Picture
+    vgg: Encoder, tiny: AdaINModel, make_image: MakeImage
 ) -> None:
     """With what no mask covers, as in the result."""
-    photo, mask = picture(32, 40, seed=1), torch.zeros(32, 40)
+    photo, mask = make_image(32, 40, seed=1), torch.zeros(32, 40)
     mask[:, 16:] = 1
-    options = StylizeOptions(picture(40, 32, seed=2), masks=[mask])
+    options = StylizeOptions(make_image(40, 32, seed=2), masks=[mask])
     start = Stylizer(tiny, options)(photo)
     shown: list[Tensor] = []
     result = refine(
@@ -289,9 +295,9 @@ def test_the_watcher_sees_the_best_picture_so_far(
 
 
 def test_a_raising_watcher_ends_it_and_leaves_the_picture(
-    vgg: Encoder, tiny: AdaINModel, picture: Picture
+    vgg: Encoder, tiny: AdaINModel, make_image: MakeImage
 ) -> None:
-    photo, options = picture(32, 40, seed=1), StylizeOptions(picture(40, 32, seed=2))
+    photo, options = make_image(32, 40, seed=1), StylizeOptions(make_image(40, 32, seed=2))
     start = Stylizer(tiny, options)(photo)
     before, seen = start.clone(), []
 
@@ -306,23 +312,25 @@ def test_a_raising_watcher_ends_it_and_leaves_the_picture(
     assert torch.equal(start, before)
 
 
-def test_it_takes_pictures_in_8_bits(vgg: Encoder, tiny: AdaINModel, picture: Picture) -> None:
-    photo, options = picture(32, 40, seed=1), StylizeOptions(picture(40, 32, seed=2))
+def test_it_takes_pictures_in_8_bits(vgg: Encoder, tiny: AdaINModel, make_image: MakeImage) -> None:
+    photo, options = make_image(32, 40, seed=1), StylizeOptions(make_image(40, 32, seed=2))
     start = Stylizer(tiny, options)(photo, output_dtype=torch.uint8)
     result = refine(start, photo, options, vgg, steps=3)
     torch.testing.assert_close(result, refine(start / 255, photo, options, vgg, steps=3))
 
 
-def test_it_takes_pictures_whose_channels_come_last(vgg: Encoder, picture: Picture) -> None:
-    photo, options = picture(32, 40, seed=1), StylizeOptions(picture(40, 32, seed=2))
-    start = picture(32, 40, seed=3)
+def test_it_takes_pictures_whose_channels_come_last(vgg: Encoder, make_image: MakeImage) -> None:
+    photo, options = make_image(32, 40, seed=1), StylizeOptions(make_image(40, 32, seed=2))
+    start = make_image(32, 40, seed=3)
     strided = start.movedim(1, -1).contiguous().movedim(-1, 1)
     result = refine(strided, photo, options, vgg, steps=3)
     torch.testing.assert_close(result, refine(start, photo, options, vgg, steps=3))
 
 
-def test_it_needs_steps_and_the_artwork(vgg: Encoder, tiny: AdaINModel, picture: Picture) -> None:
-    photo, artwork = picture(32, 40), picture(40, 32)
+def test_it_needs_steps_and_the_artwork(
+    vgg: Encoder, tiny: AdaINModel, make_image: MakeImage
+) -> None:
+    photo, artwork = make_image(32, 40), make_image(40, 32)
     with pytest.raises(OptionError, match="steps must be 1 or more, got 0"):
         refine(photo, photo, StylizeOptions(artwork), vgg, steps=0)
     style: Style = tiny.encode_style(artwork)

@@ -15,20 +15,20 @@ from adain_core.methods.patches import swap_patches
 from adain_core.methods.swap import StyleSwap
 from adain_core.options import StylizeOptions
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 def test_a_photo_swapped_with_itself_is_its_reconstruction(
-    tiny: AdaINModel, picture: Picture
+    tiny: AdaINModel, make_image: MakeImage
 ) -> None:
-    photo = picture(48, 64, seed=1)
+    photo = make_image(48, 64, seed=1)
     swapped = StyleSwap(tiny, StylizeOptions(photo))(photo)
     torch.testing.assert_close(swapped, tiny.decode(tiny.encode(photo)), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("alpha", [0.25, 1.0])
-def test_it_decodes_swapped_features(tiny: AdaINModel, picture: Picture, alpha: float) -> None:
-    photo, artwork = picture(48, 64, seed=1), picture(56, 48, seed=2)
+def test_it_decodes_swapped_features(tiny: AdaINModel, make_image: MakeImage, alpha: float) -> None:
+    photo, artwork = make_image(48, 64, seed=1), make_image(56, 48, seed=2)
     content, style = (tiny.encode(image).tensor for image in (photo, artwork))
     features = torch.lerp(content, swap_patches(content, style), alpha)
     wanted = tiny.decoder(features).clamp(0, 1)
@@ -36,8 +36,10 @@ def test_it_decodes_swapped_features(tiny: AdaINModel, picture: Picture, alpha: 
     torch.testing.assert_close(drawn, wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_at_relu3_1_a_picture_gets_the_swapped_features(tiny: AdaINModel, picture: Picture) -> None:
-    photo, artwork = picture(32, 40, seed=1), picture(40, 32, seed=2)
+def test_at_relu3_1_a_picture_gets_the_swapped_features(
+    tiny: AdaINModel, make_image: MakeImage
+) -> None:
+    photo, artwork = make_image(32, 40, seed=1), make_image(40, 32, seed=2)
     steps: list[Step] = []
     swap = StyleSwap(
         tiny, StylizeOptions(artwork), layer="relu3_1", inversion=DescentOptions(steps=80)
@@ -52,8 +54,8 @@ def test_at_relu3_1_a_picture_gets_the_swapped_features(tiny: AdaINModel, pictur
     assert steps[-1].content == pytest.approx((after / wanted.square().mean()).item(), rel=0.2)
 
 
-def test_a_batch_is_drawn_picture_by_picture(tiny: AdaINModel, picture: Picture) -> None:
-    photos, artwork = picture(48, 64, 2, seed=1), picture(56, 48, seed=2)
+def test_a_batch_is_drawn_picture_by_picture(tiny: AdaINModel, make_image: MakeImage) -> None:
+    photos, artwork = make_image(48, 64, 2, seed=1), make_image(56, 48, seed=2)
     told: list[tuple[int, int]] = []
     swap = StyleSwap(tiny, StylizeOptions(artwork))
     both = swap(photos, progress=lambda *done: told.append(done))
@@ -62,9 +64,9 @@ def test_a_batch_is_drawn_picture_by_picture(tiny: AdaINModel, picture: Picture)
 
 
 def test_what_it_cannot_do_is_refused(
-    tiny: AdaINModel, make_model: Callable[..., AdaINModel], picture: Picture
+    tiny: AdaINModel, make_model: Callable[..., AdaINModel], make_image: MakeImage
 ) -> None:
-    artwork = picture(40, 32)
+    artwork = make_image(40, 32)
     with pytest.raises(OptionError, match="styles must be one for style swap, got 2"):
         StyleSwap(tiny, StylizeOptions((artwork, artwork)))
     with pytest.raises(OptionError, match="masks does not go with style swap"):
@@ -77,4 +79,4 @@ def test_what_it_cannot_do_is_refused(
     with pytest.raises(ValueError, match="got one of fusion 'concat'"):
         StyleSwap(concat, StylizeOptions(artwork))
     with pytest.raises(ValueError, match="patches of 1 to 2 features, got 3"):
-        StyleSwap(tiny, StylizeOptions(artwork))(picture(16, 40))
+        StyleSwap(tiny, StylizeOptions(artwork))(make_image(16, 40))

@@ -23,12 +23,12 @@ from adain_core.training import Callback, Trainer, TrainingConfig
 
 
 @pytest.fixture
-def folders(tmp_path: Path, picture: Callable[..., Tensor]) -> Path:
+def folders(tmp_path: Path, make_image: Callable[..., Tensor]) -> Path:
     """``photos`` and ``art`` with 2 pictures each."""
     for kind in ("photos", "art"):
         (tmp_path / kind).mkdir()
         for number in range(2):
-            image = picture(24, 24, seed=10 * len(kind) + number)
+            image = make_image(24, 24, seed=10 * len(kind) + number)
             save_image(tmp_path / kind / f"{number}.png", image)
     return tmp_path
 

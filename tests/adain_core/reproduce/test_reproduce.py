@@ -35,17 +35,17 @@ from adain_core.reproduce.trainings import (
 )
 from adain_core.training import Callback, TrainingConfig
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory, picture: Picture) -> Path:
+def folders(tmp_path_factory: pytest.TempPathFactory, make_image: MakeImage) -> Path:
     """``photos`` and ``art`` with 4 pictures each."""
     root = tmp_path_factory.mktemp("reproduce")
     for kind in ("photos", "art"):
         (root / kind).mkdir()
         for number_ in range(4):
-            image = picture(160, 144, seed=10 * len(kind) + number_)
+            image = make_image(160, 144, seed=10 * len(kind) + number_)
             save_image(root / kind / f"{kind}{number_}.png", image)
     return root
 

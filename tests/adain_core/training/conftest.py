@@ -17,13 +17,13 @@ from adain_core.weights import ModelInfo, save_model
 
 
 @pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory, picture: Callable[..., Tensor]) -> Path:
+def folders(tmp_path_factory: pytest.TempPathFactory, make_image: Callable[..., Tensor]) -> Path:
     """``content`` and ``style`` with 6 pictures each, and ``vgg.safetensors``, full width."""
     root = tmp_path_factory.mktemp("training")
     for kind, start in (("content", 0), ("style", 100)):
         (root / kind).mkdir()
         for number in range(6):
-            save_image(root / kind / f"{number}.png", picture(40, 48, seed=start + number))
+            save_image(root / kind / f"{number}.png", make_image(40, 48, seed=start + number))
     # Random filters serve the paper's losses nearly as well on data this small.
     architecture = Architecture()
     torch.manual_seed(0)

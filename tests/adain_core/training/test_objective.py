@@ -19,7 +19,7 @@ from adain_core.training.batches import add_noise, choose_batch
 from adain_core.training.loss_network import LossNetwork
 from adain_core.training.losses import balanced_style_loss, smoothness_loss
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 def test_optional_losses(config: TrainingConfig) -> None:
@@ -73,13 +73,13 @@ def test_imitation(config: TrainingConfig) -> None:
 
 
 def test_loss_network_is_frozen_and_computes_in_the_runs_precision(
-    folders: Path, picture: Picture
+    folders: Path, make_image: MakeImage
 ) -> None:
     cpu = torch.device("cpu")
     exact, fast = (
         LossNetwork(folders / "vgg.safetensors", precision, cpu) for precision in ("no", "bf16")
     )
-    images = picture(16, 24).requires_grad_()
+    images = make_image(16, 24).requires_grad_()
     with torch.autocast("cpu", torch.bfloat16):
         levels, wanted = fast.levels(images), exact.levels(images)
         decoded, expected_image = fast.decode(levels[-1]), exact.decode(levels[-1])

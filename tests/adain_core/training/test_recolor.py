@@ -24,8 +24,8 @@ def test_hues_turn_as_in_hsv(red: float, green: float, blue: float, turn: float)
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
 
 
-def test_shares_of_the_changes(picture: Callable[..., Tensor]) -> None:
-    image = picture(24, 24)[0]
+def test_shares_of_the_changes(make_image: Callable[..., Tensor]) -> None:
+    image = make_image(24, 24)[0]
     levels, ends, inverted = 0, 0, 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

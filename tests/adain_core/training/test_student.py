@@ -20,7 +20,7 @@ from adain_core.training.pruning import distill, prune
 from adain_core.training.student import Student, initialize, widen
 from adain_core.weights import ModelInfo, save_model
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 def test_a_run_starts_from_a_model(
@@ -34,12 +34,12 @@ def test_a_run_starts_from_a_model(
 
 
 def test_a_run_starts_from_a_narrower_model(
-    config: TrainingConfig, tiny_path: Path, tiny: AdaINModel, picture: Picture
+    config: TrainingConfig, tiny_path: Path, tiny: AdaINModel, make_image: MakeImage
 ) -> None:
     start = dataclasses.replace(config, init=str(tiny_path), widths=(5, 6, 11, 12))
     trainer = Trainer(start, progress=False)
     student = trainer.learner.student
-    content, style = picture(24, 24, seed=1), picture(24, 24, seed=2)
+    content, style = make_image(24, 24, seed=1), make_image(24, 24, seed=2)
     features, statistics = tiny.encoder(content), channel_statistics(tiny.encoder(style))
     expected = tiny.decoder(adaptive_instance_norm(features, *statistics))
     alpha = torch.ones(1, 1)
@@ -51,7 +51,7 @@ def test_a_run_starts_from_a_narrower_model(
 
 
 def test_a_run_starts_from_a_model_wider_here_and_narrower_there(
-    config: TrainingConfig, tiny: AdaINModel, picture: Picture, tmp_path: Path
+    config: TrainingConfig, tiny: AdaINModel, make_image: MakeImage, tmp_path: Path
 ) -> None:
     """Pruned of channels that nothing reads, then widened: the same images as before."""
     torch.manual_seed(0)
@@ -62,7 +62,7 @@ def test_a_run_starts_from_a_model_wider_here_and_narrower_there(
         widen(network, narrower)
     save_model(tmp_path / "mixed.safetensors", ModelInfo(mixed), *networks)
     for number in range(8):
-        save_image(tmp_path / "images" / f"{number}.png", picture(96, 96, seed=10 + number))
+        save_image(tmp_path / "images" / f"{number}.png", make_image(96, 96, seed=10 + number))
     images = {"content": tmp_path / "images", "style": tmp_path / "images"}
     sizes = {"crop": 96, "content_size": (96, 96), "style_size": (96, 96)}
     start = dataclasses.replace(
@@ -70,7 +70,7 @@ def test_a_run_starts_from_a_model_wider_here_and_narrower_there(
     )
     student = Trainer(start, progress=False).learner.student
     assert (student.encoder.conv1_1.out_channels, student.encoder.conv3_1.out_channels) == (5, 8)
-    content, style = picture(40, 56, seed=7), picture(40, 56, seed=8)
+    content, style = make_image(40, 56, seed=7), make_image(40, 56, seed=8)
     features, statistics = tiny.encoder(content), channel_statistics(tiny.encoder(style))
     expected = tiny.decoder(adaptive_instance_norm(features, *statistics)).clamp(0, 1)
     found, _ = student(content, style, torch.ones(1, 1), reconstruct=False)
@@ -84,12 +84,12 @@ def test_a_run_starts_from_no_other_architecture(config: TrainingConfig, tiny_pa
 
 
 def pruned_images(
-    wide: tuple[Encoder, Decoder], slim: tuple[Encoder, Decoder], picture: Picture
+    wide: tuple[Encoder, Decoder], slim: tuple[Encoder, Decoder], make_image: MakeImage
 ) -> list[Tensor]:
     """Prune the wide networks to the slim ones; return the images of both for another pair."""
-    contents, styles = (picture(96, 96, batch=4, seed=seed) for seed in (1, 2))
+    contents, styles = (make_image(96, 96, batch=4, seed=seed) for seed in (1, 2))
     prune(wide, slim, contents, styles, iter(()), distill_steps=0)
-    content, style = picture(40, 56, seed=7), picture(32, 32, seed=8)
+    content, style = make_image(40, 56, seed=7), make_image(32, 32, seed=8)
     return [
         decoder(
             adaptive_instance_norm(encoder(content), *channel_statistics(encoder(style)))
@@ -98,7 +98,7 @@ def pruned_images(
     ]
 
 
-def test_pruning_finds_the_channels_that_matter(tiny: AdaINModel, picture: Picture) -> None:
+def test_pruning_finds_the_channels_that_matter(tiny: AdaINModel, make_image: MakeImage) -> None:
     """A model widened by channels that nothing reads is pruned to its old images."""
     torch.manual_seed(0)
     wide, slim = (
@@ -107,11 +107,11 @@ def test_pruning_finds_the_channels_that_matter(tiny: AdaINModel, picture: Pictu
     )
     for network, narrower in zip(wide, (tiny.encoder, tiny.decoder), strict=True):
         widen(network, narrower)
-    expected, actual = pruned_images(wide, slim, picture)
+    expected, actual = pruned_images(wide, slim, make_image)
     assert -10 * (actual - expected).square().mean().log10() > 30  # its mean color: 16
 
 
-def test_pruning_drops_what_others_say_too(tiny: AdaINModel, picture: Picture) -> None:
+def test_pruning_drops_what_others_say_too(tiny: AdaINModel, make_image: MakeImage) -> None:
     """Of a channel that is there twice one goes, however strong it is."""
     twice = torch.tensor([0, 1, 2, 3, 0, 1])
     architecture = Architecture((6, 4, 6, 6, 8, 8, 8, 8, 10))
@@ -127,12 +127,12 @@ def test_pruning_drops_what_others_say_too(tiny: AdaINModel, picture: Picture) -
         weights[f"{reader}.weight"] = weights[f"{reader}.weight"][:, twice] * share
         network.load_state_dict(weights)
     slim = Encoder(tiny.info.architecture), Decoder(tiny.info.architecture)
-    expected, actual = pruned_images(wide, slim, picture)
+    expected, actual = pruned_images(wide, slim, make_image)
     assert -10 * (actual - expected).square().mean().log10() > 30
 
 
 def test_a_run_starts_from_a_wider_model(
-    config: TrainingConfig, tiny_path: Path, picture: Picture
+    config: TrainingConfig, tiny_path: Path, make_image: MakeImage
 ) -> None:
     start = dataclasses.replace(config, init=str(tiny_path), widths=(3, 5, 7, 8))
     starts = (
@@ -168,12 +168,12 @@ def test_a_pruned_start_is_saved_before_the_first_step(
     assert_same_run(first, second)
 
 
-def test_distillation_brings_the_features_nearer(tiny: AdaINModel, picture: Picture) -> None:
+def test_distillation_brings_the_features_nearer(tiny: AdaINModel, make_image: MakeImage) -> None:
     torch.manual_seed(0)
     slim = Encoder(Architecture((3, 4, 6, 8)))
     initialize(slim)
     chosen, scale = torch.arange(8), torch.full((8,), 2.0)
-    images = picture(32, 32, batch=4)
+    images = make_image(32, 32, batch=4)
 
     @torch.no_grad()
     def error() -> float:

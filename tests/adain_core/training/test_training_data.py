@@ -16,12 +16,12 @@ from adain_core.images import ImageFile, load_image, read_image_file, save_image
 from adain_core.training import TrainingConfig
 from adain_core.training.data import Augmentation, Crops, crop_batches, seeded
 
-Picture = Callable[..., Tensor]
+MakeImage = Callable[..., Tensor]
 
 
 @pytest.mark.parametrize("side", [49, 98, 103])
-def test_sizes_as_small_as_the_crop(tmp_path: Path, picture: Picture, side: int) -> None:
-    save_image(tmp_path / "picture.png", picture(side, side + 30))
+def test_sizes_as_small_as_the_crop(tmp_path: Path, make_image: MakeImage, side: int) -> None:
+    save_image(tmp_path / "picture.png", make_image(side, side + 30))
     assert int(side * (128 / side)) == 127  # floats alone would miss it
     crop, broken = Crops(str(tmp_path), (128, 128), 128, seed=0)[0]
     assert crop.shape == (3, 128, 128) and not broken
@@ -38,7 +38,7 @@ def test_crops_depend_on_seed_and_number_alone(config: TrainingConfig) -> None:
     assert not torch.equal(first[0][0], Crops(config.content, (32, 40), 32, seed=6)[0][0])
 
 
-def test_recolored_crops(config: TrainingConfig, tmp_path: Path, picture: Picture) -> None:
+def test_recolored_crops(config: TrainingConfig, tmp_path: Path, make_image: MakeImage) -> None:
     plain, always, half = (
         Crops(config.content, (32, 40), 32, 5, Augmentation(share)) for share in (0, 1, 0.5)
     )
@@ -47,7 +47,7 @@ def test_recolored_crops(config: TrainingConfig, tmp_path: Path, picture: Pictur
     changed = sum(not torch.equal(plain[n][0], half[n][0]) for n in range(24))
     assert 6 <= changed <= 18
     # Of gray nothing but the curve from old to new brightness changes: the place is the same.
-    gray = picture(48, 40).mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+    gray = make_image(48, 40).mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
     save_image(tmp_path / "gray.png", 0.3 + 0.4 * gray)
     plain, always = (Crops(str(tmp_path), (32, 40), 32, 5, Augmentation(share)) for share in (0, 1))
     for number in range(6):
@@ -55,11 +55,11 @@ def test_recolored_crops(config: TrainingConfig, tmp_path: Path, picture: Pictur
         assert torch.corrcoef(both)[0, 1].abs() > 0.7
 
 
-def test_exchanged_palettes(tmp_path: Path, picture: Picture) -> None:
+def test_exchanged_palettes(tmp_path: Path, make_image: MakeImage) -> None:
     """Crops take the mean and std of another image's colors, and keep their own drawing."""
     moments = []
     for name, levels in {"red": (0.6, 0.4, 0.3), "blue": (0.3, 0.35, 0.6)}.items():
-        image = torch.tensor(levels).reshape(3, 1, 1) + 0.2 * (picture(40, 40)[0] - 0.5)
+        image = torch.tensor(levels).reshape(3, 1, 1) + 0.2 * (make_image(40, 40)[0] - 0.5)
         save_image(tmp_path / f"{name}.png", image[None])
         image = load_image(tmp_path / f"{name}.png")[0]
         moments.append(torch.stack([image.mean((1, 2)), image.std((1, 2))]))
@@ -108,17 +108,17 @@ def test_crops_without_mirroring(config: TrainingConfig) -> None:
     assert 6 <= sum(same) <= 18
 
 
-def test_images_in_sub_folders(tmp_path: Path, picture: Picture) -> None:
+def test_images_in_sub_folders(tmp_path: Path, make_image: MakeImage) -> None:
     root = tmp_path / "art [1]"
     for name in ("b", "Baroque/a", "Cubism/late/c"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        save_image(root / f"{name}.png", picture(32, 32))
+        save_image(root / f"{name}.png", make_image(32, 32))
     crops = Crops(root, (32, 32), 32, seed=0)
     assert {path.stem for path in crops.paths} == {"a", "b", "c"}
 
 
 def test_large_jpegs_are_decoded_smaller(
-    tmp_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[Tensor] = []
 
@@ -128,7 +128,7 @@ def test_large_jpegs_are_decoded_smaller(
         return file
 
     monkeypatch.setattr("adain_core.training.data.read_image_file", record)
-    save_image(tmp_path / "a.jpg", picture(100, 127))
+    save_image(tmp_path / "a.jpg", make_image(100, 127))
     Crops(tmp_path, (16, 32), 16, seed=0)[0]  # less than four times as large
     assert torch.equal(read[0], load_image(tmp_path / "a.jpg")[0])
     Crops(tmp_path, (16, 25), 16, seed=0)[0]
@@ -170,9 +170,9 @@ def test_worker_processes_read_the_same(config: TrainingConfig) -> None:
         assert torch.equal(here, there)
 
 
-def test_broken_images_are_replaced_and_counted(tmp_path: Path, picture: Picture) -> None:
+def test_broken_images_are_replaced_and_counted(tmp_path: Path, make_image: MakeImage) -> None:
     for number in range(3):
-        save_image(tmp_path / f"{number}.png", picture(32, 32, seed=number))
+        save_image(tmp_path / f"{number}.png", make_image(32, 32, seed=number))
     (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:100])
     crops = Crops(str(tmp_path), (32, 32), 32, seed=0)
     found = [crops[number] for number in range(3)]
@@ -180,9 +180,9 @@ def test_broken_images_are_replaced_and_counted(tmp_path: Path, picture: Picture
     assert all(crop.shape == (3, 32, 32) for crop, _ in found)
 
 
-def test_a_readable_image_is_found_among_broken_ones(tmp_path: Path, picture: Picture) -> None:
+def test_a_readable_image_is_found_among_broken_ones(tmp_path: Path, make_image: MakeImage) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
-    save_image(tmp_path / "b.png", picture(32, 32) * 0.5 + 0.5)
+    save_image(tmp_path / "b.png", make_image(32, 32) * 0.5 + 0.5)
     # On the border of two passes the order may have the broken file twice, one after the other.
     crops = Crops(str(tmp_path), (32, 32), 32, seed=0)
     assert all(crops[number][0].min() > 0.4 for number in range(20))
@@ -190,10 +190,10 @@ def test_a_readable_image_is_found_among_broken_ones(tmp_path: Path, picture: Pi
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_broken_images_are_named_when_they_are_met(
-    tmp_path: Path, picture: Picture, workers: int
+    tmp_path: Path, make_image: MakeImage, workers: int
 ) -> None:
     for number in range(6):
-        save_image(tmp_path / f"{number}.png", picture(32, 32, seed=number))
+        save_image(tmp_path / f"{number}.png", make_image(32, 32, seed=number))
     (tmp_path / "4.png").write_bytes(b"no picture")
     told: list[str] = []
     crops = Crops(str(tmp_path), (32, 32), 32, seed=0)
@@ -228,9 +228,9 @@ def spawned() -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("spawned")
 def test_spawned_workers_have_the_limit_of_pixels(
-    tmp_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_image(tmp_path / "scan.png", picture(20, 30))
+    save_image(tmp_path / "scan.png", make_image(20, 30))
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)  # Pillow reads twice as many
     with pytest.raises(ImageFileError, match="none of its images can be read"):
         next(crop_batches(Scans(tmp_path / "scan.png"), 1, 1, 0))

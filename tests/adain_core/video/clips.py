@@ -119,14 +119,16 @@ class Clips:
 
     folder: Path
     model: AdaINModel
-    picture: Callable[..., Tensor]  # picture(height, width, batch, channels, seed)
+    make_image: Callable[..., Tensor]  # make_image(height, width, batch, channels, seed)
     style: Style
 
     def make(self, *values: Any, **options: Any) -> Path:
         """Write a :class:`Clip` and return its file."""
         clip = Clip(*values, **options)
         width, height = clip.size
-        return clip.write(self.folder, self.picture(height, width + 2 * len(clip.times), seed=1)[0])
+        return clip.write(
+            self.folder, self.make_image(height, width + 2 * len(clip.times), seed=1)[0]
+        )
 
     def draw(self, source: Any, output: Any, styles: Any = None, **options: Any) -> VideoResult:
         """Draw a video, in the folder's style if no other is given."""

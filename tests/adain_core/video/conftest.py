@@ -14,9 +14,9 @@ from adain_core.cli import main
 
 
 @pytest.fixture
-def clips(tiny: AdaINModel, picture: Callable[..., Tensor], tmp_path: Path) -> Clips:
+def clips(tiny: AdaINModel, make_image: Callable[..., Tensor], tmp_path: Path) -> Clips:
     """Makes clips, and draws them in the style of a small picture."""
-    return Clips(tmp_path, tiny, picture, tiny.encode_style(picture(32, 32, seed=7)))
+    return Clips(tmp_path, tiny, make_image, tiny.encode_style(make_image(32, 32, seed=7)))
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def run(tiny_path: Path) -> Callable[..., int]:
 
 
 @pytest.fixture
-def artworks(tmp_path: Path, picture: Callable[..., Tensor]) -> list[Path]:
+def artworks(tmp_path: Path, make_image: Callable[..., Tensor]) -> list[Path]:
     """Two image files."""
     paths = [tmp_path / "a.png", tmp_path / "b.png"]
     for seed, path in enumerate(paths):
-        save(path, picture(32, 32, seed=seed)[0])
+        save(path, make_image(32, 32, seed=seed)[0])
     return paths

@@ -27,7 +27,7 @@ def animation(clips: Clips) -> Path:
 def write(clips: Clips, mode: str) -> Path:
     frames = [
         PIL.Image.fromarray(
-            (clips.picture(48, 64, seed=seed)[0] * 255).byte().permute(1, 2, 0).numpy()
+            (clips.make_image(48, 64, seed=seed)[0] * 255).byte().permute(1, 2, 0).numpy()
         ).convert(mode)
         for seed in range(len(DURATIONS))
     ]
@@ -48,7 +48,7 @@ def test_frames(clips: Clips, animation: Path) -> None:
     assert [frame.duration for frame in frames] == DURATIONS
     assert [frame.pts for frame in frames] == [0, 40, 140, 173, 373]
     for seed, frame in enumerate(frames):
-        assert torch.equal(frame.pixels, (clips.picture(48, 64, seed=seed) * 255).byte())
+        assert torch.equal(frame.pixels, (clips.make_image(48, 64, seed=seed) * 255).byte())
 
 
 def test_drawn(clips: Clips, animation: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def test_a_frame_equals_the_same_picture(
     clips: Clips, tmp_path: Path, matrix: int, full: bool
 ) -> None:
     clip = clips.make(times=STEADY[:3], color=Color(matrix, full))
-    original = clips.picture(48, 64 + 6, seed=1)[..., :64]
+    original = clips.make_image(48, 64 + 6, seed=1)[..., :64]
     assert psnr(pixels_of(clip)[0], original) > 38
     clips.draw(clip, "out.mp4", quality=0, chroma="444", temporal="frame")
     for drawn, frame in zip(pixels_of(tmp_path / "out.mp4"), pixels_of(clip), strict=True):
@@ -138,7 +138,7 @@ def test_interlaced_pictures_are_deinterlaced(
 def test_transparency_is_told(clips: Clips, tmp_path: Path, kind: str) -> None:
     clear, opaque = tmp_path / "clear%d.png", tmp_path / "opaque%d.png"
     for number, pattern in [(0, opaque), (1, opaque), (0, clear), (1, clear)]:
-        pixels = torch.cat((clips.picture(32, 32, seed=1)[0], torch.ones(1, 32, 32)))
+        pixels = torch.cat((clips.make_image(32, 32, seed=1)[0], torch.ones(1, 32, 32)))
         if number == 1 and pattern is clear:
             pixels[3, :8] = 0.5
         save(tmp_path / (pattern.name % number), pixels, kind)

@@ -24,7 +24,7 @@ def test_a_part_is_drawn_as_in_the_whole(
     clips: Clips, tmp_path: Path, start: float, end: float | None, numbers: list[int]
 ) -> None:
     """Keyframes, masks and the pictures' numbers count from the whole's first frame."""
-    other = clips.model.encode_style(clips.picture(32, 32, seed=8))
+    other = clips.model.encode_style(clips.make_image(32, 32, seed=8))
     options: dict[str, Any] = {
         "keyframes": [Keyframe(0, clips.style), Keyframe(9, other, alpha=0.5)],
         "masks": [clips.make("mask.mp4")],

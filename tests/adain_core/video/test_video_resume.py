@@ -148,7 +148,7 @@ def test_a_killed_run_is_resumed(
 def test_a_part_with_masks_and_keyframes_is_resumed(
     clips: Clips, clip: Path, tmp_path: Path
 ) -> None:
-    other = clips.model.encode_style(clips.picture(32, 32, seed=8))
+    other = clips.model.encode_style(clips.make_image(32, 32, seed=8))
     options: dict[str, Any] = {
         "masks": [clips.make("mask.mp4", TIMES)],
         "feather": 2,
@@ -258,7 +258,7 @@ def test_other_options_are_refused(
 def test_another_style_or_video_is_refused(clips: Clips, clip: Path) -> None:
     interrupted(clips, clip, "out.mp4", 30)
     with pytest.raises(VideoFileError, match="had another model, video or other options"):
-        clips.draw(clip, "out.mp4", clips.picture(32, 32), resume=True)
+        clips.draw(clip, "out.mp4", clips.make_image(32, 32), resume=True)
     clip.write_bytes(clip.read_bytes() + b" ")
     with pytest.raises(VideoFileError, match="had another model, video or other options"):
         clips.draw(clip, "out.mp4", resume=True)

@@ -35,14 +35,16 @@ def test_pictures_are_numbered_from_any_number_on(
     clips: Clips, tmp_path: Path, pattern: str, numbers: list[int]
 ) -> None:
     for number in numbers:
-        save(tmp_path / (pattern % number), clips.picture(8, 8, seed=number)[0])
+        save(tmp_path / (pattern % number), clips.make_image(8, 8, seed=number)[0])
     # Not of the sequence: another number of digits, another name.
-    save(tmp_path / "00007.png", clips.picture(8, 8)[0])
-    save(tmp_path / "5.jpg", clips.picture(8, 8)[0])
+    save(tmp_path / "00007.png", clips.make_image(8, 8)[0])
+    save(tmp_path / "5.jpg", clips.make_image(8, 8)[0])
     drawn = pixels_of(tmp_path / pattern)
     assert len(drawn) == len(numbers)
     for pixels, number in zip(drawn, numbers, strict=True):
-        torch.testing.assert_close(pixels, clips.picture(8, 8, seed=number), rtol=0, atol=0.6 / 255)
+        torch.testing.assert_close(
+            pixels, clips.make_image(8, 8, seed=number), rtol=0, atol=0.6 / 255
+        )
 
 
 @pytest.mark.parametrize(
@@ -63,12 +65,12 @@ def test_a_folder_of_numbered_pictures(
         if name.endswith("txt"):
             (tmp_path / folder / name).touch()
         else:
-            save(tmp_path / folder / name, clips.picture(32, 32, seed=seed)[0])
+            save(tmp_path / folder / name, clips.make_image(32, 32, seed=seed)[0])
     with VideoReader(tmp_path / folder, Part(fps=10)) as reader:
         frames = list(reader)
     assert [frame.seconds for frame in frames] == [number / 10 for number in range(count)]
     for seed, frame in enumerate(frames):
-        expected = clips.picture(32, 32, seed=seed)
+        expected = clips.make_image(32, 32, seed=seed)
         assert psnr(frame.pixels.float() / 255, expected) > 20  # a JPEG has been rounded
 
 
@@ -110,7 +112,7 @@ def test_numbered_photos_with_exif_are_upright(tmp_path: Path, suffix: str) -> N
 def test_a_cut_off_picture_is_left_out_and_told(clips: Clips, tmp_path: Path, suffix: str) -> None:
     for number in range(4):
         path = tmp_path / f"{number}.{suffix}"
-        save(path, clips.picture(64, 96, seed=number)[0])
+        save(path, clips.make_image(64, 96, seed=number)[0])
         if number == 2:
             path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with VideoReader(tmp_path / f"%d.{suffix}") as reader:
@@ -130,7 +132,7 @@ def test_a_gap_among_numbered_pictures_is_refused(
     clips: Clips, tmp_path: Path, numbers: list[int], message: str
 ) -> None:
     for number in numbers:
-        save(tmp_path / f"{number:03d}.png", clips.picture(8, 8)[0])
+        save(tmp_path / f"{number:03d}.png", clips.make_image(8, 8)[0])
     with pytest.raises(VideoFileError, match=message):
         clips.draw(tmp_path / "%03d.png", "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
@@ -149,7 +151,7 @@ def test_the_rate_of_numbered_pictures(
     rate: float | Fraction,
 ) -> None:
     for number in range(4):
-        save(tmp_path / f"{number}.png", clips.picture(32, 32)[0])
+        save(tmp_path / f"{number}.png", clips.make_image(32, 32)[0])
     out = tmp_path / "out.mp4"
     assert run(tmp_path / "%d.png", "-o", out, "--style", artworks[0], *options) == 0
     assert times_of(out) == [number / Fraction(rate) for number in range(4)]

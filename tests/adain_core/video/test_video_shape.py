@@ -71,7 +71,7 @@ def test_the_picture_stays_when_pixels_become_square(clips: Clips) -> None:
 
 def test_frames_of_other_sizes_are_fitted_into_the_first(clips: Clips, tmp_path: Path) -> None:
     for number, (height, width) in enumerate([(48, 64), (96, 128), (40, 40)]):
-        save(tmp_path / f"{number}.png", clips.picture(height, width, seed=1)[0])
+        save(tmp_path / f"{number}.png", clips.make_image(height, width, seed=1)[0])
     result = clips.draw(tmp_path / "%d.png", "out.mkv", alpha=0)
     assert (result.width, result.height, result.frames) == (64, 48, 3)
     assert [note.split(": ")[1] for note in result.notes] == [

@@ -18,7 +18,7 @@ from adain_core.video import Keyframe
 
 
 def test_keyframes(clips: Clips, tmp_path: Path) -> None:
-    other = clips.model.encode_style(clips.picture(32, 32, seed=8))
+    other = clips.model.encode_style(clips.make_image(32, 32, seed=8))
     clip, pattern = clips.make(), tmp_path / "%d.png"
     keyframes = [Keyframe(2, clips.style), Keyframe(6, other, alpha=0.5)]
     clips.draw(clip, pattern, keyframes=keyframes, temporal="frame")
@@ -70,7 +70,7 @@ def test_keyframes_that_do_not_fit(
 def test_keyframes_recolor_no_artworks(clips: Clips) -> None:
     options = {"keyframes": [Keyframe(0, clips.style)], "preserve_color": "coral"}
     with pytest.raises(OptionError, match="preserve_color cannot be coral with keyframes"):
-        clips.draw(clips.make(), "out.mp4", clips.picture(32, 32), **options)
+        clips.draw(clips.make(), "out.mp4", clips.make_image(32, 32), **options)
 
 
 def test_recolored_artworks_are_read_once(
