@@ -13,7 +13,7 @@ MOMENT_METHODS = (color.coral, color.mean_std, color.cholesky)
 METHOD_FUNCTIONS = tuple(getattr(color, name) for name in color.METHODS)
 
 
-def picture(seed: int, height: int = 20, width: int = 30, batch: int = 1) -> Tensor:
+def random_image(seed: int, height: int = 20, width: int = 30, batch: int = 1) -> Tensor:
     """Random colors with correlated channels, in 0..1, as photographs have them."""
     generator = torch.Generator().manual_seed(seed)
     shared = torch.rand(batch, 1, height, width, generator=generator)
@@ -56,7 +56,7 @@ def numpy_coral(source: Tensor, target: Tensor) -> np.ndarray:
 @given(seed=st.integers(0, 10_000), width=st.integers(2, 40))
 @settings(max_examples=25, deadline=None)
 def test_coral_equals_its_definition(seed: int, width: int) -> None:
-    source, target = picture(seed, 9, 11), picture(seed + 1, 8, width)
+    source, target = random_image(seed, 9, 11), random_image(seed + 1, 8, width)
     expected = numpy_coral(source, target)
     np.testing.assert_allclose(color.coral(source, target).numpy(), expected, atol=5e-6)
     double = color.coral(source.double(), target.double())
@@ -64,12 +64,12 @@ def test_coral_equals_its_definition(seed: int, width: int) -> None:
 
 
 def test_coral_scales_contrast_with_the_number_of_pixels() -> None:
-    image, reference = picture(0, 40, 40), picture(1, 80, 80)
+    image, reference = random_image(0, 40, 40), random_image(1, 80, 80)
     assert torch.allclose(std(color.coral(image, reference)), 2 * std(reference), rtol=1e-2)
 
 
 def test_coral_on_equal_sizes_reaches_mean_and_covariance() -> None:
-    image, reference = picture(2, 60, 60), picture(3, 60, 60)
+    image, reference = random_image(2, 60, 60), random_image(3, 60, 60)
     result = color.coral(image, reference)
     assert torch.allclose(mean(result), mean(reference), atol=1e-6)
     # C = XXᵀ + I: the identity weighs 1 against 3,599 pixels.
@@ -77,7 +77,7 @@ def test_coral_on_equal_sizes_reaches_mean_and_covariance() -> None:
 
 
 def test_mean_std_reaches_mean_and_std() -> None:
-    image, reference = picture(4), picture(5, 33, 12)
+    image, reference = random_image(4), random_image(5, 33, 12)
     result = color.mean_std(image, reference)
     assert torch.allclose(mean(result), mean(reference), atol=1e-6)
     assert torch.allclose(std(result), std(reference), atol=1e-6)
@@ -87,7 +87,7 @@ def test_mean_std_reaches_mean_and_std() -> None:
 
 
 def test_cholesky_reaches_mean_and_covariance() -> None:
-    image, reference = picture(6), picture(7, 33, 12)
+    image, reference = random_image(6), random_image(7, 33, 12)
     result = color.cholesky(image, reference)
     assert torch.allclose(mean(result), mean(reference), atol=1e-6)
     assert torch.allclose(covariance(result), covariance(reference), atol=3e-6)
@@ -95,7 +95,7 @@ def test_cholesky_reaches_mean_and_covariance() -> None:
 
 
 def test_moments_do_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    image, reference = picture(8), picture(9, 17, 13)
+    image, reference = random_image(8), random_image(9, 17, 13)
     whole = [method(image, reference) for method in MOMENT_METHODS]
     monkeypatch.setattr(color, "CHUNK", 37)
     for method, expected in zip(MOMENT_METHODS, whole, strict=True):
@@ -109,7 +109,7 @@ def test_only_devices_that_have_float64_get_it() -> None:
 
 
 def test_moments_without_float64(monkeypatch: pytest.MonkeyPatch) -> None:
-    image, reference = picture(8, 300, 300), picture(9, 200, 300)
+    image, reference = random_image(8, 300, 300), random_image(9, 200, 300)
     expected = [
         method(image, reference) for method in METHOD_FUNCTIONS if method != color.luminance
     ]
@@ -120,7 +120,7 @@ def test_moments_without_float64(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_histogram_of_equal_size_is_the_reference_permuted() -> None:
-    image, reference = picture(10), picture(11)
+    image, reference = random_image(10), random_image(11)
     image = image + torch.linspace(0, 1e-3, image.numel()).view_as(image)  # no two values equal
     result = color.histogram(image, reference)
     assert torch.equal(result.flatten(2).sort().values, reference.flatten(2).sort().values)
@@ -129,32 +129,32 @@ def test_histogram_of_equal_size_is_the_reference_permuted() -> None:
 
 @pytest.mark.parametrize("size", [(7, 9), (90, 70)])
 def test_histogram_reaches_the_quantiles_of_another_size(size: tuple[int, int]) -> None:
-    image, reference = picture(12, 40, 40), picture(13, *size)
+    image, reference = random_image(12, 40, 40), random_image(13, *size)
     result = color.histogram(image, reference)
     levels = torch.linspace(0.05, 0.95, 19)
     for channel in range(3):
         reached = result[0, channel].flatten().quantile(levels)
-        wanted = reference[0, channel].flatten().quantile(levels)
-        assert (reached - wanted).abs().max() < 0.02
+        expected = reference[0, channel].flatten().quantile(levels)
+        assert (reached - expected).abs().max() < 0.02
 
 
 def test_histogram_keeps_equal_values_equal() -> None:
-    image = (picture(14) * 8).round() / 8
-    result = color.histogram(image, picture(15))
+    image = (random_image(14) * 8).round() / 8
+    result = color.histogram(image, random_image(15))
     for channel in range(3):
         for value in image[0, channel].unique():
             assert len(result[0, channel][image[0, channel] == value].unique()) == 1
 
 
 def test_histogram_of_a_flat_image_is_the_median() -> None:
-    reference = picture(16, 5, 5)
+    reference = random_image(16, 5, 5)
     result = color.histogram(torch.full((1, 3, 4, 6), 0.2), reference)
     median = reference.flatten(2).median(-1).values[..., None, None]
     assert torch.equal(result, median.expand_as(result))
 
 
 def test_luminance_in_yiq() -> None:
-    image, reference = picture(17), picture(18)
+    image, reference = random_image(17), random_image(18)
     to_yiq = np.array(
         [[0.299, 0.587, 0.114], [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]]
     )
@@ -167,9 +167,9 @@ def test_luminance_in_yiq() -> None:
 @pytest.mark.parametrize("method", METHOD_FUNCTIONS)
 def test_identity_when_the_reference_is_the_image(method) -> None:
     for image in (
-        picture(19),
-        (picture(20) * 255).round() / 255,
-        picture(21)[:, :1].repeat(1, 3, 1, 1),
+        random_image(19),
+        (random_image(20) * 255).round() / 255,
+        random_image(21)[:, :1].repeat(1, 3, 1, 1),
     ):
         assert torch.allclose(method(image, image), image, atol=5e-6)
 
@@ -178,7 +178,7 @@ def test_identity_when_the_reference_is_the_image(method) -> None:
 @pytest.mark.parametrize("height, width", [(1, 1), (1, 7), (6, 5)])
 def test_flat_images_stay_finite_and_near_the_range(method, height: int, width: int) -> None:
     flat = torch.tensor([0.3, 0.7, 0.1]).view(1, 3, 1, 1).expand(1, 3, height, width)
-    white, varied = torch.ones(1, 3, height, width), picture(22, height, width)
+    white, varied = torch.ones(1, 3, height, width), random_image(22, height, width)
     one_flat_channel = torch.cat([varied[:, :2], flat[:, 2:]], dim=1)
     images = (flat, white, varied, one_flat_channel)
     for image in images:
@@ -191,7 +191,7 @@ def test_flat_images_stay_finite_and_near_the_range(method, height: int, width: 
 
 @pytest.mark.parametrize("method", MOMENT_METHODS)
 def test_flat_images_take_the_mean_and_flat_references_give_it(method) -> None:
-    flat, varied = torch.full((1, 3, 8, 8), 0.3), picture(23, 8, 8)
+    flat, varied = torch.full((1, 3, 8, 8), 0.3), random_image(23, 8, 8)
     means = mean(varied).float()[..., None, None].expand(1, 3, 8, 8)
     assert torch.allclose(method(flat, varied), means, atol=1e-6)
     # Cholesky regularizes with a variance of 1e-6, a deviation of 0.001.
@@ -228,10 +228,10 @@ def test_the_reference_lab_is_known() -> None:
 @settings(max_examples=25, deadline=None)
 def test_reinhard_gives_the_references_statistics_in_lab(seed: int) -> None:
     # Pale colors, so that nothing leaves sRGB.
-    image, reference = (0.4 + 0.2 * picture(seed + k, 9, 11) for k in range(2))
-    ours, wanted = as_lab(color.reinhard(image, reference)), as_lab(reference)
-    np.testing.assert_allclose(ours.mean(0), wanted.mean(0), atol=0.02)
-    np.testing.assert_allclose(ours.std(0), wanted.std(0), atol=0.02)
+    image, reference = (0.4 + 0.2 * random_image(seed + k, 9, 11) for k in range(2))
+    ours, expected = as_lab(color.reinhard(image, reference)), as_lab(reference)
+    np.testing.assert_allclose(ours.mean(0), expected.mean(0), atol=0.02)
+    np.testing.assert_allclose(ours.std(0), expected.std(0), atol=0.02)
     # An affine map of each channel: what lies between the pixels stays.
     before = as_lab(image)
     np.testing.assert_allclose(
@@ -240,16 +240,16 @@ def test_reinhard_gives_the_references_statistics_in_lab(seed: int) -> None:
 
 
 def test_reinhard_keeps_grays_gray() -> None:
-    gray = picture(40)[:, :1].expand(-1, 3, -1, -1)
-    of_color = color.reinhard(picture(41), gray)
+    gray = random_image(40)[:, :1].expand(-1, 3, -1, -1)
+    of_color = color.reinhard(random_image(41), gray)
     torch.testing.assert_close(of_color[:, :1].expand_as(of_color), of_color, rtol=0, atol=1e-5)
-    tinted = as_lab(color.reinhard(gray, picture(42)))
+    tinted = as_lab(color.reinhard(gray, random_image(42)))
     np.testing.assert_allclose(tinted[:, 1:].std(0), 0, atol=0.02)  # one tint for all
 
 
 @pytest.mark.parametrize("method", METHOD_FUNCTIONS)
 def test_a_batch_is_its_samples(method) -> None:
-    images, references = picture(24, batch=3), picture(25, batch=3)
+    images, references = random_image(24, batch=3), random_image(25, batch=3)
     for result, pairs in (
         (method(images, references), zip(images, references, strict=True)),
         (method(images, references[:1]), [(image, references[0]) for image in images]),
@@ -262,7 +262,7 @@ def test_a_batch_is_its_samples(method) -> None:
 
 @pytest.mark.parametrize("name", color.METHODS)
 def test_transfer_color_strength(name: str) -> None:
-    image, reference = picture(26), picture(27)
+    image, reference = random_image(26), random_image(27)
     full = getattr(color, name)(image, reference)
     assert torch.equal(color.transfer_color(image, reference, name, 0), image)
     assert torch.equal(color.transfer_color(image, reference, name), full.clamp(0, 1))
@@ -274,7 +274,7 @@ def test_transfer_color_clamps_and_methods_do_not() -> None:
     # A sparse bright reference: standardized outliers of the image land beyond 0..1.
     image = torch.zeros(1, 3, 10, 10)
     image[..., 0, 0] = 1
-    reference = (picture(28) > 0.6).float()
+    reference = (random_image(28) > 0.6).float()
     assert color.mean_std(image, reference).max() > 1
     assert color.transfer_color(image, reference, "mean_std").max() == 1
     batch = color.transfer_color(image[0], reference.repeat(2, 1, 1, 1), "mean_std", 0.5)
@@ -283,7 +283,7 @@ def test_transfer_color_clamps_and_methods_do_not() -> None:
 
 @pytest.mark.parametrize("method", METHOD_FUNCTIONS)
 def test_dtype_is_the_images(method) -> None:
-    image, reference = picture(29), picture(30)
+    image, reference = random_image(29), random_image(30)
     result = method(image.half(), reference)
     assert result.dtype == torch.float16
     assert torch.allclose(result.float(), method(image, reference), atol=1e-2)
@@ -313,18 +313,18 @@ def test_images_that_do_not_fit(name: str, image: Tensor, reference: Tensor, mes
 
 def test_luminance_needs_one_size() -> None:
     with pytest.raises(ValueError, match="got 30x20 and 29x20: resize the reference"):
-        color.luminance(picture(31), picture(31, width=29))
+        color.luminance(random_image(31), random_image(31, width=29))
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
 def test_strength_outside_its_range(strength: float) -> None:
     with pytest.raises(ValueError, match=f"strength in 0..1, got {strength}"):
-        color.transfer_color(picture(32), picture(33), "coral", strength)
+        color.transfer_color(random_image(32), random_image(33), "coral", strength)
 
 
 def test_unknown_method() -> None:
     with pytest.raises(ValueError, match=r"of coral, histogram, .*; got guess"):
-        color.transfer_color(picture(34), picture(35), "guess")
+        color.transfer_color(random_image(34), random_image(35), "guess")
 
 
 def test_visible_colors_of_more_pixels_than_float32_counts() -> None:

@@ -24,24 +24,24 @@ pytestmark = [
 ]
 
 
-def test_pictures(kind: str, tiny: AdaINModel) -> None:
-    picture, odd = torch.rand(1, 3, 20, 24), ODD[kind](torch.rand(1, 3, 20, 24))
+def test_images_must_be_dense(kind: str, tiny: AdaINModel) -> None:
+    image, odd = torch.rand(1, 3, 20, 24), ODD[kind](torch.rand(1, 3, 20, 24))
     message = f"expected an image as a dense tensor that holds values, got a {kind} one"
-    for content, style in ((odd, picture), (picture, odd)):
+    for content, style in ((odd, image), (image, odd)):
         with pytest.raises(ValueError, match=message):
             tiny.stylize(content, style)
 
 
-def test_masks(kind: str, tiny: AdaINModel) -> None:
-    picture = torch.rand(1, 3, 20, 24)
+def test_masks_must_be_dense(kind: str, tiny: AdaINModel) -> None:
+    image = torch.rand(1, 3, 20, 24)
     mask = ODD[kind](torch.ones(1, 20, 24))
     with pytest.raises(
         ValueError, match=rf"masks\[0\] must be a dense tensor .*, got a {kind} one"
     ):
-        tiny.stylize(picture, picture, masks=[mask])
+        tiny.stylize(image, image, masks=[mask])
 
 
-def test_styles(kind: str) -> None:
+def test_styles_must_be_dense(kind: str) -> None:
     odd, good = ODD[kind](torch.ones(2, 5)), torch.ones(5)
     odd = odd[0] if kind in ("meta", "quantized") else odd
     for mean, std in ((odd, good), (good, odd)):

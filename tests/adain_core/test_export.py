@@ -43,7 +43,7 @@ class TestFiles:
         pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")
 
     @pytest.mark.parametrize("size", SIZES)
-    def test_statistics_and_pictures_equal_the_library(
+    def test_statistics_and_images_equal_the_library(
         self, tiny: AdaINModel, make_image: Callable[..., Tensor], size: tuple[int, int]
     ) -> None:
         images = make_image(*size, batch=2)
@@ -58,11 +58,11 @@ class TestFiles:
         torch.testing.assert_close(maps, features.tensor, rtol=1e-5, atol=1e-5)
         result = stylize(decode, maps, mean, std, style)
         assert result.shape[2:] == (8 * maps.shape[2], 8 * maps.shape[3])
-        # A style's statistics over those of a flat picture, 1/300, enlarge what is rounded.
+        # A style's statistics over those of a flat image, 1/300, enlarge what is rounded.
         torch.testing.assert_close(cut(result, size), expected, rtol=0, atol=1e-3)
 
     @pytest.mark.parametrize("size", SIZES)
-    def test_half_precision_draws_the_same_at_40_db(
+    def test_half_precision_gives_the_same_at_40_db(
         self, tiny: AdaINModel, make_image: Callable[..., Tensor], size: tuple[int, int]
     ) -> None:
         images = make_image(*size)
@@ -78,7 +78,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("dtype", "bound"), [(torch.float32, 80), (torch.float16, 45)], ids=["fp32", "fp16"]
     )
-    def test_the_shipped_model(
+    def test_the_exported_shipped_model_equals_the_library(
         self, make_image: Callable[..., Tensor], dtype: torch.dtype, bound: float
     ) -> None:
         model = AdaINModel.from_pretrained(device="cpu", dtype="fp32")

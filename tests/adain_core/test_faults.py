@@ -1,4 +1,4 @@
-"""Pictures of NaN are refused, and the message names what makes them so."""
+"""Images of NaN are refused, and the message names what makes them so."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def broken(make_model: Callable[..., AdaINModel]) -> AdaINModel:
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_the_model_is_named(broken: AdaINModel, make_image: MakeImage, dtype: torch.dtype) -> None:
+def test_the_error_names_the_model(
+    broken: AdaINModel, make_image: MakeImage, dtype: torch.dtype
+) -> None:
     with pytest.raises(
         NotFiniteError,
         match=r"^the image has NaN or infinite values, caused by the model 'tiny': its weig",
@@ -46,7 +48,9 @@ def test_the_model_is_named(broken: AdaINModel, make_image: MakeImage, dtype: to
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_the_style_is_named(tiny: AdaINModel, make_image: MakeImage, dtype: torch.dtype) -> None:
+def test_the_error_names_the_style(
+    tiny: AdaINModel, make_image: MakeImage, dtype: torch.dtype
+) -> None:
     good = tiny.encode_style(make_image(30, 30))
     bad = Style(good.mean, torch.full_like(good.std, 3e38), tiny.fingerprint, "glare")
     masks = [torch.ones(8, 8), torch.zeros(8, 8)]
@@ -59,7 +63,7 @@ def test_the_style_is_named(tiny: AdaINModel, make_image: MakeImage, dtype: torc
             tiny.stylize(make_image(40, 50), **request, output_dtype=dtype)
 
 
-def test_the_precision_is_named(
+def test_the_error_names_the_precision(
     make_model: Callable[..., AdaINModel], make_image: MakeImage
 ) -> None:
     model = make_model(seed=4)

@@ -59,7 +59,7 @@ def test_what_appears_meanwhile_is_not_replaced(
     assert names(tmp_path) == ["a.txt", "b.txt"]
 
 
-def test_of_many_at_once_one_wins(tmp_path: Path) -> None:
+def test_one_of_many_concurrent_writers_wins(tmp_path: Path) -> None:
     path, won, together = tmp_path / "a.txt", [], threading.Barrier(8)
 
     def work(number: int) -> None:
@@ -146,11 +146,13 @@ def save_style(path: Path, *, overwrite: bool) -> None:
     Style(torch.zeros(3), torch.ones(3), "ab").save(path, overwrite=overwrite)
 
 
-def save_picture(path: Path, *, overwrite: bool) -> None:
+def save_test_image(path: Path, *, overwrite: bool) -> None:
     save_image(path, torch.zeros(3, 4, 4), overwrite=overwrite)
 
 
-@pytest.mark.parametrize(("save", "name"), [(save_style, "a.safetensors"), (save_picture, "a.png")])
+@pytest.mark.parametrize(
+    ("save", "name"), [(save_style, "a.safetensors"), (save_test_image, "a.png")]
+)
 def test_files_of_the_library_stay_unless_told(
     save: Callable[..., None], name: str, tmp_path: Path
 ) -> None:

@@ -83,7 +83,7 @@ def test_large_half_precision_features_do_not_overflow() -> None:
     assert std.item() == pytest.approx(60000, rel=1e-3)
 
 
-def test_float64_stays() -> None:
+def test_statistics_of_float64_are_float64() -> None:
     mean, std = channel_statistics(random(1, 2, 4, 4, dtype=torch.float64))
     assert mean.dtype == std.dtype == torch.float64
 

@@ -44,37 +44,37 @@ def test_an_object_of_another_color_keeps_its_tone() -> None:
     """Of the same brightness: the guide is the photo's color."""
     ground, disc = torch.tensor([[0.2, 0.5, 0.5], [0.8, 0.2, 0.2]])[:, :, None, None]
     photo = torch.where(INSIDE, disc, ground)
-    drawn = torch.where(INSIDE, torch.tensor([0.1, 0.2, 0.7])[:, None, None], 0.5).expand_as(photo)
-    found = remove_halos(drawn, photo)
-    torch.testing.assert_close(found, drawn, rtol=0, atol=0.06)
+    result = torch.where(INSIDE, torch.tensor([0.1, 0.2, 0.7])[:, None, None], 0.5).expand_as(photo)
+    found = remove_halos(result, photo)
+    torch.testing.assert_close(found, result, rtol=0, atol=0.06)
 
 
 def test_regions_have_tones_of_their_own() -> None:
     """As if each were the whole image, and what belongs to none stays."""
     generator = torch.Generator().manual_seed(5)
-    photo, drawn = (torch.rand(1, 3, 48, 200, generator=generator) for _ in range(2))
+    photo, result = (torch.rand(1, 3, 48, 200, generator=generator) for _ in range(2))
     left = torch.zeros(1, 1, 48, 200)
     left[..., :100] = 1
-    both = remove_halos(drawn, photo, torch.cat([left, 1 - left], dim=1))
-    one = remove_halos(drawn, photo, left)
-    assert torch.equal(one[..., 100:], drawn[..., 100:])
+    both = remove_halos(result, photo, torch.cat([left, 1 - left], dim=1))
+    one = remove_halos(result, photo, left)
+    assert torch.equal(one[..., 100:], result[..., 100:])
     torch.testing.assert_close(both[..., :100], one[..., :100])
-    whole = remove_halos(drawn, photo)
+    whole = remove_halos(result, photo)
     thirds = torch.full((1, 3, 48, 200), 1 / 3)
-    torch.testing.assert_close(remove_halos(drawn, photo, thirds), whole, rtol=0, atol=1e-5)
+    torch.testing.assert_close(remove_halos(result, photo, thirds), whole, rtol=0, atol=1e-5)
     # Each part alone, but for the border, where reflection adds what is cut off here.
-    cut = remove_halos(drawn[..., :100], photo[..., :100])
+    cut = remove_halos(result[..., :100], photo[..., :100])
     torch.testing.assert_close(both[..., :40], cut[..., :40], rtol=0, atol=0.05)
 
 
 def test_transparent_pixels_do_not_count() -> None:
     generator = torch.Generator().manual_seed(6)
-    photo, drawn, others = (torch.rand(1, 4, 90, 120, generator=generator) for _ in range(3))
+    photo, result, others = (torch.rand(1, 4, 90, 120, generator=generator) for _ in range(3))
     visible = torch.zeros(1, 1, 90, 120)
     visible[..., 20:70, 30:100] = 1
     photo[:, 3:] = visible
-    expected = remove_halos(drawn[:, :3], photo)
-    hidden = [torch.where(visible > 0, image, others)[:, :3] for image in (drawn, photo)]
+    expected = remove_halos(result[:, :3], photo)
+    hidden = [torch.where(visible > 0, image, others)[:, :3] for image in (result, photo)]
     found = remove_halos(hidden[0], torch.cat([hidden[1], visible], dim=1))
     seen = visible.expand_as(found) > 0
     torch.testing.assert_close(found[seen], expected[seen])
@@ -95,8 +95,8 @@ def test_strokes_stay() -> None:
     batch=st.integers(1, 3),
     tone=st.integers(-50, 50),
 )
-def test_one_tone_stays(height: int, width: int, batch: int, tone: int) -> None:
+def test_a_constant_change_of_tone_is_kept(height: int, width: int, batch: int, tone: int) -> None:
     random = torch.Generator().manual_seed(3)
     photo = torch.randint(50, 200, (batch, 3, height, width), generator=random, dtype=torch.uint8)
-    drawn = (photo + float(tone)) / 255
-    torch.testing.assert_close(remove_halos(drawn, photo), drawn, rtol=0, atol=1e-4)
+    result = (photo + float(tone)) / 255
+    torch.testing.assert_close(remove_halos(result, photo), result, rtol=0, atol=1e-4)

@@ -22,7 +22,7 @@ WIDE = Architecture(widths=(16, 128, 136, 128))
 
 
 def both(model: AdaINModel, images: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """What the inference form and the plain networks make of pictures: features, pictures."""
+    """The features and images of the inference form and of the plain networks."""
     with torch.no_grad():
         features = model.encoder(images)
         mixed = adain(model.encode(images), model.encode_style(images.flip(3), size=0), 0.7)
@@ -183,9 +183,9 @@ def test_follows_a_fused_optimizer(make_model: MakeModel, make_image: MakeImage)
 def test_smallest_map(make_model: MakeModel) -> None:
     model = make_model()
     features = torch.rand(1, 10, 2, 2)
-    pictures = Inference(model.decoder)(features)
-    assert pictures.shape == (1, 3, 2 * STRIDE, 2 * STRIDE)
-    torch.testing.assert_close(pictures, model.decoder(features), rtol=1e-4, atol=1e-4)
+    images = Inference(model.decoder)(features)
+    assert images.shape == (1, 3, 2 * STRIDE, 2 * STRIDE)
+    torch.testing.assert_close(images, model.decoder(features), rtol=1e-4, atol=1e-4)
 
 
 def test_inputs_stay_as_they_are(make_model: MakeModel, make_image: MakeImage) -> None:

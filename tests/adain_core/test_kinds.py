@@ -12,7 +12,7 @@ import torch
 
 from adain_core import AdaINModel, Style, StylizeOptions, Stylizer, TemporalPool, adain
 
-ART = torch.full((1, 3, 16, 16), 0.5)
+ARTWORK = torch.full((1, 3, 16, 16), 0.5)
 MASK = torch.ones(4, 4)
 STYLE = Style(torch.zeros(4), torch.ones(4), "encoder-a")
 NUMBER = "must be one number, or one per image, got"
@@ -47,7 +47,7 @@ MASKS = "must be a list with one for each style, got"
 )
 def test_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
-        StylizeOptions(ART, **options)
+        StylizeOptions(ARTWORK, **options)
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ def test_choices(options: dict[str, Any]) -> None:
     with pytest.raises(
         ValueError, match=rf"^{field} must be one of .*, got {re.escape(repr(value))}"
     ):
-        StylizeOptions(ART, **options)
+        StylizeOptions(ARTWORK, **options)
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
     options = StylizeOptions(
-        ART,
+        ARTWORK,
         alpha=np.float32(0.5),
         content_size=np.int64(32),
         photo_share=np.float32(0.25),
@@ -73,7 +73,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
 
 
 def test_a_tensor_of_several_masks_is_a_list() -> None:
-    options = StylizeOptions([ART, ART], masks=torch.stack([MASK, 0 * MASK]))  # type: ignore[arg-type]
+    options = StylizeOptions([ARTWORK, ARTWORK], masks=torch.stack([MASK, 0 * MASK]))  # type: ignore[arg-type]
     assert options.masks is not None
     assert [mask.shape for mask in options.masks] == [(1, 1, 4, 4)] * 2  # type: ignore[union-attr]
 
@@ -82,24 +82,33 @@ def test_a_tensor_of_several_masks_is_a_list() -> None:
     ("call", "message"),
     [
         (lambda m: Stylizer(m, "x.jpg"), "options must be StylizeOptions, got str"),
-        (lambda m: Stylizer("adain-slim", StylizeOptions(ART)), "model must be an AdaINModel, got"),
-        (lambda m: m.stylize(ART, ART, smoothing="ema"), "smoothing must be a TemporalPool, or"),
+        (
+            lambda m: Stylizer("adain-slim", StylizeOptions(ARTWORK)),
+            "model must be an AdaINModel, got",
+        ),
+        (
+            lambda m: m.stylize(ARTWORK, ARTWORK, smoothing="ema"),
+            "smoothing must be a TemporalPool, or",
+        ),
         (lambda m: TemporalPool("ema", 2.5), "temporal_length must be a whole number of frames"),
-        (lambda m: m.decode(m.encode_style(ART)), "features must be Features of AdaINModel.encode"),
-        (lambda m: m.decode(ART), "features must be Features of AdaINModel.encode, got Tensor"),
-        (lambda m: m.encode(ART, size="64"), f"size {PIXELS} str"),
-        (lambda m: m.encode(ART, tile="64"), f"tile {TILE} str"),
-        (lambda m: m.encode_style(ART, size="64"), f"size {TILE} str"),
+        (
+            lambda m: m.decode(m.encode_style(ARTWORK)),
+            "features must be Features of AdaINModel.encode",
+        ),
+        (lambda m: m.decode(ARTWORK), "features must be Features of AdaINModel.encode, got Tensor"),
+        (lambda m: m.encode(ARTWORK, size="64"), f"size {PIXELS} str"),
+        (lambda m: m.encode(ARTWORK, tile="64"), f"tile {TILE} str"),
+        (lambda m: m.encode_style(ARTWORK, size="64"), f"size {TILE} str"),
         (
             lambda m: adain(STYLE, STYLE),
             "features must be Features of AdaINModel.encode, got Style",
         ),
         (
-            lambda m: adain(m.encode(ART), m.encode(ART)),
+            lambda m: adain(m.encode(ARTWORK), m.encode(ARTWORK)),
             "style must be a Style of AdaINModel.encode_style, got Features",
         ),
         (lambda m: Style.mix(STYLE), "styles must be a list of Style, got Style"),
-        (lambda m: Style.mix([STYLE, ART]), "styles must be a list of Style, got Tensor"),
+        (lambda m: Style.mix([STYLE, ARTWORK]), "styles must be a list of Style, got Tensor"),
         (lambda m: Style.mix([STYLE], ["x"]), "weights must be numbers, one for each style, got"),
     ],
 )
@@ -109,18 +118,18 @@ def test_calls(tiny: AdaINModel, call: Callable[[Any], object], message: str) ->
 
 
 def test_a_call_checks_its_own_styles_and_masks(tiny: AdaINModel) -> None:
-    style = tiny.encode_style(1 - ART)
-    plain = Stylizer(tiny, StylizeOptions(ART))
-    assert torch.equal(plain(ART, styles=style), tiny.stylize(ART, style))
-    masked = Stylizer(tiny, StylizeOptions(ART, masks=[MASK]))
+    style = tiny.encode_style(1 - ARTWORK)
+    plain = Stylizer(tiny, StylizeOptions(ARTWORK))
+    assert torch.equal(plain(ARTWORK, styles=style), tiny.stylize(ARTWORK, style))
+    masked = Stylizer(tiny, StylizeOptions(ARTWORK, masks=[MASK]))
     halves = [torch.eye(16), 1 - torch.eye(16)]
-    expected = tiny.stylize(ART, [style, ART], masks=halves)
-    other = tiny.encode_style(ART)
-    torch.testing.assert_close(masked(ART, styles=[style, other], masks=halves), expected)
+    expected = tiny.stylize(ARTWORK, [style, ARTWORK], masks=halves)
+    other = tiny.encode_style(ARTWORK)
+    torch.testing.assert_close(masked(ARTWORK, styles=[style, other], masks=halves), expected)
     for stylizer, given, message in (
         (plain, {"styles": []}, "styles must hold at least one style, got none"),
         (plain, {"masks": [MASK]}, "masks replace those of the options, which have none"),
         (masked, {"styles": [style, style]}, "masks must be one for each style, got 1 and 2"),
     ):
         with pytest.raises(ValueError, match=f"^{message}$"):
-            stylizer(ART, **given)  # type: ignore[arg-type]
+            stylizer(ARTWORK, **given)  # type: ignore[arg-type]

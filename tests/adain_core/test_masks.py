@@ -228,7 +228,7 @@ def test_no_feather() -> None:
         feather_mask(mask, -1)
 
 
-# --- parts of a picture --------------------------------------------------------------------------
+# --- parts of an image ---------------------------------------------------------------------------
 
 
 @given(
@@ -243,7 +243,7 @@ def test_a_window_is_a_part_of_the_whole(
     top, left = (min(start, length - 1) for start, length in zip(corner, size, strict=True))
     window = slice(top, top + 16), slice(left, left + 16)  # beyond the end, too
     for mask in masks:
-        # torch gets pictures of one column wrong on a CPU.
+        # torch gets images of one column wrong on a CPU.
         turned = F.interpolate(mask.mT, (size[1], size[0]), mode="bilinear", antialias=True).mT
         whole = turned if size[0] > 1 else resize_mask(mask, size)
         torch.testing.assert_close(resize_mask(mask, size), whole, rtol=0, atol=1e-5)

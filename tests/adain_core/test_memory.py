@@ -79,7 +79,7 @@ def test_free_memory_of_devices(tmp_path: Path) -> None:
     assert free_memory(torch.device("cpu")) == pytest.approx(free_host_memory(), rel=0.5)
 
 
-def test_memory_goes_back_after_pictures_of_many_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_released_after_images_of_many_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     monkeypatch.setattr(memory, "trim_heap", lambda: calls.append(1))
     trimmer = HeapTrimmer(changes=4)
@@ -93,7 +93,9 @@ def test_memory_goes_back_after_pictures_of_many_sizes(monkeypatch: pytest.Monke
     assert len(calls) == 4
 
 
-def test_drawing_notes_its_sizes(tiny: AdaINModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stylize_trims_the_heap_after_new_sizes(
+    tiny: AdaINModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls: list[int] = []
     monkeypatch.setattr(memory, "trim_heap", lambda: calls.append(1))
     style = tiny.encode_style(torch.rand(3, 32, 32))
@@ -108,8 +110,8 @@ def test_drawing_notes_its_sizes(tiny: AdaINModel, monkeypatch: pytest.MonkeyPat
 def test_a_used_model_pickles_as_a_new_one(tiny: AdaINModel) -> None:
     new = AdaINModel(tiny.encoder, tiny.decoder, tiny.info, "tiny").eval()
     before = len(pickle.dumps(new))
-    picture = torch.rand(1, 3, 40, 40)
-    drawn = new.stylize(picture, picture)
+    image = torch.rand(1, 3, 40, 40)
+    result = new.stylize(image, image)
     after = pickle.dumps(new)
     assert len(after) < before + 3000  # a style in the cache
-    assert torch.equal(pickle.loads(after).stylize(picture, picture), drawn)
+    assert torch.equal(pickle.loads(after).stylize(image, image), result)

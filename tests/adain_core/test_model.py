@@ -26,8 +26,8 @@ from adain_core.pixels import resize
 from adain_core.style_encoder import recolor_style
 
 
-def test_the_tests_can_see_something(tiny: AdaINModel, make_image: MakeImage) -> None:
-    """The random model's pictures are no constant, depend on everything, and are not clipped."""
+def test_random_models_give_varied_results(tiny: AdaINModel, make_image: MakeImage) -> None:
+    """The random model's results are not constant, depend on everything, and are not clipped."""
     content, style = make_image(64, 64), make_image(64, 64, seed=1)
     result = tiny.stylize(content, style)
     assert result.std() > 0.05
@@ -40,7 +40,7 @@ def test_the_tests_can_see_something(tiny: AdaINModel, make_image: MakeImage) ->
         assert (other - result).abs().mean() > 0.01
 
 
-# --- kinds of pictures ---------------------------------------------------------------------------
+# --- kinds of images -----------------------------------------------------------------------------
 
 
 def test_content_alpha_is_carried(tiny: AdaINModel, make_image: MakeImage) -> None:
@@ -80,7 +80,7 @@ def test_content_alpha_with_recoloring(
 
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 @pytest.mark.parametrize("method", [None, *color.METHODS])
-def test_a_cut_outs_look_does_not_depend_on_what_it_hides(
+def test_hidden_pixels_hardly_change_visible_ones(
     tiny: AdaINModel, make_image: MakeImage, method: str | None, masked: bool
 ) -> None:
     content, style = make_image(48, 480), make_image(24, 24, seed=1)
@@ -110,9 +110,9 @@ def test_a_flat_cut_out_has_no_rims(tiny: AdaINModel, make_image: MakeImage, val
     disc[:, 3] = left_half(64, 64)
     disc[:, :3, :, 32:] = 1 - value if value != 0.5 else torch.rand(1, 3, 64, 32)
     style = make_image(24, 24, seed=1)
-    drawn = tiny.stylize(disc, style)[..., :32]
+    result = tiny.stylize(disc, style)[..., :32]
     flat = tiny.stylize(torch.full((1, 3, 64, 64), value), style)[..., :32]
-    torch.testing.assert_close(drawn[:, :3], flat, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(result[:, :3], flat, rtol=1e-3, atol=1e-3)
 
 
 def test_features_and_styles_are_ordinary_tensors(tiny: AdaINModel, make_image: MakeImage) -> None:
@@ -123,7 +123,7 @@ def test_features_and_styles_are_ordinary_tensors(tiny: AdaINModel, make_image: 
     assert style.mean.requires_grad_() is style.mean and not style.std.is_inference()
 
 
-def test_a_style_that_is_changed_changes_no_later_picture(
+def test_changing_a_style_in_place_changes_no_later_result(
     tiny: AdaINModel, make_image: MakeImage
 ) -> None:
     content, artwork = make_image(24, 24), make_image(24, 24, seed=1)
@@ -142,10 +142,10 @@ def test_autocast_of_the_caller_changes_nothing(
     model, same = (make_model(Architecture(widths)) for _ in range(2))
     expected = same.stylize(content, [artwork, content], preserve_color="coral")
     with torch.autocast("cpu", torch.bfloat16):
-        drawn = model.stylize(content, [artwork, content], preserve_color="coral")
+        result = model.stylize(content, [artwork, content], preserve_color="coral")
         style = model.encode_style(artwork)
         mixed = Style.mix([style, style])
-    assert torch.equal(drawn, expected)
+    assert torch.equal(result, expected)
     assert style == same.encode_style(artwork) == mixed
 
 
@@ -166,8 +166,8 @@ def test_networks_that_are_wrapped_can_be_trained_on(
 def test_gradients_reach_alpha_and_the_statistics(tiny: AdaINModel, make_image: MakeImage) -> None:
     features, style = tiny.encode(make_image(24, 24)), tiny.encode_style(make_image(24, 24, seed=1))
     alpha = torch.full((1,), 0.5, requires_grad=True)
-    wanted = replace(style, mean=style.mean.requires_grad_(), std=style.std.requires_grad_())
-    tiny.decoder(adain(features, wanted, alpha).tensor).square().mean().backward()
+    trainable = replace(style, mean=style.mean.requires_grad_(), std=style.std.requires_grad_())
+    tiny.decoder(adain(features, trainable, alpha).tensor).square().mean().backward()
     for tensor in (alpha, style.mean, style.std):
         assert tensor.grad is not None and tensor.grad.abs().max() > 0
 
@@ -204,8 +204,8 @@ def test_another_default_device_changes_nothing(
     for options in ({"masks": masks}, {"weights": [1, 2]}):
         expected = tiny.stylize(content, styles, preserve_color=method, **options)
         with torch.device("meta"):
-            drawn = tiny.stylize(content, styles, preserve_color=method, **options)
-        assert torch.equal(drawn, expected)
+            result = tiny.stylize(content, styles, preserve_color=method, **options)
+        assert torch.equal(result, expected)
 
 
 @pytest.mark.parametrize("method", [name for name in color.METHODS if name != "luminance"])
@@ -277,7 +277,7 @@ def test_half_precision(
         assert torch.equal(result[:, 3:], content[:, 3:])
         expected = tiny.stylize(content, styles, **options)
         torch.testing.assert_close(result, expected, **tolerance[dtype])
-        # The tolerance is for single pixels; as a whole the picture is far closer.
+        # The tolerance is for single pixels; as a whole the image is far closer.
         assert (result - expected).square().mean().sqrt() < tolerance[dtype]["atol"] / 5
     made = half.encode_style(style)
     assert made.mean.dtype == made.std.dtype == torch.float32
@@ -346,7 +346,7 @@ def test_styles_are_remembered_by_content(
     calls: list[str] = []
     encode = model.networks.encode
     monkeypatch.setattr(model.networks, "encode", lambda *args: calls.append("") or encode(*args))
-    art, mask = make_image(40, 32), torch.zeros(40, 32)
+    artwork, mask = make_image(40, 32), torch.zeros(40, 32)
     mask[:20] = 1
 
     def encoded(image: Tensor, times: int, **options: Any) -> Style:
@@ -355,25 +355,25 @@ def test_styles_are_remembered_by_content(
         assert len(calls) == times
         return style
 
-    first = encoded(art, 1, name="first")
-    again = encoded(art.clone(), 0, name="again")
+    first = encoded(artwork, 1, name="first")
+    again = encoded(artwork.clone(), 0, name="again")
     assert again == first and (first.name, again.name) == ("first", "again")
-    changed = art.clone()
+    changed = artwork.clone()
     changed[0, 0, 0, 0] = 1 - changed[0, 0, 0, 0]
     assert encoded(changed, 1) != first
     # The same bytes in another shape, another size, a mask, other dtypes.
-    assert encoded(art.reshape(1, 3, 32, 40), 1) != first
-    assert encoded(art, 1, size=24) != first
-    assert encoded(art, 1, mask=mask) == encoded(art, 0, mask=mask.clone()) != first
-    assert encoded(art, 0) == first
+    assert encoded(artwork.reshape(1, 3, 32, 40), 1) != first
+    assert encoded(artwork, 1, size=24) != first
+    assert encoded(artwork, 1, mask=mask) == encoded(artwork, 0, mask=mask.clone()) != first
+    assert encoded(artwork, 0) == first
     calls.clear()
-    model.stylize(make_image(16, 16), [art, changed])
+    model.stylize(make_image(16, 16), [artwork, changed])
     assert len(calls) == 1  # the content
     model.to(torch.float64)
-    assert encoded(art, 1) != first
+    assert encoded(artwork, 1) != first
     with torch.no_grad():
         next(model.encoder.parameters()).mul_(2)
-    assert encoded(art, 1) != first
+    assert encoded(artwork, 1) != first
 
 
 def test_no_gradients_are_kept(tiny: AdaINModel, make_image: MakeImage) -> None:
@@ -394,15 +394,15 @@ def test_results_are_repeatable(tiny: AdaINModel, make_image: MakeImage) -> None
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_flat_pictures_are_finite(tiny: AdaINModel, make_image: MakeImage) -> None:
+def test_results_of_flat_images_are_finite(tiny: AdaINModel, make_image: MakeImage) -> None:
     flat, style = torch.full((1, 3, 20, 20), 0.5), make_image(16, 16)
-    for content, painting in ((flat, style), (style, flat), (flat, flat), (0 * flat, 1 + 0 * flat)):
+    for content, artwork in ((flat, style), (style, flat), (flat, flat), (0 * flat, 1 + 0 * flat)):
         for method in (None, *color.METHODS):
-            result = tiny.stylize(content, painting, preserve_color=method)
+            result = tiny.stylize(content, artwork, preserve_color=method)
             assert result.isfinite().all()
 
 
-def test_bad_pictures(tiny: AdaINModel, make_image: MakeImage) -> None:
+def test_bad_images_are_refused(tiny: AdaINModel, make_image: MakeImage) -> None:
     good = make_image(16, 16)
     nan = good.clone()
     nan[0, 0, 3, 4] = NAN
@@ -459,8 +459,8 @@ def test_what_read_image_gives_is_an_image(
 ) -> None:
     PIL.Image.fromarray(np.full((9, 12, 4), 128, np.uint8)).save(tmp_path / "cut.png")
     path = tmp_path / "cut.png"
-    drawn = tiny.stylize(read_image_file(path), read_image_file(path, keep_uint8=True))
-    assert_same(drawn, tiny.stylize(path, path))
+    result = tiny.stylize(read_image_file(path), read_image_file(path, keep_uint8=True))
+    assert_same(result, tiny.stylize(path, path))
 
 
 def test_what_is_no_encoded_thing_is_named(tiny: AdaINModel, make_image: MakeImage) -> None:

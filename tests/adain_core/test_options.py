@@ -16,7 +16,7 @@ from adain_core.choices import COLOR_METHODS, STROKE_SIZES, recolors_artwork
 from adain_core.options import FIRST_PASS, closeness, pass_sizes
 
 STYLE = Style(torch.zeros(4), torch.ones(4), "encoder-a")
-ART = torch.rand(1, 3, 16, 16)
+ARTWORK = torch.rand(1, 3, 16, 16)
 MASK = torch.ones(4, 4)
 NAN = float("nan")
 
@@ -35,7 +35,7 @@ NAN = float("nan")
         ("masks", {"masks": [MASK]}),
         ("masks[1]", {"masks": [MASK, 2 * MASK]}),
         ("masks[0]", {"masks": [torch.ones(4), MASK]}),
-        ("background", {"background": ART}),
+        ("background", {"background": ARTWORK}),
         ("alpha", {"alpha": 1.5}),
         ("alpha", {"alpha": NAN}),
         ("alpha", {"alpha": [0.5, -0.1]}),
@@ -56,21 +56,21 @@ NAN = float("nan")
 )
 def test_an_error_names_the_option(field: str, options: dict[str, Any]) -> None:
     with pytest.raises(OptionError) as caught:
-        StylizeOptions(**{"styles": (ART, STYLE), **options})
+        StylizeOptions(**{"styles": (ARTWORK, STYLE), **options})
     assert caught.value.field == field
     assert str(caught.value) == f"{field} {caught.value.message}"
     assert "--" not in str(caught.value)
 
 
 @pytest.mark.parametrize("method", [name for name in COLOR_METHODS if recolors_artwork(name)])
-def test_methods_that_recolor_need_pictures(method: str) -> None:
+def test_methods_that_recolor_need_images(method: str) -> None:
     with pytest.raises(OptionError, match="contains no image") as caught:
-        StylizeOptions((ART, STYLE), preserve_color=method)
+        StylizeOptions((ARTWORK, STYLE), preserve_color=method)
     assert caught.value.field == "styles[1]"
     with pytest.raises(OptionError) as caught:
-        StylizeOptions(ART, masks=[MASK], background=STYLE, preserve_color=method)
+        StylizeOptions(ARTWORK, masks=[MASK], background=STYLE, preserve_color=method)
     assert caught.value.field == "background"
-    assert StylizeOptions(ART, preserve_color=method).recolors
+    assert StylizeOptions(ARTWORK, preserve_color=method).recolors
 
 
 def test_luminance_takes_styles() -> None:
@@ -78,8 +78,8 @@ def test_luminance_takes_styles() -> None:
 
 
 def test_one_style_may_be_given_bare() -> None:
-    assert StylizeOptions(ART).sources == (ART,)
-    assert StylizeOptions([ART, STYLE]).sources == (ART, STYLE)
+    assert StylizeOptions(ARTWORK).sources == (ARTWORK,)
+    assert StylizeOptions([ARTWORK, STYLE]).sources == (ARTWORK, STYLE)
     assert StylizeOptions("wave.jpg").sources == ("wave.jpg",)
 
 
@@ -91,18 +91,18 @@ def test_shares_are_weights_over_their_sum(weights: list[float]) -> None:
     torch.testing.assert_close(shares[0].double(), expected, rtol=1e-5, atol=1e-7)
 
 
-def test_weights_of_each_picture() -> None:
+def test_each_image_can_have_its_weights() -> None:
     weights = np.array([[1.0, 3.0], [0.0, 2.0], [5.0, 5.0]])
-    options = StylizeOptions((STYLE, ART), weights=weights)
+    options = StylizeOptions((STYLE, ARTWORK), weights=weights)
     assert options.shares.tolist() == [[0.25, 0.75], [0.0, 1.0], [0.5, 0.5]]
     assert torch.equal(options.image_shares(3), options.shares)
     with pytest.raises(OptionError, match="one row, or one for each of 2 images, got 3"):
         options.image_shares(2)
-    assert StylizeOptions((STYLE, ART)).image_shares(2).tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    assert StylizeOptions((STYLE, ARTWORK)).image_shares(2).tolist() == [[0.5, 0.5], [0.5, 0.5]]
 
 
 def test_masks_become_tensors_and_files_stay() -> None:
-    options = StylizeOptions((ART, STYLE), masks=[np.ones((4, 5), bool), "person.png"])
+    options = StylizeOptions((ARTWORK, STYLE), masks=[np.ones((4, 5), bool), "person.png"])
     assert options.masks is not None
     assert options.masks[0].shape == (1, 1, 4, 5)
     assert options.masks[1] == "person.png"
@@ -116,7 +116,7 @@ def test_masks_become_tensors_and_files_stay() -> None:
     width=st.integers(1, 20_000),
     stroke_size=st.one_of(st.sampled_from([*STROKE_SIZES]), st.floats(0.05, 4)),
 )
-def test_passes_grow_from_the_first_to_the_picture(
+def test_passes_grow_from_the_first_to_the_image(
     height: int, width: int, stroke_size: str | float
 ) -> None:
     sizes = pass_sizes((height, width), stroke_size)
@@ -133,7 +133,7 @@ def test_passes_grow_from_the_first_to_the_picture(
         assert sum(h * w for h, w in sizes[:-1]) <= 1.1 * height * width
 
 
-def test_a_picture_no_larger_than_the_first_pass_has_one() -> None:
+def test_an_image_no_larger_than_the_first_pass_has_one_pass() -> None:
     assert pass_sizes((384, 600), "medium") == [(384, 600)]
     assert pass_sizes((385, 600), "medium") == [(384, 598), (385, 600)]
     assert pass_sizes((4000, 6000), "single") == [(4000, 6000)]
@@ -158,7 +158,7 @@ def test_larger_strokes_begin_smaller() -> None:
         (512, 512, 2, 1),
     ],
 )
-def test_artworks_come_closer_as_pictures_grow(
+def test_closeness_grows_with_the_image(
     height: int, width: int, stroke_size: str | float, expected: float
 ) -> None:
     assert closeness((height, width), stroke_size) == pytest.approx(expected, abs=1e-3)

@@ -1,4 +1,4 @@
-"""A model on another device than the pictures.
+"""A model on another device than the images.
 
 The other device is ``meta``, which has no values: operations on tensors of both devices fail as
 they do on a GPU, and what comes back from it is black.
@@ -64,7 +64,7 @@ OPTIONS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("dtype", [torch.float32, torch.uint8], ids=str)
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "+".join(options) or "none")
-def test_pictures_may_lie_elsewhere(
+def test_images_may_be_on_another_device(
     away: AdaINModel,
     make_image: MakeImage,
     options: dict[str, Any],
@@ -75,25 +75,27 @@ def test_pictures_may_lie_elsewhere(
         pytest.skip("how many pixels are visible, and are recolored, depends on their values")
     photos = make_image(130, 150, channels=channels, batch=2)
     photos = pixels.as_uint8(photos) if dtype == torch.uint8 else photos
-    arts = [make_image(40, 40, seed=seed) for seed in (1, 2)]
+    artworks = [make_image(40, 40, seed=seed) for seed in (1, 2)]
     options = {"stroke_size": 4.0, "tile": 4096, **options}
     if options.get("background"):
         options["background"] = make_image(40, 40, seed=3)
-    drawn = away.stylize(photos, arts, output_dtype=dtype, **options)
+    result = away.stylize(photos, artworks, output_dtype=dtype, **options)
     height = options.get("content_size", 130)
-    assert drawn.device == META and drawn.dtype == dtype
-    assert drawn.shape[:3] == (2, channels, height)
+    assert result.device == META and result.dtype == dtype
+    assert result.shape[:3] == (2, channels, height)
 
 
 @pytest.mark.parametrize("mode", ["window", "ema"])
-def test_frames_may_lie_elsewhere(away: AdaINModel, make_image: MakeImage, mode: str) -> None:
+def test_frames_may_be_on_another_device(
+    away: AdaINModel, make_image: MakeImage, mode: str
+) -> None:
     options = StylizeOptions(make_image(40, 40, seed=1), stroke_size=4.0, tile=4096)
     stylizer = Stylizer(away, options, TemporalPool(mode))
     for _ in range(3):
         assert stylizer(make_image(130, 150)).device == META
 
 
-def test_steps_by_hand_may_lie_elsewhere(away: AdaINModel, make_image: MakeImage) -> None:
+def test_steps_by_hand_may_use_another_device(away: AdaINModel, make_image: MakeImage) -> None:
     photo, style = make_image(130, 150), away.encode_style(make_image(40, 40, seed=1))
     features = away.encode(photo, tile=4096)
     assert away.decode(adain(features, style, 0.5), tile=4096).device == META

@@ -1,4 +1,4 @@
-"""Pictures of pytorch-AdaIN's own code, from the official weights in its layout."""
+"""Results of pytorch-AdaIN's own code, from the official weights in its layout."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_case_is_tested(cases: dict[str, dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_picture_is_pytorch_adains(
+def test_result_equals_pytorch_adain(
     name: str, official: AdaINModel, cases: dict[str, dict[str, Any]], shared: Path
 ) -> None:
     case, folder = cases[name], shared / "parity"

@@ -1,4 +1,4 @@
-"""Pictures tile by tile: all that stylize does, in bounded memory, in either dtype."""
+"""Images tile by tile: all that stylize does, in bounded memory, in float32 and uint8."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ every_option = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 
 
 @pytest.fixture(scope="module")
-def draw(make_image: MakeImage) -> Callable[..., Tensor]:
+def stylize(make_image: MakeImage) -> Callable[..., Tensor]:
     """Stylizes with one artwork, and another as background where the options say so."""
     artwork, other = make_image(90, 80, seed=5), make_image(80, 90, seed=6)
 
@@ -68,13 +68,13 @@ def eight_bits(image: Tensor) -> Tensor:
 def test_tiled_equals_whole(
     tiny: AdaINModel,
     make_image: MakeImage,
-    draw: Callable[..., Tensor],
+    stylize: Callable[..., Tensor],
     options: dict[str, Any],
     size: tuple[int, int],
 ) -> None:
     content = make_image(*size, batch=2, channels=4)
-    whole = draw(tiny, content, tile=WHOLE, **options)
-    tiled = draw(tiny, content, tile=64, **options)
+    whole = stylize(tiny, content, tile=WHOLE, **options)
+    tiled = stylize(tiny, content, tile=64, **options)
     torch.testing.assert_close(tiled, whole, rtol=0, atol=1e-4)
     assert torch.equal(tiled[:, 3], content[:, 3])
 
@@ -83,36 +83,38 @@ def test_tiled_equals_whole(
 def test_tiled_equals_whole_with_concat(
     make_model: Callable[..., AdaINModel],
     make_image: MakeImage,
-    draw: Callable[..., Tensor],
+    stylize: Callable[..., Tensor],
     options: dict[str, Any],
 ) -> None:
     model = make_model(Architecture(widths=(4, 6, 8, 10), fusion="concat"))
     content = make_image(203, 170, batch=2)
-    whole = draw(model, content, tile=WHOLE, **options)
-    torch.testing.assert_close(draw(model, content, tile=64, **options), whole, rtol=0, atol=1e-4)
+    whole = stylize(model, content, tile=WHOLE, **options)
+    torch.testing.assert_close(
+        stylize(model, content, tile=64, **options), whole, rtol=0, atol=1e-4
+    )
 
 
 def test_instance_normalization_is_not_tiled(
-    make_model: Callable[..., AdaINModel], make_image: MakeImage, draw: Callable[..., Tensor]
+    make_model: Callable[..., AdaINModel], make_image: MakeImage, stylize: Callable[..., Tensor]
 ) -> None:
     model = make_model(Architecture(widths=(4, 6, 8, 10), normalization="instance"))
     content, steps = make_image(150, 130), []
-    whole = draw(model, content)
-    tiled = draw(model, content, tile=64, progress=lambda *step: steps.append(step))
+    whole = stylize(model, content)
+    tiled = stylize(model, content, tile=64, progress=lambda *step: steps.append(step))
     assert torch.equal(tiled, whole)
     assert steps == [(1, 2), (2, 2)]
 
 
 @pytest.mark.parametrize("mode", TEMPORAL_MODES)
 def test_frames_together_equal_frames_one_by_one(
-    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor], mode: str
+    tiny: AdaINModel, make_image: MakeImage, stylize: Callable[..., Tensor], mode: str
 ) -> None:
     frames = make_image(75, 90, batch=5)
     for tile in (64, 128, WHOLE):  # one frame at a time, two, all
         pool = TemporalPool(mode, 3)
-        together = draw(tiny, frames, smoothing=pool, tile=tile)
+        together = stylize(tiny, frames, smoothing=pool, tile=tile)
         pool = TemporalPool(mode, 3)  # type: ignore[arg-type]
-        single = [draw(tiny, frame, smoothing=pool, tile=tile) for frame in frames]
+        single = [stylize(tiny, frame, smoothing=pool, tile=tile) for frame in frames]
         torch.testing.assert_close(together, torch.cat(single), rtol=0, atol=1e-4)
 
 
@@ -121,20 +123,20 @@ def test_frames_together_equal_frames_one_by_one(
 
 @every_option
 @pytest.mark.parametrize("tile", [64, WHOLE])
-def test_eight_bits_are_the_float_picture_rounded(
+def test_eight_bit_result_is_the_rounded_float_result(
     tiny: AdaINModel,
     make_image: MakeImage,
-    draw: Callable[..., Tensor],
+    stylize: Callable[..., Tensor],
     options: dict[str, Any],
     tile: int,
 ) -> None:
     content = eight_bits(make_image(133, 90, batch=2, channels=4))
     before = content.clone()
-    expected = draw(tiny, content.float() / 255, tile=tile, **options)
-    result = draw(tiny, content, tile=tile, **options)
+    expected = stylize(tiny, content.float() / 255, tile=tile, **options)
+    result = stylize(tiny, content, tile=tile, **options)
     assert result.dtype == torch.float32
     torch.testing.assert_close(result, expected, rtol=0, atol=1e-6)
-    rounded = draw(tiny, content, tile=tile, output_dtype=torch.uint8, **options)
+    rounded = stylize(tiny, content, tile=tile, output_dtype=torch.uint8, **options)
     assert rounded.dtype == torch.uint8
     assert torch.equal(rounded, as_uint8(result))
     assert torch.equal(rounded[:, 3], content[:, 3])
@@ -142,38 +144,38 @@ def test_eight_bits_are_the_float_picture_rounded(
 
 
 def test_every_kind_of_eight_bits(
-    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor], tmp_path: Path
+    tiny: AdaINModel, make_image: MakeImage, stylize: Callable[..., Tensor], tmp_path: Path
 ) -> None:
     array = eight_bits(make_image(40, 60))[0].permute(1, 2, 0).contiguous().numpy()
     PIL.Image.fromarray(array).save(tmp_path / "a.png")
     tensor = torch.from_numpy(array).permute(2, 0, 1)
-    expected = draw(tiny, tensor.float() / 255)
+    expected = stylize(tiny, tensor.float() / 255)
     frozen = array.copy()
     frozen.setflags(write=False)
     kinds = [tensor, array, frozen, PIL.Image.fromarray(array), tmp_path / "a.png"]
     for content in kinds:
-        assert torch.equal(draw(tiny, content), expected)
+        assert torch.equal(stylize(tiny, content), expected)
         features = tiny.encode(content)
         assert torch.equal(features.tensor, tiny.encode(tensor.float() / 255).tensor)
-    flipped = draw(tiny, array[::-1, ::-1])
-    assert torch.equal(flipped, draw(tiny, np.ascontiguousarray(array[::-1, ::-1])))
+    flipped = stylize(tiny, array[::-1, ::-1])
+    assert torch.equal(flipped, stylize(tiny, np.ascontiguousarray(array[::-1, ::-1])))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20), (9, 8), (300, 2)])
 def test_eight_bits_of_any_size(
-    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor], size: tuple[int, int]
+    tiny: AdaINModel, make_image: MakeImage, stylize: Callable[..., Tensor], size: tuple[int, int]
 ) -> None:
     content = eight_bits(make_image(*size))
-    result = draw(tiny, content, tile=64, output_dtype=torch.uint8)
-    assert torch.equal(result, as_uint8(draw(tiny, content.float() / 255, tile=64)))
+    result = stylize(tiny, content, tile=64, output_dtype=torch.uint8)
+    assert torch.equal(result, as_uint8(stylize(tiny, content.float() / 255, tile=64)))
 
 
 def test_eight_bits_resized(
-    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor]
+    tiny: AdaINModel, make_image: MakeImage, stylize: Callable[..., Tensor]
 ) -> None:
     content = eight_bits(make_image(60, 90, channels=4))
-    result = draw(tiny, content, content_size=40)
-    expected = draw(tiny, content.float() / 255, content_size=40)
+    result = stylize(tiny, content, content_size=40)
+    expected = stylize(tiny, content.float() / 255, content_size=40)
     torch.testing.assert_close(result, expected, rtol=0, atol=1e-5)
 
 
@@ -192,7 +194,7 @@ def test_decode_eight_bits(tiny: AdaINModel, make_image: MakeImage) -> None:
 
 
 def test_progress_counts_tiles(
-    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor]
+    tiny: AdaINModel, make_image: MakeImage, stylize: Callable[..., Tensor]
 ) -> None:
     def steps(work: Callable[..., object], **options: Any) -> list[tuple[int, int]]:
         seen: list[tuple[int, int]] = []
@@ -207,18 +209,18 @@ def test_progress_counts_tiles(
     one, both = content[:1], content
     assert steps(lambda **o: tiny.encode(both, **o)) == counted(12)
     assert steps(lambda **o: tiny.decode(features, **o)) == counted(12)
-    assert steps(lambda **o: draw(tiny, one, **o)) == counted(24)
-    assert steps(lambda **o: draw(tiny, both, **o)) == counted(48)
-    assert steps(lambda **o: draw(tiny, both, preserve_color="coral", **o)) == counted(48)
-    assert steps(lambda **o: draw(tiny, both, alpha=0, **o)) == counted(12)
-    residual = steps(lambda **o: draw(tiny, one, alpha=0.5, content_residual=True, **o))
+    assert steps(lambda **o: stylize(tiny, one, **o)) == counted(24)
+    assert steps(lambda **o: stylize(tiny, both, **o)) == counted(48)
+    assert steps(lambda **o: stylize(tiny, both, preserve_color="coral", **o)) == counted(48)
+    assert steps(lambda **o: stylize(tiny, both, alpha=0, **o)) == counted(12)
+    residual = steps(lambda **o: stylize(tiny, one, alpha=0.5, content_residual=True, **o))
     assert residual == counted(24)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("out of memory"), MemoryError])
 @pytest.mark.parametrize("last", [2, 15])
 def test_an_exception_in_progress_ends_the_work(
-    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor], error: Any, last: int
+    tiny: AdaINModel, make_image: MakeImage, stylize: Callable[..., Tensor], error: Any, last: int
 ) -> None:
     seen = []
 
@@ -228,7 +230,7 @@ def test_an_exception_in_progress_ends_the_work(
             raise error
 
     with pytest.raises(error if isinstance(error, type) else type(error)):
-        draw(tiny, make_image(203, 170), tile=64, progress=progress)
+        stylize(tiny, make_image(203, 170), tile=64, progress=progress)
     assert seen == list(range(1, last + 1))
 
 
@@ -250,11 +252,11 @@ class Failing(nn.Module):
 def test_out_of_memory_in_the_middle(
     make_model: Callable[..., AdaINModel],
     make_image: MakeImage,
-    draw: Callable[..., Tensor],
+    stylize: Callable[..., Tensor],
     network: str,
 ) -> None:
     model, content, steps = make_model(), make_image(300, 410), []
-    expected = draw(model, content, tile=WHOLE)
+    expected = stylize(model, content, tile=WHOLE)
     style = model.encode_style(make_image(90, 80, seed=5))
     failing = Failing(getattr(model.networks, f"run_{network}"))
     setattr(model.networks, f"run_{network}", failing)
@@ -282,8 +284,8 @@ class LargestFloat(TorchDispatchMode):
 
 
 @every_option
-def test_no_float_picture_is_made(
-    tiny: AdaINModel, make_image: MakeImage, draw: Callable[..., Tensor], options: dict[str, Any]
+def test_no_float_copy_of_the_image_is_made(
+    tiny: AdaINModel, make_image: MakeImage, stylize: Callable[..., Tensor], options: dict[str, Any]
 ) -> None:
     """Not even of one channel: all that is float is a tile, features or the small first pass."""
     if options.get("masks"):
@@ -291,7 +293,7 @@ def test_no_float_picture_is_made(
     content = eight_bits(make_image(1000, 900, channels=4))
     largest = LargestFloat()
     with largest:
-        draw(tiny, content, tile=128, output_dtype=torch.uint8, **options)
+        stylize(tiny, content, tile=128, output_dtype=torch.uint8, **options)
     # Recoloring takes the colors of the content at the artwork's size, channel by channel.
     limit = 1000 * 900 if options.get("preserve_color") == "coral" else 1000 * 900 - 1
     assert 0 < largest.values <= limit

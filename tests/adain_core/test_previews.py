@@ -30,9 +30,9 @@ def flat(color: tuple[float, ...], height: int = 60, width: int = 80) -> Tensor:
 
 
 def shown(data: bytes) -> Tensor:
-    picture = read_preview(data)
-    assert picture is not None
-    return picture
+    image = read_preview(data)
+    assert image is not None
+    return image
 
 
 def metadata(path: Path) -> dict[str, str]:
@@ -50,7 +50,7 @@ def test_preview_is_the_artwork_small(make_image: Callable[..., Tensor]) -> None
     assert len(preview) < 8000
 
 
-def test_what_is_transparent_is_white() -> None:
+def test_transparency_is_white_in_a_preview() -> None:
     preview = make_preview(flat((1.0, 0.0, 0.0, 0.0)))
     assert shown(preview).min() > 0.98
 
@@ -73,10 +73,10 @@ def test_joining_one_or_none() -> None:
     preview = make_preview(flat(RED))
     assert join_previews([(preview, 0.3)]) == preview
     assert join_previews([]) == b""
-    assert join_previews([(b"no picture", 1.0), (b"", 1.0)]) == b""
-    assert shown(join_previews([(b"no picture", 3.0), (preview, 1.0)])).shape[2:] == (96, SIDE)
+    assert join_previews([(b"no image", 1.0), (b"", 1.0)]) == b""
+    assert shown(join_previews([(b"no image", 3.0), (preview, 1.0)])).shape[2:] == (96, SIDE)
     assert read_preview(b"") is None
-    assert read_preview(b"no picture") is None
+    assert read_preview(b"no image") is None
 
 
 def test_styles_know_their_artworks(tiny: AdaINModel, make_image: Callable[..., Tensor]) -> None:
@@ -131,9 +131,9 @@ def test_a_damaged_preview_is_none(text: str, tmp_path: Path) -> None:
     assert read_preview(Style.load(path).preview) is None
 
 
-def encoded(picture: PIL.Image.Image, file_format: str) -> bytes:
+def encoded(image: PIL.Image.Image, file_format: str) -> bytes:
     file = io.BytesIO()
-    picture.save(file, file_format)
+    image.save(file, file_format)
     return file.getvalue()
 
 
@@ -148,18 +148,18 @@ def encoded(picture: PIL.Image.Image, file_format: str) -> bytes:
         ("EPS", (40, 30), False),
     ],
 )
-def test_previews_of_others_are_small_pictures_of_three_formats(
+def test_foreign_previews_are_small_images_of_three_formats(
     file_format: str, size: tuple[int, int], known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No Ghostscript and no gigabytes for a picture in a foreign style file."""
+    """No Ghostscript and no gigabytes for an image in a foreign style file."""
     for module in (subprocess, os):
         for name in ("Popen", "system"):
             monkeypatch.setattr(module, name, pytest.fail, raising=False)
     data = encoded(PIL.Image.new("RGB", size, (255, 0, 0)), file_format)
-    picture = read_preview(data)
-    assert (picture is not None) == known
-    if picture is not None:
-        assert tuple(picture.shape) == (1, 3, size[1], size[0])
+    image = read_preview(data)
+    assert (image is not None) == known
+    if image is not None:
+        assert tuple(image.shape) == (1, 3, size[1], size[0])
     red = encoded(PIL.Image.new("RGB", (8, 8), (255, 0, 0)), "PNG")
     blue = encoded(PIL.Image.new("RGB", (8, 8), (0, 0, 255)), "PNG")
     mixed = shown(join_previews([(data, 0.5), (blue, 0.5)]))

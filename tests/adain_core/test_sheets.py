@@ -62,7 +62,7 @@ def test_the_font_has_the_letters(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class FakeFont:
-    """Draws the letters it has as themselves, all others alike."""
+    """Renders the letters it has as themselves, all others alike."""
 
     def __init__(self, letters: str) -> None:
         self.letters = letters
@@ -86,7 +86,7 @@ def test_accents_as_letters_of_their_own(
     assert asked == ["D\u00e9jeuner"]
 
 
-def test_text_is_under_the_picture_and_not_wider(make_image: Callable[..., Tensor]) -> None:
+def test_label_is_below_the_image_and_not_wider(make_image: Callable[..., Tensor]) -> None:
     image = make_image(20, 60)
     short, long, longer = (add_label(image, "night" * times) for times in (1, 9, 90))
     for each in (short, long, longer):
@@ -109,32 +109,32 @@ def test_contained_keeps_the_shape(height: int, width: int, longest: int) -> Non
     assert (size[0] >= size[1]) == (height >= width) or size[0] == size[1]
 
 
-def test_a_cell_holds_the_picture_in_its_middle(make_image: Callable[..., Tensor]) -> None:
+def test_a_cell_centers_its_image(make_image: Callable[..., Tensor]) -> None:
     image = make_image(40, 20)
-    drawn = render_cell(Cell(image), longest=40, width=30)
-    assert drawn.shape == (1, 3, 40 + LABEL, 30)
-    assert torch.allclose(drawn[:, :, :40, 5:25], image, atol=1e-6)
-    assert (drawn[..., :5] == 1).all()
-    assert (drawn[..., 25:] == 1).all()
+    result = render_cell(Cell(image), longest=40, width=30)
+    assert result.shape == (1, 3, 40 + LABEL, 30)
+    assert torch.allclose(result[:, :, :40, 5:25], image, atol=1e-6)
+    assert (result[..., :5] == 1).all()
+    assert (result[..., 25:] == 1).all()
 
 
 def test_what_is_transparent_is_white_in_a_cell() -> None:
     image = torch.zeros(1, 4, 16, 16)
     image[:, 3, :8], image[:, 3, 8:] = 1, 0.25
-    drawn = render_cell(Cell(image), longest=16, width=16)
-    assert torch.allclose(drawn[:, :, :8], torch.zeros(()), atol=1e-3)
-    assert torch.allclose(drawn[:, :, 8:16], torch.tensor(0.75), atol=1e-3)
+    result = render_cell(Cell(image), longest=16, width=16)
+    assert torch.allclose(result[:, :, :8], torch.zeros(()), atol=1e-3)
+    assert torch.allclose(result[:, :, 8:16], torch.tensor(0.75), atol=1e-3)
 
 
 @pytest.mark.parametrize("height", [80, 4])
 def test_the_artwork_is_in_the_corner(height: int) -> None:
-    drawn = render_cell(
+    result = render_cell(
         Cell(torch.zeros(1, 3, height, 80), inset=torch.full((1, 3, 50, 100), 0.5)), 80, 80
     )
-    inset = drawn[:, :, max(0, height - 10) : height, 60:]
+    inset = result[:, :, max(0, height - 10) : height, 60:]
     assert torch.allclose(inset[:, :, -2:], torch.tensor(0.5))
-    assert (drawn[:, :, height - 2 : height, 58:60] == 1).all()  # a white edge
-    assert (drawn[:, :, :height, :58] == 0).all()
+    assert (result[:, :, height - 2 : height, 58:60] == 1).all()  # a white edge
+    assert (result[:, :, :height, :58] == 0).all()
 
 
 @given(count=st.integers(2, 200), height=st.integers(64, 256), width=st.integers(64, 256))
@@ -167,7 +167,7 @@ def run(tmp_path: Path, tiny_path: Path, make_image: Callable[..., Tensor]) -> R
     return run
 
 
-def test_sheet_holds_what_the_library_draws(
+def test_sheet_contains_the_stylized_images(
     run: Run, tmp_path: Path, tiny: AdaINModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "sheet.png"
@@ -184,13 +184,13 @@ def test_sheet_holds_what_the_library_draws(
         cells = [Cell(content, name)]
         for art in ("stars", "wave"):
             artwork = load_image(tmp_path / "art" / f"{art}.png")
-            drawn = tiny.stylize(content, artwork, alpha=0.7, content_size=64)
-            cells.append(Cell(drawn, art, artwork))
+            result = tiny.stylize(content, artwork, alpha=0.7, content_size=64)
+            cells.append(Cell(result, art, artwork))
         for column, cell in enumerate(cells):
             left = column * (width + GAP)
             shown = sheet[:, :, top : top + height + LABEL, left : left + width]
             expected = render_cell(cell, 80, width)
-            # The photo is resized twice here, and pictures are rounded to 8 bits.
+            # The photo is resized twice here, and images are rounded to 8 bits.
             assert (shown - expected).abs().mean() < 0.005
             assert (shown - expected).abs().max() < 0.1
         top += height + LABEL + GAP
@@ -207,7 +207,7 @@ def test_one_photo_fills_rows(run: Run, tmp_path: Path, make_image: Callable[...
     assert run(*words, "-o", output, "--overwrite", "--columns", 3) == 0
     sheet = load_image(output)
     assert sheet.shape == (1, 3, 3 * (43 + 26 + 6) - 6, 3 * 70 - 6)
-    assert (sheet[:, :, 150:, 70:] == 1).all()  # the last row has one picture
+    assert (sheet[:, :, 150:, 70:] == 1).all()  # the last row has one image
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -244,13 +244,13 @@ def test_options_reach_the_library(
         words += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
     assert run(photo, *words, "--cell", 64, "--columns", 2) == 0
     artwork = load_image(tmp_path / "art" / "wave.png")
-    drawn = render_cell(Cell(tiny.stylize(photo, artwork, **options), "wave", artwork), 64, 64)
-    assert (load_image(output)[..., 70:] - drawn).abs().max() < 0.01
+    result = render_cell(Cell(tiny.stylize(photo, artwork, **options), "wave", artwork), 64, 64)
+    assert (load_image(output)[..., 70:] - result).abs().max() < 0.01
     plain = render_cell(Cell(tiny.stylize(photo, artwork), "wave", artwork), 64, 64)
-    assert (drawn - plain).abs().max() > 0.05
+    assert (result - plain).abs().max() > 0.05
 
 
-def test_large_photos_are_as_sharp_as_they_are_drawn(run: Run, tmp_path: Path) -> None:
+def test_large_photos_stay_sharp_at_the_cell_size(run: Run, tmp_path: Path) -> None:
     """JPEGs are decoded smaller, but not smaller than needed."""
     photo, output = tmp_path / "large.jpg", tmp_path / "sheet.png"
     stripes = (torch.arange(512) // 4 % 2).float()  # gone at an eighth
@@ -265,8 +265,8 @@ def test_large_photos_are_as_sharp_as_they_are_drawn(run: Run, tmp_path: Path) -
 def test_unreadable_files_are_left_out(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "art" / "broken.png").write_bytes(b"no picture")
-    (tmp_path / "photos" / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "art" / "broken.png").write_bytes(b"no image")
+    (tmp_path / "photos" / "broken.png").write_bytes(b"no image")
     PIL.Image.new("RGBA", (8, 8)).save(tmp_path / "art" / "hidden.png")  # nothing is seen
     foreign = Style(torch.zeros(4), torch.ones(4), "0" * 16)
     foreign.save(tmp_path / "art" / "foreign.safetensors")
@@ -330,13 +330,13 @@ def test_recoloring_needs_artworks(
     assert "contains no image" in capsys.readouterr().err
 
 
-def test_a_sheet_too_large_for_its_format_is_not_drawn(
+def test_a_sheet_too_large_for_its_format_is_refused_before_stylizing(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Stylizer, "__call__", lambda *_, **__: pytest.fail("drawn"))
-    art = next((tmp_path / "art").glob("*.png"))
+    monkeypatch.setattr(Stylizer, "__call__", lambda *_, **__: pytest.fail("stylized"))
+    artwork = next((tmp_path / "art").glob("*.png"))
     for number in range(6):
-        shutil.copy(art, art.with_name(f"copy-{number}.png"))
+        shutil.copy(artwork, artwork.with_name(f"copy-{number}.png"))
     words = ("--style", tmp_path / "art", "-o", tmp_path / "sheet.webp", "--cell", 4096)
     assert run(tmp_path / "photos" / "b.png", *words, "--columns", 30) == 1
     assert "WEBP has at most" in capsys.readouterr().err

@@ -48,7 +48,7 @@ def test_a_second_request_does_not_cut_the_cleaning_up_but_a_second_ctrl_c_does(
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="POSIX")
-def test_what_nohup_ignores_stays_ignored() -> None:
+def test_ignored_signals_stay_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with interrupt_on_stop_signals() as received:

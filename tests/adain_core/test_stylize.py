@@ -140,7 +140,7 @@ def test_without_weights_styles_count_alike(tiny: AdaINModel, make_image: MakeIm
     content, images = make_image(16, 24), [make_image(16, 16, seed=seed) for seed in (1, 2)]
     result = tiny.stylize(content, images)
     assert torch.equal(result, tiny.stylize(content, images, weights=[2, 2]))
-    # A batch is one style, the mean of its pictures; a tuple is a sequence.
+    # A batch is one style, the mean of its images; a tuple is a sequence.
     assert_same(tiny.stylize(content, torch.cat(images)), result)
     assert torch.equal(tiny.stylize(content, tuple(images)), result)
 

@@ -257,7 +257,7 @@ def test_transparent_style_pixels_do_not_count(tiny: AdaINModel, make_image: Mak
     assert torch.equal(result, tiny.stylize(image, style))
 
 
-def test_a_transparent_style_is_told(tiny: AdaINModel, make_image: MakeImage) -> None:
+def test_a_transparent_style_is_reported(tiny: AdaINModel, make_image: MakeImage) -> None:
     style = make_image(32, 32, channels=4)
     style[:, 3] = 0
     with pytest.raises(ValueError, match="style image is transparent everywhere"):

@@ -23,12 +23,12 @@ MakeImage = Callable[..., Tensor]
 
 
 @pytest.fixture
-def arts(make_image: MakeImage) -> list[Tensor]:
+def artworks(make_image: MakeImage) -> list[Tensor]:
     return [make_image(30, 40, seed=seed) for seed in (11, 12)]
 
 
 def test_artworks_are_encoded_when_it_is_made(
-    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor], monkeypatch: pytest.MonkeyPatch
+    tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded: list[tuple[int, int]] = []
     encode = tiny.networks.encode
@@ -38,39 +38,39 @@ def test_artworks_are_encoded_when_it_is_made(
         return encode(canvas, tiler)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tiny.networks, "encode", count)
-    arts = [art.flip(3) for art in arts]  # which no other test has encoded
-    stylizer = Stylizer(tiny, StylizeOptions(arts))
+    artworks = [artwork.flip(3) for artwork in artworks]  # which no other test has encoded
+    stylizer = Stylizer(tiny, StylizeOptions(artworks))
     assert encoded == [(30, 40)] * 2
     for _ in range(3):
         stylizer(make_image(16, 16))
     assert encoded[2:] == [(16, 16)] * 3
 
 
-def test_it_draws_what_stylize_draws(
-    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
+def test_stylizer_equals_stylize(
+    tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor]
 ) -> None:
     options = {"weights": [1, 2], "alpha": 0.7, "preserve_color": "coral"}
-    stylizer = Stylizer(tiny, StylizeOptions(arts, **options))  # type: ignore[arg-type]
+    stylizer = Stylizer(tiny, StylizeOptions(artworks, **options))  # type: ignore[arg-type]
     for seed in range(2):
         content = make_image(20, 24, seed=seed)
-        assert torch.equal(stylizer(content), tiny.stylize(content, arts, **options))
+        assert torch.equal(stylizer(content), tiny.stylize(content, artworks, **options))
 
 
-def test_alpha_and_weights_of_each_picture(
-    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
+def test_each_image_can_have_its_alpha_and_weights(
+    tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor]
 ) -> None:
     content = make_image(20, 24, batch=3)
     alphas, weights = [0.2, 1.0, 0.6], [[1.0, 0.0], [1.0, 1.0], [0.0, 3.0]]
-    together = tiny.stylize(content, arts, alpha=alphas, weights=weights)
+    together = tiny.stylize(content, artworks, alpha=alphas, weights=weights)
     for number in range(3):
         one = tiny.stylize(
-            content[number : number + 1], arts, alpha=alphas[number], weights=weights[number]
+            content[number : number + 1], artworks, alpha=alphas[number], weights=weights[number]
         )
         torch.testing.assert_close(together[number : number + 1], one, rtol=1e-4, atol=1e-5)
 
 
 def test_counts_that_do_not_fit(
-    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
+    tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor]
 ) -> None:
     content = make_image(20, 24, batch=3)
     for field, options in (
@@ -79,36 +79,36 @@ def test_counts_that_do_not_fit(
         ("masks[0]", {"masks": [torch.ones(2, 20, 24), torch.ones(20, 24)]}),
     ):
         with pytest.raises(OptionError) as caught:
-            tiny.stylize(content, arts, **options)  # type: ignore[arg-type]
+            tiny.stylize(content, artworks, **options)  # type: ignore[arg-type]
         assert caught.value.field == field
 
 
 def test_a_call_may_have_its_own_alpha_styles_and_masks(
-    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
+    tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor]
 ) -> None:
-    content, style = make_image(20, 24), tiny.encode_style(arts[1])
-    stylizer = Stylizer(tiny, StylizeOptions(arts[0]))
-    assert torch.equal(stylizer(content, alpha=0.4), tiny.stylize(content, arts[0], alpha=0.4))
-    assert torch.equal(stylizer(content, styles=[style]), tiny.stylize(content, arts[1]))
-    assert torch.equal(stylizer(content), tiny.stylize(content, arts[0]))
+    content, style = make_image(20, 24), tiny.encode_style(artworks[1])
+    stylizer = Stylizer(tiny, StylizeOptions(artworks[0]))
+    assert torch.equal(stylizer(content, alpha=0.4), tiny.stylize(content, artworks[0], alpha=0.4))
+    assert torch.equal(stylizer(content, styles=[style]), tiny.stylize(content, artworks[1]))
+    assert torch.equal(stylizer(content), tiny.stylize(content, artworks[0]))
     left = torch.ones(20, 24)
     left[:, 12:] = 0
-    masked = Stylizer(tiny, StylizeOptions(arts[0], masks=[left], feather=3))
-    right = tiny.stylize(content, [arts[0]], masks=[1 - left], feather=3)
+    masked = Stylizer(tiny, StylizeOptions(artworks[0], masks=[left], feather=3))
+    right = tiny.stylize(content, [artworks[0]], masks=[1 - left], feather=3)
     assert torch.equal(masked(content, masks=[1 - left]), right)
 
 
 @pytest.mark.parametrize("feather", [0, 3])
 def test_a_mask_that_is_changed_in_place_is_seen(
-    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor], feather: int
+    tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor], feather: int
 ) -> None:
     content, mask = make_image(20, 24), torch.zeros(20, 24)
     mask[:, :12] = 1
-    stylizer = Stylizer(tiny, StylizeOptions(arts[0], masks=[mask.clone()], feather=feather))
+    stylizer = Stylizer(tiny, StylizeOptions(artworks[0], masks=[mask.clone()], feather=feather))
     first = stylizer(content, masks=[mask])
     mask.copy_(1 - mask)
     second = stylizer(content, masks=[mask])
-    expected = tiny.stylize(content, [arts[0]], masks=[mask], feather=feather)
+    expected = tiny.stylize(content, [artworks[0]], masks=[mask], feather=feather)
     assert torch.equal(second, expected)
     assert not torch.equal(first, second)
 
@@ -117,74 +117,74 @@ def test_a_style_of_another_model_is_named(
     tiny: AdaINModel,
     make_model: Callable[..., AdaINModel],
     make_image: MakeImage,
-    arts: list[Tensor],
+    artworks: list[Tensor],
 ) -> None:
     foreign = make_model(seed=9).encode_style(make_image(20, 20))
     with pytest.raises(StyleMismatchError) as caught:
-        Stylizer(tiny, StylizeOptions((arts[0], foreign)))
+        Stylizer(tiny, StylizeOptions((artworks[0], foreign)))
     assert caught.value.field == "styles[1]"
     with pytest.raises(StyleMismatchError) as caught:
-        Stylizer(tiny, StylizeOptions(arts[0], masks=[torch.ones(4, 4)], background=foreign))
+        Stylizer(tiny, StylizeOptions(artworks[0], masks=[torch.ones(4, 4)], background=foreign))
     assert caught.value.field == "background"
 
 
 def test_masks_may_be_files(
-    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor], tmp_path: Path
+    tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor], tmp_path: Path
 ) -> None:
     mask = torch.zeros(1, 3, 20, 24)
     mask[..., :12] = 1
     save_image(tmp_path / "mask.png", mask)
     content = make_image(20, 24)
-    drawn = Stylizer(tiny, StylizeOptions(arts[0], masks=[tmp_path / "mask.png"]))(content)
-    assert torch.equal(drawn, tiny.stylize(content, [arts[0]], masks=[mask[0, 0]]))
+    result = Stylizer(tiny, StylizeOptions(artworks[0], masks=[tmp_path / "mask.png"]))(content)
+    assert torch.equal(result, tiny.stylize(content, [artworks[0]], masks=[mask[0, 0]]))
 
 
 def test_frames_share_their_statistics(
-    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
+    tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor]
 ) -> None:
     frames = [make_image(20, 24), 0.9 * make_image(20, 24)]
-    stylizer = Stylizer(tiny, StylizeOptions(arts[0]), TemporalPool("ema", 4))
-    drawn = [stylizer(frame) for frame in frames]
+    stylizer = Stylizer(tiny, StylizeOptions(artworks[0]), TemporalPool("ema", 4))
+    results = [stylizer(frame) for frame in frames]
     pool = TemporalPool("ema", 4)
-    expected = [tiny.stylize(frame, arts[0], smoothing=pool) for frame in frames]
-    for one, other in zip(drawn, expected, strict=True):
+    expected = [tiny.stylize(frame, artworks[0], smoothing=pool) for frame in frames]
+    for one, other in zip(results, expected, strict=True):
         assert torch.equal(one, other)
-    assert not torch.equal(drawn[1], tiny.stylize(frames[1], arts[0]))
+    assert not torch.equal(results[1], tiny.stylize(frames[1], artworks[0]))
 
 
-def test_the_size_of_a_result(tiny: AdaINModel, arts: list[Tensor]) -> None:
-    assert Stylizer(tiny, StylizeOptions(arts[0], content_size=20)).size((40, 60)) == (20, 30)
-    assert Stylizer(tiny, StylizeOptions(arts[0])).size((40, 60)) == (40, 60)
+def test_the_size_of_a_result(tiny: AdaINModel, artworks: list[Tensor]) -> None:
+    assert Stylizer(tiny, StylizeOptions(artworks[0], content_size=20)).size((40, 60)) == (20, 30)
+    assert Stylizer(tiny, StylizeOptions(artworks[0])).size((40, 60)) == (40, 60)
 
 
 @pytest.mark.parametrize("channels", [3, 4])
 def test_a_watcher_sees_tile_after_tile(
-    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor], channels: int
+    tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor], channels: int
 ) -> None:
     content = make_image(64, 192, channels=channels)
-    stylizer = Stylizer(tiny, StylizeOptions(arts[0], tile=64, stroke_size="single"))
+    stylizer = Stylizer(tiny, StylizeOptions(artworks[0], tile=64, stroke_size="single"))
     shown: list[Tensor] = []
-    result = stylizer(content, watch=lambda pictures: shown.append(pictures.clone()))
+    result = stylizer(content, watch=lambda images: shown.append(images.clone()))
     assert torch.equal(result, stylizer(content))
-    for number, pictures in enumerate(shown, start=1):
-        assert torch.equal(pictures[..., : 64 * number], result[..., : 64 * number])
-        assert torch.equal(pictures[..., 64 * number :], content[..., 64 * number :])
+    for number, images in enumerate(shown, start=1):
+        assert torch.equal(images[..., : 64 * number], result[..., : 64 * number])
+        assert torch.equal(images[..., 64 * number :], content[..., 64 * number :])
     assert len(shown) == 3
 
 
 def test_under_the_tiles_to_come_lies_the_pass_before(
-    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
+    tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor]
 ) -> None:
     content = make_image(256, 512)
     canvases = []
     for share in (1.0, 0.0):
-        options = StylizeOptions(arts[0], tile=256, stroke_size=4.0, photo_share=share)
+        options = StylizeOptions(artworks[0], tile=256, stroke_size=4.0, photo_share=share)
         shown: list[Tensor] = []
         told: list[tuple[int, int]] = []
         Stylizer(tiny, options)(
             content,
             progress=lambda *done, told=told: told.append(done),
-            watch=lambda pictures, shown=shown: shown.append(pictures.clone()),
+            watch=lambda images, shown=shown: shown.append(images.clone()),
             output_dtype=torch.uint8,
         )
         # Each of the two tiles is decoded, and gets the strokes of the pass before.
@@ -195,17 +195,17 @@ def test_under_the_tiles_to_come_lies_the_pass_before(
     assert (canvases[1] - photo).abs().mean() > 0.05
 
 
-def test_each_group_of_pictures_is_shown_until_the_watcher_ends_it(
-    tiny: AdaINModel, make_image: MakeImage, arts: list[Tensor]
+def test_watch_gets_each_group_of_images_until_it_raises(
+    tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor]
 ) -> None:
     content = make_image(64, 64, batch=3)
     stylizer = Stylizer(
-        tiny, StylizeOptions(arts[0], tile=64, alpha=[1.0, 0.0, 0.5], stroke_size="single")
+        tiny, StylizeOptions(artworks[0], tile=64, alpha=[1.0, 0.0, 0.5], stroke_size="single")
     )
     shown: list[Tensor] = []
 
-    def watch(pictures: Tensor) -> None:
-        shown.append(pictures.clone())
+    def watch(images: Tensor) -> None:
+        shown.append(images.clone())
         if len(shown) == 2:
             raise InterruptedError
 

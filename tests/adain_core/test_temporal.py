@@ -41,7 +41,7 @@ def features(seed: int, batch: int = 1) -> Tensor:
 # --- pooling ----------------------------------------------------------------------------------
 
 
-def test_window_takes_the_last_frames_as_one_picture() -> None:
+def test_window_pools_the_last_frames_as_one_image() -> None:
     frames = [features(seed) for seed in range(5)]
     pool = TemporalPool("window", length=3)
     pooled = [pooled_by(pool, statistics(frame)) for frame in frames]
@@ -71,7 +71,7 @@ def test_a_batch_is_its_frames_one_by_one(mode: str) -> None:
         torch.testing.assert_close(together[0][k], torch.cat([s[0][k] for s in single]))
 
 
-def test_every_mode_is_its_own() -> None:
+def test_modes_differ_from_each_other() -> None:
     """None behaves like another, as one that was forgotten somewhere would."""
     frames = [features(seed) for seed in range(4)]
     ways = []
@@ -92,7 +92,7 @@ def test_equal_frames_stay_as_they_are(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", POOLING)
 def test_flat_frames_keep_their_small_std(mode: str) -> None:
-    # Of a flat red picture relu4_1 has channels of 32; beside its square an epsilon is nothing.
+    # Of a flat red image relu4_1 has channels of 32; beside its square an epsilon is nothing.
     flat = torch.full((1, 6, 5, 7), 32.0)
     pool = TemporalPool(mode, 4)
     for _ in range(6):
@@ -158,7 +158,7 @@ def test_a_change_is_of_the_stds_against_each_other() -> None:
 
 
 @pytest.mark.parametrize("mode", POOLING)
-def test_a_cut_starts_anew(slim: AdaINModel, photos: list[Tensor], mode: str) -> None:
+def test_a_cut_resets_the_pool(slim: AdaINModel, photos: list[Tensor], mode: str) -> None:
     frames = [slim.encode(photo).tensor for photo in photos]
     pool = TemporalPool(mode)
     for frame in frames[:2] * 2:
@@ -231,9 +231,9 @@ def test_modes_agree_where_nothing_changes(
     for mode in POOLING:
         pool = TemporalPool(mode)
         for _ in range(3):
-            drawn = tiny.stylize(make_image(24, 40), style, smoothing=pool)
+            result = tiny.stylize(make_image(24, 40), style, smoothing=pool)
         torch.testing.assert_close(
-            drawn, tiny.stylize(make_image(24, 40), style), rtol=1e-4, atol=1e-4
+            result, tiny.stylize(make_image(24, 40), style), rtol=1e-4, atol=1e-4
         )
 
 
@@ -246,7 +246,7 @@ def test_a_slow_change_is_no_cut() -> None:
         assert step == 0 or not torch.equal(pooled[0], own[0])
 
 
-def test_another_number_of_regions_starts_anew() -> None:
+def test_another_number_of_regions_resets_the_pool() -> None:
     pool = TemporalPool("ema", 4)
     [whole], [one], [other] = (statistics(features(seed)) for seed in range(3))
     pooled_by(pool, [whole, one])
@@ -268,13 +268,13 @@ def test_fades_are_followed(mode: str, step: float) -> None:
 
 
 @pytest.mark.parametrize("mode", POOLING)
-def test_what_goes_to_and_fro_is_no_fade(mode: str) -> None:
-    pool, pictures = TemporalPool(mode, 4), (features(0), 0.8 * features(0))
+def test_alternating_brightness_is_not_a_fade(mode: str) -> None:
+    pool, frames = TemporalPool(mode, 4), (features(0), 0.8 * features(0))
     stds = []
     for number in range(8):
-        [(_, std)] = pooled_by(pool, statistics(pictures[number % 2]))
+        [(_, std)] = pooled_by(pool, statistics(frames[number % 2]))
         stds.append(float(std.norm()))
-    bright, dark = (float(statistics(each)[0][1].norm()) for each in pictures)
+    bright, dark = (float(statistics(each)[0][1].norm()) for each in frames)
     assert max(stds[4:]) - min(stds[4:]) < 0.5 * (bright - dark)
 
 

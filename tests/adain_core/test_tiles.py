@@ -1,4 +1,4 @@
-"""Tiles: the same picture as without, for sizes that are multiples of nothing."""
+"""Tiles: the same image as without, for sizes that are no multiples of a tile."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_finished_tiles_are_kept() -> None:
     assert steps == [(1, 8), (2, 8), *((done, 2 + 8 + 16) for done in range(3, 27))]
 
 
-def test_a_map_that_must_stay_whole() -> None:
+def test_a_tiler_without_tiles_runs_once() -> None:
     seen = []
     Tiler((100, 7), None).run(seen.append)
     assert seen == [(0, 100, 0, 7)]

@@ -93,8 +93,8 @@ def test_what_is_transparent_has_no_statistics(masked: bool, region_statistics: 
     torch.testing.assert_close(result.tensor[..., :5], expected.tensor, rtol=1e-4, atol=1e-4)
 
 
-def test_opacity_of_a_tall_picture() -> None:
-    """More rows than are pooled at a time, and features that end within a picture's last pixels."""
+def test_opacity_of_a_tall_image_weights_its_statistics() -> None:
+    """More rows than are pooled at a time, and features that end within an image's last pixels."""
     tall = Features(content(1, 138, 3).tensor, (1101, 21), "encoder-a")
     opacity = torch.rand(1, 1, 1101, 21, generator=torch.Generator().manual_seed(1))
     weight = pool_to_features(opacity, (138, 3))
@@ -300,7 +300,7 @@ def test_region_statistics_are_those_of_the_region() -> None:
     torch.testing.assert_close(result.double(), torch.from_numpy(expected), rtol=1e-4, atol=1e-4)
 
 
-def test_whole_statistics_are_those_of_the_picture() -> None:
+def test_without_region_statistics_masks_share_those_of_the_image() -> None:
     features, (left, right) = content(), halves()
     array, chosen = features.tensor.double().numpy(), left.bool().numpy()
     everywhere = np.ones_like(chosen)
@@ -384,7 +384,7 @@ def test_alpha_works_inside_masks(region_statistics: bool) -> None:
     torch.testing.assert_close(half, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_each_picture_has_its_mask() -> None:
+def test_each_image_can_have_its_mask() -> None:
     features, (left, right) = content(batch=2), halves()
     result = adain(features, [style(1)], masks=[torch.stack([left, right])], background=style(2))
     for number, mask in enumerate((left, right)):
@@ -559,7 +559,7 @@ def test_concat_with_masks(
     assert concat.decode(full).shape == (1, 3, 32, 48)
 
 
-def test_masks_lie_over_the_picture_not_over_its_padding() -> None:
+def test_masks_cover_the_image_without_its_padding() -> None:
     features = dataclasses.replace(content(), size=(57, 75))
     mask = torch.rand(3, 4, generator=torch.Generator().manual_seed(0))
     masks = [as_mask(mask)]
@@ -568,7 +568,7 @@ def test_masks_lie_over_the_picture_not_over_its_padding() -> None:
     torch.testing.assert_close(region.weight, expected)
 
 
-def test_a_transparent_picture_beside_a_visible_one() -> None:
+def test_a_transparent_image_in_a_batch_with_a_visible_one() -> None:
     left, _ = halves()
     opacity = torch.stack([torch.zeros(1, 64, 80), pixels(left)[None]])
     cut_out = dataclasses.replace(content(), opacity=opacity)

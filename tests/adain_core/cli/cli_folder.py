@@ -1,4 +1,4 @@
-"""Pictures in a folder and the command line on them, for the tests of the command line."""
+"""Images in a folder and the command line on them, for the tests of the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from adain_core.cli import main
 
 
 class Folder:
-    """Pictures in a temporary folder, and the command line on one model."""
+    """Images in a temporary folder, and the command line on one model."""
 
     def __init__(self, path: Path, model_path: Path, make_image: Callable[..., Tensor]) -> None:
         self.path, self.model_path, self.make_image = path, model_path, make_image
@@ -25,7 +25,7 @@ class Folder:
     def save(
         self, name: str, seed: int = 0, height: int = 20, width: int = 28, **options: object
     ) -> str:
-        """A picture, rounded to 8 bits as the file holds it; its path."""
+        """Write an image of 8 bits; return its path."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         values = to_array(self.make_image(height, width, seed=seed))

@@ -1,4 +1,4 @@
-"""``adain stylize`` on a folder: results are written while the next pictures are drawn."""
+"""``adain stylize`` on a folder: results are written while the next images are stylized."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def words(folder: Folder) -> list[str]:
 
 
 def replace_write(monkeypatch: pytest.MonkeyPatch, before: Callable[[Path], object]) -> None:
-    """Have something done before each picture is written."""
+    """Call a function before each image is written."""
     write = run_stylize.write_image_file
 
     def replaced(path: Path, image: ImageFile, **options: Any) -> None:
@@ -38,7 +38,7 @@ def replace_write(monkeypatch: pytest.MonkeyPatch, before: Callable[[Path], obje
     monkeypatch.setattr(run_stylize, "write_image_file", replaced)
 
 
-def test_the_next_picture_is_drawn_meanwhile(
+def test_the_next_image_is_stylized_during_a_write(
     folder: Folder, words: list[str], tiny: AdaINModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = threading.Semaphore(0)
@@ -49,7 +49,7 @@ def test_the_next_picture_is_drawn_meanwhile(
         return read_image_file(*arguments, **options)
 
     def wait(path: Path) -> None:
-        if path.name == NAMES[0]:  # for the third picture to be begun
+        if path.name == NAMES[0]:  # until the third image has begun
             assert all(reads.acquire(timeout=60) for _ in range(3))
 
     monkeypatch.setattr(run_stylize, "read_image_file", count)
@@ -60,7 +60,7 @@ def test_the_next_picture_is_drawn_meanwhile(
         np.testing.assert_array_equal(read(folder / "out" / name), expected)
 
 
-def test_messages_keep_the_order_of_the_pictures(
+def test_messages_keep_the_order_of_the_images(
     folder: Folder,
     words: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -75,7 +75,7 @@ def test_messages_keep_the_order_of_the_pictures(
             later.set()
             raise ImageFileError(f"cannot write {path}: the disk is full")
 
-    (folder / "in" / NAMES[2]).write_bytes(b"no picture")
+    (folder / "in" / NAMES[2]).write_bytes(b"no image")
     replace_write(monkeypatch, before)
     assert folder.run(*words, "--json") == 1
     captured = capsys.readouterr()
@@ -90,7 +90,7 @@ def test_messages_keep_the_order_of_the_pictures(
     assert {path.name for path in (folder / "out").iterdir()} == {*NAMES} - {NAMES[1], NAMES[2]}
 
 
-def test_what_is_drawn_before_an_interruption_is_written(
+def test_results_before_an_interruption_are_written(
     folder: Folder,
     words: list[str],
     monkeypatch: pytest.MonkeyPatch,

@@ -110,7 +110,9 @@ def test_without_ray_the_command_says_what_to_install(
     assert error_line(capsys).startswith("a cluster needs the package ray: install it with: ")
 
 
-def test_a_missing_tree(trees: Folder, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_missing_input_folder_is_refused(
+    trees: Folder, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     words = ["dataset", str(tmp_path / "none"), "--styles", str(trees / "art")]
     assert main([*words, "-o", str(trees / "out")]) == 1
     assert error_line(capsys).endswith("none: expected a folder or a .tar file")

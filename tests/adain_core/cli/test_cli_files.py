@@ -20,7 +20,7 @@ def test_folder_in_folder_out(
     folder: Folder, tiny: AdaINModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder.save("in/a.png", 1), folder.save("in/b.jpg", 2), folder.save("in/c.bmp", 3)
-    (folder / "in/notes.txt").write_text("not a picture")
+    (folder / "in/notes.txt").write_text("not an image")
     style = folder.save("art.png", 9)
     assert folder.run("stylize", folder / "in", "--style", style, "-o", folder / "new/out") == 0
     written = {path.name for path in (folder / "new/out").iterdir()}
@@ -40,7 +40,7 @@ def test_pattern_and_format(folder: Folder) -> None:
         assert image.format == "WEBP"
 
 
-def test_one_content_into_a_folder(folder: Folder) -> None:
+def test_one_photo_can_go_into_a_folder(folder: Folder) -> None:
     content, style = folder.save("a.jpg", 1), folder.save("art.png", 9)
     assert folder.run("stylize", content, "--style", style, "-o", f"{folder / 'new'}/") == 0
     (folder / "old").mkdir()
@@ -52,7 +52,7 @@ def test_unreadable_file_among_good_ones(
     folder: Folder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder.save("in/a.png", 1), folder.save("in/c.png", 3)
-    (folder / "in/b.png").write_bytes(b"no picture")
+    (folder / "in/b.png").write_bytes(b"no image")
     style = folder.save("art.png", 9)
     words = ["stylize", folder / "in", folder / "missing.png", "--style", style, "--json"]
     assert folder.run(*words, "-o", folder / "out") == 1
@@ -95,7 +95,7 @@ def test_existing_output_needs_overwrite(
     assert error_line(capsys).startswith(f"{old[0]} exists (and 1 more); pass --skip-existing ")
 
 
-def test_skip_existing_draws_only_what_is_missing(
+def test_skip_existing_stylizes_only_missing_results(
     folder: Folder, tiny: AdaINModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder.save("in/a.png", 1), folder.save("in/deep/b.png", 2)
@@ -129,7 +129,9 @@ def test_skip_existing_of_one_file(folder: Folder, capsys: pytest.CaptureFixture
     assert stop.value.code == 2
 
 
-def test_two_results_of_one_name(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_of_the_same_name_are_refused(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
     first, second = folder.save("one/a.png", 1), folder.save("two/a.bmp", 2)
     style = folder.save("art.png", 9)
     words = ["stylize", first, folder.save("three/a.png", 3), "--style", style]
@@ -161,9 +163,9 @@ def test_a_tree_keeps_its_folders(
     for seed, name in enumerate(("1.png", "cats/1.png", "cats/old/1.jpg", "dogs/1.bmp")):
         folder.save(f"in/{name}", seed)
     folder.save("in/.hidden/1.png"), folder.save("in/dogs/.1.png")
-    (folder / "in/dogs/2.png").write_bytes(b"no picture")
+    (folder / "in/dogs/2.png").write_bytes(b"no image")
     (folder / "in/birds").mkdir()
-    style, out = folder.save("art.png", 9), folder / "in/drawn"
+    style, out = folder.save("art.png", 9), folder / "in/results"
     expected = {"1.png", "cats/1.png", "cats/old/1.jpg", "dogs/1.png"}
     for _ in range(2):  # what the first run wrote into a folder of the tree is none of its photos
         options = ["--style", style, "-o", out, "--overwrite"]
@@ -244,7 +246,7 @@ def test_unreadable_inputs_stop_before_any_work(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     content, style = folder.save("a.png", 1), folder.save("s.png", 2)
-    (folder / "bad.png").write_bytes(b"no picture")
+    (folder / "bad.png").write_bytes(b"no image")
     (folder / "bad.safetensors").write_bytes(b"no style")
     make_model(seed=5).encode_style(style).save(folder / "other.safetensors")
     empty = folder / "empty"
@@ -277,12 +279,12 @@ def test_what_is_read_is_not_replaced(folder: Folder, capsys: pytest.CaptureFixt
     assert (Path(content).read_bytes(), Path(style).read_bytes()) == before
 
 
-def test_pictures_too_large_for_their_format_are_not_drawn(
+def test_images_too_large_for_their_format_are_refused_before_stylizing(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wide, style = folder / "wide.png", folder.save("s.png", 2)
     save_image(wide, torch.zeros(1, 3, 1, 16_384))
-    monkeypatch.setattr(Stylizer, "__call__", lambda *_, **__: pytest.fail("drawn in vain"))
+    monkeypatch.setattr(Stylizer, "__call__", lambda *_, **__: pytest.fail("stylized in vain"))
     assert folder.run("stylize", wide, "--style", style, "-o", folder / "o.webp") == 1
     assert "WEBP has at most 16383 pixels a side, got 16384x1" in error_line(capsys)
     options = ["--style", style, "-o", folder / "o.jpg", "--content-size", 4]

@@ -121,13 +121,13 @@ def test_interruption_leaves_no_half_file(
 def test_ctrl_c_reports_what_was_done(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    draw, calls = Stylizer.__call__, []
+    stylize, calls = Stylizer.__call__, []
 
     def interrupted(*words: Any, **options: Any) -> Tensor:
         calls.append(words)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return draw(*words, **options)
+        return stylize(*words, **options)
 
     monkeypatch.setattr(Stylizer, "__call__", interrupted)
     contents, style = [folder.save("a.png", 1), folder.save("b.png", 2)], folder.save("s.png", 3)
@@ -149,7 +149,7 @@ def test_an_error_of_the_system_is_one_sentence(
     assert error_line(capsys) == "secret/scores.csv: Permission denied"
 
 
-@pytest.mark.parametrize("during", ["encoding the style", "the first picture"])
+@pytest.mark.parametrize("during", ["encoding the style", "the first image"])
 def test_out_of_memory_is_one_sentence(
     folder: Folder, during: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,7 +191,7 @@ def test_out_of_memory_advice_is_of_the_commands_own_options(
     assert f"not enough memory; try a smaller {advice}" in error_line(capsys)
 
 
-def test_a_picture_of_nan_is_reported(
+def test_nan_in_a_result_is_reported(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""``adain stylize --method`` and ``--refine`` draw what the library's methods draw."""
+"""``adain stylize --method`` and ``--refine`` give the results of the library's methods."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from adain_core.methods.swap import StyleSwap
 from adain_core.options import StylizeOptions
 
 
-def drawn(folder: Folder, style: str, *words: object) -> np.ndarray:
-    """What ``adain stylize`` makes of ``photo.png``."""
+def stylize(folder: Folder, style: str, *words: object) -> np.ndarray:
+    """Return the result of ``adain stylize`` for ``photo.png``."""
     output = folder / "result.png"
     arguments = [folder / "photo.png", "--style", style, *words, "-o", output]
     assert folder.run("stylize", *arguments, "--overwrite") == 0
@@ -52,12 +52,12 @@ def test_optimize_takes_its_options(
     folder: Folder, full_path: Path, full: AdaINModel, words: list[str], how: OptimizeOptions
 ) -> None:
     content, style = folder.save("photo.png", 1), folder.save("art.png", 2)
-    picture = drawn(folder, style, "--method", "optimize", "--loss-network", full_path, *words)
-    wanted = Optimization(full.encoder, StylizeOptions(style), how)(content)
-    np.testing.assert_array_equal(picture, to_array(wanted))
+    result = stylize(folder, style, "--method", "optimize", "--loss-network", full_path, *words)
+    expected = Optimization(full.encoder, StylizeOptions(style), how)(content)
+    np.testing.assert_array_equal(result, to_array(expected))
 
 
-def test_optimize_starts_from_what_adain_draws(
+def test_optimize_starts_from_the_adain_result(
     folder: Folder, full_path: Path, full: AdaINModel, tiny: AdaINModel
 ) -> None:
     content, style = folder.save("photo.png", 1), folder.save("art.png", 2)
@@ -72,46 +72,46 @@ def test_optimize_starts_from_what_adain_draws(
         "1",
     ]
     optimization = Optimization(full.encoder, StylizeOptions(style), OptimizeOptions(steps=1))
-    wanted = optimization(content, start=tiny.stylize(content, style))
-    np.testing.assert_array_equal(drawn(folder, style, *words), to_array(wanted))
+    expected = optimization(content, start=tiny.stylize(content, style))
+    np.testing.assert_array_equal(stylize(folder, style, *words), to_array(expected))
 
 
-def test_refine_improves_what_adain_draws(
+def test_refine_improves_the_adain_result(
     folder: Folder, full_path: Path, full: AdaINModel, tiny: AdaINModel
 ) -> None:
     content, style = folder.save("photo.png", 1), folder.save("art.png", 2)
     start = tiny.stylize(content, style, alpha=0.5)
-    wanted = refine(start, content, StylizeOptions(style, alpha=0.5), full.encoder, steps=2)
+    expected = refine(start, content, StylizeOptions(style, alpha=0.5), full.encoder, steps=2)
     words = ["--alpha", "0.5", "--refine", "2", "--loss-network", full_path]
-    np.testing.assert_array_equal(drawn(folder, style, *words), to_array(wanted))
+    np.testing.assert_array_equal(stylize(folder, style, *words), to_array(expected))
 
 
 @pytest.mark.parametrize("layer", ["relu4_1", "relu3_1"])
 def test_swap_takes_its_layer(folder: Folder, tiny: AdaINModel, layer: str) -> None:
     content, style = folder.save("photo.png", 1, 48, 56), folder.save("art.png", 2, 40, 64)
     words = ["--steps", "3"] if layer == "relu3_1" else []
-    picture = drawn(folder, style, "--method", "swap", "--layer", layer, *words)
+    result = stylize(folder, style, "--method", "swap", "--layer", layer, *words)
     swap = StyleSwap(
         tiny,
         StylizeOptions(style),
         layer,  # type: ignore[arg-type]
         inversion=DescentOptions(steps=3),
     )
-    np.testing.assert_array_equal(picture, to_array(swap(content)))
+    np.testing.assert_array_equal(result, to_array(swap(content)))
 
 
-def test_feedforward_draws_a_networks_styles(folder: Folder) -> None:
+def test_feedforward_equals_the_network(folder: Folder) -> None:
     content = folder.save("photo.png", 1, 48, 56)
     torch.manual_seed(0)
     network = TransferNetwork(NetworkArchitecture(width=3, styles=2)).eval().requires_grad_(False)
     path = folder / "network.safetensors"
     save_network(path, NetworkInfo(network.architecture, ("wave", "stars")), network)
-    picture = drawn(
+    result = stylize(
         folder, "stars", "wave", "--style-weights", 3, 1, "--method", "feedforward", "--model", path
     )
     options = StylizeOptions(("stars", "wave"), weights=(3, 1))
-    wanted = FeedForward(network, ("wave", "stars"), options)(load_image(content))
-    np.testing.assert_array_equal(picture, to_array(wanted))
+    expected = FeedForward(network, ("wave", "stars"), options)(load_image(content))
+    np.testing.assert_array_equal(result, to_array(expected))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_feedforward_draws_a_networks_styles(folder: Folder) -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(
+def test_options_of_other_methods_are_refused(
     folder: Folder,
     full_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -13,10 +13,10 @@ from adain_core import AdaINModel, Style
 
 
 def test_style_encode(folder: Folder, tiny: AdaINModel, capsys: pytest.CaptureFixture[str]) -> None:
-    art = folder.save("art.png", 2)
-    assert folder.run("style", "encode", art, "-o", folder / "s.safetensors") == 0
+    artwork = folder.save("art.png", 2)
+    assert folder.run("style", "encode", artwork, "-o", folder / "s.safetensors") == 0
     style = Style.load(folder / "s.safetensors")
-    assert style == tiny.encode_style(art)
+    assert style == tiny.encode_style(artwork)
     assert style.name == "art"
     assert capsys.readouterr().out == f"{folder / 's.safetensors'} (art, 10 channels)\n"
 
@@ -77,20 +77,32 @@ def test_style_mix_and_info(
 
 
 def test_style_errors(folder: Folder, tiny: AdaINModel, capsys: pytest.CaptureFixture[str]) -> None:
-    art, file, new = folder.save("art.png", 2), folder / "s.safetensors", folder / "n.safetensors"
-    tiny.encode_style(art).save(file)
+    artwork, file, new = (
+        folder.save("art.png", 2),
+        folder / "s.safetensors",
+        folder / "n.safetensors",
+    )
+    tiny.encode_style(artwork).save(file)
     before = file.read_bytes()
     for words, code, message in (
-        (["encode", art, "-o", file], 2, f"{file} exists; pass --overwrite"),
+        (["encode", artwork, "-o", file], 2, f"{file} exists; pass --overwrite"),
         (["mix", file, file, "-o", file], 2, f"{file} exists; pass --overwrite"),
-        (["encode", art, "-o", folder / "s.pt"], 2, "expected a file name ending in .safetensors"),
-        (["encode", art, "-o", folder / "none/s.safetensors"], 2, "there is no folder"),
-        (["encode", art, art, "--mask", art, art, "-o", new], 2, "one --mask for each image"),
-        (["encode", art, "--style-size", -5, "-o", new], 2, "--style-size must be 0 or more"),
+        (
+            ["encode", artwork, "-o", folder / "s.pt"],
+            2,
+            "expected a file name ending in .safetensors",
+        ),
+        (["encode", artwork, "-o", folder / "none/s.safetensors"], 2, "there is no folder"),
+        (
+            ["encode", artwork, artwork, "--mask", artwork, artwork, "-o", new],
+            2,
+            "one --mask for each image",
+        ),
+        (["encode", artwork, "--style-size", -5, "-o", new], 2, "--style-size must be 0 or more"),
         (["encode", folder / "none.png", "-o", new], 1, "none.png: there is no such file"),
         (["mix", file, file, "--weights", 1, "-o", new], 2, "--weights must have one number for"),
         (["mix", file, folder.model_path, "-o", new], 1, "expected a file of format 'adain-style'"),
-        (["info", art], 1, "damaged or not a safetensors file"),
+        (["info", artwork], 1, "damaged or not a safetensors file"),
     ):
         assert folder.run("style", *words) == code
         assert message in error_line(capsys)

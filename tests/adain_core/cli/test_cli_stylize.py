@@ -1,4 +1,4 @@
-"""``adain stylize`` draws what the library draws."""
+"""``adain stylize`` gives the results of the library."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_stylize_passes_every_control_on(
     np.testing.assert_array_equal(read(output), to_array(tiny.stylize(content, styles, **options)))
 
 
-def test_the_defaults_are_the_librarys() -> None:
+def test_defaults_equal_the_library() -> None:
     words = ["stylize", "a.jpg", "-o", "b.jpg", "--style", "c.jpg"]
     args, options = make_parser().parse_args(words), StylizeOptions("c.jpg")
     for field in fields(StylizeOptions):
@@ -162,11 +162,11 @@ def test_stylize_works_on_eight_bits(
     content, style = folder.save("a.png"), folder.save("s.png", 2)
     words16 = np.linspace(0, 65535, 20 * 28).reshape(20, 28).astype(np.uint16)
     PIL.Image.fromarray(words16).save(folder / "deep.png")
-    draw, seen = Stylizer.__call__, []
+    stylize, seen = Stylizer.__call__, []
 
-    def watched(stylizer: Stylizer, picture: Tensor, **options: Any) -> Tensor:
-        result = draw(stylizer, picture, **options)
-        seen.append((picture.dtype, result.dtype))
+    def watched(stylizer: Stylizer, photo: Tensor, **options: Any) -> Tensor:
+        result = stylize(stylizer, photo, **options)
+        seen.append((photo.dtype, result.dtype))
         return result
 
     with monkeypatch.context() as patch:

@@ -36,8 +36,8 @@ def start(code: str, folder: Path, shell: str = "") -> subprocess.CompletedProce
 @pytest.mark.parametrize("shell", [">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(folder: Folder, shell: str) -> None:
     """The work is done, and no file takes the number of a stream that others print to."""
-    photo, art, output = folder.save("a.png", 1), folder.save("b.png", 2), folder / "out.png"
-    words = f"-m adain_core stylize {photo} --style {art} --model {folder.model_path}"
+    photo, artwork, output = folder.save("a.png", 1), folder.save("b.png", 2), folder / "out.png"
+    words = f"-m adain_core stylize {photo} --style {artwork} --model {folder.model_path}"
     run = start(f"{words} --device cpu -o {output}", folder.path, shell)
     assert run.returncode == 0
     assert output.read_bytes().startswith(b"\x89PNG")
@@ -182,13 +182,13 @@ def test_names_that_are_not_utf_8(
 @posix
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may everything")
 def test_no_permission(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
-    photo, art = folder.save("a.png", 1), folder.save("b.png", 2)
+    photo, artwork = folder.save("a.png", 1), folder.save("b.png", 2)
     (folder / "locked").mkdir(mode=0o500)
-    assert folder.run("stylize", photo, "--style", art, "-o", folder / "locked/out.png") == 1
+    assert folder.run("stylize", photo, "--style", artwork, "-o", folder / "locked/out.png") == 1
     assert error_line(capsys).endswith("out.png: Permission denied")
-    Path(art).chmod(0)
-    assert folder.run("stylize", photo, "--style", art, "-o", folder / "out.png") == 1
-    assert error_line(capsys) == f"cannot read {art}: Permission denied"
+    Path(artwork).chmod(0)
+    assert folder.run("stylize", photo, "--style", artwork, "-o", folder / "out.png") == 1
+    assert error_line(capsys) == f"cannot read {artwork}: Permission denied"
 
 
 # --- numbers ----------------------------------------------------------------------------------
@@ -207,8 +207,8 @@ HUGE = ("99999999999999999999", "-99999999999999999999", "9" * 400, "1e400", "na
 def test_numbers_that_cannot_be(
     folder: Folder, option: str, number: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    photo, art = folder.save("a.png", 1), folder.save("b.png", 2)
-    words = ["stylize", photo, "--style", art, "-o", folder / "out.png", f"{option}={number}"]
+    photo, artwork = folder.save("a.png", 1), folder.save("b.png", 2)
+    words = ["stylize", photo, "--style", artwork, "-o", folder / "out.png", f"{option}={number}"]
     if option == "--style-weights" and number == HUGE[0]:
         assert folder.run(*words) == 0  # weights are of any sum
         return
@@ -223,11 +223,11 @@ def test_numbers_that_cannot_be(
 
 
 @pytest.mark.parametrize("number", ["0", *HUGE], ids=lambda number: number[:22])
-def test_columns_of_a_sheet_are_no_more_than_its_pictures(
+def test_a_sheet_has_at_most_as_many_columns_as_images(
     folder: Folder, number: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    photo, art = folder.save("a.png", 1), folder.save("b.png", 2)
-    words = ["sheet", photo, "--style", art, "--model", str(folder.model_path), "--cell", "64"]
+    photo, artwork = folder.save("a.png", 1), folder.save("b.png", 2)
+    words = ["sheet", photo, "--style", artwork, "--model", str(folder.model_path), "--cell", "64"]
     words += ["--device", "cpu", f"--columns={number}", "-o", str(folder / "out.png")]
     if number.isdecimal() and int(number) > 0:
         assert main(words) == 0

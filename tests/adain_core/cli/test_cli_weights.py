@@ -112,7 +112,7 @@ def test_weights_verify_goes_through_all(
     tiny_copy = AdaINModel.from_pretrained(huge, device="cpu", dtype="fp32")
     for convolution in tiny_copy.decoder.children():
         if isinstance(convolution, nn.Conv2d):
-            convolution.weight.mul_(1e30)  # finite, but not what it draws
+            convolution.weight.mul_(1e30)  # finite, but its results are not
     save_model(huge, tiny.info, tiny_copy.encoder, tiny_copy.decoder)
     assert main(["weights", "verify", "cut", "huge", "good", "none"]) == 1
     captured = capsys.readouterr()

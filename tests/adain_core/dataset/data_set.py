@@ -1,4 +1,4 @@
-"""A small data set in a temporary folder, and the job that draws it with the tiny model."""
+"""A small data set in a temporary folder, and the job that stylizes it with the tiny model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from adain_core import load_image, save_image
 from adain_core.dataset import Job, LocalRunner, PlanOptions, Summary, stylize_dataset
 
-# Two classes with equal names, sizes that differ, one picture above its class.
+# Two classes with equal names, sizes that differ, one image outside the class folders.
 IMAGES = {
     "cats/1.png": (24, 32),
     "cats/2.png": (24, 32),
@@ -67,7 +67,7 @@ class DataSet:
             }
         )
 
-    def draw(self, job: Job, workers: int = 1, **options: Any) -> Summary:
+    def stylize(self, job: Job, workers: int = 1, **options: Any) -> Summary:
         def runner(job: Job, plan: Path) -> LocalRunner:
             return LocalRunner(job, plan, workers=workers)
 

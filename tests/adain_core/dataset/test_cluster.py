@@ -47,14 +47,14 @@ class TestActors:
         data.write("images/cats/broken.png", b"no image")
         data.write("images/cats/1.txt", b"a label")
         plan = PlanOptions(per_image=3, alpha=(0.5, 1))
-        summary = data.draw(data.job("local", plan, others="copy"))
+        summary = data.stylize(data.job("local", plan, others="copy"))
         expected = data.files("local")
         for actors in (1, 2, 4):
             output = f"by{actors}"
             runner = partial(RayRunner, address="local", workers=actors)
             job = data.job(output, plan, others="copy")
-            drawn = stylize_dataset(job, runner=runner)
-            assert (drawn.rows, drawn.stylized, drawn.failed) == (21, 18, 3)
+            result = stylize_dataset(job, runner=runner)
+            assert (result.rows, result.stylized, result.failed) == (21, 18, 3)
             assert (summary.rows, summary.stylized, summary.failed) == (21, 18, 3)
             assert data.files(output) == expected
             failed = [read_lines(data / name / "adain-failed.jsonl") for name in ("local", output)]
@@ -66,7 +66,7 @@ class TestActors:
         from adain_core.dataset.cluster import RayRunner
 
         plan = PlanOptions(shard_size=2)
-        data.draw(data.job("local", plan))
+        data.stylize(data.job("local", plan))
         runner = partial(RayRunner, address="local", workers=2)
         stylize_dataset(data.job("cluster", plan), runner=runner)
         assert data.files("cluster") == data.files("local")

@@ -23,7 +23,7 @@ NAMES = set(IMAGES)
 
 
 def test_each_result_is_its_image_in_its_artwork(data: DataSet, tiny: AdaINModel) -> None:
-    summary = data.draw(data.job(plan=PlanOptions(alpha=(0.3, 1), suffix=".png")))
+    summary = data.stylize(data.job(plan=PlanOptions(alpha=(0.3, 1), suffix=".png")))
     assert (summary.rows, summary.stylized, summary.before, summary.failed) == (6, 6, 0, 0)
     plan = data.plan()
     assert {row["image"] for row in plan} == NAMES
@@ -32,13 +32,13 @@ def test_each_result_is_its_image_in_its_artwork(data: DataSet, tiny: AdaINModel
         expected = tiny.stylize(
             content, data.artwork(row["artwork"]), alpha=row["alpha"], stroke_size="single"
         )
-        drawn = load_image(data / "out" / row["output"])
-        assert drawn.shape == content.shape
-        torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
+        result = load_image(data / "out" / row["output"])
+        assert result.shape == content.shape
+        torch.testing.assert_close(result, expected, rtol=0, atol=0.51 / 255)
 
 
 def test_the_same_tree_comes_out_and_nothing_else(data: DataSet) -> None:
-    data.draw(data.job())
+    data.stylize(data.job())
     assert set(data.files()) == NAMES
     records = {path.name for path in (data / "out").iterdir() if path.name not in ("cats", "dogs")}
     assert records == {
@@ -48,15 +48,15 @@ def test_the_same_tree_comes_out_and_nothing_else(data: DataSet) -> None:
 
 def test_the_same_bits_by_any_number_of_workers_and_shares(data: DataSet) -> None:
     job = data.job(plan=PlanOptions(per_image=3, alpha=(0.5, 1)))
-    data.draw(job)
+    data.stylize(job)
     expected = data.files()
     assert len(expected) == 18
     for workers in (2, 4):
-        data.draw(replace(job, output=data / f"{workers}"), workers)
+        data.stylize(replace(job, output=data / f"{workers}"), workers)
         assert data.files(f"{workers}") == expected
     for number in (3, 1, 2):
         before = data.files("shares") if number != 3 else {}
-        summary = data.draw(replace(job, output=data / "shares"), shard=Shard(number, 3))
+        summary = data.stylize(replace(job, output=data / "shares"), shard=Shard(number, 3))
         assert summary.rows == len(data.files("shares")) - len(before) == 6
     assert data.files("shares") == expected
     assert not (data / "shares" / ".adain").exists()
@@ -64,7 +64,7 @@ def test_the_same_bits_by_any_number_of_workers_and_shares(data: DataSet) -> Non
 
 def test_size_and_crop(data: DataSet, tiny: AdaINModel) -> None:
     (data / "images/top.webp").unlink()
-    data.draw(data.job(size=18, crop=16, style_size=32))
+    data.stylize(data.job(size=18, crop=16, style_size=32))
     for name in data.files():
         assert load_image(data / "out" / name).shape == (1, 3, 16, 16)
     row = next(row for row in data.plan() if row["image"] == "cats/1.png")
@@ -73,8 +73,8 @@ def test_size_and_crop(data: DataSet, tiny: AdaINModel) -> None:
         data.image(row["image"]), (18, 24), mode="bilinear", antialias=True
     )[:, :, 1:17, 4:20]
     expected = tiny.stylize(content, style, stroke_size="single")
-    drawn = load_image(data / "out/cats/1.png")
-    torch.testing.assert_close(drawn, expected, rtol=0, atol=1 / 255)
+    result = load_image(data / "out/cats/1.png")
+    torch.testing.assert_close(result, expected, rtol=0, atol=1 / 255)
 
 
 @pytest.mark.parametrize("stroke_size", ["single", 4.0])
@@ -84,23 +84,23 @@ def test_stroke_size(
     """One pass unless asked for; 4 begins at 96 pixels."""
     data.save("images/large.png", make_image(120, 136, seed=9))
     options = {} if stroke_size == "single" else {"stroke_size": stroke_size}
-    data.draw(data.job(**options))
+    data.stylize(data.job(**options))
     row = next(row for row in data.plan() if row["image"] == "large.png")
     artwork = data.artwork(row["artwork"])
     content = (255 * data.image("large.png")).round().to(torch.uint8)  # as it is in the file
     how: dict[str, Any] = {"stroke_size": stroke_size, "output_dtype": torch.uint8}
     expected = tiny.stylize(content, artwork, **how)
-    drawn = load_image(data / "out/large.png")
-    torch.testing.assert_close(drawn, as_float(expected), rtol=0, atol=1e-6)
+    result = load_image(data / "out/large.png")
+    torch.testing.assert_close(result, as_float(expected), rtol=0, atol=1e-6)
     settings = json.loads((data / "out/adain-settings.json").read_text())
     assert settings["stroke_size"] == stroke_size
     assert ("photo_share" in settings) == (stroke_size != "single")
 
 
-def test_what_cannot_be_read_is_listed_and_the_rest_is_drawn(data: DataSet) -> None:
+def test_unreadable_images_are_listed_and_the_rest_is_stylized(data: DataSet) -> None:
     data.write("images/cats/2.png", b"no image")
     data.write("art/broken.png", b"no image either")
-    summary = data.draw(data.job(plan=PlanOptions(seed=4), crop=9))
+    summary = data.stylize(data.job(plan=PlanOptions(seed=4), crop=9))
     failures = {row["image"]: row["reason"] for row in read_lines(data / "out/adain-failed.jsonl")}
     assert summary.failed == len(failures)
     assert "cats/2.png: it is not an image of a known format" in failures["cats/2.png"]
@@ -113,75 +113,75 @@ def test_what_cannot_be_read_is_listed_and_the_rest_is_drawn(data: DataSet) -> N
     assert set(failures) == by_artwork | {"cats/2.png", "top.webp"}
 
 
-def test_what_was_mended_is_drawn_by_the_next_run(data: DataSet) -> None:
+def test_repaired_images_are_stylized_by_the_next_run(data: DataSet) -> None:
     good = (data / "images/cats/2.png").read_bytes()
-    art = (data / "art/a.png").read_bytes()
+    artwork = (data / "art/a.png").read_bytes()
     data.write("images/cats/2.png", b"no image")
     data.write("art/a.png", b"no image")
-    first = data.draw(data.job())
+    first = data.stylize(data.job())
     assert first.failed > 0
     data.write("images/cats/2.png", good)
-    data.write("art/a.png", art)
-    second = data.draw(data.job())
+    data.write("art/a.png", artwork)
+    second = data.stylize(data.job())
     assert (second.stylized, second.before, second.failed) == (first.failed, first.stylized, 0)
     assert set(data.files()) == NAMES
     assert not (data / "out/adain-failed.jsonl").exists()
-    data.draw(data.job("other"))
+    data.stylize(data.job("other"))
     assert data.files() == data.files("other")
 
 
 def test_a_run_goes_on_with_what_is_missing(data: DataSet) -> None:
-    data.draw(data.job())
+    data.stylize(data.job())
     expected = data.files()
     kept = data / "out/cats/1.png"
     before = kept.stat().st_mtime_ns
     (data / "out/cats/2.png").unlink()
     (data / "out/dogs/1.png").unlink()
-    data.write("out/.adain/new/leftover", b"half a picture")
+    data.write("out/.adain/new/leftover", b"half an image")
     (data / "art").rename(data / "elsewhere")  # styles are in the table
     (data / "art").mkdir()
-    summary = data.draw(data.job())
+    summary = data.stylize(data.job())
     assert (summary.rows, summary.stylized, summary.before) == (6, 2, 4)
     assert data.files() == expected
     assert kept.stat().st_mtime_ns == before
-    assert data.draw(data.job()).stylized == 0
+    assert data.stylize(data.job()).stylized == 0
 
 
 def test_an_edited_plan_is_followed(data: DataSet, tiny: AdaINModel) -> None:
-    data.draw(data.job())
+    data.stylize(data.job())
     rows = data.plan()
     line = (
         '{"image": "cats/1.png", "artwork": "b.png", "alpha": 0.25, "seed": 7, "output": "x/y.png"}'
     )
     (data / "edited.jsonl").write_text(line)
-    summary = data.draw(data.job("edited"), plan=data / "edited.jsonl")
+    summary = data.stylize(data.job("edited"), plan=data / "edited.jsonl")
     assert summary.rows == summary.stylized == 1
     expected = tiny.stylize(
         data.image("cats/1.png"), data.artwork("b.png"), alpha=0.25, stroke_size="single"
     )
-    drawn = load_image(data / "edited/x/y.png")
-    torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
+    result = load_image(data / "edited/x/y.png")
+    torch.testing.assert_close(result, expected, rtol=0, atol=0.51 / 255)
     assert data.plan("edited") != rows
-    assert data.draw(data.job("edited")).before == 1  # it lies beside the results
+    assert data.stylize(data.job("edited")).before == 1  # it lies beside the results
     with pytest.raises(DatasetError, match="was started with another plan"):
-        data.draw(data.job("out"), plan=data / "edited.jsonl")
+        data.stylize(data.job("out"), plan=data / "edited.jsonl")
 
 
 def test_a_bad_plan_is_refused_before_anything_is_begun(data: DataSet) -> None:
     line = '{"image": "a.png", "artwork": "b.png", "alpha": 2, "seed": 7, "output": "y.png"}'
     data.write("bad.jsonl", line.encode())
     with pytest.raises(ValueError, match=r"bad\.jsonl, line 1: alpha must lie in 0\.\.1, got 2"):
-        data.draw(data.job(), plan=data / "bad.jsonl")
+        data.stylize(data.job(), plan=data / "bad.jsonl")
     with pytest.raises(DatasetError, match=r"cannot read .*none\.jsonl: there is no such file"):
-        data.draw(data.job(), plan=data / "none.jsonl")
-    assert data.draw(data.job()).stylized == 6
+        data.stylize(data.job(), plan=data / "none.jsonl")
+    assert data.stylize(data.job()).stylized == 6
 
 
 def test_damaged_settings(data: DataSet) -> None:
-    data.draw(data.job())
+    data.stylize(data.job())
     data.write("out/adain-settings.json", b"[")
     with pytest.raises(DatasetError, match=r"cannot read .*adain-settings\.json"):
-        data.draw(data.job())
+        data.stylize(data.job())
 
 
 @pytest.mark.parametrize(
@@ -199,20 +199,20 @@ def test_damaged_settings(data: DataSet) -> None:
         ({"plan": PlanOptions(alpha=(0.5, 1))}, "was started with alpha"),
     ],
 )
-def test_a_data_set_is_not_gone_on_with_otherwise(
+def test_a_data_set_is_not_continued_with_other_options(
     data: DataSet, change: dict[str, object], message: str
 ) -> None:
-    data.draw(data.job())
+    data.stylize(data.job())
     with pytest.raises(DatasetError, match=message):
-        data.draw(data.job(**change))
-    assert data.draw(data.job()).stylized == 0
+        data.stylize(data.job(**change))
+    assert data.stylize(data.job()).stylized == 0
 
 
 def test_another_model_is_refused(data: DataSet, tmp_path: Path, make_model: object) -> None:
-    data.draw(data.job())
+    data.stylize(data.job())
     make_model(seed=8).save(tmp_path / "other.safetensors")
     with pytest.raises(DatasetError, match="was started with model"):
-        data.draw(data.job(model=tmp_path / "other.safetensors"))
+        data.stylize(data.job(model=tmp_path / "other.safetensors"))
 
 
 def test_saved_styles_beside_artworks(data: DataSet, tiny: AdaINModel, make_model: object) -> None:
@@ -220,15 +220,15 @@ def test_saved_styles_beside_artworks(data: DataSet, tiny: AdaINModel, make_mode
         (data / "art" / name).unlink()
     style = tiny.encode_style(data.image("cats/3.jpg"), size=16)
     style.save(data / "art/saved.safetensors")
-    data.draw(data.job())
+    data.stylize(data.job())
     expected = tiny.stylize(data.image("cats/1.png"), style, stroke_size="single")
-    drawn = load_image(data / "out/cats/1.png")
-    torch.testing.assert_close(drawn, expected, rtol=0, atol=0.51 / 255)
+    result = load_image(data / "out/cats/1.png")
+    torch.testing.assert_close(result, expected, rtol=0, atol=0.51 / 255)
 
     foreign = make_model(seed=8).encode_style(data.image("cats/3.jpg"))
     assert isinstance(foreign, Style)
     foreign.save(data / "art/saved.safetensors")
-    assert data.draw(data.job("foreign")).failed == 6
+    assert data.stylize(data.job("foreign")).failed == 6
     reason = read_lines(data / "foreign/adain-failed.jsonl")[0]["reason"]
     assert "art/saved.safetensors: " in reason
     assert "different encoders" in reason
@@ -265,18 +265,18 @@ def test_bad_shares(number: int, count: int) -> None:
 def test_a_tree_without_images(data: DataSet) -> None:
     (data / "empty").mkdir()
     with pytest.raises(DatasetError, match="found no images in"):
-        data.draw(data.job(images=data / "empty"))
+        data.stylize(data.job(images=data / "empty"))
     with pytest.raises(ValueError, match="at least 1 artworks"):
-        data.draw(data.job("out2", styles=data / "empty"))
+        data.stylize(data.job("out2", styles=data / "empty"))
 
 
 def test_a_result_that_cannot_be_written_ends_the_run(data: DataSet) -> None:
     """That is no fault of an image: it is not listed, and the next run goes on."""
     data.write("out/cats", b"a file where a folder belongs")
     with pytest.raises(DatasetError, match=r"cannot write .*out/cats/\d\.png: Not a directory"):
-        data.draw(data.job())
+        data.stylize(data.job())
     (data / "out/cats").unlink()
-    summary = data.draw(data.job())
+    summary = data.stylize(data.job())
     assert summary.failed == 0
     assert set(data.files()) == NAMES
 
@@ -288,12 +288,12 @@ def test_lost_reports_end_the_run(data: DataSet) -> None:
 
     with pytest.raises(DatasetError, match=r"reports of 6 images, got [45]: workers"):
         stylize_dataset(data.job(), runner=partial(Forgetful, workers=1))
-    assert data.draw(data.job()).before == 6
+    assert data.stylize(data.job()).before == 6
 
 
 def test_progress(data: DataSet) -> None:
     calls: list[tuple[str, int, int]] = []
-    data.draw(data.job(), watch=lambda *call: calls.append(call))
+    data.stylize(data.job(), watch=lambda *call: calls.append(call))
     artworks = len({row["artwork"] for row in data.plan()})
     assert calls[0] == ("artworks", artworks, artworks)
     assert calls[1] == ("images", 0, 6)

@@ -69,7 +69,7 @@ def test_a_row_depends_on_its_image_and_the_seed_alone(tmp_path: Path) -> None:
 
 
 def test_what_a_seed_gives_never_changes(tmp_path: Path) -> None:
-    """A plan that is drawn up again years later is the same."""
+    """The same options give the same plan, also years later."""
     (row,) = make_rows(tree(tmp_path, "a.jpg"), ARTWORKS, PlanOptions(alpha=(0.5, 1), seed=1))
     assert row == Row("a.jpg", "0.jpg", 0.5818, 1, "a.jpg")
 
@@ -192,7 +192,7 @@ def test_rows_of_an_archive_stay_together(tmp_path: Path) -> None:
         list(read_parts(path, 8))
 
 
-def test_a_line_that_is_no_row(tmp_path: Path) -> None:
+def test_malformed_lines_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "plan.jsonl"
     path.write_text('{"image": "a.jpg"}\n')
     with pytest.raises(ValueError, match="line 1: expected an object with image, artwork, alpha"):

@@ -31,7 +31,7 @@ def test_tables_hold_styles_and_failures(tmp_path: Path) -> None:
         table.style("d.jpg")
 
 
-def test_a_table_of_several(tmp_path: Path) -> None:
+def test_merged_tables_keep_every_style(tmp_path: Path) -> None:
     """One that failed first and was read later has a style; a style is never lost."""
     tables = [tmp_path / f"{number}.safetensors" for number in range(4)]
     write_table(tables[0], {"b": style(2)}, {"a": "no image", "z": "no file"}, "cafe")
@@ -60,7 +60,7 @@ def test_closeups(tmp_path: Path) -> None:
     assert StyleTable(path).style("c").closeup is not None
 
 
-def test_a_table_of_none(tmp_path: Path) -> None:
+def test_a_table_without_styles_keeps_its_failures(tmp_path: Path) -> None:
     path = tmp_path / "table.safetensors"
     write_table(path, {}, {"a": "no image"}, "cafe")
     merge_tables(path, [path, path])
@@ -93,7 +93,7 @@ def test_no_table(tmp_path: Path) -> None:
         ({"std": torch.zeros(3)}, r"statistics of 1 styles, got F32 of shape \(3,\)"),
     ],
 )
-def test_a_damaged_table(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_damaged_tables_are_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     path = tmp_path / "table.safetensors"
     text = {"format": TABLE_KIND, "format_version": "1", "encoder": "cafe"}
     whole = {"names": '["a"]', "failures": "{}", **{n: torch.zeros(1, 3) for n in ("mean", "std")}}

@@ -35,5 +35,5 @@ def loss_network(make_model: Callable[..., AdaINModel]) -> AdaINModel:
 @pytest.fixture
 def pairs(folders: tuple[Path, Path], loss_network: AdaINModel) -> Pairs:
     """The photos and paintings at 32 pixels."""
-    photos, paintings = folders
-    return Pairs(sorted(photos.iterdir()), sorted(paintings.iterdir()), 32, loss_network.encoder)
+    photos, artworks = folders
+    return Pairs(sorted(photos.iterdir()), sorted(artworks.iterdir()), 32, loss_network.encoder)

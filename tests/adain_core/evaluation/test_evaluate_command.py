@@ -98,7 +98,7 @@ def test_without_a_model_there_is_a_hint(
     assert [line.split(" | ")[0] for line in captured.out.splitlines()[2:]] == BASELINES
 
 
-def test_command_line_looks_for_everything_first(
+def test_command_line_checks_its_inputs_first(
     command: list[str], tiny_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -125,8 +125,8 @@ def test_command_line_keeps_the_scores_before_an_error(
     other = tmp_path / "other"
     other.mkdir()
     names = [sorted(path.stem for path in folder.iterdir())[:2] for folder in folders]
-    for number, (photo, painting) in enumerate(itertools.product(*names)):
-        save_image(other / f"{photo}__{painting}.png", torch.zeros(3, 32 - number % 2, 32))
+    for number, (photo, artwork) in enumerate(itertools.product(*names)):
+        save_image(other / f"{photo}__{artwork}.png", torch.zeros(3, 32 - number % 2, 32))
     command += ["--model", str(tiny_path), "--results", str(other), "--limit", "2"]
     assert main([*command, "--csv", str(tmp_path / "scores.csv")]) == 1
     captured = capsys.readouterr()

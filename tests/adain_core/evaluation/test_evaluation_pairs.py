@@ -45,20 +45,20 @@ def test_small_images_are_counted(folders: tuple[Path, Path], loss_network: AdaI
 def test_transparent_images_are_rejected(
     folders: tuple[Path, Path], loss_network: AdaINModel, pairs: Pairs, tmp_path: Path
 ) -> None:
-    photo, painting = (next(folder.iterdir()) for folder in folders)
+    photo, artwork = (next(folder.iterdir()) for folder in folders)
     opaque, hidden = torch.rand(4, 40, 40), tmp_path / "hidden.png"
     opaque[3] = 1
     save_image(tmp_path / "opaque.png", opaque)
     assert (
-        Pairs([tmp_path / "opaque.png"], [painting], 32, loss_network.encoder).contents[0].shape[1]
+        Pairs([tmp_path / "opaque.png"], [artwork], 32, loss_network.encoder).contents[0].shape[1]
         == 3
     )
     opaque[3, 0, 0] = 0
     save_image(hidden, opaque)
-    for contents, styles in (([hidden], [painting]), ([photo], [hidden])):
+    for contents, styles in (([hidden], [artwork]), ([photo], [hidden])):
         with pytest.raises(ImageFileError, match="expected an image without transparency, got"):
             Pairs(contents, styles, 32, loss_network.encoder)
-    folder = tmp_path / "drawn"
+    folder = tmp_path / "results"
     folder.mkdir()
     for content, style in pairs:
         name = f"ph{content}__pa{style}.png"
@@ -189,8 +189,8 @@ def test_images_of_other_programs(pairs: Pairs, tmp_path: Path, tiny: AdaINModel
 def test_files_with_ambiguous_names_are_rejected(
     folders: tuple[Path, Path], tmp_path: Path, loss_network: AdaINModel
 ) -> None:
-    (photo, *_), (painting, *_) = (sorted(folder.iterdir()) for folder in folders)
-    save_image(tmp_path / f"{photo.stem}__{painting.stem}.png", torch.zeros(3, 32, 32))
-    alike = Pairs([photo, photo], [painting], 32, loss_network.encoder)
+    (photo, *_), (artwork, *_) = (sorted(folder.iterdir()) for folder in folders)
+    save_image(tmp_path / f"{photo.stem}__{artwork.stem}.png", torch.zeros(3, 32, 32))
+    alike = Pairs([photo, photo], [artwork], 32, loss_network.encoder)
     with pytest.raises(ImageFileError, match="got 2 pairs named ph0__pa0; rename"):
         evaluate_files(tmp_path, alike)

@@ -44,7 +44,7 @@ def test_checkerboard_share_is_of_what_repeats_every_8_pixels_in_flat_areas() ->
     # Cells of random brightness repeat nothing but their edges.
     cells = torch.rand(1, 1, 16, 12, generator=random).repeat_interleave(8, 2)
     assert checkerboard_share(cells.repeat_interleave(8, 3), flat) > 0.3
-    # A ramp is no detail, and where the photo has contrast nothing is looked at.
+    # A ramp is no detail, and where the photo has contrast nothing counts.
     ramp = torch.linspace(0, 1, 96).expand(1, 1, 128, 96)
     assert checkerboard_share(dots + ramp, flat) == pytest.approx(1, abs=1e-3)
     half = torch.where(torch.arange(96) < 48, flat, noise)

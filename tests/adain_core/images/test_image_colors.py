@@ -79,8 +79,8 @@ def test_results_go_back_into_the_photos_profile(
 ) -> None:
     """Read again, the file shows the colors that were written."""
     photo = read_image_file(save(tmp_path / "photo.png", cube(), icc_profile=profile))
-    drawn = pixels_of(cube()[::-1].copy()) / 255
-    smooth = torch.nn.functional.avg_pool2d(drawn, 9, 1)
+    inverted = pixels_of(cube()[::-1].copy()) / 255
+    smooth = torch.nn.functional.avg_pool2d(inverted, 9, 1)
     write_image_file(tmp_path / f"b{suffix}", replace(photo, pixels=smooth), quality=100)
     with PIL.Image.open(tmp_path / f"b{suffix}") as image:
         assert image.info["icc_profile"] == profile
@@ -145,7 +145,7 @@ def test_cmyk_by_its_profile(tmp_path: Path) -> None:
         assert file.icc_profile is None
 
 
-def test_a_gray_picture_under_a_profile_of_rgb(tmp_path: Path) -> None:
+def test_a_gray_image_with_an_rgb_profile_is_converted(tmp_path: Path) -> None:
     levels = np.arange(256, dtype=np.uint8)[None].repeat(2, axis=0)
     got = load_image(save(tmp_path / "a.png", levels, icc_profile=ADOBE))[0]
     expected = icc.encoded((levels / 255) ** 2.19921875)
@@ -193,7 +193,7 @@ def test_masks_are_numbers_and_not_colors(tmp_path: Path) -> None:
     torch.testing.assert_close(read_mask(path), torch.from_numpy(levels) / 255)
 
 
-def test_profiles_are_kept_for_the_next_picture() -> None:
+def test_a_second_image_gets_the_same_profile() -> None:
     file = io.BytesIO()
     PIL.Image.new("RGB", (8, 8)).save(file, "PNG", icc_profile=P3)
     first, second = (read_image_file("x.png", data=file.getvalue()) for _ in range(2))

@@ -51,7 +51,7 @@ def test_list_images_keeps_order_and_drops_duplicates(folder: Path) -> None:
     assert [path.name for path in listed] == ["c.webp", "b.png", "a.JPG", "x[1].png"]
 
 
-def test_what_may_not_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_without_permission_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(self: Path) -> bool:
         raise PermissionError(13, "Permission denied", str(self))
 

@@ -185,7 +185,7 @@ def test_exif_interoperability_offset_is_dropped(tmp_path: Path) -> None:
     assert dict(kept.get_ifd(EXIF_BLOCK)) == {LENS_MODEL: "50 mm"}
 
 
-def test_damaged_exif_does_not_cost_the_picture(tmp_path: Path) -> None:
+def test_an_image_with_damaged_exif_is_read(tmp_path: Path) -> None:
     file = read_image_file(save(tmp_path / "a.png", gradient(), exif=b"Exif\0\0not a TIFF header"))
     assert torch.equal(file.pixels, planar(gradient()))
     assert file.exif is None
@@ -218,20 +218,20 @@ def test_read_errors_name_the_file_and_the_cause(tmp_path: Path) -> None:
             read_image_file(path)
 
 
-PICTURE_WITH_A_PROGRAM = {
+IMAGE_WITH_A_PROGRAM = {
     "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n0 setgray\nshowpage\n",
     "wmf": b"\xd7\xcd\xc6\x9a\x00\x00" + bytes(8) + b"\x48\x00" + bytes(6) + b"\x01\x00\t\x00",
     "grib": b"GRIB\0\0\0\1" + bytes(40),
 }
 
 
-@pytest.mark.parametrize("kind", PICTURE_WITH_A_PROGRAM)
-def test_no_picture_starts_a_program(
+@pytest.mark.parametrize("kind", IMAGE_WITH_A_PROGRAM)
+def test_no_image_starts_a_program(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostScript under the name of a JPEG must not reach Ghostscript."""
     path = tmp_path / "photo.jpg"
-    path.write_bytes(PICTURE_WITH_A_PROGRAM[kind])
+    path.write_bytes(IMAGE_WITH_A_PROGRAM[kind])
     with PIL.Image.open(path) as image:  # Pillow itself knows it
         assert image.format.lower() == kind
     for module in (subprocess, os):

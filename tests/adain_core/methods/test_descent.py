@@ -51,10 +51,10 @@ def test_the_style_loss_by_statistics_is_that_of_the_training(
 def test_the_gram_loss_is_a_mean_of_products_over_positions() -> None:
     level, other = torch.rand(2, 1, 3, 4, 5)
     gram = torch.einsum("ahw,bhw->ab", level[0], level[0]) / 20
-    wanted = torch.einsum("ahw,bhw->ab", other[0], other[0]) / 20
+    expected = torch.einsum("ahw,bhw->ab", other[0], other[0]) / 20
     weights = LossWeights("gram", levels=(2.0,))
     loss = style_difference([level], describe_levels([other], "gram"), weights)
-    torch.testing.assert_close(loss, 2 * (gram - wanted).square().mean())
+    torch.testing.assert_close(loss, 2 * (gram - expected).square().mean())
 
 
 @pytest.mark.parametrize("kind", ["statistics", "gram"])
@@ -103,7 +103,7 @@ def test_the_result_has_the_lowest_loss_of_all_steps(
     assert result.min() >= 0 and result.max() <= 1
 
 
-def test_it_ends_where_the_minimum_is_known(make_image: MakeImage) -> None:
+def test_minimize_finds_a_known_minimum(make_image: MakeImage) -> None:
     target = make_image(16, 16, seed=1)
 
     def distance(image: Tensor) -> Losses:
@@ -140,7 +140,9 @@ def test_a_start_that_nothing_improves_is_the_result(make_image: MakeImage, opti
     assert torch.equal(minimize(distance, start, options), start)
 
 
-def test_it_stops_where_little_is_gained(objective: Objective, make_image: MakeImage) -> None:
+def test_minimize_stops_when_progress_falls_below_the_tolerance(
+    objective: Objective, make_image: MakeImage
+) -> None:
     steps: list[Step] = []
     options = DescentOptions(steps=300, tolerance=0.2)
     minimize(objective, make_image(32, 40, seed=1), options, steps.append)

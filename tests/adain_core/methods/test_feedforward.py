@@ -43,8 +43,8 @@ def test_a_style_is_found_by_name_or_number(
     network: TransferNetwork, make_image: MakeImage, style: object, number: int
 ) -> None:
     photo = make_image(48, 52)
-    drawn = FeedForward(network, NAMES, StylizeOptions(style))(photo)  # type: ignore[arg-type]
-    assert torch.equal(drawn, network(photo, torch.eye(3)[number : number + 1]))
+    result = FeedForward(network, NAMES, StylizeOptions(style))(photo)  # type: ignore[arg-type]
+    assert torch.equal(result, network(photo, torch.eye(3)[number : number + 1]))
 
 
 @pytest.mark.parametrize("style", ["3", "sea", -1])
@@ -56,15 +56,15 @@ def test_a_style_that_it_has_not_is_refused(network: TransferNetwork, style: obj
 def test_weights_mix_styles(network: TransferNetwork, make_image: MakeImage) -> None:
     photos = make_image(48, 52, 2)
     options = StylizeOptions(("stars", "wave"), weights=[[1, 3], [1, 0]])
-    drawn = FeedForward(network, NAMES, options)(photos)
+    result = FeedForward(network, NAMES, options)(photos)
     shares = torch.tensor([[0.75, 0.25, 0.0], [0.0, 1.0, 0.0]])
-    torch.testing.assert_close(drawn, network(photos, shares))
+    torch.testing.assert_close(result, network(photos, shares))
 
 
 def test_the_photo_keeps_its_opacity(network: TransferNetwork, make_image: MakeImage) -> None:
     photo = torch.cat([make_image(48, 52), torch.full((1, 1, 48, 52), 0.25)], dim=1)
-    drawn = FeedForward(network, NAMES, StylizeOptions("wave"))(photo)
-    assert torch.equal(drawn[:, 3:], photo[:, 3:])
+    result = FeedForward(network, NAMES, StylizeOptions("wave"))(photo)
+    assert torch.equal(result[:, 3:], photo[:, 3:])
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,9 @@ def test_what_it_cannot_do_is_refused(
 
 
 @pytest.mark.parametrize("normalization", ["instance", "batch"])
-def test_a_file_holds_all_of_it(tmp_path: Path, make_image: MakeImage, normalization: str) -> None:
+def test_a_saved_network_gives_the_same_results(
+    tmp_path: Path, make_image: MakeImage, normalization: str
+) -> None:
     architecture = NetworkArchitecture(3, normalization)  # type: ignore[arg-type]
     network = TransferNetwork(architecture)
     network(make_image(48, 52, 2), torch.ones(2, 1))  # running statistics

@@ -27,7 +27,7 @@ MakeImage = Callable[..., Tensor]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory, make_image: MakeImage) -> Path:
-    """``photos`` and ``art`` with two pictures of 48 pixels each."""
+    """``photos`` and ``art`` with two images of 48 pixels each."""
     root = tmp_path_factory.mktemp("candidates")
     for kind, names in (("photos", ("dog", "house")), ("art", ("stars", "wave"))):
         (root / kind).mkdir()
@@ -64,11 +64,11 @@ def test_methods_are_evaluated(pairs: Pairs, vgg: Encoder, tiny: AdaINModel) -> 
         assert each.scores.style == pairs.score(each.content, each.style, each.image).style
         untouched = pairs.score(each.content, each.style, pairs.contents[each.content])
         assert each.scores.style < 0.3 * untouched.style
-    wanted = StyleSwap(tiny, StylizeOptions(pairs.styles[1], style_size=0))(pairs.contents[0])
-    assert torch.equal(swapped[1].image, wanted)
+    expected = StyleSwap(tiny, StylizeOptions(pairs.styles[1], style_size=0))(pairs.contents[0])
+    assert torch.equal(swapped[1].image, expected)
 
 
-def test_a_network_draws_each_artwork_by_its_name(
+def test_a_network_finds_each_style_by_its_name(
     pairs: Pairs, network: tuple[NetworkInfo, TransferNetwork]
 ) -> None:
     for each in evaluate_candidate(pairs, NetworkCandidate(pairs, *network)):

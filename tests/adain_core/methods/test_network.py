@@ -61,11 +61,11 @@ def test_each_sample_has_its_own_style() -> None:
 @pytest.mark.parametrize("normalization", ["instance", "batch"])
 @pytest.mark.parametrize("size", [(44, 44), (45, 59), (50, 47)])
 @torch.no_grad()
-def test_pictures_have_the_size_of_their_photos(normalization: str, size: tuple[int, int]) -> None:
+def test_results_have_the_size_of_their_photos(normalization: str, size: tuple[int, int]) -> None:
     network = make_network(normalization=normalization)
-    pictures = network(torch.rand(2, 3, *size), torch.ones(2, 1))
-    assert pictures.shape == (2, 3, *size)
-    assert pictures.min() >= 0 and pictures.max() <= 1
+    images = network(torch.rand(2, 3, *size), torch.ones(2, 1))
+    assert images.shape == (2, 3, *size)
+    assert images.min() >= 0 and images.max() <= 1
 
 
 def test_small_photos_are_refused() -> None:

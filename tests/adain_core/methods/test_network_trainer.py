@@ -25,7 +25,7 @@ MakeImage = Callable[..., Tensor]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory, make_image: MakeImage) -> Path:
-    """``photos`` with 4 pictures, ``art`` and ``more`` with 2 and 1."""
+    """``photos`` with 4 images, ``art`` and ``more`` with 2 and 1."""
     root = tmp_path_factory.mktemp("networks")
     for kind, names in (("photos", "abcd"), ("art", ("stars", "wave")), ("more", ("sea",))):
         (root / kind).mkdir()
@@ -75,7 +75,9 @@ class StopAfter(Callback):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("normalization", ["instance", "batch"])
-def test_its_loss_falls(config: NetworkConfig, folders: Path, normalization: str) -> None:
+def test_training_reduces_the_loss(
+    config: NetworkConfig, folders: Path, normalization: str
+) -> None:
     config = replace(
         config,
         style=folders / "art" / "wave.png",
@@ -202,7 +204,7 @@ def test_bad_settings_are_refused(config: NetworkConfig, field: str, value: obje
     assert error.value.field == field
 
 
-def test_the_command(
+def test_train_command_writes_a_network(
     folders: Path, full_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", "--method", "feedforward", "--content", folders / "photos"]

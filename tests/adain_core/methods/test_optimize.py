@@ -29,27 +29,29 @@ from adain_core.transfer import adain
 MakeImage = Callable[..., Tensor]
 
 
-def style_loss_of(vgg: Encoder, picture: Tensor, artwork: Tensor) -> float:
+def style_loss_of(vgg: Encoder, image: Tensor, artwork: Tensor) -> float:
     target = describe_levels(levels_of(vgg, artwork), "statistics")
-    return style_difference(levels_of(vgg, picture), target, LossWeights()).item()
+    return style_difference(levels_of(vgg, image), target, LossWeights()).item()
 
 
 # --- optimization -----------------------------------------------------------------------------
 
 
-def test_it_beats_adain_in_style(vgg: Encoder, tiny: AdaINModel, make_image: MakeImage) -> None:
+def test_optimization_beats_adain_in_style_loss(
+    vgg: Encoder, tiny: AdaINModel, make_image: MakeImage
+) -> None:
     photo, artwork = make_image(32, 40, seed=1), make_image(40, 32, seed=2)
     options = StylizeOptions(artwork)
     optimized = Optimization(vgg, options, OptimizeOptions(steps=60))(photo)
-    drawn = tiny.stylize(photo, artwork)
-    own, theirs = (style_loss_of(vgg, each, artwork) for each in (optimized, drawn))
+    result = tiny.stylize(photo, artwork)
+    own, theirs = (style_loss_of(vgg, each, artwork) for each in (optimized, result))
     assert own < 0.1 * theirs
 
 
 @pytest.mark.parametrize("style_loss", ["statistics", "gram"])
 @pytest.mark.parametrize("start", ["content", "noise"])
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_its_loss_falls_from_any_start(
+def test_loss_falls_from_any_start(
     vgg: Encoder, make_image: MakeImage, style_loss: str, start: str, optimizer: str
 ) -> None:
     steps: list[Step] = []
@@ -64,7 +66,7 @@ def test_its_loss_falls_from_any_start(
     assert min(step.total for step in steps) < 0.2 * steps[0].total
 
 
-def test_it_starts_from_a_given_picture(vgg: Encoder, make_image: MakeImage) -> None:
+def test_optimization_starts_from_a_given_image(vgg: Encoder, make_image: MakeImage) -> None:
     photo, artwork, start = (
         make_image(32, 40, seed=1),
         make_image(40, 32, seed=2),
@@ -77,14 +79,14 @@ def test_it_starts_from_a_given_picture(vgg: Encoder, make_image: MakeImage) -> 
 
 
 def test_noise_is_that_of_the_seed(vgg: Encoder, make_image: MakeImage) -> None:
-    def draw(seed: int) -> Tensor:
+    def optimize(seed: int) -> Tensor:
         how = OptimizeOptions(steps=2, start="noise", seed=seed)
         return Optimization(vgg, StylizeOptions(make_image(40, 32, seed=2)), how)(
             make_image(32, 40)
         )
 
-    assert torch.equal(draw(1), draw(1))
-    assert not torch.equal(draw(1), draw(2))
+    assert torch.equal(optimize(1), optimize(1))
+    assert not torch.equal(optimize(1), optimize(2))
 
 
 def test_sizes_grow_by_the_square_root_of_two(vgg: Encoder, make_image: MakeImage) -> None:
@@ -110,7 +112,7 @@ def test_narrow_photos_stay_wide_enough_at_small_sizes(vgg: Encoder, make_image:
 
 
 @pytest.mark.parametrize(("photo", "artwork"), [((8, 40), (40, 40)), ((40, 40), (8, 40))])
-def test_pictures_that_vgg_cannot_read_are_refused(
+def test_images_too_small_for_the_vgg_are_refused(
     vgg: Encoder, make_image: MakeImage, photo: tuple[int, int], artwork: tuple[int, int]
 ) -> None:
     options = StylizeOptions(make_image(*artwork, seed=2))
@@ -120,7 +122,7 @@ def test_pictures_that_vgg_cannot_read_are_refused(
         refine(torch.rand(1, 3, *photo), make_image(*photo), options, vgg, steps=1)
 
 
-def test_each_picture_has_its_own_alpha_and_weights(vgg: Encoder, make_image: MakeImage) -> None:
+def test_each_image_can_have_its_alpha_and_weights(vgg: Encoder, make_image: MakeImage) -> None:
     photos = torch.cat([make_image(32, 40, seed=seed) for seed in (1, 2)])
     artworks = (make_image(40, 32, seed=3), make_image(36, 36, seed=4))
     how = OptimizeOptions(steps=5)
@@ -152,14 +154,14 @@ def test_opacity_and_chrominance_come_from_the_photo(vgg: Encoder, make_image: M
     assert gray.abs().max() > 0.05
 
 
-def test_it_runs_in_inference_mode(vgg: Encoder, make_image: MakeImage) -> None:
+def test_optimization_runs_in_inference_mode(vgg: Encoder, make_image: MakeImage) -> None:
     options = StylizeOptions(make_image(40, 32, seed=2))
     how = OptimizeOptions(steps=3)
-    wanted = Optimization(vgg, options, how)(make_image(32, 40))
+    expected = Optimization(vgg, options, how)(make_image(32, 40))
     with torch.inference_mode():
         loaded = deepcopy(vgg)
         assert next(loaded.parameters()).is_inference()
-        assert torch.equal(Optimization(loaded, options, how)(make_image(32, 40)), wanted)
+        assert torch.equal(Optimization(loaded, options, how)(make_image(32, 40)), expected)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,7 @@ def test_bad_weights_are_refused(values: dict[str, object], field: str) -> None:
     optimizer=st.sampled_from(["lbfgs", "adam"]),
     steps=st.integers(1, 6),
 )
-def test_it_never_ends_above_its_start(
+def test_refine_never_increases_the_loss(
     vgg: Encoder,
     tiny: AdaINModel,
     make_image: MakeImage,
@@ -241,7 +243,7 @@ def test_it_never_ends_above_its_start(
     assert losses(result).total <= losses(start).total * (1 + 1e-6)
 
 
-def test_its_content_target_is_that_of_adain(vgg: Encoder, make_image: MakeImage) -> None:
+def test_content_target_is_the_adain_output(vgg: Encoder, make_image: MakeImage) -> None:
     photo, artwork = make_image(32, 40, seed=1), make_image(40, 32, seed=2)
     task = Task(photo, [artwork], torch.ones(1, 1, 1, 1), alpha=0.75)
     objective = make_objective(vgg, task, LossWeights(), region_statistics=True)
@@ -252,7 +254,7 @@ def test_its_content_target_is_that_of_adain(vgg: Encoder, make_image: MakeImage
     torch.testing.assert_close(objective.content, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_its_content_target_with_masks_is_that_of_adain(
+def test_content_target_with_masks_is_the_adain_output(
     make_model: Callable[..., AdaINModel], make_image: MakeImage
 ) -> None:
     model = make_model()
@@ -261,8 +263,8 @@ def test_its_content_target_with_masks_is_that_of_adain(
     mask[0, ..., :24], mask[1, ..., 24:40] = 1, 1
     objective = make_objective(model.encoder, Task(photo, artworks, mask), LossWeights(), True)
     styles = [model.encode_style(artwork, size=0) for artwork in artworks]
-    wanted = adain(model.encode(photo), styles, masks=list(mask[:, 0]))
-    torch.testing.assert_close(objective.content, wanted.tensor, rtol=1e-4, atol=1e-4)
+    expected = adain(model.encode(photo), styles, masks=list(mask[:, 0]))
+    torch.testing.assert_close(objective.content, expected.tensor, rtol=1e-4, atol=1e-4)
 
 
 def test_what_no_mask_covers_stays(vgg: Encoder, tiny: AdaINModel, make_image: MakeImage) -> None:
@@ -276,7 +278,7 @@ def test_what_no_mask_covers_stays(vgg: Encoder, tiny: AdaINModel, make_image: M
     assert (result[..., 16:] - start[..., 16:]).abs().max() > 0.01
 
 
-def test_the_watcher_sees_the_best_picture_so_far(
+def test_watch_gets_the_best_image_so_far(
     vgg: Encoder, tiny: AdaINModel, make_image: MakeImage
 ) -> None:
     """With what no mask covers, as in the result."""
@@ -294,7 +296,7 @@ def test_the_watcher_sees_the_best_picture_so_far(
     assert all(torch.equal(each[..., :16], shown[0][..., :16]) for each in shown)
 
 
-def test_a_raising_watcher_ends_it_and_leaves_the_picture(
+def test_an_error_in_watch_ends_refine_and_leaves_the_start(
     vgg: Encoder, tiny: AdaINModel, make_image: MakeImage
 ) -> None:
     photo, options = make_image(32, 40, seed=1), StylizeOptions(make_image(40, 32, seed=2))
@@ -312,14 +314,16 @@ def test_a_raising_watcher_ends_it_and_leaves_the_picture(
     assert torch.equal(start, before)
 
 
-def test_it_takes_pictures_in_8_bits(vgg: Encoder, tiny: AdaINModel, make_image: MakeImage) -> None:
+def test_refine_takes_images_in_8_bits(
+    vgg: Encoder, tiny: AdaINModel, make_image: MakeImage
+) -> None:
     photo, options = make_image(32, 40, seed=1), StylizeOptions(make_image(40, 32, seed=2))
     start = Stylizer(tiny, options)(photo, output_dtype=torch.uint8)
     result = refine(start, photo, options, vgg, steps=3)
     torch.testing.assert_close(result, refine(start / 255, photo, options, vgg, steps=3))
 
 
-def test_it_takes_pictures_whose_channels_come_last(vgg: Encoder, make_image: MakeImage) -> None:
+def test_refine_takes_channels_last_memory(vgg: Encoder, make_image: MakeImage) -> None:
     photo, options = make_image(32, 40, seed=1), StylizeOptions(make_image(40, 32, seed=2))
     start = make_image(32, 40, seed=3)
     strided = start.movedim(1, -1).contiguous().movedim(-1, 1)
@@ -327,7 +331,7 @@ def test_it_takes_pictures_whose_channels_come_last(vgg: Encoder, make_image: Ma
     torch.testing.assert_close(result, refine(start, photo, options, vgg, steps=3))
 
 
-def test_it_needs_steps_and_the_artwork(
+def test_refine_needs_steps_and_the_artwork(
     vgg: Encoder, tiny: AdaINModel, make_image: MakeImage
 ) -> None:
     photo, artwork = make_image(32, 40), make_image(40, 32)

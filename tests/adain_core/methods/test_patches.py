@@ -1,4 +1,4 @@
-"""Style swap: against patches compared one by one, in chunks, of a picture with itself."""
+"""Style swap: against patches compared one by one, in chunks, of an image with itself."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_chunk_does_not_matter(chunk: int) -> None:
     assert torch.equal(swap_patches(content, style, chunk=chunk), whole)
 
 
-def test_a_batch_is_swapped_picture_by_picture() -> None:
+def test_a_batch_is_swapped_image_by_image() -> None:
     content, style = torch.randn(2, 5, 6, 6), torch.randn(1, 5, 7, 7)
     both = swap_patches(content, style)
     for number in range(2):
@@ -50,8 +50,8 @@ def test_patches_of_one_feature() -> None:
     content, style = torch.randn(1, 5, 4, 6), torch.randn(1, 5, 3, 3)
     columns = style.flatten(2)[0]
     nearest = (columns / columns.norm(dim=0)).T @ content.flatten(2)[0]
-    wanted = columns[:, nearest.argmax(dim=0)].view(1, 5, 4, 6)
-    assert torch.equal(swap_patches(content, style, patch=1), wanted)
+    expected = columns[:, nearest.argmax(dim=0)].view(1, 5, 4, 6)
+    assert torch.equal(swap_patches(content, style, patch=1), expected)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_patches_of_one_feature() -> None:
         ((1, 3, 8, 8), (1, 3, 8, 8), 0, "got 0"),
     ],
 )
-def test_what_does_not_fit_is_refused(
+def test_sizes_that_do_not_fit_are_refused(
     content: tuple[int, ...], style: tuple[int, ...], patch: int, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):

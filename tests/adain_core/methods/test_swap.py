@@ -27,16 +27,18 @@ def test_a_photo_swapped_with_itself_is_its_reconstruction(
 
 
 @pytest.mark.parametrize("alpha", [0.25, 1.0])
-def test_it_decodes_swapped_features(tiny: AdaINModel, make_image: MakeImage, alpha: float) -> None:
+def test_style_swap_decodes_swapped_features(
+    tiny: AdaINModel, make_image: MakeImage, alpha: float
+) -> None:
     photo, artwork = make_image(48, 64, seed=1), make_image(56, 48, seed=2)
     content, style = (tiny.encode(image).tensor for image in (photo, artwork))
     features = torch.lerp(content, swap_patches(content, style), alpha)
-    wanted = tiny.decoder(features).clamp(0, 1)
-    drawn = StyleSwap(tiny, StylizeOptions(artwork, alpha=alpha))(photo)
-    torch.testing.assert_close(drawn, wanted, rtol=1e-4, atol=1e-4)
+    expected = tiny.decoder(features).clamp(0, 1)
+    result = StyleSwap(tiny, StylizeOptions(artwork, alpha=alpha))(photo)
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_at_relu3_1_a_picture_gets_the_swapped_features(
+def test_at_relu3_1_a_result_gets_the_swapped_features(
     tiny: AdaINModel, make_image: MakeImage
 ) -> None:
     photo, artwork = make_image(32, 40, seed=1), make_image(40, 32, seed=2)
@@ -44,17 +46,17 @@ def test_at_relu3_1_a_picture_gets_the_swapped_features(
     swap = StyleSwap(
         tiny, StylizeOptions(artwork), layer="relu3_1", inversion=DescentOptions(steps=80)
     )
-    drawn = swap(photo, watch=steps.append)
+    result = swap(photo, watch=steps.append)
     content, style = (tiny.encoder.levels(image)[2] for image in (photo, artwork))
-    wanted = swap_patches(content, style)
+    expected = swap_patches(content, style)
     before, after = (
-        (tiny.encoder.levels(image)[2] - wanted).square().mean() for image in (photo, drawn)
+        (tiny.encoder.levels(image)[2] - expected).square().mean() for image in (photo, result)
     )
     assert after < 0.3 * before
-    assert steps[-1].content == pytest.approx((after / wanted.square().mean()).item(), rel=0.2)
+    assert steps[-1].content == pytest.approx((after / expected.square().mean()).item(), rel=0.2)
 
 
-def test_a_batch_is_drawn_picture_by_picture(tiny: AdaINModel, make_image: MakeImage) -> None:
+def test_a_batch_is_stylized_image_by_image(tiny: AdaINModel, make_image: MakeImage) -> None:
     photos, artwork = make_image(48, 64, 2, seed=1), make_image(56, 48, seed=2)
     told: list[tuple[int, int]] = []
     swap = StyleSwap(tiny, StylizeOptions(artwork))
@@ -63,7 +65,7 @@ def test_a_batch_is_drawn_picture_by_picture(tiny: AdaINModel, make_image: MakeI
     torch.testing.assert_close(both[1:], swap(photos[1:]))
 
 
-def test_what_it_cannot_do_is_refused(
+def test_unsupported_options_are_refused(
     tiny: AdaINModel, make_model: Callable[..., AdaINModel], make_image: MakeImage
 ) -> None:
     artwork = make_image(40, 32)

@@ -24,7 +24,7 @@ from adain_core.training import Callback, Trainer, TrainingConfig
 
 @pytest.fixture
 def folders(tmp_path: Path, make_image: Callable[..., Tensor]) -> Path:
-    """``photos`` and ``art`` with 2 pictures each."""
+    """``photos`` and ``art`` with 2 images each."""
     for kind in ("photos", "art"):
         (tmp_path / kind).mkdir()
         for number in range(2):
@@ -53,10 +53,10 @@ def config(folders: Path, full_path: Path) -> TrainingConfig:
 
 @pytest.fixture
 def lab(folders: Path, full_path: Path, tiny_path: Path) -> Lab:
-    photos, art = folders / "photos", folders / "art"
+    photos, artworks = folders / "photos", folders / "art"
     return Lab(
         ReproduceConfig(
-            *(photos, art, photos, art, full_path),
+            *(photos, artworks, photos, artworks, full_path),
             output=folders / "report",
             what=("ablation",),
             budget=100.0,
@@ -80,12 +80,12 @@ def test_every_variant_trains_loads_and_is_evaluated(
     scores = [each.scores for each in evaluate_candidate(pairs, ModelCandidate(pairs, model))]
     assert len(scores) == 4
     assert all(isfinite(each.target) and isfinite(each.style) for each in scores)
-    # Before clamping, since three steps hardly bring pictures into 0..1.
-    drawn = [
+    # Before clamping, since three steps hardly bring images into 0..1.
+    results = [
         model.decoder(adain(model.encode(photo), model.encode_style(artwork)).tensor)
         for photo, artwork in zip(pairs.contents, pairs.styles, strict=True)
     ]
-    assert (drawn[0] - drawn[1]).abs().max() > 1e-4
+    assert (results[0] - results[1]).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_decoders_start_from_gray(
         equal(student.encoder, model.encoder)
         features = torch.rand(2, widths[-1], 4, 4)
         with torch.no_grad():
-            pictures = student.decoder(features)
-        assert (pictures - 0.5).abs().mean() < 0.1
+            images = student.decoder(features)
+        assert (images - 0.5).abs().mean() < 0.1
 
 
 def test_decoders_learn_alone_and_go_on_after_ctrl_c(

@@ -32,18 +32,20 @@ def multiplications(contender: Contender) -> float:
     return contender.repeats * counter.get_total_flops() / 2
 
 
-def test_published_style_swap_equals_the_library_s() -> None:
+def test_published_style_swap_equals_swap_patches() -> None:
     content, style = torch.randn(1, 7, 9, 12), torch.randn(1, 7, 8, 11)
     torch.testing.assert_close(swap_by_convolutions(content, style), swap_patches(content, style))
 
 
-def test_adain_is_the_library_s(contenders: dict[str, Contender], full: AdaINModel) -> None:
+def test_adain_contender_equals_the_model(
+    contenders: dict[str, Contender], full: AdaINModel
+) -> None:
     torch.manual_seed(3)
     photo, artwork = torch.rand(2, 1, 3, SIZE, SIZE)
-    drawn = contenders["AdaIN"].work()
-    assert isinstance(drawn, Tensor)
+    result = contenders["AdaIN"].work()
+    assert isinstance(result, Tensor)
     expected = full.decode(adain(full.encode(photo), full.encode_style(artwork, size=0)))
-    torch.testing.assert_close(drawn.clamp(0, 1), expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(result.clamp(0, 1), expected, atol=1e-4, rtol=0)
 
 
 def test_methods_multiply_as_often_as_counted_by_hand(contenders: dict[str, Contender]) -> None:
@@ -51,7 +53,7 @@ def test_methods_multiply_as_often_as_counted_by_hand(contenders: dict[str, Cont
     to_relu3_1 = 1728 + 36_864 + 18_432 + 36_864 + 18_432
     encoder = to_relu3_1 + 3 * 36_864 + 18_432
     assert multiplications(contenders["AdaIN"]) == 2 * encoder * SIZE**2
-    # A swap compares all patches of the two pictures.
+    # A swap compares all patches of the two images.
     patches = (SIZE // 4 - 2) ** 2
     comparisons = patches**2 * 256 * 9
     by_index = multiplications(contenders["style swap by index"])

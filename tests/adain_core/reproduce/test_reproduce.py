@@ -40,7 +40,7 @@ MakeImage = Callable[..., Tensor]
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory, make_image: MakeImage) -> Path:
-    """``photos`` and ``art`` with 4 pictures each."""
+    """``photos`` and ``art`` with 4 images each."""
     root = tmp_path_factory.mktemp("reproduce")
     for kind in ("photos", "art"):
         (root / kind).mkdir()
@@ -157,7 +157,7 @@ def test_bad_settings_are_refused(
     assert error.value.field == field
 
 
-def test_too_few_pictures_are_refused(config: ReproduceConfig) -> None:
+def test_too_few_images_are_refused(config: ReproduceConfig) -> None:
     with pytest.raises(AdaINError, match="at least 5 images, found 4"):
         Lab(config).pairs(5, 1, 64)
 

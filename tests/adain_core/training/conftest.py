@@ -1,4 +1,4 @@
-"""Fixtures of the tests of training: pictures, a VGG of random filters, a short run."""
+"""Fixtures of the tests of training: images, a VGG of random filters, a short run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from adain_core.weights import ModelInfo, save_model
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory, make_image: Callable[..., Tensor]) -> Path:
-    """``content`` and ``style`` with 6 pictures each, and ``vgg.safetensors``, full width."""
+    """``content`` and ``style`` with 6 images each, and ``vgg.safetensors``, full width."""
     root = tmp_path_factory.mktemp("training")
     for kind, start in (("content", 0), ("style", 100)):
         (root / kind).mkdir()

@@ -84,7 +84,7 @@ def test_a_full_disk_is_an_os_error(config: TrainingConfig) -> None:
     assert not any(trainer.folder.iterdir())
 
 
-def test_another_number_of_devices_is_told(config: TrainingConfig) -> None:
+def test_another_number_of_devices_is_reported(config: TrainingConfig) -> None:
     trainer = Trainer(config, progress=False)
     trainer.save()
     state = torch.load(trainer.checkpoint, weights_only=True)

@@ -120,7 +120,7 @@ def test_losses_of_what_people_see(config: TrainingConfig) -> None:
     config = dataclasses.replace(
         config,
         random_alpha=True,
-        seed=1,  # at seed 0 so narrow a decoder draws black
+        seed=1,  # at seed 0 the output of so narrow a decoder is black
         **{f"{name}_weight": value for name, value in weights.items()},
     )
     trainer = Trainer(config, progress=False)
@@ -130,14 +130,14 @@ def test_losses_of_what_people_see(config: TrainingConfig) -> None:
     output, _ = trainer.learner.student(batch.photos, pairs.style, batch.alpha, False)
     assert output.std() > 0
     levels = trainer.reader.loss_network.levels(output)
-    wanted = {
+    expected = {
         "balanced": 3 * balanced_style_loss(levels, pairs.targets(batch.alpha)),
         "smoothness": 5 * smoothness_loss(output, pairs.content),
         "checkerboard": 7 * checkerboard_loss(output),
     }
-    for name, value in wanted.items():
+    for name, value in expected.items():
         torch.testing.assert_close(losses[name], value)
-    names = ("content", "style", *wanted)
+    names = ("content", "style", *expected)
     torch.testing.assert_close(losses["total"], sum(losses[name] for name in names))
 
 
@@ -154,7 +154,7 @@ def test_the_student_sees_noise_that_the_losses_do_not(config: TrainingConfig) -
     assert torch.equal(still.photos, first.pairs.content)
 
 
-def test_consistency_compares_the_pictures_of_a_noisy_and_a_clean_photo(
+def test_consistency_compares_the_results_of_a_noisy_and_a_clean_photo(
     config: TrainingConfig,
 ) -> None:
     config = dataclasses.replace(
@@ -173,13 +173,13 @@ def test_consistency_compares_the_pictures_of_a_noisy_and_a_clean_photo(
     torch.testing.assert_close(losses["identity"], identity)
 
 
-def test_percept_compares_a_picture_with_its_photo(config: TrainingConfig) -> None:
+def test_percept_compares_a_result_with_its_photo(config: TrainingConfig) -> None:
     trainer = Trainer(dataclasses.replace(config, percept_weight=3.0), progress=False)
     batch = choose_batch(config, next(trainer.reader.read(0)), 0)
     network = trainer.learner.objective.loss_network
     losses = trainer.learner.objective(batch)
-    drawn, _ = trainer.learner.student(batch.photos, batch.pairs.style, batch.alpha, False)
-    levels, photo_levels = network.levels(drawn), network.levels(batch.pairs.content)
+    result, _ = trainer.learner.student(batch.photos, batch.pairs.style, batch.alpha, False)
+    levels, photo_levels = network.levels(result), network.levels(batch.pairs.content)
     expected = 3 * perceptual_distance(levels, photo_levels)
     assert expected > 0.01
     torch.testing.assert_close(losses["percept"], expected)

@@ -19,9 +19,9 @@ CHANNEL = st.integers(0, 255).map(lambda level: level / 255)
 @given(red=CHANNEL, green=CHANNEL, blue=CHANNEL, turn=st.floats(-0.5, 0.5))
 def test_hues_turn_as_in_hsv(red: float, green: float, blue: float, turn: float) -> None:
     hue, saturation, value = colorsys.rgb_to_hsv(red, green, blue)
-    wanted = torch.tensor(colorsys.hsv_to_rgb((hue + turn) % 1, saturation, value))
+    expected = torch.tensor(colorsys.hsv_to_rgb((hue + turn) % 1, saturation, value))
     found = turn_hue(torch.tensor([red, green, blue])[:, None, None], turn)[:, 0, 0]
-    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
 def test_shares_of_the_changes(make_image: Callable[..., Tensor]) -> None:
@@ -41,7 +41,7 @@ def test_shares_of_the_changes(make_image: Callable[..., Tensor]) -> None:
     assert inverted / 400 == pytest.approx(0.25, abs=0.06)
 
 
-def test_one_color_stays_one() -> None:
+def test_a_flat_color_stays_flat() -> None:
     flat = torch.tensor([0.2, 0.5, 0.7])[:, None, None].expand(-1, 8, 8)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -20,7 +20,9 @@ def command(folders: Path, tmp_path: Path) -> list[str]:
     ).split()
 
 
-def test_a_run(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_writes_a_model_and_refuses_a_changed_resume(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(command) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "mine" / "mine.safetensors")
     model = AdaINModel.from_pretrained(tmp_path / "mine" / "mine.safetensors", device="cpu")

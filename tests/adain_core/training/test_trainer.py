@@ -153,8 +153,8 @@ def test_ablations_train(config: TrainingConfig, options: dict[str, str]) -> Non
     trainer.run()
     model = AdaINModel.from_pretrained(trainer.model_file, device="cpu")
     assert model.info.architecture == config.architecture
-    picture = model.stylize(torch.rand(1, 3, 20, 30), torch.rand(1, 3, 24, 24))
-    assert picture.shape == (1, 3, 20, 30)
+    image = model.stylize(torch.rand(1, 3, 20, 30), torch.rand(1, 3, 24, 24))
+    assert image.shape == (1, 3, 20, 30)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ MakeImage = Callable[..., Tensor]
 
 @pytest.mark.parametrize("side", [49, 98, 103])
 def test_sizes_as_small_as_the_crop(tmp_path: Path, make_image: MakeImage, side: int) -> None:
-    save_image(tmp_path / "picture.png", make_image(side, side + 30))
+    save_image(tmp_path / "image.png", make_image(side, side + 30))
     assert int(side * (128 / side)) == 127  # floats alone would miss it
     crop, broken = Crops(str(tmp_path), (128, 128), 128, seed=0)[0]
     assert crop.shape == (3, 128, 128) and not broken
@@ -56,7 +56,7 @@ def test_recolored_crops(config: TrainingConfig, tmp_path: Path, make_image: Mak
 
 
 def test_exchanged_palettes(tmp_path: Path, make_image: MakeImage) -> None:
-    """Crops take the mean and std of another image's colors, and keep their own drawing."""
+    """Crops take the mean and std of another image's colors, and keep their own structure."""
     moments = []
     for name, levels in {"red": (0.6, 0.4, 0.3), "blue": (0.3, 0.35, 0.6)}.items():
         image = torch.tensor(levels).reshape(3, 1, 1) + 0.2 * (make_image(40, 40)[0] - 0.5)
@@ -69,7 +69,7 @@ def test_exchanged_palettes(tmp_path: Path, make_image: MakeImage) -> None:
     for number in range(12):
         before, after = plain[number][0], exchanged[number][0]
         found = torch.stack([after.mean((1, 2)), after.std((1, 2))])
-        distances = [(found - wanted).abs().max().item() for wanted in moments]
+        distances = [(found - expected).abs().max().item() for expected in moments]
         assert min(distances) < 1e-5
         taken.add(distances.index(min(distances)))
         for channel in range(3):
@@ -102,9 +102,9 @@ def test_crops_without_mirroring(config: TrainingConfig) -> None:
     )
     same = []
     for number in range(24):
-        crop, wanted = plain[number][0], mirrored[number][0]
-        same.append(torch.equal(crop, wanted))
-        assert same[-1] or torch.equal(crop.flip(2), wanted)
+        crop, expected = plain[number][0], mirrored[number][0]
+        same.append(torch.equal(crop, expected))
+        assert same[-1] or torch.equal(crop.flip(2), expected)
     assert 6 <= sum(same) <= 18
 
 
@@ -181,7 +181,7 @@ def test_broken_images_are_replaced_and_counted(tmp_path: Path, make_image: Make
 
 
 def test_a_readable_image_is_found_among_broken_ones(tmp_path: Path, make_image: MakeImage) -> None:
-    (tmp_path / "a.png").write_bytes(b"no picture")
+    (tmp_path / "a.png").write_bytes(b"no image")
     save_image(tmp_path / "b.png", make_image(32, 32) * 0.5 + 0.5)
     # On the border of two passes the order may have the broken file twice, one after the other.
     crops = Crops(str(tmp_path), (32, 32), 32, seed=0)
@@ -194,7 +194,7 @@ def test_broken_images_are_named_when_they_are_met(
 ) -> None:
     for number in range(6):
         save_image(tmp_path / f"{number}.png", make_image(32, 32, seed=number))
-    (tmp_path / "4.png").write_bytes(b"no picture")
+    (tmp_path / "4.png").write_bytes(b"no image")
     told: list[str] = []
     crops = Crops(str(tmp_path), (32, 32), 32, seed=0)
     batches = crop_batches(crops, 2, workers, 0, warn=told.append)
@@ -239,7 +239,7 @@ def test_spawned_workers_have_the_limit_of_pixels(
 @pytest.mark.parametrize("workers", [0, 1])
 def test_only_broken_images(tmp_path: Path, workers: int) -> None:
     for name in ("a.png", "b.png"):
-        (tmp_path / name).write_bytes(b"no picture")
+        (tmp_path / name).write_bytes(b"no image")
     crops = Crops(
         str(tmp_path), (32, 32), 32, seed=0, augmentation=Augmentation(palette_exchange=1.0)
     )
@@ -254,5 +254,5 @@ def test_missing_folder(tmp_path: Path) -> None:
 
 
 def test_seeded_generators_differ() -> None:
-    draws = {torch.rand(1, generator=seeded(*key)).item() for key in [(0,), (1,), (0, 0), (0, 1)]}
-    assert len(draws) == 4
+    numbers = {torch.rand(1, generator=seeded(*key)).item() for key in [(0,), (1,), (0, 0), (0, 1)]}
+    assert len(numbers) == 4

@@ -99,7 +99,7 @@ def test_a_broken_image_is_named_in_the_run(
 ) -> None:
     shutil.copytree(config.content, tmp_path / "photos")
     broken = tmp_path / "photos" / "broken.png"
-    broken.write_bytes(b"no picture")
+    broken.write_bytes(b"no image")
     trainer = Trainer(dataclasses.replace(config, content=str(tmp_path / "photos")))
     trainer.run()
     warning = f"{broken} cannot be read; other images take its place"
@@ -107,7 +107,7 @@ def test_a_broken_image_is_named_in_the_run(
     assert capsys.readouterr().err.count(f"adain: warning: {warning}") == 1
 
 
-def test_a_loss_that_rises_is_told_once() -> None:
+def test_a_loss_that_rises_is_reported_once() -> None:
     told: list[str] = []
     log = TrainingLog(same, told.append)
     for number in range(20):

@@ -117,17 +117,17 @@ def test_losses_in_float64() -> None:
     torch.manual_seed(0)
     features = torch.randn(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
     target, moments = torch.randn_like(features), torch.rand(2, 2, 3, dtype=torch.float64)
-    picture, teacher = torch.rand(2, 1, 3, 9, 8, dtype=torch.float64)
-    picture.requires_grad_()
+    image, teacher = torch.rand(2, 1, 3, 9, 8, dtype=torch.float64)
+    image.requires_grad_()
     for loss in (
         lambda x: content_loss(x, target),
         lambda x: mean_squared_difference(x, target),
         lambda x: style_loss([x], [(moments[0], moments[1])]),
-        lambda x: imitation_loss(picture, [x], teacher, [target]),
+        lambda x: imitation_loss(image, [x], teacher, [target]),
     ):
         assert loss(features).dtype == torch.float64
         assert torch.autograd.gradcheck(loss, features)
-    assert torch.autograd.gradcheck(lambda x: imitation_loss(x, [], teacher, []), picture)
+    assert torch.autograd.gradcheck(lambda x: imitation_loss(x, [], teacher, []), image)
 
 
 @pytest.mark.filterwarnings("error")
@@ -152,21 +152,21 @@ def test_targets_that_do_not_fit() -> None:
             content_loss(levels[0], other)
 
 
-def test_balanced_style_loss_counts_every_picture_and_level_alike() -> None:
+def test_balanced_style_loss_counts_every_image_and_level_alike() -> None:
     torch.manual_seed(0)
     level = torch.rand(2, 4, 8, 8)
-    # A picture of strong features and one of weak ones; targets of 1.5 times their statistics.
+    # An image of strong features and one of weak ones; targets of 1.5 times their statistics.
     levels = [level * torch.tensor([10.0, 0.1])[:, None, None, None], 3 * level]
     targets = [(1.5 * mean, 1.5 * std) for mean, std in level_statistics(levels)]
     share = 0.5**2 / (1 + 1.5**2)
     loss = balanced_style_loss(levels, targets)
     assert loss.item() == pytest.approx(2 * share, rel=1e-3)
     assert balanced_style_loss(levels, level_statistics(levels)) == 0
-    statistics, wanted = (
+    statistics, expected = (
         [(m[:1], s[:1]) for m, s in x] for x in (level_statistics(levels), targets)
     )
-    metric = balanced_style_distance(statistics, wanted)
-    one = balanced_style_loss([each[:1] for each in levels], wanted)
+    metric = balanced_style_distance(statistics, expected)
+    one = balanced_style_loss([each[:1] for each in levels], expected)
     assert one.item() == pytest.approx(metric, rel=1e-4)
 
 
@@ -210,8 +210,8 @@ def test_smoothness_loss_leaves_edges_and_texture_alone() -> None:
 
 def test_gradients_of_the_losses_of_what_people_see() -> None:
     torch.manual_seed(0)
-    picture, photo = torch.rand(2, 1, 3, 16, 24, dtype=torch.float64)
-    picture.requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: smoothness_loss(x, photo), picture)
+    image, photo = torch.rand(2, 1, 3, 16, 24, dtype=torch.float64)
+    image.requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: smoothness_loss(x, photo), image)
     small = torch.rand(1, 3, 8, 4)  # no two cells
     assert smoothness_loss(small, small) == 0

@@ -68,7 +68,7 @@ def test_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert markers == [".", "None"]  # no line is seen of a single point
 
 
-def test_what_a_run_leaves(config: TrainingConfig) -> None:
+def test_a_run_writes_its_files(config: TrainingConfig) -> None:
     trainer = Trainer(dataclasses.replace(config, sample_every=6), progress=False)
     trainer.run()
     folder = trainer.folder

@@ -22,7 +22,7 @@ def test_a_scene_is_the_photo_inside_a_shape_and_a_soft_ground_outside() -> None
         # A gradient of 0.3 of the range, thrice that at most, over 64 pixels, and the grain.
         assert steps.max() < 0.03 + 8 * 0.015 * 2**0.5
         assert scene.min() >= 0 and scene.max() <= 1
-    # Some shapes lie partly outside, none fills the picture.
+    # Some shapes lie partly outside, none fills the image.
     assert max(areas) < 0.6 and sum(area > 0.02 for area in areas) > 50
 
 
