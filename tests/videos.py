@@ -1,4 +1,4 @@
-"""Videos drawn by the library, by options of all its parts."""
+"""Videos stylized by the library, with options of all its parts."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from adain_core.temporal import TemporalPool
 from adain_core.video import Encoding, Part, VideoResult, stylize_video
 
 
-def draw_video(
+def stylize_with_options(
     model: AdaINModel, source: Any, output: Any, styles: Any, **options: Any
 ) -> VideoResult:
-    """Draw a video.
+    """Stylize a video.
 
     Args:
         model: the model.
         source: the video.
         output: the file.
-        styles: of the request.
+        styles: one style or several.
         **options: of :class:`StylizeOptions`, :class:`Part`, :class:`Encoding` and
             :func:`stylize_video`; ``temporal``, ``temporal_length``, ``overwrite`` and ``resume``
             as on the command line.

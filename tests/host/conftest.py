@@ -24,7 +24,7 @@ from PIL import Image
 
 # The workflows' runner without a host.
 sys.path.append(str(ROOT / "tests" / "nodes"))
-from graph import USERS_PICTURE
+from graph import USERS_PHOTO
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,8 +53,8 @@ def comfyui(
     server = Server(checkout, python, tmp_path_factory.mktemp("comfyui"))
     try:
         shutil.copy(tiny_path, server.base / "models" / "adain")
-        # ComfyUI comes with a picture of this name.
-        Image.open(USERS_PICTURE).save(server.base / "input" / "example.png")
+        # ComfyUI comes with an image of this name.
+        Image.open(USERS_PHOTO).save(server.base / "input" / "example.png")
         server.wait()
         yield server
     finally:

@@ -100,7 +100,7 @@ _CONNECT = """([sources, end]) => {
 _SET = "([name, value]) => window.app.extensionManager.setting.set(name, value)"
 _GET = "name => window.app.extensionManager.setting.get(name)"
 _VUE_NODES = "Comfy.VueNodes.Enabled"
-# The first pages that have the setting keep it hidden: their newer nodes show no pictures yet.
+# The first pages that have the setting keep it hidden: their newer nodes show no images yet.
 _OFFERED = """name => {
   const {$pinia} = document.querySelector('#vue-app').__vue_app__.config.globalProperties;
   const setting = $pinia._s.get('setting').settingsById[name];
@@ -210,7 +210,7 @@ class Page:
             self.page.wait_for_timeout(400)
 
     def shot(self, name: str) -> None:
-        """Save a picture of the page."""
+        """Save a screenshot of the page."""
         self.page.screenshot(path=self.output / f"{name}.png")
 
     def load(self, workflow: dict[str, Any], name: str) -> list[str]:
@@ -302,8 +302,8 @@ class Page:
         outputs = {d["node"]: d["output"] or {} for kind, d in record if kind == "executed"}
         return PageRun(status, error, outputs)
 
-    def wait_for_pictures(self) -> None:
-        """Until every preview on the canvas shows its pictures."""
+    def wait_for_images(self) -> None:
+        """Until every preview on the canvas shows its images."""
         self.page.wait_for_function(
             """() => window.app.graph._nodes.filter(node => node.type === 'SaveImage').every(
               node => node.imgs?.length && node.imgs.every(i => i.complete && i.naturalWidth))"""

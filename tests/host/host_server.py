@@ -27,10 +27,10 @@ PACK = "adain"
 _LEFT_OUT = shutil.ignore_patterns(
     ".*", "__pycache__", "*.egg-info", "tests", "benchmarks", "runs", "build", "dist", "demo*.png"
 )
-# A node for the tests alone: the NaN picture that a model in half precision may hand on.
+# A node for the tests alone: the image of NaN that a model in half precision may hand on.
 _BROKEN_NODE = """
 import torch
-class BrokenPicture:
+class BrokenImage:
     CATEGORY, FUNCTION, RETURN_TYPES = "tests", "make", ("IMAGE",)
     @classmethod
     def INPUT_TYPES(cls):
@@ -39,7 +39,7 @@ class BrokenPicture:
         image = torch.zeros(2, size, size, 3)
         image[1, 0, 0] = float("nan")
         return (image,)
-NODE_CLASS_MAPPINGS = {"TestsBrokenPicture": BrokenPicture}
+NODE_CLASS_MAPPINGS = {"TestsBrokenImage": BrokenImage}
 """
 
 
@@ -49,7 +49,7 @@ class Server:
     Args:
         checkout: ComfyUI's folder.
         python: the interpreter that has its requirements.
-        base: an empty folder for models, pictures and the copied pack.
+        base: an empty folder for models, images and the copied pack.
     """
 
     def __init__(self, checkout: Path, python: str, base: Path) -> None:
@@ -128,8 +128,8 @@ class Server:
         query = {key: file[key] for key in ("filename", "subfolder", "type")}
         return self.get("/view", **query)
 
-    def pictures(self, file: dict[str, str]) -> list[np.ndarray[Any, Any]]:
-        """The picture, or frames, of a file that a node saved: ``(H, W, 3)`` uint8 each."""
+    def images(self, file: dict[str, str]) -> list[np.ndarray[Any, Any]]:
+        """The image, or frames, of a file that a node saved: ``(H, W, 3)`` uint8 each."""
         with Image.open(io.BytesIO(self.file(file))) as image:
             return [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(image)]
 
@@ -149,7 +149,7 @@ class Run:
         message: what the user is told in the last three.
         outputs: by node, what it gave the page.
         progress: by node, the steps ``(value, total)`` that were announced.
-        previews: how many pictures were shown while nodes ran.
+        previews: how many images were shown while nodes ran.
         seconds: from queueing to the end.
         cancel_seconds: from Cancel to the end.
     """

@@ -51,7 +51,7 @@ def saved(source: str) -> dict[str, Any]:
 
 
 def pixels(name: str, width: int, height: int) -> Tensor:
-    """A sample picture, resized as ComfyUI's ImageScale does it."""
+    """A sample image, resized as ComfyUI's ImageScale does it."""
     return F.interpolate(load_image(ROOT / "samples" / name), (height, width), mode="bilinear")
 
 
@@ -70,22 +70,22 @@ def style() -> Tensor:
     return pixels(STYLE, 80, 80)
 
 
-def assert_pictures(found: list[np.ndarray[Any, Any]], expected: Tensor) -> None:
-    """Pictures that ComfyUI saved equal the library's to one step of 255, which is rounding."""
+def assert_images(found: list[np.ndarray[Any, Any]], expected: Tensor) -> None:
+    """Images that ComfyUI saved equal the library's to one step of 255, which is rounding."""
     assert len(found) == len(expected)
-    for picture, other in zip(found, expected, strict=True):
+    for image, other in zip(found, expected, strict=True):
         # As ComfyUI writes files: cut off, not rounded.
         values = (other.movedim(0, -1).numpy() * 255).clip(0, 255).astype(np.uint8)
-        assert picture.shape == values.shape
-        difference = np.abs(picture.astype(int) - values.astype(int))
+        assert image.shape == values.shape
+        difference = np.abs(image.astype(int) - values.astype(int))
         assert difference.max() <= 1
         assert (difference > 0).mean() < 0.01
 
 
-def pictures(client: Client, prompt: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
+def output_images(client: Client, prompt: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
     run = client.run(prompt)
     assert run.status == "success", run.message
-    return [picture for file in run.files("out") for picture in client.server.pictures(file)]
+    return [image for file in run.files("out") for image in client.server.images(file)]
 
 
 # --- what the pack declares -------------------------------------------------------------------
@@ -124,17 +124,17 @@ def test_the_shipped_model_comes_first(comfyui: Server) -> None:
     assert declared["required"]["model"][0] == ["adain-slim.safetensors", "tiny.safetensors"]
 
 
-# --- pictures ---------------------------------------------------------------------------------
+# --- images -----------------------------------------------------------------------------------
 
 
-def test_stylize_gives_the_librarys_picture(
+def test_stylize_equals_the_library(
     client: Client, library: AdaINModel, content: Tensor, style: Tensor
 ) -> None:
-    found = pictures(client, prompt(stylized=stylized(), out=saved("stylized")))
-    assert_pictures(found, library.stylize(content, style, alpha=0.8, style_size=64))
+    found = output_images(client, prompt(stylized=stylized(), out=saved("stylized")))
+    assert_images(found, library.stylize(content, style, alpha=0.8, style_size=64))
 
 
-def test_steps_and_a_saved_style_give_the_librarys_picture(
+def test_steps_and_a_saved_style_equal_the_library(
     client: Client, library: AdaINModel, content: Tensor, style: Tensor
 ) -> None:
     encode = node("AdaINEncodeStyle", model=["model", 0], image=["style", 0], style_size=64)
@@ -159,12 +159,12 @@ def test_steps_and_a_saved_style_give_the_librarys_picture(
     styles = [library.encode_style(style, size=64), library.encode_style(content, size=0)]
     features = library.encode(content)
     expected = library.decode(adain(features, Style.mix(styles, [1.0, 0.25]), 0.9))
-    assert_pictures(pictures(client, steps), expected)
+    assert_images(output_images(client, steps), expected)
 
     listed = client.server.json("/object_info/AdaINLoadStyle")["AdaINLoadStyle"]["input"]
     assert "kept.safetensors" in listed["required"]["style"][0]
     steps["kept"] = node("AdaINLoadStyle", style="kept.safetensors")
-    assert_pictures(pictures(client, steps), expected)
+    assert_images(output_images(client, steps), expected)
 
 
 def test_alpha_changes_from_frame_to_frame(
@@ -172,10 +172,12 @@ def test_alpha_changes_from_frame_to_frame(
 ) -> None:
     keyframes = node("AdaINAlphaKeyframes", keyframes="0: 0.2, 2: 1")
     stylize = stylized(alpha=["keyframes", 0])
-    found = pictures(client, prompt(keyframes=keyframes, stylized=stylize, out=saved("stylized")))
+    found = output_images(
+        client, prompt(keyframes=keyframes, stylized=stylize, out=saved("stylized"))
+    )
     alphas = (0.2, 0.6, 1.0)
     expected = [library.stylize(content, style, alpha=a, style_size=64) for a in alphas]
-    assert_pictures(found, torch.cat(expected))
+    assert_images(found, torch.cat(expected))
 
 
 def test_one_style_turns_into_another(
@@ -184,10 +186,12 @@ def test_one_style_turns_into_another(
     keyframes = node("AdaINAlphaKeyframes", keyframes="0: 0, 2: 1")
     weights = {"weight_1": ["keyframes", 1], "weight_2": ["keyframes", 0]}
     stylize = stylized(style_2=["content", 0], **weights)
-    found = pictures(client, prompt(keyframes=keyframes, stylized=stylize, out=saved("stylized")))
+    found = output_images(
+        client, prompt(keyframes=keyframes, stylized=stylize, out=saved("stylized"))
+    )
     styles = [library.encode_style(each, size=64) for each in (style, content)]
     mixes = [Style.mix(styles, shares) for shares in ([1, 0], [0.5, 0.5], [0, 1])]
-    assert_pictures(found, torch.cat([library.stylize(content, mix, alpha=0.8) for mix in mixes]))
+    assert_images(found, torch.cat([library.stylize(content, mix, alpha=0.8) for mix in mixes]))
 
 
 def test_a_saved_style_has_its_artwork_in_the_model_library(client: Client, style: Tensor) -> None:
@@ -196,25 +200,25 @@ def test_a_saved_style_has_its_artwork_in_the_model_library(client: Client, styl
     kept = node("AdaINSaveStyle", style=["encoded", 0], name="shown", overwrite=True)
     run = client.run(prompt(encoded=encode, kept=kept))
     assert run.status == "success", run.message
-    (card,) = client.server.pictures(run.files("kept")[0])
+    (card,) = client.server.images(run.files("kept")[0])
     assert card.shape[1] == 384  # artwork, name and place
     files = client.server.json("/experiment/models/adain_styles")
     places = {file["name"]: file["pathIndex"] for file in files}
     assert {"shown.safetensors", "mosaic.safetensors"} <= set(places)
-    pictures = {}
+    images = {}
     for name in ("shown", "mosaic"):
         address = f"/experiment/models/preview/adain_styles/{places[f'{name}.safetensors']}"
         data = client.server.get(f"{address}/{name}.safetensors")
-        pictures[name] = np.array(PIL.Image.open(io.BytesIO(data)))
+        images[name] = np.array(PIL.Image.open(io.BytesIO(data)))
     small = resize(style, (128, 128))[0].movedim(0, -1).numpy() * 255
-    assert pictures["shown"].shape == (128, 128, 3)
+    assert images["shown"].shape == (128, 128, 3)
     # JPEG leaves little of a mosaic's colors but their means.
-    means = (pictures["shown"] - small).reshape(16, 8, 16, 8, 3).mean(axis=(1, 3))
+    means = (images["shown"] - small).reshape(16, 8, 16, 8, 3).mean(axis=(1, 3))
     assert np.abs(means).mean() < 4
-    assert max(pictures["mosaic"].shape) == 128
+    assert max(images["mosaic"].shape) == 128
 
 
-def test_masks_give_the_librarys_picture(
+def test_masks_equal_the_library(
     client: Client, library: AdaINModel, content: Tensor, style: Tensor
 ) -> None:
     left = node("SolidMask", value=1.0, width=WIDTH // 2, height=HEIGHT)
@@ -232,16 +236,16 @@ def test_masks_give_the_librarys_picture(
     values = torch.zeros(1, 1, HEIGHT, WIDTH)
     values[..., : WIDTH // 2] = 1
     expected = library.stylize(content, [style], masks=[values], style_size=64)
-    assert_pictures(pictures(client, masked), expected)
+    assert_images(output_images(client, masked), expected)
 
 
-def test_layers_look_as_the_picture(
+def test_layers_compose_the_result(
     client: Client, library: AdaINModel, content: Tensor, style: Tensor
 ) -> None:
     if "ImageCompositor" not in client.server.json("/object_info"):
         pytest.skip("this ComfyUI has no layers")
     flat = node("ImageCompositor", layers=["stylized", 1], compositor={})
-    (found,) = pictures(client, prompt(stylized=stylized(), flat=flat, out=saved("flat")))
+    (found,) = output_images(client, prompt(stylized=stylized(), flat=flat, out=saved("flat")))
     expected = library.stylize(content, style, alpha=0.8, style_size=64)[0].movedim(0, -1)
     assert found.shape == expected.shape
     # Layers are composed in linear light, and back.
@@ -261,12 +265,12 @@ def test_a_batch_announces_its_progress(client: Client) -> None:
     assert run.status == "success", run.message
     assert len(run.files("out")) == 7
     steps = [value for value, total in run.progress["stylized"] if total == 800]
-    # The artwork, then the pictures, which go together as far as they fill a tile. ComfyUI 0.33
+    # The artwork, then the images, which go together as far as they fill a tile. ComfyUI 0.33
     # passes on ten steps a second at most.
     assert steps == sorted(steps) and steps[-1] == 800 and len(set(steps)) > 1
 
 
-def test_a_picture_is_shown_while_its_tiles_are_drawn(client: Client) -> None:
+def test_an_image_is_previewed_while_its_tiles_are_stylized(client: Client) -> None:
     shown, plain = (
         client.run(prompt(stylized=stylized(alpha=alpha, **tile), out=saved("stylized")))
         for alpha, tile in ((0.73, {"tile": 64, "stroke_size": "single"}), (0.74, {}))
@@ -294,9 +298,9 @@ def test_cancel_ends_a_long_run_and_the_next_one_works(client: Client) -> None:
 # --- what users are told ----------------------------------------------------------------------
 
 
-def test_a_nan_picture_is_explained(client: Client) -> None:
+def test_an_image_of_nan_is_explained(client: Client) -> None:
     broken = prompt(
-        broken=node("TestsBrokenPicture", size=64),
+        broken=node("TestsBrokenImage", size=64),
         stylized=stylized("broken"),
         out=saved("stylized"),
     )

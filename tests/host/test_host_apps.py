@@ -76,11 +76,11 @@ def test_app_runs_at_the_first_click(path: Path, app_page: Page) -> None:
     if phone:
         page.locator("#mobile-app-preview-tab").click()
     (output,) = document["extra"]["linearData"]["outputs"]
-    (picture,) = run.outputs[str(output)]["images"]
+    (image,) = run.outputs[str(output)]["images"]
     page.wait_for_function(
         """name => [...document.querySelectorAll('img')].some(
           image => image.src.includes(name) && image.naturalWidth && image.clientWidth > 200)""",
-        arg=picture["filename"],
+        arg=image["filename"],
     )
     app_page.shot(f"{name}-done")
     assert app_page.words() == []
@@ -101,11 +101,11 @@ def test_an_app_opened_again_has_a_working_gallery(app_page: Page) -> None:
         shown.locator("button").first.wait_for()
         first = first or pressed.get_attribute("data-style")
         assert pressed.get_attribute("data-style") == first  # the app's own again
-        wanted = shown.locator("button").first
-        wanted.click()
+        choice = shown.locator("button").first
+        choice.click()
         (node,) = (n for n in app_page.prompt().values() if n["class_type"] == "AdaINLoadStyle")
-        assert node["inputs"] == {"style": wanted.get_attribute("data-style")}
-        assert wanted.get_attribute("data-style") != first
+        assert node["inputs"] == {"style": choice.get_attribute("data-style")}
+        assert choice.get_attribute("data-style") != first
 
 
 # What feeds a blueprint's sockets, and what takes its result.

@@ -32,11 +32,11 @@ def test_every_node_has_a_help_page_in_every_language(
         pages = {language: help_page(comfyui, node, language) for language in ("en", *LANGUAGES)}
         assert len(set(pages.values())) == 3, node
         for page in pages.values():
-            pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page)
-            assert pictures, node
-            for picture in pictures:
+            images = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page)
+            assert images, node
+            for image in images:
                 # The page resolves them against the folder of all help pages.
-                data = comfyui.get(f"/extensions/{PACK}/docs/{picture}")
+                data = comfyui.get(f"/extensions/{PACK}/docs/{image}")
                 assert Image.open(io.BytesIO(data)).width >= 300
 
 

@@ -46,7 +46,7 @@ def test_workflow_loads_and_runs_at_the_first_click(
 
     run = page.run()
     assert run.status == "success", run.error
-    page.wait_for_pictures()
+    page.wait_for_images()
     page.shot(f"{path.stem}-done")
     assert page.words() == []
     assert any(output.get("images") for output in run.outputs.values())
@@ -111,7 +111,7 @@ def test_found_under_the_first_word_typed(page: Page, classes: dict[str, Any], w
 
 
 @pytest.mark.parametrize("vue", [False, True], ids=["litegraph", "nodes-2"])
-def test_a_style_is_chosen_by_its_picture(page: Page, vue: bool) -> None:
+def test_a_style_is_chosen_by_its_preview(page: Page, vue: bool) -> None:
     with page.vue_nodes() if vue else nullcontext(True) as there:
         if not there:
             pytest.skip("this page offers no Nodes 2.0")
@@ -144,7 +144,7 @@ def test_a_style_is_chosen_by_its_picture(page: Page, vue: bool) -> None:
 
 def test_an_error_reaches_the_page(page: Page) -> None:
     broken = prompt(
-        broken=node("TestsBrokenPicture", size=64),
+        broken=node("TestsBrokenImage", size=64),
         stylized=stylized("broken"),
         out=saved("stylized"),
     )
@@ -174,10 +174,10 @@ def help_text(page: Page, node: str) -> str:
     # Not a click at its place: the help of the node before may lie there.
     button.dispatch_event("click")
     content = page.page.locator(".node-help-content")
-    picture = content.locator("img").first
-    picture.wait_for()
+    image = content.locator("img").first
+    image.wait_for()
     page.page.wait_for_timeout(500)
-    assert picture.evaluate("image => image.naturalWidth") >= 300
+    assert image.evaluate("image => image.naturalWidth") >= 300
     return str(content.inner_text())
 
 

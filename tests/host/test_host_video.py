@@ -11,7 +11,7 @@ import torch
 from host_server import Client
 from test_host_api import HEIGHT, WIDTH, node, pixels, prompt, saved
 from torch import Tensor
-from videos import draw_video
+from videos import stylize_with_options
 
 from adain_core import AdaINModel
 
@@ -44,8 +44,8 @@ def clip(client: Client) -> Path:
 def graph(source: str = "video", **more: dict[str, Any]) -> dict[str, Any]:
     stylize = {"model": ["model", 0], "video": [source, 0], "style_1": ["style", 0]}
     options = {"alpha": 0.8, "style_size": 64, "temporal": "ema"}
-    out = node("SaveVideo", video=["drawn", 0], filename_prefix="t", format="auto", codec="auto")
-    return prompt(drawn=node("AdaINStylizeVideo", **stylize, **options), out=out, **more)
+    out = node("SaveVideo", video=["stylized", 0], filename_prefix="t", format="auto", codec="auto")
+    return prompt(stylized=node("AdaINStylizeVideo", **stylize, **options), out=out, **more)
 
 
 def load(clip: Path) -> dict[str, Any]:
@@ -79,10 +79,10 @@ def nearest(found: Tensor, expected: Tensor) -> list[int]:
 
 @pytest.fixture
 def expected(clip: Path, tmp_path: Path) -> Tensor:
-    """The drawn frames. What H.264 loses of them differs from time to time on a busy machine."""
+    """The stylized frames. What H.264 loses of them differs from time to time on a busy machine."""
     model = AdaINModel.from_pretrained(device="cpu", dtype="fp32")
     style = model.encode_style(pixels("style/mosaic.jpg", 80, 80), size=64)
-    draw_video(model, clip, tmp_path / "expected.mp4", style, alpha=0.8, quality=0)
+    stylize_with_options(model, clip, tmp_path / "expected.mp4", style, alpha=0.8, quality=0)
     return read(tmp_path / "expected.mp4")[0]
 
 
@@ -96,7 +96,7 @@ def test_from_file_to_file(client: Client, clip: Path, expected: Tensor, tmp_pat
 
 def test_ten_bits_are_saved(client: Client, clip: Path, tmp_path: Path) -> None:
     nodes = graph(video=load(clip))
-    nodes["drawn"]["inputs"]["bit_depth"] = 10
+    nodes["stylized"]["inputs"]["bit_depth"] = 10
     found, sound = result(client, nodes, tmp_path)
     assert (len(found), sound) == (FRAMES, read(clip)[1])
     with av.open(str(tmp_path / "found.mp4")) as container:
@@ -111,7 +111,9 @@ def test_frames_in_memory(client: Client, clip: Path, expected: Tensor, tmp_path
     assert sound > 0
 
 
-def test_a_part_of_a_file(client: Client, clip: Path, expected: Tensor, tmp_path: Path) -> None:
+def test_a_part_of_a_file_is_stylized(
+    client: Client, clip: Path, expected: Tensor, tmp_path: Path
+) -> None:
     if "Video Slice" not in client.server.json("/object_info"):
         pytest.skip("this ComfyUI cuts no videos")
     cut = {"start_time": 0.5, "duration": 0.25, "strict_duration": False}
@@ -122,7 +124,7 @@ def test_a_part_of_a_file(client: Client, clip: Path, expected: Tensor, tmp_path
 
 def test_the_latest_frame_is_shown(client: Client, clip: Path) -> None:
     nodes = graph(video=load(clip))
-    nodes["drawn"]["inputs"]["alpha"] = 0.6  # nothing that the server remembers
+    nodes["stylized"]["inputs"]["alpha"] = 0.6  # nothing that the server remembers
     assert client.run(nodes).previews >= 1
     assert client.run(prompt(out=saved("content"))).previews == 0  # other nodes show none
 
@@ -131,13 +133,13 @@ def test_cancel(client: Client, clip: Path) -> None:
     temp = client.server.base / "temp"
     before = set(temp.glob("adain_*.mp4"))
     nodes = graph(video=load(clip))
-    nodes["drawn"]["inputs"]["alpha"] = 0.7  # nothing that the server remembers
+    nodes["stylized"]["inputs"]["alpha"] = 0.7  # nothing that the server remembers
     run = client.run(nodes, cancel_at=2)
     assert run.status == "interrupted"
     assert set(temp.glob("adain_*.mp4")) == before
 
 
-def test_a_mask(client: Client, clip: Path, tmp_path: Path) -> None:
+def test_pixels_outside_a_mask_keep_the_video(client: Client, clip: Path, tmp_path: Path) -> None:
     """What it does not cover is the video's own."""
     half = WIDTH // 2
     mask = {"destination": ["black", 0], "source": ["white", 0], "operation": "add"}
@@ -147,7 +149,7 @@ def test_a_mask(client: Client, clip: Path, tmp_path: Path) -> None:
         black=node("SolidMask", value=0.0, width=WIDTH, height=HEIGHT),
         mask=node("MaskComposite", x=0, y=0, **mask),
     )
-    nodes["drawn"]["inputs"]["mask_1"] = ["mask", 0]
+    nodes["stylized"]["inputs"]["mask_1"] = ["mask", 0]
     found, _ = result(client, nodes, tmp_path)
     difference = (found.float() - read(clip)[0].float()).abs()
     # 8 pixels beside the edge: H.264's blocks reach across it.

@@ -1,4 +1,4 @@
-"""Each example workflow in a real ComfyUI: its pictures equal the library's own."""
+"""Each example workflow in a real ComfyUI: its results equal the library's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def differences(found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> 
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_workflow_gives_the_librarys_pictures(
+def test_workflow_equals_the_library(
     path: Path,
     client: Client,
     classes: dict[str, Any],
@@ -53,23 +53,23 @@ def test_workflow_gives_the_librarys_pictures(
             video = tmp_path / "found.mp4"
             video.write_bytes(client.server.file(file))
             with VideoReader(video) as one, VideoReader(expected.inputs[node.id]["video"]) as other:
-                for frame, drawn in zip(one, other, strict=True):
-                    pictures = (f.pixels[0].numpy() for f in (frame, drawn))
+                for frame, result in zip(one, other, strict=True):
+                    arrays = (f.pixels[0].numpy() for f in (frame, result))
                     # Two generations of H.264: ComfyUI's own of the source has less quality.
-                    assert differences(*pictures)[1] > 20
+                    assert differences(*arrays)[1] > 20
             continue
-        found = [picture for file in files for picture in client.server.pictures(file)]
+        found = [result for file in files for result in client.server.images(file)]
         images = list(expected.inputs[node.id]["images"])
         if files[0]["filename"].endswith(".webp"):
             # Which has equal frames, while a style stays, as one that is shown for longer.
             kept = [True, *(not torch.equal(*pair) for pair in pairwise(images))]
             images = list(compress(images, kept))
         assert len(found) == len(images)
-        for picture, image in zip(found, images, strict=True):
+        for result, image in zip(found, images, strict=True):
             # As ComfyUI writes files: cut off, not rounded.
             values = (image.numpy() * 255).clip(0, 255).astype(np.uint8)
-            assert picture.shape == values.shape
-            largest, psnr = differences(picture, values)
+            assert result.shape == values.shape
+            largest, psnr = differences(result, values)
             if files[0]["filename"].endswith(".png"):
                 assert largest <= 1
             else:  # compressed with losses

@@ -32,13 +32,13 @@ INPUTS, OUTPUTS = -10, -20
 # Nodes of the page alone: it does not send them to be run.
 NOTES = ("MarkdownNote", "Note")
 WIDGET_TYPES = {"INT": int, "FLOAT": float, "BOOLEAN": bool, "STRING": str}
-# What stands for a picture of the user's.
-USERS_PICTURE = ROOT / "samples" / "content" / "astronaut.jpg"
+# Stands for a photo of the user.
+USERS_PHOTO = ROOT / "samples" / "content" / "astronaut.jpg"
 _SIZE = {"default": 512, "min": 0, "max": 16384}
 
 
 class PreviewImage:
-    """Shows pictures; :attr:`Run.inputs` has them."""
+    """Shows images; :attr:`Run.inputs` has them."""
 
     RETURN_TYPES = ()
     RETURN_NAMES = ()
@@ -86,7 +86,7 @@ class SaveAnimatedWEBP(PreviewImage):
 
 
 class LoadImage:
-    """The user's picture, which is a sample here, with the mask of one without transparency."""
+    """The user's photo, which is a sample here, with the mask of one without transparency."""
 
     RETURN_TYPES = ("IMAGE", "MASK")
     RETURN_NAMES = ("IMAGE", "MASK")
@@ -97,13 +97,13 @@ class LoadImage:
         return {"required": {"image": (["example.png"], {"image_upload": True})}}
 
     def load(self, image: str) -> tuple[Tensor, Tensor]:
-        with Image.open(USERS_PICTURE) as picture:
-            values = torch.from_numpy(np.array(picture.convert("RGB")))
+        with Image.open(USERS_PHOTO) as file:
+            values = torch.from_numpy(np.array(file.convert("RGB")))
         return (values[None] / 255, torch.zeros(1, 64, 64))
 
 
 class ImageToMask:
-    """One channel of pictures as masks."""
+    """One channel of images as masks."""
 
     RETURN_TYPES = ("MASK",)
     RETURN_NAMES = ("MASK",)
@@ -119,7 +119,7 @@ class ImageToMask:
 
 
 class ImageScale:
-    """Resizes pictures; a width or height of 0 keeps the shape."""
+    """Resizes images; a width or height of 0 keeps the shape."""
 
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("IMAGE",)
@@ -145,14 +145,14 @@ class ImageScale:
         width = width or round(image.shape[2] * height / image.shape[1])
         height = height or round(image.shape[1] * width / image.shape[2])
         resized = [
-            Image.fromarray(picture.mul(255).byte().numpy()).resize((width, height), Image.LANCZOS)
-            for picture in image
+            Image.fromarray(one.mul(255).byte().numpy()).resize((width, height), Image.LANCZOS)
+            for one in image
         ]
-        return (torch.stack([torch.from_numpy(np.array(picture)) for picture in resized]) / 255,)
+        return (torch.stack([torch.from_numpy(np.array(one)) for one in resized]) / 255,)
 
 
 class CreateVideo:
-    """Pictures as a video, nearly without loss; outside ComfyUI a VIDEO is a path."""
+    """Images as a video, nearly without loss; outside ComfyUI a VIDEO is a path."""
 
     RETURN_TYPES = ("VIDEO",)
     RETURN_NAMES = ("VIDEO",)
@@ -172,8 +172,8 @@ class CreateVideo:
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=round(fps), options={"crf": "4"})
             stream.height, stream.width, stream.pix_fmt = *images.shape[1:3], "yuv420p"
-            for picture in images:
-                values = picture.mul(255).byte().numpy()
+            for image in images:
+                values = image.mul(255).byte().numpy()
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(values)))
             container.mux(stream.encode(None))
         return (path,)

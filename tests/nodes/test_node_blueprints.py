@@ -1,4 +1,4 @@
-"""The subgraph blueprints: their files, and what they draw."""
+"""The subgraph blueprints: their files and results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import torch
 from graph import BLUEPRINTS, INPUTS, ROOT, Workflow, declared_inputs, is_widget
 from torch import Tensor
-from videos import draw_video
+from videos import stylize_with_options
 
 from adain_core import AdaINModel, Style, devices, load_image
 from adain_core.pixels import resize_shortest_side
@@ -61,7 +61,7 @@ def test_document(path: Path, bare_pack: Any) -> None:
 
 
 class Reduced:
-    """A blueprint in float32, where what is drawn alone and in parts is the same.
+    """A blueprint in float32, where an image stylized whole and in parts is the same.
 
     Args:
         classes: of the pack.
@@ -75,8 +75,8 @@ class Reduced:
         mask = load_image(ROOT / "samples" / "mask" / "kingfisher.png")[:, :1]
         self.photo, self.mask = (resize_shortest_side(each, 72) for each in (photo, mask))
 
-    def draw(self, **given: Any) -> Any:
-        """Return what the blueprint gives."""
+    def run(self, **given: Any) -> Any:
+        """Return the output of the blueprint."""
         run = self.blueprint.run(**given)
         (result,) = self.blueprint.results(run).values()
         return result
@@ -105,12 +105,12 @@ def blueprint_named(name: str) -> pytest.MarkDecorator:
 def test_photo(reduced: Reduced) -> None:
     image = reduced.photo.movedim(1, -1)
     night = reduced.style("van-gogh-starry-night")
-    assert_same(reduced.draw(image=image), reduced.model.stylize(reduced.photo, night))
+    assert_same(reduced.run(image=image), reduced.model.stylize(reduced.photo, night))
     given = {"style": "mosaic.safetensors", "strength": 0.5, "stroke_size": "single"}
     expected = reduced.model.stylize(
         reduced.photo, reduced.style("mosaic"), alpha=0.5, stroke_size="single"
     )
-    assert_same(reduced.draw(image=image, **given), expected)
+    assert_same(reduced.run(image=image, **given), expected)
 
 
 @blueprint_named("Paint the Subject (AdaIN)")
@@ -118,7 +118,7 @@ def test_subject(reduced: Reduced) -> None:
     image, mask = reduced.photo.movedim(1, -1), reduced.mask[:, 0]
     night = reduced.style("van-gogh-starry-night")
     expected = reduced.model.stylize(reduced.photo, [night], masks=[mask], feather=8)
-    found = reduced.draw(image=image, mask=mask)
+    found = reduced.run(image=image, mask=mask)
     assert_same(found, expected)
     # The rest stays.
     torch.testing.assert_close(found[:, :, :8], image[:, :, :8], rtol=0, atol=1e-5)
@@ -130,11 +130,11 @@ def test_video(reduced: Reduced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     create = reduced.blueprint.classes["CreateVideo"]()
     (video,) = create.create(images=reduced.photo.movedim(1, -1).expand(3, -1, -1, -1), fps=12.0)
     night = reduced.style("van-gogh-starry-night")
-    draw_video(reduced.model, video, tmp_path / "expected.mp4", night)
-    found, expected = reduced.draw(video=video), tmp_path / "expected.mp4"
+    stylize_with_options(reduced.model, video, tmp_path / "expected.mp4", night)
+    found, expected = reduced.run(video=video), tmp_path / "expected.mp4"
     with VideoReader(found) as one, VideoReader(expected) as other:
         frames = list(zip(one, other, strict=True))
     assert len(frames) == 3
-    for drawn, wanted in frames:
+    for result, wanted in frames:
         # What H.264 loses differs from time to time on a busy machine.
-        assert (drawn.pixels.float() - wanted.pixels.float()).abs().mean() < 1
+        assert (result.pixels.float() - wanted.pixels.float()).abs().mean() < 1

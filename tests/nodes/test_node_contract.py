@@ -159,7 +159,7 @@ def test_combos(pack: Any) -> None:
 
 
 def test_what_alpha_0_gives(pack: Any) -> None:
-    """The picture itself is Style Transfer (AdaIN)'s alone: elsewhere the content comes encoded."""
+    """The image itself is Style Transfer (AdaIN)'s alone: elsewhere the content comes encoded."""
     nodes = pack.module.NODE_CLASS_MAPPINGS
     for node_id, text in (
         ("AdaINStylize", "0 keeps the content, 1 gives"),

@@ -1,7 +1,7 @@
-"""Help pages, their pictures, and translations, against what the nodes declare.
+"""Help pages, their images, and translations, against what the nodes declare.
 
 The page requests ``docs/<node id>/<locale>.md``, then for ``docs/<node id>.md``, and
-puts the address of ``docs/`` before every relative picture, wherever the page itself lies.
+puts the address of ``docs/`` before every relative image, wherever the page itself lies.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ HEADINGS = {
 # How commands in the pages begin: ComfyUI's Python in the pack's folder; the portable one's.
 PYTHON = "python adain_core "
 PORTABLE = "..\\..\\..\\python_embeded\\python.exe "
-PICTURE = re.compile(r"!\[([^\]]+)\]\(([^)]+)\)")
+IMAGE_LINK = re.compile(r"!\[([^\]]+)\]\(([^)]+)\)")
 
 
 def text(node_id: str, language: str) -> str:
@@ -85,12 +85,12 @@ def test_web_directory(pack: Any) -> None:
     assert script.name == "style_gallery.js" and script.stat().st_size < 6_000
 
 
-def test_pictures() -> None:
+def test_images_of_help_pages() -> None:
     """Each is there, used by all languages, and no larger than a panel needs."""
     used: dict[Path, set[str]] = {}
     for node_id in NODE_IDS:
         for language in LANGUAGES:
-            found = PICTURE.findall(text(node_id, language))
+            found = IMAGE_LINK.findall(text(node_id, language))
             assert len(found) == 1
             used.setdefault(DOCS / found[0][1], set()).add(language)
     assert set(used) == {
@@ -99,9 +99,9 @@ def test_pictures() -> None:
     for path, languages in used.items():
         assert languages == set(LANGUAGES), path
         assert path.stat().st_size <= 120_000, path
-        with Image.open(path) as picture:
-            assert picture.format == "JPEG"
-            assert 850 <= picture.width <= 950 and 200 <= picture.height <= 900, path
+        with Image.open(path) as image:
+            assert image.format == "JPEG"
+            assert 850 <= image.width <= 950 and 200 <= image.height <= 900, path
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -112,7 +112,7 @@ class TestPage:
         assert list(found) == HEADINGS[language]
         assert all(section.strip() for section in found.values())
         start = text(node_id, language).split("\n\n")
-        assert start[0].endswith((".", "。")) and PICTURE.fullmatch(start[1]) and start[2]
+        assert start[0].endswith((".", "。")) and IMAGE_LINK.fullmatch(start[1]) and start[2]
 
     def test_code_is_real(self, pack: Any, node_id: str, language: str) -> None:
         """What stands in code type is a name, a combo's value, a file, or a message's words."""

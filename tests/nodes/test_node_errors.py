@@ -315,15 +315,15 @@ def things(
     path.parent.mkdir(parents=True)
     save_model(path, other.info, other.encoder, other.decoder)
     (other_model,) = pack.run("AdaINModelLoader", model=path.name, dtype="fp32")
-    picture = make_image(16, 24)
+    image = make_image(16, 24)
     styles = [
-        pack.run("AdaINEncodeStyle", model=each, image=picture, style_size=0)[0]
+        pack.run("AdaINEncodeStyle", model=each, image=image, style_size=0)[0]
         for each in (model, other_model)
     ]
-    (features,) = pack.run("AdaINEncodeContent", model=model, image=picture)
+    (features,) = pack.run("AdaINEncodeContent", model=model, image=image)
     mask = torch.ones(1, 16, 24)
     folder = tmp_path / "user"
-    things = (pack, model, picture, features, styles[0], other_model, styles[1], mask, folder)
+    things = (pack, model, image, features, styles[0], other_model, styles[1], mask, folder)
     return Things(*things, monkeypatch)
 
 
@@ -331,7 +331,7 @@ def things(
     ("node_id", "words"),
     [(node_id, words) for node_id, recipes in ERRORS.items() for words in recipes],
 )
-def test_the_node_says_so(things: Things, node_id: str, words: str) -> None:
+def test_each_error_names_its_cause(things: Things, node_id: str, words: str) -> None:
     inputs = ERRORS[node_id][words](things)
     with pytest.raises(Exception, match=re.escape(words)):
         things.pack.run(node_id, **inputs)

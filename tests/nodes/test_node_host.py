@@ -151,7 +151,7 @@ def test_a_damaged_file_is_told_apart_from_the_shipped_one(
         assert read().endswith("it is the pack's own: install the pack again")
 
 
-def test_without_a_model_the_shipped_one_draws(
+def test_without_a_model_the_shipped_one_is_used(
     pack: Any, model: Any, make_image: MakeImage, tmp_path: Path
 ) -> None:
     own = tmp_path / "user" / "adain" / "tiny.safetensors"
@@ -236,7 +236,7 @@ def test_models_are_loaded_by_the_host(host: Any, make_image: MakeImage) -> None
     pixels = 16 * 24
     required = pixels * 4 * (3 * 4 + 2 * 3) + pixels * (2 * 10 * 4 // 64)
     assert host.loads == [{"memory_required": required, "force_full_load": True}]
-    # After the pictures' only tile, and after the pictures.
+    # After the only tile of the images, and after the images.
     steps = [(300, 300), (300, 300)]
     assert host.steps == steps
     host.pack.run("AdaINDecode", model=model, features=features)
@@ -299,11 +299,11 @@ def test_cancel(host: Any, make_image: MakeImage) -> None:
     host.cancelled = False
     host.steps.clear()
     host.pack.run("AdaINStylize", **inputs)
-    # The artwork encoded, finished; the pictures encoded, decoded, finished, all together.
+    # The artwork encoded, finished; the images encoded, decoded, finished, all together.
     assert host.steps == [(step, 500) for step in (100, 100, 300, 500, 500)]
 
 
-def test_a_large_picture_is_shown_while_it_is_drawn(
+def test_a_large_image_is_previewed_while_it_is_stylized(
     host: Any, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twice a second, reduced to 512 pixels, with the tiles that are there."""
@@ -326,7 +326,7 @@ def test_a_large_picture_is_shown_while_it_is_drawn(
         assert difference.abs().mean() < 0.02
 
 
-def test_what_is_drawn_in_one_tile_is_not_shown_before(host: Any, make_image: MakeImage) -> None:
+def test_an_image_of_one_tile_is_not_previewed(host: Any, make_image: MakeImage) -> None:
     """The page would keep it on the node."""
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
     inputs = {"content": make_image(48, 64), "style_1": make_image(16, 16), "alpha": 1.0}
@@ -335,7 +335,7 @@ def test_what_is_drawn_in_one_tile_is_not_shown_before(host: Any, make_image: Ma
 
 
 @pytest.mark.parametrize("tile", [64, 128])
-def test_tiles_of_a_picture_are_steps(host: Any, make_image: MakeImage, tile: int) -> None:
+def test_tiles_of_an_image_are_steps(host: Any, make_image: MakeImage, tile: int) -> None:
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
     inputs = {
         "content": make_image(128, 192),
@@ -346,7 +346,7 @@ def test_tiles_of_a_picture_are_steps(host: Any, make_image: MakeImage, tile: in
     host.pack.run("AdaINStylize", model=model, **inputs)
     count = 2 * {64: 6, 128: 2}[tile]  # encoded and decoded
     steps = [round(100 * n / count) for n in range(1, count + 1)]
-    # The artwork's tile, the artwork, the picture's tiles, the picture.
+    # The artwork's tile, the artwork, the image's tiles, the image.
     assert host.steps == [(step, 200) for step in [100, 100, *(100 + n for n in [*steps, 100])]]
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 MakeImage = Callable[..., Tensor]
 
 
-def test_features_are_the_librarys(pack: Any, model: Any, make_image: MakeImage) -> None:
+def test_features_equal_the_library(pack: Any, model: Any, make_image: MakeImage) -> None:
     photos = make_image(33, 41, 3)
     (features,) = pack.run("AdaINEncodeContent", model=model, image=photos)
     expected = model.model.encode(photos.movedim(-1, 1))
@@ -21,20 +21,20 @@ def test_features_are_the_librarys(pack: Any, model: Any, make_image: MakeImage)
     assert repr(features) == f"Features(3 of 41x33 px, encoder {model.model.fingerprint})"
 
 
-def test_an_underpainting_is_drawn_over(pack: Any, model: Any, make_image: MakeImage) -> None:
+def test_an_underpainting_starts_a_later_pass(pack: Any, model: Any, make_image: MakeImage) -> None:
     """As the library's later passes do; by hand the same as stroke_size."""
-    photo, art = make_image(600, 630), make_image(32, 32, seed=3)
+    photo, artwork = make_image(600, 630), make_image(32, 32, seed=3)
     options = pack.submodule("adain_core.options")
     passes = options.pass_sizes((600, 630), "medium")
     assert len(passes) == 2 and options.closeness((600, 630), "medium") > 0.2
     library = pack.submodule("adain_core.pixels")
-    (style,) = pack.run("AdaINEncodeStyle", model=model, image=art, style_size=0)
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=artwork, style_size=0)
 
-    def rounded(picture: Tensor) -> Tensor:
-        return library.as_float(library.as_uint8(picture))
+    def rounded(image: Tensor) -> Tensor:
+        return library.as_float(library.as_uint8(image))
 
-    def draw(picture: Tensor, content: Tensor | None = None, **inputs: Any) -> Tensor:
-        (features,) = pack.run("AdaINEncodeContent", model=model, image=picture, **inputs)
+    def stylize(image: Tensor, content: Tensor | None = None, **inputs: Any) -> Tensor:
+        (features,) = pack.run("AdaINEncodeContent", model=model, image=image, **inputs)
         blended, _ = pack.run(
             "AdaINBlend", features=features, style_1=style, alpha=1.0, weight_1=1.0
         )
@@ -42,20 +42,20 @@ def test_an_underpainting_is_drawn_over(pack: Any, model: Any, make_image: MakeI
 
     # In 8 bits, as the library reduces the photo.
     small = rounded(library.resize(photo.movedim(-1, 1), passes[0]).movedim(1, -1))
-    below = {"underpainting": draw(small, small), "photo_share": 0.2}
-    found = draw(photo, **below)
+    below = {"underpainting": stylize(small, small), "photo_share": 0.2}
+    found = stylize(photo, **below)
     expected = model.model.stylize(photo.movedim(-1, 1), style, photo_share=0.2).movedim(1, -1)
     torch.testing.assert_close(found, expected)
-    assert (found - draw(photo)).abs().mean() > 0.02
+    assert (found - stylize(photo)).abs().mean() > 0.02
     see_through = torch.cat([photo, make_image(600, 630, channels=1, seed=5)], dim=-1)
-    opacity = draw(see_through, **below)[..., 3]
+    opacity = stylize(see_through, **below)[..., 3]
     assert torch.equal(opacity, see_through[..., 3])
     # What is hidden does not change what is seen.
     cut_out = torch.cat([photo, torch.ones(1, 600, 630, 1)], dim=-1)
     cut_out[:, :, 300:, 3] = 0
     other = cut_out.clone()
     other[:, :, 300:, :3] = make_image(600, 330, seed=6)
-    seen = [draw(each, **below)[:, :, :300] for each in (cut_out, other)]
+    seen = [stylize(each, **below)[:, :, :300] for each in (cut_out, other)]
     assert (seen[0] - seen[1]).abs().max() < 0.02
 
 
@@ -63,16 +63,16 @@ def test_masks_in_passes_by_hand(pack: Any, model: Any, make_image: MakeImage) -
     """Each region keeps its own tones, as in the library's passes."""
     photos = make_image(600, 630, 2)
     styles = [
-        pack.run("AdaINEncodeStyle", model=model, image=art, style_size=0)[0]
-        for art in (make_image(32, 32, seed=3), 1 - 0.5 * make_image(32, 32, seed=4))
+        pack.run("AdaINEncodeStyle", model=model, image=artwork, style_size=0)[0]
+        for artwork in (make_image(32, 32, seed=3), 1 - 0.5 * make_image(32, 32, seed=4))
     ]
     left = torch.zeros(1, 600, 630)
     left[..., :300] = 1
     library = pack.submodule("adain_core.pixels")
     small = library.reduce_uint8(photos.movedim(-1, 1), (384, 403)).movedim(1, -1) / 255
 
-    def draw(picture: Tensor, content: Tensor | None = None, **inputs: Any) -> Tensor:
-        (features,) = pack.run("AdaINEncodeContent", model=model, image=picture, **inputs)
+    def stylize(image: Tensor, content: Tensor | None = None, **inputs: Any) -> Tensor:
+        (features,) = pack.run("AdaINEncodeContent", model=model, image=image, **inputs)
         (features,) = pack.run(
             "AdaINMasked",
             features=features,
@@ -85,7 +85,7 @@ def test_masks_in_passes_by_hand(pack: Any, model: Any, make_image: MakeImage) -
         )
         return pack.run("AdaINDecode", model=model, features=features, content=content)[0]
 
-    found = draw(photos, underpainting=draw(small, small), photo_share=0.2)
+    found = stylize(photos, underpainting=stylize(small, small), photo_share=0.2)
     expected = model.model.stylize(
         photos.movedim(-1, 1), styles[0], masks=[left], background=styles[1], photo_share=0.2
     )
@@ -94,7 +94,7 @@ def test_masks_in_passes_by_hand(pack: Any, model: Any, make_image: MakeImage) -
     single = model.model.stylize(
         small.movedim(-1, 1), styles[0], masks=[left], background=styles[1]
     )
-    torch.testing.assert_close(draw(small, small), single.movedim(1, -1))
+    torch.testing.assert_close(stylize(small, small), single.movedim(1, -1))
 
 
 def test_content_of_another_size(pack: Any, model: Any, make_image: MakeImage) -> None:
@@ -132,7 +132,7 @@ def test_half_precision_images_count_as_their_values(
 ) -> None:
     photo, artwork = make_image(24, 32).half(), make_image(20, 28, seed=1).half()
 
-    def pictures(photo: Tensor, artwork: Tensor) -> list[Tensor]:
+    def outputs(photo: Tensor, artwork: Tensor) -> list[Tensor]:
         stylized, _ = pack.run(
             "AdaINStylize", model=model, content=photo, style_1=artwork, alpha=1.0, style_size=16
         )
@@ -146,7 +146,7 @@ def test_half_precision_images_count_as_their_values(
         return [stylized, recolored]
 
     for half, full in zip(
-        pictures(photo, artwork), pictures(photo.float(), artwork.float()), strict=True
+        outputs(photo, artwork), outputs(photo.float(), artwork.float()), strict=True
     ):
         assert half.dtype == torch.float32
         torch.testing.assert_close(half, full)

@@ -68,9 +68,9 @@ def run_all():
         region_statistics=True)
     (decoded,) = run("AdaINDecode", features=blended, model=model)
     alphas, _ = run("AdaINAlphaKeyframes", keyframes="0: 0, 1: 1")
-    drawn, _ = run("AdaINStylize", content=photo, style_1=art, alpha=alphas, model=model,
+    result, _ = run("AdaINStylize", content=photo, style_1=art, alpha=alphas, model=model,
                    temporal="ema")
-    return [decoded, drawn]
+    return [decoded, result]
 
 first, second = run_all(), run_all()
 watching = False
@@ -103,7 +103,7 @@ def test_the_one_module_of_the_hosts_that_is_asked_for_may_be_missing(
 
 
 def test_nodes_keep_nothing_between_runs(seen: dict[str, Any]) -> None:
-    """Neither on the node nor on its class; and a second run gives the same pictures."""
+    """Neither on the node nor on its class; and a second run gives the same images."""
     assert seen["kept"] is False
     assert seen["same"] is True
 

@@ -1,4 +1,4 @@
-"""Alpha Keyframes, and an alpha or weights for each picture in the nodes that take them."""
+"""Alpha Keyframes, and an alpha or weights for each image in the nodes that take them."""
 
 from __future__ import annotations
 
@@ -101,20 +101,20 @@ def test_keyframes_have_their_alphas(bare_pack: Any, points: dict[int, float]) -
         ("101%: 1", "keyframes: percents go up to 100, got 101%"),
     ],
 )
-def test_what_is_no_keyframe(pack: Any, keyframes: str, message: str) -> None:
+def test_malformed_keyframes_are_refused(pack: Any, keyframes: str, message: str) -> None:
     with pytest.raises(ValueError) as error:
         alphas(pack, keyframes)
     assert str(error.value).startswith(message)
 
 
-# --- an alpha for each picture ----------------------------------------------------------------
+# --- an alpha for each image ------------------------------------------------------------------
 
 
 @pytest.fixture
 def nodes(pack: Any, model: Any, make_image: MakeImage) -> Callable[..., dict[str, Tensor]]:
-    """``nodes(count, alpha)``: pictures of the three nodes that take alpha, by their ids."""
-    photo, art = make_image(16, 24), make_image(32, 32, seed=4)
-    (style,) = pack.run("AdaINEncodeStyle", model=model, image=art, style_size=0)
+    """``nodes(count, alpha)``: images of the three nodes that take alpha, by their ids."""
+    photo, artwork = make_image(16, 24), make_image(32, 32, seed=4)
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=artwork, style_size=0)
     mask = torch.zeros(1, 16, 24)
     mask[:, :8] = 1
 
@@ -138,19 +138,19 @@ def nodes(pack: Any, model: Any, make_image: MakeImage) -> Callable[..., dict[st
 
 @pytest.mark.parametrize("kind", [list, tuple, np.array, torch.tensor])
 @pytest.mark.parametrize("count", [1, 3])
-def test_each_picture_has_its_alpha(
+def test_each_image_has_its_alpha(
     nodes: Callable[..., dict[str, Tensor]], kind: Callable[[list[float]], Any], count: int
 ) -> None:
-    """Of three pictures, or of one that then becomes three."""
+    """Of three images, or of one that then becomes three."""
     single = [nodes(1, alpha) for alpha in ALPHAS]
-    for name, pictures in nodes(count, kind(ALPHAS)).items():
-        torch.testing.assert_close(pictures, torch.cat([each[name] for each in single]))
+    for name, images in nodes(count, kind(ALPHAS)).items():
+        torch.testing.assert_close(images, torch.cat([each[name] for each in single]))
 
 
 def test_one_alpha_in_a_list_serves_for_all(nodes: Callable[..., dict[str, Tensor]]) -> None:
     expected = nodes(2, 0.3)
-    for name, pictures in nodes(2, [0.3]).items():
-        torch.testing.assert_close(pictures, expected[name])
+    for name, images in nodes(2, [0.3]).items():
+        torch.testing.assert_close(images, expected[name])
 
 
 @pytest.mark.parametrize(
@@ -180,19 +180,19 @@ def test_alphas_that_do_not_fit(
             pack.run(node, **inputs)
 
 
-# --- weights for each picture -----------------------------------------------------------------
+# --- weights for each image -------------------------------------------------------------------
 
 WEIGHTS = ([1.0, 0.5, 0.0], [0.0, 0.5, 3.0])
 
 
 @pytest.fixture
 def mixed(pack: Any, model: Any, make_image: MakeImage) -> Callable[..., dict[str, Tensor]]:
-    """``mixed(count, weight_1, weight_2)``: pictures of the nodes that take weights."""
+    """``mixed(count, weight_1, weight_2)``: images of the nodes that take weights."""
     photo = make_image(16, 24)
     styles = {}
     for number in (1, 2):
-        art = make_image(32, 32, seed=3 + number)
-        (encoded,) = pack.run("AdaINEncodeStyle", model=model, image=art, style_size=0)
+        artwork = make_image(32, 32, seed=3 + number)
+        (encoded,) = pack.run("AdaINEncodeStyle", model=model, image=artwork, style_size=0)
         styles[f"style_{number}"] = encoded
 
     def run(count: int, weight_1: Any, weight_2: Any, **options: Any) -> dict[str, Tensor]:
@@ -200,28 +200,28 @@ def mixed(pack: Any, model: Any, make_image: MakeImage) -> Callable[..., dict[st
         inputs = {**styles, "weight_1": weight_1, "weight_2": weight_2, "alpha": 1.0, **options}
         (features,) = pack.run("AdaINEncodeContent", model=model, image=content)
         blended, style = pack.run("AdaINBlend", features=features, **inputs)
-        drawn, _ = pack.run("AdaINStylize", model=model, content=content, **inputs)
-        return {"AdaINBlend": blended.tensor, "AdaINStylize": drawn, "style": style.mean[None]}
+        result, _ = pack.run("AdaINStylize", model=model, content=content, **inputs)
+        return {"AdaINBlend": blended.tensor, "AdaINStylize": result, "style": style.mean[None]}
 
     return run
 
 
 @pytest.mark.parametrize("kind", [list, tuple, np.array, torch.tensor])
 @pytest.mark.parametrize("count", [1, 3])
-def test_each_picture_has_its_weights(
+def test_each_image_has_its_weights(
     mixed: Callable[..., dict[str, Tensor]], kind: Callable[[list[float]], Any], count: int
 ) -> None:
-    """Of three pictures, or of one that then becomes three."""
+    """Of three images, or of one that then becomes three."""
     single = [mixed(1, *weights) for weights in zip(*WEIGHTS, strict=True)]
     found = mixed(count, *map(kind, WEIGHTS))
     for name in ("AdaINBlend", "AdaINStylize"):
         torch.testing.assert_close(found[name], torch.cat([each[name] for each in single]))
-    assert torch.equal(found["style"], single[0]["style"])  # of AdaIN Blend: the first picture's
+    assert torch.equal(found["style"], single[0]["style"])  # of AdaIN Blend: the first image's
     assert not torch.equal(single[0]["style"], single[2]["style"])
 
 
 def test_one_list_of_weights_beside_a_number(mixed: Callable[..., dict[str, Tensor]]) -> None:
-    """An alpha for each picture, too."""
+    """An alpha for each image, too."""
     single = [mixed(1, 1.0, w, alpha=a) for w, a in ((0.0, 0.2), (1.0, 0.6), (2.0, 1.0))]
     found = mixed(3, 1.0, [0.0, 1.0, 2.0], alpha=[0.2, 0.6, 1.0])
     for name in ("AdaINBlend", "AdaINStylize"):

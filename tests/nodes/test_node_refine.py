@@ -1,4 +1,4 @@
-"""AdaIN Refine: the library's picture, its steps, what it shows, and what it needs."""
+"""AdaIN Refine: the library's image, its steps, what it shows, and what it needs."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def let_measure(pack: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> AdaIN
 
 @pytest.fixture
 def inputs(make_image: MakeImage) -> dict[str, Any]:
-    pictures = {"image": make_image(16, 24, seed=5), "content": make_image(16, 24, seed=1)}
-    return {**pictures, "style_1": make_image(24, 16, seed=2), "steps": 3, "alpha": 1.0}
+    images = {"image": make_image(16, 24, seed=5), "content": make_image(16, 24, seed=1)}
+    return {**images, "style_1": make_image(24, 16, seed=2), "steps": 3, "alpha": 1.0}
 
 
 def refined(vgg: Encoder, inputs: dict[str, Any], **options: Any) -> Tensor:
-    """The library's picture, as IMAGE."""
+    """The library's image, as IMAGE."""
     styles = [v.movedim(-1, 1) for k, v in inputs.items() if k.startswith("style_")]
-    drawn, content = (inputs[name].movedim(-1, 1) for name in ("image", "content"))
+    result, content = (inputs[name].movedim(-1, 1) for name in ("image", "content"))
     request = StylizeOptions(styles, alpha=inputs["alpha"], **options)
-    return refine(drawn, content, request, vgg, inputs["steps"]).movedim(1, -1)
+    return refine(result, content, request, vgg, inputs["steps"]).movedim(1, -1)
 
 
-def test_it_gives_the_librarys_picture(
+def test_result_equals_the_library(
     pack: Any,
     narrow: AdaINModel,
     inputs: dict[str, Any],
@@ -81,7 +81,7 @@ def test_styles_in_their_masks_by_a_model_in_half_precision(
     assert half.dtype == torch.bfloat16
 
 
-def test_pictures_of_a_batch_have_their_own_alphas(
+def test_images_of_a_batch_have_their_own_alphas(
     pack: Any, narrow: AdaINModel, inputs: dict[str, Any], make_image: MakeImage
 ) -> None:
     manage = pack.submodule("nodes.host").ManagedModel
@@ -121,7 +121,7 @@ def test_steps_are_shown_and_end_at_cancel(
     assert host.steps == [(0, 100), (33, 100)]
 
 
-def test_what_it_needs(
+def test_missing_inputs_are_named(
     pack: Any, model: Any, inputs: dict[str, Any], make_image: MakeImage
 ) -> None:
     with pytest.raises(ValueError, match=r"^model: there is no adain-vgg19 .*Put adain-vgg19\.s"):

@@ -36,7 +36,7 @@ def left(height: int = 40, width: int = 48) -> Tensor:
 
 @pytest.mark.parametrize("region_statistics", [True, False])
 @pytest.mark.parametrize("size", [(40, 48), (10, 12), (80, 96)])
-def test_regions_are_the_librarys(
+def test_regions_equal_the_library(
     pack: Any, styles: list[Any], features: Any, size: tuple[int, int], region_statistics: bool
 ) -> None:
     masks = [left(*size), 1 - left(*size) * 0.5]
@@ -79,7 +79,7 @@ def test_feather(pack: Any, styles: list[Any], features: Any) -> None:
     assert not torch.allclose(result.tensor, hard.tensor)
 
 
-def test_a_mask_for_each_picture(
+def test_each_image_has_its_mask(
     pack: Any, model: Any, styles: list[Any], features: Any, make_image: MakeImage
 ) -> None:
     masks = torch.cat([left(), 1 - left()])
@@ -130,7 +130,7 @@ def test_empty_masks(pack: Any, styles: list[Any], features: Any) -> None:
         "AdaINBlend", features=features, style_1=styles[1], alpha=1.0, weight_1=1.0
     )[:1]
     torch.testing.assert_close(result.tensor, whole.tensor)
-    # Of a picture with an alpha channel that is opaque they have the picture's size.
+    # Of an image with an alpha channel that is opaque they have the image's size.
     with pytest.raises(ValueError, match="mask_1 is black everywhere"):
         pack.run("AdaINMasked", **{**inputs, "mask_1": torch.zeros(1, 40, 48)})
 
@@ -169,15 +169,15 @@ def test_frames_of_a_video_are_smoothed(
     else:
         inputs |= {"mask_1": torch.ones(1, 40, 48), "feather": 0, "region_statistics": True}
         ours["mask_1"] = inputs["mask_1"]
-    drawn = {}
+    results = {}
     for temporal in ("frame", "window", "ema"):
         smoothed = pack.run(node, **inputs, temporal=temporal, temporal_length=4)[0]
-        (drawn[temporal],) = pack.run("AdaINDecode", model=model, features=smoothed)
-        wanted, _ = pack.run(
+        (results[temporal],) = pack.run("AdaINDecode", model=model, features=smoothed)
+        expected, _ = pack.run(
             "AdaINStylize", model=model, **ours, temporal=temporal, temporal_length=4
         )
-        torch.testing.assert_close(drawn[temporal], wanted, rtol=0, atol=1e-4)
+        torch.testing.assert_close(results[temporal], expected, rtol=0, atol=1e-4)
     changes = {
-        name: (video[1:, :, :8] - video[:-1, :, :8]).abs().mean() for name, video in drawn.items()
+        name: (video[1:, :, :8] - video[:-1, :, :8]).abs().mean() for name, video in results.items()
     }
     assert max(changes["window"], changes["ema"]) < 0.85 * changes["frame"]

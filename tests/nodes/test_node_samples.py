@@ -32,7 +32,7 @@ def test_names(pack: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["content/coffee.jpg", "style/mosaic.jpg", "mask/castle.png"])
-def test_pictures(pack: Any, name: str) -> None:
+def test_images_equal_the_samples(pack: Any, name: str) -> None:
     image, _ = pack.run("AdaINSampleImage", picture=name)
     expected = as_float(load_image(ROOT / "samples" / name))
     torch.testing.assert_close(image, expected.movedim(1, -1))

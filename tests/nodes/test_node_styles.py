@@ -40,60 +40,62 @@ def assert_same_style(style: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 16, 64])
-def test_style_is_the_librarys(pack: Any, model: Any, make_image: MakeImage, size: int) -> None:
-    art = make_image(24, 40)
-    expected = model.model.encode_style(art.movedim(-1, 1), size=size)
-    assert_same_style(encode(pack, model, art, size), expected)
+def test_style_equals_the_library(pack: Any, model: Any, make_image: MakeImage, size: int) -> None:
+    artwork = make_image(24, 40)
+    expected = model.model.encode_style(artwork.movedim(-1, 1), size=size)
+    assert_same_style(encode(pack, model, artwork, size), expected)
 
 
 def test_batch_is_averaged(pack: Any, model: Any, make_image: MakeImage) -> None:
-    art = make_image(32, 32, 3)
-    expected = model.model.encode_style(art.movedim(-1, 1), size=32)
-    assert_same_style(encode(pack, model, art), expected)
+    artwork = make_image(32, 32, 3)
+    expected = model.model.encode_style(artwork.movedim(-1, 1), size=32)
+    assert_same_style(encode(pack, model, artwork), expected)
 
 
 def test_style_mask(pack: Any, model: Any, make_image: MakeImage) -> None:
-    art, mask = make_image(32, 32), torch.zeros(1, 16, 16)
+    artwork, mask = make_image(32, 32), torch.zeros(1, 16, 16)
     mask[:, :, :8] = 1
-    expected = model.model.encode_style(art.movedim(-1, 1), mask=mask, size=32)
-    assert_same_style(encode(pack, model, art, mask=mask), expected)
-    assert_same_style(encode(pack, model, art, mask=mask[0]), expected)
-    assert not torch.equal(expected.mean, encode(pack, model, art).mean)
+    expected = model.model.encode_style(artwork.movedim(-1, 1), mask=mask, size=32)
+    assert_same_style(encode(pack, model, artwork, mask=mask), expected)
+    assert_same_style(encode(pack, model, artwork, mask=mask[0]), expected)
+    assert not torch.equal(expected.mean, encode(pack, model, artwork).mean)
 
 
 def test_a_mask_for_each_artwork(pack: Any, model: Any, make_image: MakeImage) -> None:
-    art, masks = make_image(32, 32, 2), torch.zeros(2, 32, 32)
+    artwork, masks = make_image(32, 32, 2), torch.zeros(2, 32, 32)
     masks[0, :16], masks[1, 16:] = 1, 1
-    expected = model.model.encode_style(art.movedim(-1, 1), mask=masks, size=32)
-    assert_same_style(encode(pack, model, art, mask=masks), expected)
+    expected = model.model.encode_style(artwork.movedim(-1, 1), mask=masks, size=32)
+    assert_same_style(encode(pack, model, artwork, mask=masks), expected)
     with pytest.raises(ValueError, match=r"^image has 3 and mask has 2"):
         encode(pack, model, make_image(32, 32, 3), mask=masks)
 
 
 def test_cut_outs(pack: Any, model: Any, make_image: MakeImage) -> None:
     """What the texts advise for Load Image, which gives RGB and a mask that is 1 - alpha."""
-    art, opacity = make_image(32, 32), torch.zeros(1, 32, 32)
+    artwork, opacity = make_image(32, 32), torch.zeros(1, 32, 32)
     opacity[:, 8:24, 4:20] = 1
     load_images_mask = 1 - opacity
-    joined = torch.cat([art, 1 - load_images_mask[..., None]], dim=-1)  # Join Image with Alpha
-    expected = model.model.encode_style(art.movedim(-1, 1), mask=opacity, size=32)
+    joined = torch.cat([artwork, 1 - load_images_mask[..., None]], dim=-1)  # Join Image with Alpha
+    expected = model.model.encode_style(artwork.movedim(-1, 1), mask=opacity, size=32)
     cut_out = model.model.encode_style(joined.movedim(-1, 1), size=32)
     assert_same_style(encode(pack, model, joined), cut_out)
-    assert_same_style(encode(pack, model, art, mask=1 - load_images_mask), expected)  # Invert Mask
-    background = encode(pack, model, art, mask=load_images_mask)
+    assert_same_style(
+        encode(pack, model, artwork, mask=1 - load_images_mask), expected
+    )  # Invert Mask
+    background = encode(pack, model, artwork, mask=load_images_mask)
     assert (background.mean - expected.mean).abs().max() > 1e-2
 
 
 def test_load_images_empty_mask_is_no_mask(
     pack: Any, model: Any, make_image: MakeImage, from_nodes: Callable[..., dict[str, Any]]
 ) -> None:
-    art = make_image(32, 32)
+    artwork = make_image(32, 32)
     for size in (32, 64):
         mask = torch.zeros(1, size, size)
-        ours = encode(pack, model, art, mask=mask, **from_nodes(mask="LoadImage"))
-        assert_same_style(ours, encode(pack, model, art))
+        ours = encode(pack, model, artwork, mask=mask, **from_nodes(mask="LoadImage"))
+        assert_same_style(ours, encode(pack, model, artwork))
         with pytest.raises(ValueError, match=r"the mask selects no pixel of the style image"):
-            encode(pack, model, art, mask=mask, **from_nodes(mask="SolidMask"))
+            encode(pack, model, artwork, mask=mask, **from_nodes(mask="SolidMask"))
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
@@ -323,11 +325,11 @@ def test_numbers_through_a_wire_have_the_widgets_limits(
 ) -> None:
     with pytest.raises(ValueError, match=rf"^style_size must lie in 0..4096, got {size}$"):
         pack.run("AdaINEncodeStyle", model=model, image=make_image(8, 8), style_size=size)
-    pictures = {"content": make_image(8, 8), "style_1": make_image(8, 8), "alpha": 1.0}
+    images = {"content": make_image(8, 8), "style_1": make_image(8, 8), "alpha": 1.0}
     with pytest.raises(ValueError, match=r"^style_size must lie in"):
-        pack.run("AdaINStylize", model=model, **pictures, style_size=size)
+        pack.run("AdaINStylize", model=model, **images, style_size=size)
     with pytest.raises(ValueError, match=r"^feather must lie in 0..256"):
-        pack.run("AdaINStylize", model=model, **pictures, feather=size)
+        pack.run("AdaINStylize", model=model, **images, feather=size)
     masked = {"features": features, "style_1": styles[0], "mask_1": torch.ones(1, 8, 8)}
     with pytest.raises(ValueError, match=r"^feather must lie in"):
         pack.run("AdaINMasked", **masked, alpha=1.0, region_statistics=True, feather=size)

@@ -18,7 +18,7 @@ def content(make_image: MakeImage) -> Tensor:
 
 
 @pytest.fixture
-def arts(make_image: MakeImage) -> list[Tensor]:
+def artworks(make_image: MakeImage) -> list[Tensor]:
     return [make_image(32, 40, seed=seed) for seed in range(3)]
 
 
@@ -29,8 +29,8 @@ def run(pack: Any, model: Any, **inputs: Any) -> Tensor:
 
 def expect(model: Any, content: Tensor, styles: Any, **options: Any) -> Tensor:
     options = {"style_size": 32, **options}
-    pictures = [style.movedim(-1, 1) if torch.is_tensor(style) else style for style in styles]
-    return model.model.stylize(content.movedim(-1, 1), pictures, **options).movedim(1, -1)
+    images = [style.movedim(-1, 1) if torch.is_tensor(style) else style for style in styles]
+    return model.model.stylize(content.movedim(-1, 1), images, **options).movedim(1, -1)
 
 
 def left() -> Tensor:
@@ -40,95 +40,103 @@ def left() -> Tensor:
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0])
-def test_one_style(
-    pack: Any, model: Any, content: Tensor, arts: list[Tensor], alpha: float
+def test_one_style_equals_the_library(
+    pack: Any, model: Any, content: Tensor, artworks: list[Tensor], alpha: float
 ) -> None:
-    result = run(pack, model, content=content, style_1=arts[0], alpha=alpha)
+    result = run(pack, model, content=content, style_1=artworks[0], alpha=alpha)
     assert result.shape == content.shape
-    torch.testing.assert_close(result, expect(model, content, arts[:1], alpha=alpha))
+    torch.testing.assert_close(result, expect(model, content, artworks[:1], alpha=alpha))
 
 
-def test_defaults(pack: Any, model: Any, content: Tensor, arts: list[Tensor]) -> None:
+def test_defaults(pack: Any, model: Any, content: Tensor, artworks: list[Tensor]) -> None:
     """Optional inputs that the host leaves out."""
-    result, _ = pack.run("AdaINStylize", model=model, content=content, style_1=arts[0], alpha=1.0)
-    torch.testing.assert_close(result, expect(model, content, arts[:1], style_size=None))
+    result, _ = pack.run(
+        "AdaINStylize", model=model, content=content, style_1=artworks[0], alpha=1.0
+    )
+    torch.testing.assert_close(result, expect(model, content, artworks[:1], style_size=None))
 
 
-def test_mixed_styles(pack: Any, model: Any, content: Tensor, arts: list[Tensor]) -> None:
+def test_mixed_styles(pack: Any, model: Any, content: Tensor, artworks: list[Tensor]) -> None:
     """Artworks and encoded styles go into the same inputs."""
-    (style,) = pack.run("AdaINEncodeStyle", model=model, image=arts[1], style_size=32)
-    inputs = {"style_1": arts[0], "style_3": style, "weight_1": 0.25, "weight_3": 0.75}
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=artworks[1], style_size=32)
+    inputs = {"style_1": artworks[0], "style_3": style, "weight_1": 0.25, "weight_3": 0.75}
     result = run(pack, model, content=content, **inputs)
-    torch.testing.assert_close(result, expect(model, content, arts[:2], weights=[0.25, 0.75]))
+    torch.testing.assert_close(result, expect(model, content, artworks[:2], weights=[0.25, 0.75]))
 
 
 @pytest.mark.parametrize("method", ["coral", "histogram", "luminance", "mean_std", "cholesky"])
-def test_colors(pack: Any, model: Any, content: Tensor, arts: list[Tensor], method: str) -> None:
-    result = run(pack, model, content=content, style_1=arts[0], preserve_color=method)
-    expected = expect(model, content, arts[:1], preserve_color=method)
+def test_colors(
+    pack: Any, model: Any, content: Tensor, artworks: list[Tensor], method: str
+) -> None:
+    result = run(pack, model, content=content, style_1=artworks[0], preserve_color=method)
+    expected = expect(model, content, artworks[:1], preserve_color=method)
     torch.testing.assert_close(result, expected)
-    plain = run(pack, model, content=content, style_1=arts[0])
+    plain = run(pack, model, content=content, style_1=artworks[0])
     assert not torch.allclose(result, plain, atol=1e-2)
 
 
-def test_colors_need_an_artwork(pack: Any, model: Any, content: Tensor, arts: list[Tensor]) -> None:
-    (style,) = pack.run("AdaINEncodeStyle", model=model, image=arts[1], style_size=32)
+def test_colors_need_an_artwork(
+    pack: Any, model: Any, content: Tensor, artworks: list[Tensor]
+) -> None:
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=artworks[1], style_size=32)
     with pytest.raises(
         ValueError,
         match=r"^style_1 contains no image, and the color method coral .* choose lum",
     ):
         run(pack, model, content=content, style_1=style, preserve_color="coral")
     result = run(pack, model, content=content, style_1=style, preserve_color="luminance")
-    expected = expect(model, content, [arts[1]], preserve_color="luminance")
+    expected = expect(model, content, [artworks[1]], preserve_color="luminance")
     torch.testing.assert_close(result, expected)
 
 
 @pytest.mark.parametrize("region_statistics", [True, False])
 def test_masks(
-    pack: Any, model: Any, content: Tensor, arts: list[Tensor], region_statistics: bool
+    pack: Any, model: Any, content: Tensor, artworks: list[Tensor], region_statistics: bool
 ) -> None:
-    inputs = {"style_1": arts[0], "mask_1": left(), "region_statistics": region_statistics}
+    inputs = {"style_1": artworks[0], "mask_1": left(), "region_statistics": region_statistics}
     result = run(pack, model, content=content, **inputs)
-    expected = expect(model, content, arts[:1], masks=[left()], region_statistics=region_statistics)
+    expected = expect(
+        model, content, artworks[:1], masks=[left()], region_statistics=region_statistics
+    )
     torch.testing.assert_close(result, expected)
     assert torch.equal(result[:, :, 18:], content[:, :, 18:])
 
 
 def test_style_without_mask_fills_the_rest(
-    pack: Any, model: Any, content: Tensor, arts: list[Tensor]
+    pack: Any, model: Any, content: Tensor, artworks: list[Tensor]
 ) -> None:
-    inputs = {"style_1": arts[0], "style_2": arts[1], "mask_2": left(), "feather": 4}
+    inputs = {"style_1": artworks[0], "style_2": artworks[1], "mask_2": left(), "feather": 4}
     result = run(pack, model, content=content, **inputs)
     soft = pack.submodule("adain_core.masks").feather_mask(left()[None], 4)
-    background = arts[0].movedim(-1, 1)
-    expected = expect(model, content, arts[1:2], masks=[soft], background=background)
+    background = artworks[0].movedim(-1, 1)
+    expected = expect(model, content, artworks[1:2], masks=[soft], background=background)
     torch.testing.assert_close(result, expected)
     with pytest.raises(ValueError, match=r"^style_1 and style_3 have no masks, while others have"):
-        run(pack, model, content=content, **inputs, style_3=arts[2])
+        run(pack, model, content=content, **inputs, style_3=artworks[2])
 
 
-def test_a_mask_for_each_picture(
-    pack: Any, model: Any, content: Tensor, arts: list[Tensor]
+def test_each_image_has_its_mask(
+    pack: Any, model: Any, content: Tensor, artworks: list[Tensor]
 ) -> None:
     masks = torch.cat([left(), 1 - left()])
-    result = run(pack, model, content=content, style_1=arts[0], mask_1=masks)
-    torch.testing.assert_close(result, expect(model, content, arts[:1], masks=[masks]))
-    spread = run(pack, model, content=content[:1], style_1=arts[0], mask_1=masks)
+    result = run(pack, model, content=content, style_1=artworks[0], mask_1=masks)
+    torch.testing.assert_close(result, expect(model, content, artworks[:1], masks=[masks]))
+    spread = run(pack, model, content=content[:1], style_1=artworks[0], mask_1=masks)
     doubled = content[:1].expand(2, -1, -1, -1)
-    torch.testing.assert_close(spread, expect(model, doubled, arts[:1], masks=[masks]))
+    torch.testing.assert_close(spread, expect(model, doubled, artworks[:1], masks=[masks]))
     with pytest.raises(ValueError, match=r"^mask_1 has 3 and content has 2"):
-        run(pack, model, content=content, style_1=arts[0], mask_1=left().expand(3, -1, -1))
+        run(pack, model, content=content, style_1=artworks[0], mask_1=left().expand(3, -1, -1))
 
 
 def test_load_images_empty_mask_is_no_mask(
     pack: Any,
     model: Any,
     content: Tensor,
-    arts: list[Tensor],
+    artworks: list[Tensor],
     from_nodes: Callable[..., dict[str, Any]],
 ) -> None:
     """Told apart by the node that it comes from: a black mask of any other node means nowhere."""
-    inputs = {"content": content, "style_1": arts[0]}
+    inputs = {"content": content, "style_1": artworks[0]}
     whole = run(pack, model, **inputs)
     for size in ((64, 64), (30, 37)):  # without an alpha channel, and with an opaque one
         inputs["mask_1"] = torch.zeros(1, *size)
@@ -141,22 +149,22 @@ def test_load_images_empty_mask_is_no_mask(
 
 @pytest.mark.parametrize("alpha", [0.0, 0.01, 0.6, 1.0])
 def test_content_residual(
-    pack: Any, model: Any, content: Tensor, arts: list[Tensor], alpha: float
+    pack: Any, model: Any, content: Tensor, artworks: list[Tensor], alpha: float
 ) -> None:
-    inputs = {"content": content, "style_1": arts[0], "alpha": alpha}
+    inputs = {"content": content, "style_1": artworks[0], "alpha": alpha}
     result = run(pack, model, **inputs, content_residual=True)
-    expected = expect(model, content, arts[:1], alpha=alpha, content_residual=True)
+    expected = expect(model, content, artworks[:1], alpha=alpha, content_residual=True)
     torch.testing.assert_close(result, expected)
     if alpha == 0.01:  # without a jump, which the model's own loss would be
         assert (result - content).abs().mean() < 0.02
         assert (run(pack, model, **inputs) - content).abs().mean() > 0.05
 
 
-def test_masks_of_a_batch_are_those_of_its_pictures(
-    pack: Any, model: Any, make_image: MakeImage, arts: list[Tensor]
+def test_masks_of_a_batch_are_those_of_its_images(
+    pack: Any, model: Any, make_image: MakeImage, artworks: list[Tensor]
 ) -> None:
     frames, moving = make_image(30, 37, 3), torch.stack([left()[0].roll(n, 1) for n in range(3)])
-    inputs = {"style_1": arts[0], "mask_1": left(), "style_2": arts[1], "feather": 4}
+    inputs = {"style_1": artworks[0], "mask_1": left(), "style_2": artworks[1], "feather": 4}
     still = run(pack, model, content=frames, **inputs)
     both = run(pack, model, content=frames, **inputs, mask_2=moving)
     for number, frame in enumerate(frames):
@@ -170,7 +178,7 @@ def test_large_batches_are_handed_over_in_parts(
     pack: Any,
     model: Any,
     make_image: MakeImage,
-    arts: list[Tensor],
+    artworks: list[Tensor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each part with its own alphas, weights and masks, and one memory for all of them."""
@@ -178,11 +186,11 @@ def test_large_batches_are_handed_over_in_parts(
     masks = torch.stack([left()[0].roll(n, 1) for n in range(5)])
     alphas = [0.2, 0.4, 0.6, 0.8, 1.0]
     several = [
-        {"style_2": arts[1], "weight_1": alphas, "alpha": alphas},
-        {"style_2": arts[1], "mask_1": masks, "alpha": 0.7},
+        {"style_2": artworks[1], "weight_1": alphas, "alpha": alphas},
+        {"style_2": artworks[1], "mask_1": masks, "alpha": 0.7},
         {"temporal": "ema", "temporal_length": 3},
     ]
-    inputs = {"content": frames, "style_1": arts[0]}
+    inputs = {"content": frames, "style_1": artworks[0]}
     whole = [run(pack, model, **inputs, **each) for each in several]
     batches = pack.submodule("nodes.batches")
     monkeypatch.setattr(batches, "PART_PIXELS", 2 * 24 * 32)
@@ -191,15 +199,15 @@ def test_large_batches_are_handed_over_in_parts(
         torch.testing.assert_close(run(pack, model, **inputs, **each), expected)
 
 
-def test_without_a_model_the_shipped_one_draws(
+def test_without_a_model_the_shipped_one_is_used(
     pack: Any,
     model: Any,
     content: Tensor,
-    arts: list[Tensor],
+    artworks: list[Tensor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pack.submodule("adain_core.devices"), "has_fast_bfloat16", lambda: False)
-    inputs = {"content": content, "style_1": arts[0], "alpha": 0.8}
+    inputs = {"content": content, "style_1": artworks[0], "alpha": 0.8}
     found, _ = pack.run("AdaINStylize", **inputs)
     expected, _ = pack.run("AdaINStylize", model=model, **inputs)
     torch.testing.assert_close(found, expected)
@@ -207,19 +215,19 @@ def test_without_a_model_the_shipped_one_draws(
 
 @pytest.mark.parametrize("stroke_size", ["single", "fine", "medium", "coarse"])
 def test_stroke_size(
-    pack: Any, model: Any, make_image: MakeImage, arts: list[Tensor], stroke_size: str
+    pack: Any, model: Any, make_image: MakeImage, artworks: list[Tensor], stroke_size: str
 ) -> None:
     content = make_image(40, 44)
     options = {"stroke_size": stroke_size, "photo_share": 0.2}
-    found = run(pack, model, content=content, style_1=arts[0], **options)
-    torch.testing.assert_close(found, expect(model, content, arts[:1], **options))
+    found = run(pack, model, content=content, style_1=artworks[0], **options)
+    torch.testing.assert_close(found, expect(model, content, artworks[:1], **options))
 
 
 def test_small_artworks_are_enlarged_only_on_demand(
     pack: Any, model: Any, content: Tensor, make_image: MakeImage
 ) -> None:
-    art = make_image(24, 30, seed=9)
-    inputs = {"content": content, "style_1": art, "alpha": 1.0}
+    artwork = make_image(24, 30, seed=9)
+    inputs = {"content": content, "style_1": artwork, "alpha": 1.0}
     default, _ = pack.run("AdaINStylize", model=model, **inputs)
     kept, _ = pack.run("AdaINStylize", model=model, **inputs, style_size=0)
     larger, _ = pack.run("AdaINStylize", model=model, **inputs, style_size=64)
@@ -227,14 +235,15 @@ def test_small_artworks_are_enlarged_only_on_demand(
 
 
 def test_the_separate_nodes_give_the_same(
-    pack: Any, model: Any, content: Tensor, arts: list[Tensor]
+    pack: Any, model: Any, content: Tensor, artworks: list[Tensor]
 ) -> None:
     (features,) = pack.run("AdaINEncodeContent", model=model, image=content)
-    (style,) = pack.run("AdaINEncodeStyle", model=model, image=arts[0], style_size=32)
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=artworks[0], style_size=32)
     blended, _ = pack.run("AdaINBlend", features=features, style_1=style, alpha=0.5, weight_1=1.0)
     (decoded,) = pack.run("AdaINDecode", model=model, features=blended)
     torch.testing.assert_close(
-        run(pack, model, content=content, style_1=arts[0], alpha=0.5, stroke_size="single"), decoded
+        run(pack, model, content=content, style_1=artworks[0], alpha=0.5, stroke_size="single"),
+        decoded,
     )
 
 
@@ -242,15 +251,15 @@ def test_style_is_encoded_once(
     pack: Any,
     model: Any,
     make_image: MakeImage,
-    arts: list[Tensor],
+    artworks: list[Tensor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls: list[str] = []
     networks = model.model.networks
     encode = networks.encode
     monkeypatch.setattr(networks, "encode", lambda *args: calls.append("") or encode(*args))
-    run(pack, model, content=make_image(16, 16, 5), style_1=arts[0], style_2=arts[1])
-    assert len(calls) == 1 + 2  # small pictures go together
+    run(pack, model, content=make_image(16, 16, 5), style_1=artworks[0], style_2=artworks[1])
+    assert len(calls) == 1 + 2  # small images go together
 
 
 @pytest.mark.parametrize(
@@ -283,7 +292,7 @@ def test_nothing_is_encoded_before_the_inputs_are_checked(
 
 
 @pytest.mark.parametrize("node", ["AdaINStylize", "AdaINStylizeVideo"])
-def test_what_is_told_before_the_run(pack: Any, node: str) -> None:
+def test_invalid_inputs_are_reported_before_the_run(pack: Any, node: str) -> None:
     check = pack.module.NODE_CLASS_MAPPINGS[node].VALIDATE_INPUTS
     assert check() is True and check(tile=0, weight_1=0.0, weight_2=1.0) is True
     assert check(tile=63) == "tile must be 0, or 64 to 8192 pixels, got 63"
@@ -314,7 +323,7 @@ def test_masks_of_the_hosts_segmentation_fit_as_they_are(
     torch.testing.assert_close(found, expect(model, photo, [subject], **options))
 
 
-def test_a_segmentation_that_found_nothing_is_told(
+def test_a_segmentation_that_found_nothing_is_reported(
     pack: Any,
     model: Any,
     make_image: MakeImage,
@@ -333,20 +342,20 @@ def test_a_segmentation_that_found_nothing_is_told(
         pack.run("AdaINStylize", **inputs, mask_1=torch.zeros(1, 16, 24), **origin)
 
 
-def test_layers_look_as_the_picture(pack: Any, model: Any, make_image: MakeImage) -> None:
-    """Two of the first picture: its photo, and what is drawn, cut out where nothing is drawn."""
+def test_layers_compose_the_result(pack: Any, model: Any, make_image: MakeImage) -> None:
+    """Two of the first image: its photo and its result, cut out where no style applies."""
     photo = make_image(30, 37, 2, seed=9)
     inputs = {"model": model, "content": photo, "style_1": make_image(32, 40), "alpha": 1.0}
-    drawn, document = pack.run("AdaINStylize", **inputs)
+    result, document = pack.run("AdaINStylize", **inputs)
     bottom, top = document["layers"]
     assert document["canvas"] == (37, 30)
     assert [(e["name"], e["z_index"]) for e in (bottom, top)] == [("photo", 0), ("stylized", 1)]
-    assert torch.equal(bottom["image"], photo[:1]) and torch.equal(top["image"], drawn[:1])
+    assert torch.equal(bottom["image"], photo[:1]) and torch.equal(top["image"], result[:1])
     assert "mask" not in top
-    drawn, document = pack.run("AdaINStylize", **inputs, mask_1=left(), feather=4)
+    result, document = pack.run("AdaINStylize", **inputs, mask_1=left(), feather=4)
     top = document["layers"][1]
     hidden = top["mask"][..., None]  # white is transparent
-    assert torch.equal(hidden * photo[:1] + (1 - hidden) * top["image"], drawn[:1])
+    assert torch.equal(hidden * photo[:1] + (1 - hidden) * top["image"], result[:1])
     assert top["mask"][:, :, :22].sum() == 0 and top["mask"][:, :, 23:].min() == 1
-    drawn, document = pack.run("AdaINStylize", **inputs, mask_1=left(), style_2=make_image(32, 40))
+    result, document = pack.run("AdaINStylize", **inputs, mask_1=left(), style_2=make_image(32, 40))
     assert "mask" not in document["layers"][1]  # the second style fills the rest

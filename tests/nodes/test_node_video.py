@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from videos import draw_video
+from videos import stylize_with_options
 
 from adain_core import AdaINModel, Style
 from adain_core.video import Keyframe, VideoReader
@@ -28,7 +28,7 @@ HEIGHT, WIDTH, FRAMES = 48, 64, 5
 
 @pytest.fixture
 def clip(tmp_path: Path, make_image: MakeImage) -> Path:
-    """A picture that moves by four pixels a frame."""
+    """An image that moves by four pixels a frame."""
     path = tmp_path / "clip.mp4"
     wide = (make_image(HEIGHT, WIDTH + 4 * FRAMES, seed=1)[0] * 255).byte().numpy()
     with av.open(str(path), "w") as container:
@@ -56,14 +56,14 @@ def library(tiny_path: Path) -> AdaINModel:
 
 @pytest.fixture
 def expected(library: AdaINModel, clip: Path, tmp_path: Path) -> Callable[..., Tensor]:
-    """``expected(...)``: the frames of the library's video, by ``draw_video``'s arguments."""
+    """``expected(...)``: frames of the library's video, by options of ``stylize_with_options``."""
 
-    def draw(styles: Any, **options: Any) -> Tensor:
+    def stylize(styles: Any, **options: Any) -> Tensor:
         path = tmp_path / "expected.mp4"
-        draw_video(library, clip, path, styles, overwrite=True, **options)
+        stylize_with_options(library, clip, path, styles, overwrite=True, **options)
         return frames_of(path)
 
-    return draw
+    return stylize
 
 
 @pytest.fixture
@@ -75,13 +75,13 @@ def artworks(make_image: MakeImage) -> list[Tensor]:
 def encoded(pack: Any, model: Any, artworks: list[Tensor]) -> list[Any]:
     """The artworks' styles as they travel between nodes."""
     inputs = {"model": model, "style_size": 32}
-    return [pack.run("AdaINEncodeStyle", image=art, **inputs)[0] for art in artworks]
+    return [pack.run("AdaINEncodeStyle", image=artwork, **inputs)[0] for artwork in artworks]
 
 
 @pytest.fixture
 def styles(library: AdaINModel, artworks: list[Tensor]) -> list[Style]:
     """The same of the library's."""
-    return [library.encode_style(art.movedim(-1, 1), size=32) for art in artworks]
+    return [library.encode_style(artwork.movedim(-1, 1), size=32) for artwork in artworks]
 
 
 def frames_of(path: Path) -> Tensor:
@@ -90,10 +90,10 @@ def frames_of(path: Path) -> Tensor:
 
 
 @pytest.fixture
-def drawn(pack: Any, model: Any, clip: Path) -> Callable[..., Tensor]:
-    """``drawn(...)``: the frames of the node's video, by its inputs."""
+def stylize(pack: Any, model: Any, clip: Path) -> Callable[..., Tensor]:
+    """``stylize(...)``: the frames of the node's video, by its inputs."""
 
-    def draw(**inputs: Any) -> Tensor:
+    def run(**inputs: Any) -> Tensor:
         inputs = {"alpha": 1.0, "style_size": 32, **inputs}
         (video,) = pack.run("AdaINStylizeVideo", model=model, video=clip, **inputs)
         assert video != clip and clip.exists()
@@ -102,24 +102,24 @@ def drawn(pack: Any, model: Any, clip: Path) -> Callable[..., Tensor]:
         assert found.shape == (FRAMES, 3, HEIGHT, WIDTH)
         return found
 
-    return draw
+    return run
 
 
-def test_an_artwork(
-    drawn: Callable[..., Tensor],
+def test_an_artwork_or_its_style_equals_the_library(
+    stylize: Callable[..., Tensor],
     artworks: list[Tensor],
     encoded: list[Any],
     styles: list[Style],
     expected: Callable[..., Tensor],
 ) -> None:
-    found = drawn(style_1=artworks[0])
+    found = stylize(style_1=artworks[0])
     assert torch.equal(found, expected(styles[0], temporal="ema"))
-    assert torch.equal(found, drawn(style_1=encoded[0]))
+    assert torch.equal(found, stylize(style_1=encoded[0]))
     assert not torch.equal(found, expected(styles[0], temporal="frame"))
 
 
-def test_options(
-    drawn: Callable[..., Tensor],
+def test_options_equal_the_library(
+    stylize: Callable[..., Tensor],
     encoded: list[Any],
     styles: list[Style],
     expected: Callable[..., Tensor],
@@ -131,9 +131,9 @@ def test_options(
         "content_residual": True,
         "preserve_color": "luminance",
     }
-    found = drawn(style_1=encoded[0], **options)
+    found = stylize(style_1=encoded[0], **options)
     assert torch.equal(found, expected(styles[0], **options))
-    assert torch.equal(found, drawn(style_1=encoded[0], tile=64, **options))
+    assert torch.equal(found, stylize(style_1=encoded[0], tile=64, **options))
 
 
 def test_ten_bits(pack: Any, model: Any, encoded: list[Any], clip: Path) -> None:
@@ -144,27 +144,27 @@ def test_ten_bits(pack: Any, model: Any, encoded: list[Any], clip: Path) -> None
 
 
 def test_recolored_artworks(
-    drawn: Callable[..., Tensor], artworks: list[Tensor], expected: Callable[..., Tensor]
+    stylize: Callable[..., Tensor], artworks: list[Tensor], expected: Callable[..., Tensor]
 ) -> None:
-    found = drawn(style_1=artworks[0], preserve_color="coral")
+    found = stylize(style_1=artworks[0], preserve_color="coral")
     artwork = artworks[0].movedim(-1, 1)
     assert torch.equal(found, expected(artwork, preserve_color="coral", style_size=32))
 
 
 def test_styles_mix_by_weight(
-    drawn: Callable[..., Tensor],
+    stylize: Callable[..., Tensor],
     artworks: list[Tensor],
     encoded: list[Any],
     styles: list[Style],
     expected: Callable[..., Tensor],
 ) -> None:
     inputs = {"style_1": artworks[0], "style_3": encoded[1], "weight_1": 1.0, "weight_3": 0.5}
-    found = drawn(**inputs)
+    found = stylize(**inputs)
     assert torch.equal(found, expected(styles, weights=[1, 0.5]))
 
 
 def test_alphas_and_weights_of_frames(
-    drawn: Callable[..., Tensor],
+    stylize: Callable[..., Tensor],
     encoded: list[Any],
     styles: list[Style],
     expected: Callable[..., Tensor],
@@ -172,7 +172,7 @@ def test_alphas_and_weights_of_frames(
     """The last ones serve for the frames after them."""
     inputs = {"style_1": encoded[0], "style_2": encoded[1]}
     inputs |= {"weight_1": [1.0, 0.5, 0.0], "weight_2": [0.0, 0.5, 1.0], "alpha": [0.2, 0.6, 1.0]}
-    found = drawn(**inputs)
+    found = stylize(**inputs)
     keyframes = [Keyframe(0, styles[0], 0.2), Keyframe(2, styles[1], 1.0)]
     assert torch.equal(found, expected(styles[0], keyframes=keyframes))
 
@@ -186,7 +186,7 @@ def left(count: int = 1) -> Tensor:
 
 
 def test_masks(
-    drawn: Callable[..., Tensor],
+    stylize: Callable[..., Tensor],
     encoded: list[Any],
     styles: list[Style],
     artworks: list[Tensor],
@@ -195,31 +195,31 @@ def test_masks(
 ) -> None:
     """One for all frames or one for each; a style without one fills the rest."""
     one, two = encoded
-    found = drawn(style_1=one, mask_1=left())
+    found = stylize(style_1=one, mask_1=left())
     assert torch.equal(found, expected(styles[0], masks=[left()]))
     inputs = {"style_1": one, "style_3": two, "mask_3": left(FRAMES), "region_statistics": False}
-    found = drawn(**inputs, feather=4)
+    found = stylize(**inputs, feather=4)
     options = {"masks": [left(FRAMES)], "region_statistics": False, "feather": 4}
     assert torch.equal(found, expected(styles[1], background=styles[0], **options))
     # Weights and the empty mask of Load Image have no effect.
     inputs |= {"weight_1": 0.3, "mask_1": torch.zeros(1, 64, 64)}
-    assert torch.equal(found, drawn(**inputs, **from_nodes(mask_1="LoadImage"), feather=4))
+    assert torch.equal(found, stylize(**inputs, **from_nodes(mask_1="LoadImage"), feather=4))
     # Recolored artworks.
-    found = drawn(style_1=artworks[0], mask_1=left(), preserve_color="mean_std")
+    found = stylize(style_1=artworks[0], mask_1=left(), preserve_color="mean_std")
     recolored = {"preserve_color": "mean_std", "style_size": 32}
     artwork = artworks[0].movedim(-1, 1)
     assert torch.equal(found, expected(artwork, masks=[left()], **recolored))
 
 
 def test_masks_and_alphas_of_frames(
-    drawn: Callable[..., Tensor],
+    stylize: Callable[..., Tensor],
     encoded: list[Any],
     styles: list[Style],
     expected: Callable[..., Tensor],
 ) -> None:
     inputs = dict(zip(("style_1", "style_2"), encoded, strict=True))
     inputs |= {"mask_1": left(2), "mask_2": 1 - left(), "alpha": [0.2, 1.0]}
-    found = drawn(**inputs)
+    found = stylize(**inputs)
     keyframes = [Keyframe(0, styles, 0.2), Keyframe(1, styles, 1.0)]
     assert torch.equal(found, expected(styles, keyframes=keyframes, masks=[left(2), 1 - left()]))
 
@@ -429,10 +429,10 @@ def test_cancel_leaves_nothing(
     assert list((tmp_path / "temp").iterdir()) == []
 
 
-def test_other_errors_keep_what_is_drawn(
+def test_other_errors_keep_the_frames_so_far(
     video_host: Any, run: Callable[[Any], Any], clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: Any, done: int, total: int | None, picture: Tensor) -> None:
+    def fail(self: Any, done: int, total: int | None, frame: Tensor) -> None:
         if done == 3:
             raise RuntimeError("the memory is gone")
 

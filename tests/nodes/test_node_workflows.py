@@ -1,4 +1,4 @@
-"""The example workflows: their files, and what they draw."""
+"""The example workflows: their files and results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from graph import (
 )
 from PIL import Image
 from torch import Tensor
-from videos import draw_video
+from videos import stylize_with_options
 
 from adain_core import AdaINModel, Style, adain, devices
 from adain_core.canvas import Underpainting
@@ -44,7 +44,7 @@ from adain_core.video import VideoReader
 TEMPLATE_FOLDERS = ("example_workflows", "example", "examples", "workflow", "workflows")
 # Height of a node's title, which lies above its position.
 TITLE = 30
-# Pictures and styles of this many pixels on the shorter side, and this many frames.
+# Images and styles of this many pixels on the shorter side, and this many frames.
 SMALL, FRAMES = 72, 4
 
 
@@ -232,9 +232,9 @@ def shown_names(classes: Mapping[str, Any], language: str) -> set[str]:
 
 
 class Reduced:
-    """A workflow run with small pictures, and what the library says of the same inputs.
+    """A workflow run with small images, and what the library says of the same inputs.
 
-    Its model, styles and pictures are the shipped ones, read here by the library alone.
+    Its model, styles and images are the shipped ones, read here by the library alone.
     """
 
     def __init__(self, pack: Any, name: str) -> None:
@@ -250,9 +250,9 @@ class Reduced:
 
         class SmallPhoto(CORE["LoadImage"]):  # type: ignore[misc]
             def load(self, image: str) -> tuple[Tensor, Tensor]:
-                picture, mask = super().load(image)
-                picture = resize_shortest_side(picture.movedim(-1, 1), SMALL)
-                return (picture.movedim(1, -1), mask)
+                photo, mask = super().load(image)
+                photo = resize_shortest_side(photo.movedim(-1, 1), SMALL)
+                return (photo.movedim(1, -1), mask)
 
         classes |= {"AdaINSampleImage": Small, "LoadImage": SmallPhoto}
         self.workflow = Workflow(ROOT / "workflows" / f"{name}.json", classes)
@@ -263,7 +263,7 @@ class Reduced:
         self.model = AdaINModel.from_pretrained()
 
     def samples(self) -> list[Tensor]:
-        """The pictures that the workflow loads, from top to bottom, as the library takes them."""
+        """The images that the workflow loads, from top to bottom, as the library takes them."""
         nodes = self.workflow.find("AdaINSampleImage") or self.workflow.find("LoadImage")
         return [self.run.outputs[node.id][0].movedim(-1, 1) for node in nodes]
 
@@ -290,9 +290,9 @@ def reduced(
 
 def assert_same(shown: list[Tensor], expected: list[Tensor]) -> None:
     assert len(shown) == len(expected)
-    for picture, other in zip(shown, expected, strict=True):
-        torch.testing.assert_close(picture.cpu(), other.cpu(), rtol=1e-4, atol=1e-4)
-        assert picture.std() > 0.05
+    for image, other in zip(shown, expected, strict=True):
+        torch.testing.assert_close(image.cpu(), other.cpu(), rtol=1e-4, atol=1e-4)
+        assert image.std() > 0.05
 
 
 def workflow_named(name: str) -> pytest.MarkDecorator:
@@ -310,11 +310,11 @@ def test_quick_start(reduced: Reduced) -> None:
 def test_strength(reduced: Reduced) -> None:
     (photo,) = reduced.samples()
     style = reduced.style("van-gogh-starry-night")
-    drawn = [
+    results = [
         reduced.model.stylize(photo, style, alpha=alpha, content_residual=True)
         for alpha in (0.25, 0.5, 0.75, 1.0)
     ]
-    assert_same(reduced.shown(), [torch.cat(drawn)])
+    assert_same(reduced.shown(), [torch.cat(results)])
 
 
 @workflow_named("03 Mix styles")
@@ -365,18 +365,18 @@ def test_two_styles(reduced: Reduced) -> None:
 
 @workflow_named("05 Keep the colors")
 def test_keep_colors(reduced: Reduced) -> None:
-    photo, painting = reduced.samples()
+    photo, artwork = reduced.samples()
     options = {"style_size": SMALL}
-    plain = reduced.model.stylize(photo, painting, **options)
-    coral = reduced.model.stylize(photo, painting, preserve_color="coral", **options)
+    plain = reduced.model.stylize(photo, artwork, **options)
+    coral = reduced.model.stylize(photo, artwork, preserve_color="coral", **options)
     after = transfer_color(plain, photo, "luminance", 1.0)
     assert_same(reduced.shown(), [coral, after, plain])
 
 
 @workflow_named("06 Style library")
 def test_style_library(reduced: Reduced, tmp_path: Path) -> None:
-    photo, painting = reduced.samples()
-    own = reduced.model.encode_style(painting, size=SMALL)
+    photo, artwork = reduced.samples()
+    own = reduced.model.encode_style(artwork, size=SMALL)
     loaded = [reduced.style(name) for name in ("van-gogh-starry-night", "engraving")]
     mix = Style.mix([own, *loaded], (1, 1, 0.5))
     features = reduced.model.encode(photo)
@@ -400,8 +400,8 @@ def test_video_frames(reduced: Reduced) -> None:
     expected = []
     for mode in ("ema", "frame"):
         pool = TemporalPool(mode)
-        drawn = [reduced.model.stylize(frame[None], style, smoothing=pool) for frame in frames]
-        expected.append(torch.cat(drawn))
+        results = [reduced.model.stylize(frame[None], style, smoothing=pool) for frame in frames]
+        expected.append(torch.cat(results))
     assert_same(reduced.shown("SaveAnimatedWEBP"), expected)
     # Where "auto" is bfloat16, one rounding apart.
     torch.testing.assert_close(expected[0][0], expected[1][0], rtol=0, atol=1 / 255)
@@ -412,9 +412,9 @@ def test_video_frames(reduced: Reduced) -> None:
 def test_big_photo(reduced: Reduced) -> None:
     """Several passes; in the file it is large."""
     (enlarge,) = reduced.workflow.find("ImageScale")
-    (draw,) = reduced.workflow.find("AdaINStylize")
+    (stylize,) = reduced.workflow.find("AdaINStylize")
     photo = reduced.run.outputs[enlarge.id][0].movedim(-1, 1)
-    assert draw.values["stroke_size"] == "medium" and photo.shape[3] == 3 * SMALL
+    assert stylize.values["stroke_size"] == "medium" and photo.shape[3] == 3 * SMALL
     original = Workflow(reduced.workflow.path, reduced.workflow.classes)
     width = original.find("ImageScale")[0].values["width"]
     assert len(pass_sizes((width * 2 // 3, width), "medium")) >= 3
@@ -432,13 +432,13 @@ def test_style_fade(reduced: Reduced) -> None:
     gentle = rise**2 * (3 - 2 * rise)
     alphas = [*gentle, *[1.0] * 14, *gentle[::-1]]
     shares = np.interp(range(32), [10, 21], [0, 1])
-    drawn = [
+    results = [
         reduced.model.stylize(
             photo, styles, weights=[1 - share, share], alpha=alpha, content_residual=True
         )
         for alpha, share in zip(alphas, shares, strict=True)
     ]
-    assert_same(reduced.shown("SaveAnimatedWEBP"), [torch.cat(drawn)])
+    assert_same(reduced.shown("SaveAnimatedWEBP"), [torch.cat(results)])
 
 
 @workflow_named("10 Video")
@@ -446,7 +446,7 @@ def test_video(reduced: Reduced, tmp_path: Path) -> None:
     (create,), (save,) = reduced.workflow.find("CreateVideo"), reduced.workflow.find("SaveVideo")
     source = reduced.run.outputs[create.id][0]
     style = reduced.style("van-gogh-starry-night")
-    draw_video(reduced.model, source, tmp_path / "out.mp4", style)
+    stylize_with_options(reduced.model, source, tmp_path / "out.mp4", style)
     with (
         VideoReader(reduced.run.inputs[save.id]["video"]) as found,
         VideoReader(tmp_path / "out.mp4") as expected,
@@ -468,11 +468,11 @@ def test_coarse_to_fine(reduced: Reduced) -> None:
     under = model.decode(adain(model.encode(small), style), content=small)
     whole = (slice(None), slice(None))
     reduced_photo = reduce_uint8(photo, (under.shape[2], under.shape[3]))
-    drawn = as_uint8(under)
-    canvas = Underpainting(photo, drawn, reduced_photo, 1 - PHOTO_SHARE)
+    result = as_uint8(under)
+    canvas = Underpainting(photo, result, reduced_photo, 1 - PHOTO_SHARE)
     mixed = canvas.colors(whole, photo.device)
     fine = model.decode(adain(model.encode(mixed), style))
-    fine = Strokes.over(photo, drawn).under(fine).colors(whole, photo.device)
+    fine = Strokes.over(photo, result).under(fine).colors(whole, photo.device)
     found, first = reduced.shown()
     assert_same([first], [under])
     # Another order of sums can round the first pass to another level of 8 bits.

@@ -1,4 +1,4 @@
-"""Videos to draw: made, drawn with a small model, and read as other programs read them."""
+"""Short videos: made, stylized with a small model, and read as other programs read them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import av
 import numpy as np
 import PIL.Image
 from torch import Tensor
-from videos import draw_video
+from videos import stylize_with_options
 
 from adain_core import AdaINModel, Style
 from adain_core.video import Encoding, VideoReader, VideoResult
@@ -30,7 +30,7 @@ UNSTEADY = [1000, 1512, 2400, 2500, 3524, 4036, 4037, 6000, 6512, 7024]
 
 @dataclass(frozen=True)
 class Clip:
-    """A smooth picture that moves, nearly without loss; every other row by some pixels more."""
+    """A smooth image that moves, nearly without loss; every other row by some pixels more."""
 
     name: str = "clip.mp4"
     times: list[int] = field(default_factory=lambda: STEADY)
@@ -48,11 +48,11 @@ class Clip:
     rate: int = 30  # as a rule
 
     def write(self, folder: Path, wide: Tensor) -> Path:
-        """Write it; ``wide`` is the picture, ``(3, H, W)`` in 0..1, two pixels more a frame."""
+        """Write it; ``wide`` is the image, ``(3, H, W)`` in 0..1, two pixels more a frame."""
         path = folder / self.name
         movie = {"movie_timescale": str(CLOCK.denominator)} if path.suffix == ".mp4" else {}
         with av.open(str(path), "w", container_options=movie) as container:
-            pictures = self._add_pictures(container)
+            video = self._add_video(container)
             sound = container.add_stream(self.sound, rate=48000) if self.sound else None
             if sound and self.title:
                 sound.metadata["title"] = self.title
@@ -70,18 +70,18 @@ class Clip:
                 ]
             )
             for number, time in enumerate(self.times):
-                frame = self._frame(wide, number, pictures.pix_fmt)
+                frame = self._frame(wide, number, video.pix_fmt)
                 frame.pts, frame.time_base = time, CLOCK
-                container.mux(pictures.encode(frame))
+                container.mux(video.encode(frame))
                 if sound:
                     container.mux(sound.encode(_wave(number)))
             container.start_encoding()
-            container.mux(pictures.encode(None))
+            container.mux(video.encode(None))
             if sound:
                 container.mux(sound.encode(None))
         return path
 
-    def _add_pictures(self, container: Any) -> Any:
+    def _add_video(self, container: Any) -> Any:
         stream = container.add_stream(self.codec, rate=self.rate)
         stream.width, stream.height = self.size
         stream.pix_fmt = "yuv420p" if self.color is None else "yuv444p"
@@ -115,7 +115,7 @@ def _wave(number: int) -> av.AudioFrame:
 
 @dataclass(frozen=True)
 class Clips:
-    """Makes clips in a folder, and draws them there."""
+    """Makes clips in a folder, and stylizes them there."""
 
     folder: Path
     model: AdaINModel
@@ -130,13 +130,13 @@ class Clips:
             self.folder, self.make_image(height, width + 2 * len(clip.times), seed=1)[0]
         )
 
-    def draw(self, source: Any, output: Any, styles: Any = None, **options: Any) -> VideoResult:
-        """Draw a video, in the folder's style if no other is given."""
+    def stylize(self, source: Any, output: Any, styles: Any = None, **options: Any) -> VideoResult:
+        """Stylize a video, in :attr:`style` unless given others."""
         styles = self.style if styles is None else styles
-        return draw_video(self.model, source, self.folder / output, styles, **options)
+        return stylize_with_options(self.model, source, self.folder / output, styles, **options)
 
-    def drawn(self, frame: Tensor, styles: Any = None, **options: Any) -> Tensor:
-        """Draw a picture likewise."""
+    def stylize_frame(self, frame: Tensor, styles: Any = None, **options: Any) -> Tensor:
+        """Stylize one frame likewise."""
         options.setdefault("stroke_size", "single")
         return self.model.stylize(frame, self.style if styles is None else styles, **options)
 
@@ -178,7 +178,7 @@ def words_until(path: Path, seconds: int) -> Path:
 
 
 def save(path: Path, pixels: Tensor, mode: str = "RGB") -> None:
-    """Write ``(C, H, W)`` in 0..1 as a picture of 8 bits in one of Pillow's modes."""
+    """Write ``(C, H, W)`` in 0..1 as an image of 8 bits in one of Pillow's modes."""
     array = (pixels * 255).round().byte().permute(1, 2, 0).numpy()
     PIL.Image.fromarray(array).convert(mode).save(path)
 

@@ -15,7 +15,7 @@ from adain_core.cli import main
 
 @pytest.fixture
 def clips(tiny: AdaINModel, make_image: Callable[..., Tensor], tmp_path: Path) -> Clips:
-    """Makes clips, and draws them in the style of a small picture."""
+    """Makes clips, and stylizes them with a small artwork."""
     return Clips(tmp_path, tiny, make_image, tiny.encode_style(make_image(32, 32, seed=7)))
 
 

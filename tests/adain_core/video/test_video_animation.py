@@ -51,13 +51,15 @@ def test_frames(clips: Clips, animation: Path) -> None:
         assert torch.equal(frame.pixels, (clips.make_image(48, 64, seed=seed) * 255).byte())
 
 
-def test_drawn(clips: Clips, animation: Path, tmp_path: Path) -> None:
-    result = clips.draw(animation, "out.mp4")
+def test_a_stylized_animation_keeps_its_times(
+    clips: Clips, animation: Path, tmp_path: Path
+) -> None:
+    result = clips.stylize(animation, "out.mp4")
     assert (result.frames, result.complete, result.notes) == (5, True, [])
     assert times_of(tmp_path / "out.mp4") == [Fraction(t, 1000) for t in (0, 40, 140, 173, 373)]
 
 
-def test_transparency_is_told(clips: Clips) -> None:
+def test_transparency_is_reported(clips: Clips) -> None:
     animation = write(clips, "RGBA")
     with VideoReader(animation) as reader:
         assert len(list(reader)) == 5
@@ -84,21 +86,21 @@ def test_an_animation_is_a_mask_of_each_frame(clips: Clips, tmp_path: Path, suff
     first, *others = map(PIL.Image.fromarray, masks)
     path = tmp_path / f"mask{suffix}"
     first.save(path, save_all=True, append_images=others, duration=100, lossless=True)
-    clip, drawn = clips.make(), list[Tensor]()
-    result = clips.draw(
+    clip, frames = clips.make(), list[Tensor]()
+    result = clips.stylize(
         clip,
         "out.mp4",
         masks=[path],
         temporal="frame",
-        progress=lambda *told: drawn.append(told[2]),
+        progress=lambda *told: frames.append(told[2]),
     )
     assert result.notes == []
     for number in (0, 3, 9):
-        expected = clips.drawn(pixels_of(clip)[number], masks=[masks[number] / 255])
-        torch.testing.assert_close(drawn[number] / 255, expected[0], rtol=0, atol=1.1 / 255)
+        expected = clips.stylize_frame(pixels_of(clip)[number], masks=[masks[number] / 255])
+        torch.testing.assert_close(frames[number] / 255, expected[0], rtol=0, atol=1.1 / 255)
 
 
-def test_a_damaged_animation(clips: Clips, animation: Path) -> None:
+def test_a_damaged_animation_is_refused(clips: Clips, animation: Path) -> None:
     animation.write_bytes(animation.read_bytes()[:3000])
     with pytest.raises(VideoFileError, match=r"cannot read .*clip\.webp"):
-        clips.draw(animation, "out.mp4")
+        clips.stylize(animation, "out.mp4")

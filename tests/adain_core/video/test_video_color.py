@@ -19,24 +19,24 @@ from adain_core.video.color import Color
 
 @pytest.mark.parametrize("matrix", [1, 6, 9], ids=["709", "601", "2020"])
 @pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
-def test_a_frame_equals_the_same_picture(
+def test_a_frame_equals_the_same_image_stylized(
     clips: Clips, tmp_path: Path, matrix: int, full: bool
 ) -> None:
     clip = clips.make(times=STEADY[:3], color=Color(matrix, full))
     original = clips.make_image(48, 64 + 6, seed=1)[..., :64]
     assert psnr(pixels_of(clip)[0], original) > 38
-    clips.draw(clip, "out.mp4", quality=0, chroma="444", temporal="frame")
-    for drawn, frame in zip(pixels_of(tmp_path / "out.mp4"), pixels_of(clip), strict=True):
-        expected = clips.drawn(frame)
+    clips.stylize(clip, "out.mp4", quality=0, chroma="444", temporal="frame")
+    for result, frame in zip(pixels_of(tmp_path / "out.mp4"), pixels_of(clip), strict=True):
+        expected = clips.stylize_frame(frame)
         # What rounding to 8 bits of YCbCr leaves.
-        assert (drawn - expected).abs().max() < 4 / 255
-        assert psnr(drawn, expected) > 48
+        assert (result - expected).abs().max() < 4 / 255
+        assert psnr(result, expected) > 48
     frame = frames_of(tmp_path / "out.mp4")[0]
     assert (frame.colorspace, frame.color_range) == (matrix, 2 if full else 1)
 
 
 def test_untagged_small_videos_are_bt601(clips: Clips, tmp_path: Path) -> None:
-    clips.draw(clips.make(), "out.mp4")
+    clips.stylize(clips.make(), "out.mp4")
     frame = frames_of(tmp_path / "out.mp4")[0]
     assert (frame.colorspace, frame.color_range) == (6, 1)
 
@@ -111,9 +111,7 @@ def test_wide_colors_alone_are_no_hdr(clips: Clips) -> None:
 
 @pytest.mark.parametrize("times", [STEADY, UNSTEADY], ids=["steady", "unsteady"])
 @pytest.mark.parametrize("rotation", [0, 90])
-def test_interlaced_pictures_are_deinterlaced(
-    clips: Clips, times: list[int], rotation: int
-) -> None:
+def test_interlaced_frames_are_deinterlaced(clips: Clips, times: list[int], rotation: int) -> None:
     """As many frames as before at the same times, without combs."""
     options = {"x264-params": "tff=1"}
     plain = clips.make(times=times, rotation=rotation)
@@ -130,12 +128,12 @@ def test_interlaced_pictures_are_deinterlaced(
         return float(np.abs(rows[1:-1] - (rows[:-2] + rows[2:]) / 2).mean())
 
     woven = frames_of(clip)[5].to_ndarray(format="rgb24").astype(float)
-    [drawn] = pixels_of(clip)[5].permute(0, 2, 3, 1).numpy() * 255
-    assert combs(drawn.swapaxes(0, 1) if rotation else drawn) < combs(woven) / 4
+    [result] = pixels_of(clip)[5].permute(0, 2, 3, 1).numpy() * 255
+    assert combs(result.swapaxes(0, 1) if rotation else result) < combs(woven) / 4
 
 
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "P"])
-def test_transparency_is_told(clips: Clips, tmp_path: Path, kind: str) -> None:
+def test_transparency_is_reported(clips: Clips, tmp_path: Path, kind: str) -> None:
     clear, opaque = tmp_path / "clear%d.png", tmp_path / "opaque%d.png"
     for number, pattern in [(0, opaque), (1, opaque), (0, clear), (1, clear)]:
         pixels = torch.cat((clips.make_image(32, 32, seed=1)[0], torch.ones(1, 32, 32)))
@@ -143,11 +141,11 @@ def test_transparency_is_told(clips: Clips, tmp_path: Path, kind: str) -> None:
             pixels[3, :8] = 0.5
         save(tmp_path / (pattern.name % number), pixels, kind)
     for pattern, notes in ((opaque, []), (clear, [f"{clear}: transparency is left out"])):
-        result = clips.draw(pattern, tmp_path / f"{pattern.stem[:-2]}.mp4")
+        result = clips.stylize(pattern, tmp_path / f"{pattern.stem[:-2]}.mp4")
         assert (result.frames, result.complete, result.notes) == (2, True, notes)
 
 
-def test_transparency_of_webm_is_told(tmp_path: Path) -> None:
+def test_transparency_of_webm_is_reported(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "clip.webm"), "w") as container:
         stream = container.add_stream("libvpx-vp9", rate=30)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuva420p"

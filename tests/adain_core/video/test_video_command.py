@@ -31,7 +31,7 @@ def test_command(
     options = ["--style", *artworks, "--style-weights", 3, 1, "--alpha", 0.5, "--temporal", "frame"]
     assert run(clip, "-o", out, *options, "--preserve-color", "luminance") == 0
     assert "(64x48, 10 frames, " in capsys.readouterr().out
-    expected = clips.drawn(
+    expected = clips.stylize_frame(
         pixels_of(clip)[2], artworks, weights=[3, 1], alpha=0.5, preserve_color="luminance"
     )
     torch.testing.assert_close(pixels_of(out)[2], expected, rtol=0, atol=1 / 255)
@@ -56,7 +56,7 @@ def test_command_with_keyframes_and_masks(
     assert run(clip, "-o", out, *keyframes, *mask, "--temporal", "frame", "--json") == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["frames"], result["width"], result["complete"]) == (10, 64, True)
-    expected = clips.drawn(
+    expected = clips.stylize_frame(
         pixels_of(clip)[3],
         Style.mix([clips.model.encode_style(p) for p in artworks], [3, 5]),
         alpha=0.75,
@@ -133,12 +133,12 @@ def test_command_tells_what_an_interruption_leaves(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    draw, calls = Stylizer.__call__, iter([True] * 4)
+    stylize, calls = Stylizer.__call__, iter([True] * 4)
 
     def interrupted(*args: Any, **options: Any) -> Tensor:
         if next(calls, None) is None:
             raise KeyboardInterrupt
-        return draw(*args, **options)
+        return stylize(*args, **options)
 
     monkeypatch.setattr(Stylizer, "__call__", interrupted)
     out = tmp_path / "out.mp4"
@@ -146,7 +146,7 @@ def test_command_tells_what_an_interruption_leaves(
     left = tmp_path / "out.partial.mp4"
     assert f"interrupted; {left} holds the first 4 frames" in capsys.readouterr().err
     assert len(frames_of(left)) == 4
-    monkeypatch.setattr(Stylizer, "__call__", draw)
+    monkeypatch.setattr(Stylizer, "__call__", stylize)
     assert run(clips.folder / "clip.mp4", "-o", out, "--style", artworks[0], "--resume") == 0
     assert len(frames_of(out)) == 10 and not left.exists()
     # As a file that any program makes.

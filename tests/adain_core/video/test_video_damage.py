@@ -14,10 +14,12 @@ from adain_core.video import VideoReader
 
 
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.ts"])
-def test_a_truncated_video(clips: Clips, tmp_path: Path, name: str) -> None:
+def test_a_truncated_video_is_stylized_up_to_the_cut(
+    clips: Clips, tmp_path: Path, name: str
+) -> None:
     clip = clips.make(name, times=[1536 * number for number in range(40)])
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
-    result = clips.draw(clip, "out.mp4")
+    result = clips.stylize(clip, "out.mp4")
     assert 5 < result.frames < 40
     assert len(frames_of(tmp_path / "out.mp4")) == result.frames
     if name == "clip.mkv":  # a transport stream does not say how long it should be
@@ -41,7 +43,7 @@ def test_a_stream_that_is_not_read_may_last_longer(
     assert length_of(clip) > 3.9
     if not tagged:
         clip.write_bytes(clip.read_bytes().replace(b"DURATION", b"duratiox"))
-    result = clips.draw(clip, "out.mp4")
+    result = clips.stylize(clip, "out.mp4")
     assert (result.frames, result.complete) == (10, True)
     assert not any("cut off" in note for note in result.notes)
 
@@ -53,9 +55,9 @@ def test_a_stream_that_is_not_read_may_last_longer(
 def test_a_truncated_matroska_file_beside_other_streams(
     clips: Clips, tmp_path: Path, tagged: bool, words: bool, noticed: bool
 ) -> None:
-    pictures = clips.make(times=[1536 * number for number in range(40)])
+    video = clips.make(times=[1536 * number for number in range(40)])
     beside = [words_until(tmp_path / "words.srt", 9)] if words else []
-    clip = join(tmp_path / "clip.mkv", pictures, *beside)
+    clip = join(tmp_path / "clip.mkv", video, *beside)
     content = clip.read_bytes()[: clip.stat().st_size // 2]
     clip.write_bytes(content if tagged else content.replace(b"DURATION", b"duratiox"))
     with VideoReader(clip) as reader:
@@ -76,7 +78,7 @@ def test_a_matroska_file_that_starts_late_is_whole(clips: Clips) -> None:
         assert (reader.complete, reader.notes) == (True, [])
 
 
-def test_a_length_tag_may_have_outlived_a_cut(clips: Clips) -> None:
+def test_an_outdated_length_tag_does_not_make_a_file_incomplete(clips: Clips) -> None:
     clip = clips.make("clip.mkv")
     content = clip.read_bytes()
     assert content.count(b"00:00:00.333") == 1
@@ -95,13 +97,13 @@ def test_a_length_tag_may_have_outlived_a_cut(clips: Clips) -> None:
         (b"no video at all", "not a video that FFmpeg knows"),
     ],
 )
-def test_what_is_no_video(
+def test_files_without_video_are_refused(
     clips: Clips, tmp_path: Path, content: bytes | None, message: str
 ) -> None:
     if content is not None:
         (tmp_path / "clip.mp4").write_bytes(content)
     with pytest.raises(VideoFileError, match=message):
-        clips.draw(tmp_path / "clip.mp4", "out.mp4")
+        clips.stylize(tmp_path / "clip.mp4", "out.mp4")
 
 
 @pytest.mark.parametrize("name", ["frames/*.png", "frames/f####.png"])
@@ -116,7 +118,7 @@ def test_an_mp4_without_its_end(clips: Clips) -> None:
     clip = clips.make()
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
     with pytest.raises(VideoFileError, match="index is missing"):
-        clips.draw(clip, "out.mp4")
+        clips.stylize(clip, "out.mp4")
 
 
 def test_no_video_stream_and_no_frames(clips: Clips, tmp_path: Path) -> None:
@@ -127,8 +129,8 @@ def test_no_video_stream_and_no_frames(clips: Clips, tmp_path: Path) -> None:
         container.mux(stream.encode(part))
         container.mux(stream.encode(None))
     with pytest.raises(VideoFileError, match="no video stream"):
-        clips.draw(tmp_path / "sound.mp4", "out.mp4")
+        clips.stylize(tmp_path / "sound.mp4", "out.mp4")
     clip = clips.make("empty.mkv", times=[])
     with pytest.raises(VideoFileError, match="ends before its first frame"):
-        clips.draw(clip, "out.mp4")
+        clips.stylize(clip, "out.mp4")
     assert not (tmp_path / "out.mp4").exists()

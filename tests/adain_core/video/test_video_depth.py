@@ -66,12 +66,12 @@ def left_half() -> Tensor:
         ("out.mov", "prores", "yuv444p12le"),  # as FFmpeg decodes it
     ],
 )
-def test_what_is_not_drawn_keeps_every_step(
+def test_pixels_outside_the_mask_keep_every_step(
     clips: Clips, tmp_path: Path, ramp: Path, name: str, codec: str, pixel_format: str
 ) -> None:
     quality = {} if codec == "prores" else {"quality": 1}
     options = {"codec": codec, "chroma": "444", "bit_depth": 10, "masks": [left_half()], **quality}
-    clips.draw(ramp, name, [clips.style], **options)
+    clips.stylize(ramp, name, [clips.style], **options)
     assert frames_of(tmp_path / name)[0].format.name == pixel_format
     rest = slice(WIDTH // 2 + 16, None)
     found = luma_of(tmp_path / name)[:, rest]
@@ -80,14 +80,16 @@ def test_what_is_not_drawn_keeps_every_step(
 
 
 def test_eight_bits_are_the_default(clips: Clips, tmp_path: Path, ramp: Path) -> None:
-    clips.draw(ramp, "out.mp4", [clips.style], quality=1, masks=[left_half()])
+    clips.stylize(ramp, "out.mp4", [clips.style], quality=1, masks=[left_half()])
     assert frames_of(tmp_path / "out.mp4")[0].format.name == "yuv420p"
     assert len(np.unique(luma_of(tmp_path / "out.mp4")[:, WIDTH // 2 + 16 :])) < 40
 
 
-def test_drawn_frames_are_not_rounded_to_8_bits(clips: Clips, tmp_path: Path, ramp: Path) -> None:
+def test_stylized_frames_are_not_rounded_to_8_bits(
+    clips: Clips, tmp_path: Path, ramp: Path
+) -> None:
     """ProRes has ten bits whatever is asked for."""
-    clips.draw(ramp, "out.mov", codec="prores", chroma="444", temporal="frame")
+    clips.stylize(ramp, "out.mov", codec="prores", chroma="444", temporal="frame")
     with VideoReader(ramp, deep=True) as reader:
         frame = next(iter(reader))
     expected = Stylizer(clips.model, StylizeOptions(clips.style, stroke_size="single"))(
@@ -102,16 +104,16 @@ def test_drawn_frames_are_not_rounded_to_8_bits(clips: Clips, tmp_path: Path, ra
 
 def test_progress_shows_8_bits(clips: Clips, ramp: Path) -> None:
     shown: list[Tensor] = []
-    clips.draw(
-        ramp, "out.mp4", bit_depth=10, progress=lambda done, of, picture: shown.append(picture)
+    clips.stylize(
+        ramp, "out.mp4", bit_depth=10, progress=lambda done, of, frame: shown.append(frame)
     )
-    assert [(picture.dtype, tuple(picture.shape)) for picture in shown] == [
+    assert [(frame.dtype, tuple(frame.shape)) for frame in shown] == [
         (torch.uint8, (3, HEIGHT, WIDTH))
     ] * 3
 
 
 def test_a_reader_keeps_more_bits_of_all_kinds(clips: Clips) -> None:
-    """Turned, with pixels that are not square, in 8 bits: the same pictures in finer steps."""
+    """Turned, with pixels that are not square, in 8 bits: the same frames in finer steps."""
     clip = clips.make(times=STEADY[:2], rotation=90, aspect=Fraction(4, 3))
     with VideoReader(clip) as coarse, VideoReader(clip, deep=True) as deep:
         for one, other in zip(coarse, deep, strict=True):
@@ -133,4 +135,4 @@ def test_refused_depths(
     clips: Clips, ramp: Path, name: str, codec: str | None, depth: int, words: str
 ) -> None:
     with pytest.raises(OptionError, match=words):
-        clips.draw(ramp, name, codec=codec, bit_depth=depth)
+        clips.stylize(ramp, name, codec=codec, bit_depth=depth)

@@ -34,7 +34,7 @@ def test_sizes(
     pixel_format: str,
 ) -> None:
     clip = clips.make("clip.webm", STEADY[:3], size, "libvpx-vp9")
-    result = clips.draw(clip, "out.mp4", **options)
+    result = clips.stylize(clip, "out.mp4", **options)
     frame = frames_of(tmp_path / "out.mp4")[0]
     assert (frame.width, frame.height) == (result.width, result.height) == written
     assert frame.format.name == pixel_format
@@ -45,17 +45,17 @@ def test_sizes(
 @pytest.mark.parametrize(("name", "codec"), [("out.webm", "vp9"), ("out.mov", "prores")])
 def test_odd_sizes_of_other_codecs(clips: Clips, tmp_path: Path, name: str, codec: str) -> None:
     clip = clips.make("clip.webm", STEADY[:2], (63, 47), "libvpx-vp9")
-    clips.draw(clip, name, codec=codec)
+    clips.stylize(clip, name, codec=codec)
     assert [(f.width, f.height) for f in frames_of(tmp_path / name)] == [(63, 47)] * 2
 
 
 def test_gif(clips: Clips, tmp_path: Path) -> None:
     clip = clips.make(sound="aac", times=[1536 * number for number in range(4)])
-    result = clips.draw(clip, "out.gif", temporal="frame")
+    result = clips.stylize(clip, "out.gif", temporal="frame")
     assert "no sound" in result.notes[0]
     assert times_of(tmp_path / "out.gif") == [Fraction(number, 10) for number in range(4)]
-    for drawn, frame in zip(pixels_of(tmp_path / "out.gif"), pixels_of(clip), strict=True):
-        assert psnr(drawn, clips.drawn(frame)) > 22  # 256 colors, dithered
+    for stylized, frame in zip(pixels_of(tmp_path / "out.gif"), pixels_of(clip), strict=True):
+        assert psnr(stylized, clips.stylize_frame(frame)) > 22  # 256 colors, dithered
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_gif_has_no_frames_too_short_for_browsers(
     clips: Clips, tmp_path: Path, times: list[int], written: list[int]
 ) -> None:
     clip, out = clips.make(times=times), tmp_path / "out.gif"
-    result = clips.draw(clip, out)
+    result = clips.stylize(clip, out)
     assert [time * 100 for time in times_of(out)] == written
     assert (result.frames, result.complete) == (len(written), True)
     lost = len(times) - len(written)
@@ -84,7 +84,7 @@ def test_a_gif_has_no_frames_too_short_for_browsers(
 
 def test_subtitles_are_left_out(clips: Clips, tmp_path: Path) -> None:
     clip = join(tmp_path / "clip.mkv", clips.make(), words_until(tmp_path / "words.srt", 1))
-    result = clips.draw(clip, "out.mkv")
+    result = clips.stylize(clip, "out.mkv")
     assert result.notes == [f"{tmp_path / 'out.mkv'}: 1 subtitle track(s) are left out"]
     assert result.frames == 10 and result.complete
 
@@ -117,7 +117,7 @@ def test_wrong_arguments(
 ) -> None:
     clip = clips.make(times=STEADY[:2])
     with pytest.raises(ValueError, match=message):
-        clips.draw(clip, output, **options)
+        clips.stylize(clip, output, **options)
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
@@ -128,8 +128,8 @@ def test_names_with_a_colon(
 ) -> None:
     clip = clips.make(times=[1536 * number for number in range(3)])
     monkeypatch.chdir(tmp_path)
-    clips.draw(clip, name)
-    assert clips.draw(name, Path("a:gain.mkv")).frames == 3
+    clips.stylize(clip, name)
+    assert clips.stylize(name, Path("a:gain.mkv")).frames == 3
     assert len(frames_of(tmp_path / "a:gain.mkv")) == 3
 
 
@@ -168,5 +168,5 @@ def test_addresses_that_are_no_files(clips: Clips, tmp_path: Path) -> None:
             (f"subfile,,start,1000,end,0,,:{tmp_path / 'behind.bin'}", 10),
             (f"data:video/mp2t;base64,{content}", 10),
         ):
-            assert clips.draw(address, out, overwrite=True).frames == frames
+            assert clips.stylize(address, out, overwrite=True).frames == frames
             assert len(frames_of(out)) == frames

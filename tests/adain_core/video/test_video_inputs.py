@@ -86,18 +86,18 @@ def test_ten_bits_are_rounded(tmp_path: Path) -> None:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with VideoReader(tmp_path / "clip.mkv") as reader:
-        [drawn] = list(reader)
+        [read] = list(reader)
     expected = np.clip((steps - 64) / 876 * 255, 0, 255).round()
-    got = drawn.pixels[0].numpy()
+    got = read.pixels[0].numpy()
     assert np.abs(got - expected).max() <= 1
 
 
-def _write(path: Path, codec: str, picture: Callable[[int], np.ndarray]) -> Path:
+def _write(path: Path, codec: str, pixels: Callable[[int], np.ndarray]) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
         for number in range(10):
-            frame = av.VideoFrame.from_ndarray(picture(number).astype(np.uint8))
+            frame = av.VideoFrame.from_ndarray(pixels(number).astype(np.uint8))
             container.mux(stream.encode(frame.reformat(format="yuv420p")))
         container.mux(stream.encode(None))
     return path

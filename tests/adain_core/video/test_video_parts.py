@@ -20,10 +20,10 @@ from adain_core.video import Keyframe, Part, VideoReader
     ("start", "end", "numbers"),
     [(0.1, 0.2, [3, 4, 5]), (0.29, None, [9]), (0, 0.05, [0, 1]), (0.3, 9, [9])],
 )
-def test_a_part_is_drawn_as_in_the_whole(
+def test_a_part_equals_the_same_frames_of_the_whole(
     clips: Clips, tmp_path: Path, start: float, end: float | None, numbers: list[int]
 ) -> None:
-    """Keyframes, masks and the pictures' numbers count from the whole's first frame."""
+    """Keyframes, masks and the numbers of images count from the whole's first frame."""
     other = clips.model.encode_style(clips.make_image(32, 32, seed=8))
     options: dict[str, Any] = {
         "keyframes": [Keyframe(0, clips.style), Keyframe(9, other, alpha=0.5)],
@@ -31,8 +31,8 @@ def test_a_part_is_drawn_as_in_the_whole(
         "temporal": "frame",
     }
     clip, seen = clips.make(), []
-    clips.draw(clip, "%d.png", **options)
-    result = clips.draw(
+    clips.stylize(clip, "%d.png", **options)
+    result = clips.stylize(
         clip,
         tmp_path / "part-%d.png",
         start=start,
@@ -57,8 +57,8 @@ def test_times_and_sound_of_a_part(
     clips: Clips, tmp_path: Path, times: list[int], name: str, kind: str, sound: str
 ) -> None:
     clip, start, end = clips.make(f"clip.{kind}", times, sound=sound), 0.1, 0.25
-    clips.draw(clip, "whole.mp4")
-    result = clips.draw(clip, name, start=start, end=end)
+    clips.stylize(clip, "whole.mp4")
+    result = clips.stylize(clip, name, start=start, end=end)
     assert result.complete
     expected = [time - start for time in map(float, times_of(tmp_path / "whole.mp4"))]
     expected = [time for time in expected if -1e-4 < time < end - start - 1e-4]
@@ -72,10 +72,10 @@ def test_times_and_sound_of_a_part(
         assert np.corrcoef(wave[2048:], expected_wave[2048:])[0, 1] > 0.7
 
 
-def test_sound_that_comes_after_the_pictures_in_the_file(clips: Clips, tmp_path: Path) -> None:
+def test_sound_stored_after_the_frames_is_kept(clips: Clips, tmp_path: Path) -> None:
     times = [512 * number for number in range(90)]
     source, clip = clips.make("source.mp4", times, sound="aac"), tmp_path / "clip.mkv"
-    # Written as they come: the pictures first, then all of the sound.
+    # Written as they come: the frames first, then all of the sound.
     at_once = {"max_interleave_delta": "1"}
     with av.open(str(source)) as old, av.open(str(clip), "w", container_options=at_once) as new:
         streams = [new.add_stream_from_template(stream) for stream in old.streams]
@@ -94,7 +94,7 @@ def test_chapters_and_timecode_of_a_part(clips: Clips, tmp_path: Path) -> None:
     chapters = {"before": (0, 1), "one": (1, 2), "two": (2, 3), "after": (3, 4)}
     clip = clips.make("clip.mkv", chapters=chapters, timecode="01:00:00:00")
     out = tmp_path / "out.mkv"
-    result = clips.draw(clip, out, start=0.15, end=0.25)
+    result = clips.stylize(clip, out, start=0.15, end=0.25)
     assert result.notes == [f"{clip}: the timecode is left out, which is that of its start"]
     with VideoReader(out) as reader:
         assert reader.timecode is None
@@ -102,7 +102,7 @@ def test_chapters_and_timecode_of_a_part(clips: Clips, tmp_path: Path) -> None:
         "one": pytest.approx((0, 0.05), abs=1e-3),
         "two": pytest.approx((0.05, 0.1), abs=1e-3),
     }
-    assert clips.draw(clip, out, end=0.2, overwrite=True).notes == []
+    assert clips.stylize(clip, out, end=0.2, overwrite=True).notes == []
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_chapters_and_timecode_of_a_part(clips: Clips, tmp_path: Path) -> None:
 def test_a_part_by_the_files_clock(
     clips: Clips, start: float, end: float | None, numbers: list[int]
 ) -> None:
-    """Here the first picture is at 1000 of 15360 ticks a second, 0.065 s."""
+    """Here the first frame is at 1000 of 15360 ticks a second, 0.065 s."""
     clip = clips.make("clip.mkv", UNSTEADY)
     with VideoReader(clip, Part(start, end, file_clock=True)) as reader:
         frames = list(reader)
@@ -131,10 +131,10 @@ def test_a_cut_between_two_ticks_is_at_the_first(clips: Clips) -> None:
 def test_parts_that_are_not_there(clips: Clips, tmp_path: Path) -> None:
     clip, out = clips.make(), tmp_path / "out.mp4"
     with pytest.raises(VideoFileError, match=r"from 2.50 s on, its last one is at 0.30 s"):
-        clips.draw(clip, out, start=2.5)
+        clips.stylize(clip, out, start=2.5)
     with pytest.raises(VideoFileError, match=r"from 0.01 s on, its next one is at 0.03 s"):
-        clips.draw(clip, out, start=0.01, end=0.02)
+        clips.stylize(clip, out, start=0.01, end=0.02)
     for start, end in ((-1, None), (2, 2), (2, 1), (float("nan"), None)):
         with pytest.raises(ValueError, match="start must be 0 or more seconds and before"):
-            clips.draw(clip, out, start=start, end=end)
+            clips.stylize(clip, out, start=start, end=end)
     assert not out.exists()

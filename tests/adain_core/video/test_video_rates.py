@@ -33,7 +33,7 @@ OUTPUTS = [
     ("out.gif", "gif"),
 ]
 MOVIES = (".mp4", ".m4v", ".mov")
-# Times of the pictures; each lasts until the next, the last one 1/30 s.
+# Times of the frames; each lasts until the next, the last one 1/30 s.
 TIMES = {
     "steady": [512 * n for n in range(25)],
     "two fragments": [512 * n for n in range(61)],
@@ -48,7 +48,7 @@ TIMES = {
 
 @dataclass(frozen=True)
 class Written:
-    """What other programs read of a video's pictures, seconds."""
+    """What other programs read as the times of a video's frames, seconds."""
 
     length: Fraction
     rate: Fraction
@@ -89,7 +89,7 @@ def written(
 
 
 def tells_durations(name: str, codec: str, kind: str) -> bool:
-    """Whether a reader can know how long each picture lasts."""
+    """Whether a reader can know how long each frame lasts."""
     if codec == "gif":  # some are too short to be shown
         return kind not in ("unsteady", "rush last")
     if not name.endswith(MOVIES) or kind in ("steady", "two fragments", "one", "two"):

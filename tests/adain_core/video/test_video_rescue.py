@@ -22,10 +22,10 @@ class StopError(Exception):
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.webm", "out.gif", "%d.png"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, StopError])
-def test_an_interruption_leaves_what_is_drawn(
+def test_an_interruption_leaves_the_frames_so_far(
     clips: Clips, tmp_path: Path, name: str, error: type[BaseException]
 ) -> None:
-    def progress(done: int, total: int | None, picture: Tensor) -> None:
+    def progress(done: int, total: int | None, frame: Tensor) -> None:
         assert total == 10
         if done == 6:
             raise error
@@ -34,7 +34,7 @@ def test_an_interruption_leaves_what_is_drawn(
     raised = error if error is KeyboardInterrupt else VideoFileError
     left = name if name == "%d.png" else name.replace("out", "out.partial")
     with pytest.raises(raised, match=f"{re.escape(left)} holds the first 6 frames"):
-        clips.draw(clips.make(), name, progress=progress)
+        clips.stylize(clips.make(), name, progress=progress)
     assert len(frames_of(tmp_path / left)) == 6
     assert threading.active_count() == threads
     assert not (tmp_path / name).exists()
@@ -44,25 +44,25 @@ def test_an_interruption_leaves_what_is_drawn(
 def test_the_end_of_the_program_stays_what_it_is(
     clips: Clips, tmp_path: Path, error: type[BaseException]
 ) -> None:
-    def progress(done: int, total: int | None, picture: Tensor) -> None:
+    def progress(done: int, total: int | None, frame: Tensor) -> None:
         if done == 6:
             raise error
 
     with pytest.raises(error):
-        clips.draw(clips.make(), "out.mp4", progress=progress)
+        clips.stylize(clips.make(), "out.mp4", progress=progress)
     assert len(frames_of(tmp_path / "out.partial.mp4")) == 6
 
 
 def test_an_interruption_keeps_the_older_film(clips: Clips, tmp_path: Path) -> None:
-    def progress(done: int, total: int | None, picture: Tensor) -> None:
+    def progress(done: int, total: int | None, frame: Tensor) -> None:
         if done == 6:
             raise KeyboardInterrupt
 
     clip, out = clips.make(), tmp_path / "out.mp4"
-    clips.draw(clip, out, alpha=0)
+    clips.stylize(clip, out, alpha=0)
     older = out.read_bytes()
     with pytest.raises(KeyboardInterrupt, match=r"out\.partial\.mp4 holds the first 6 frames"):
-        clips.draw(clip, out, overwrite=True, progress=progress)
+        clips.stylize(clip, out, overwrite=True, progress=progress)
     assert out.read_bytes() == older
     assert len(frames_of(tmp_path / "out.partial.mp4")) == 6
 
@@ -73,15 +73,15 @@ def test_another_run_may_not_write_the_same_video(
 ) -> None:
     clip, told = clips.make(), []
 
-    def progress(done: int, total: int | None, picture: Tensor) -> None:
+    def progress(done: int, total: int | None, frame: Tensor) -> None:
         if done == 6:
             with pytest.raises(
                 VideoFileError, match=r"out\.mp4: another run is writing .*out"
             ) as e:
-                clips.draw(clip, "out.mp4", overwrite=overwrite)
+                clips.stylize(clip, "out.mp4", overwrite=overwrite)
             told.append(e)
 
-    result = clips.draw(clip, "out.mp4", overwrite=overwrite, progress=progress)
+    result = clips.stylize(clip, "out.mp4", overwrite=overwrite, progress=progress)
     assert len(told) == 1
     assert result.frames == len(frames_of(tmp_path / "out.mp4")) == 10
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "out.mp4"}
@@ -90,20 +90,20 @@ def test_another_run_may_not_write_the_same_video(
 def test_nothing_is_left_of_a_failure_at_the_first_frame(clips: Clips, tmp_path: Path) -> None:
     (tmp_path / "out.mp4").write_bytes(b"old")
     with pytest.raises(ValueError, match="tile"):
-        clips.draw(clips.make(), "out.mp4", tile=1, overwrite=True)
+        clips.stylize(clips.make(), "out.mp4", tile=1, overwrite=True)
     assert (tmp_path / "out.mp4").read_bytes() == b"old"
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "out.mp4"}
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
-def test_a_full_disk(clips: Clips, tmp_path: Path, name: str) -> None:
+def test_a_full_disk_is_reported(clips: Clips, tmp_path: Path, name: str) -> None:
     resource = pytest.importorskip("resource")
     clip = clips.make(times=[512 * number for number in range(60)])
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         with pytest.raises(VideoFileError, match=r"cannot write .*too large; ") as raised:
-            clips.draw(clip, name, quality=1)
+            clips.stylize(clip, name, quality=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     kept = len(pixels_of(tmp_path / name.replace("out", "out.partial")))
@@ -128,7 +128,7 @@ def test_outputs_that_cannot_be(clips: Clips, tmp_path: Path) -> None:
         (tmp_path / "folder.mp4", True, "a folder has that name"),
     ):
         with pytest.raises(VideoFileError, match=message):
-            clips.draw(clip, output, overwrite=overwrite)
+            clips.stylize(clip, output, overwrite=overwrite)
     assert len(frames_of(clip)) == 2
     assert done.read_bytes() == (tmp_path / "later.partial.mp4").read_bytes() == b"old"
 
@@ -137,18 +137,18 @@ def test_a_video_with_the_name_of_an_unfinished_one(clips: Clips) -> None:
     clip = clips.make("clip.partial.mp4", times=STEADY[:2])
     for overwrite in (False, True):
         with pytest.raises(VideoFileError, match=r"clip\.partial\.mp4 is the input video"):
-            clips.draw(clip, "clip.mp4", overwrite=overwrite)
+            clips.stylize(clip, "clip.mp4", overwrite=overwrite)
     assert len(frames_of(clip)) == 2
 
 
 def test_what_an_earlier_run_left_is_replaced_when_asked(clips: Clips, tmp_path: Path) -> None:
     clip, left = clips.make(times=STEADY[:2]), tmp_path / "out.partial.mp4"
     left.write_bytes(b"old")
-    clips.draw(clip, "out.mp4", overwrite=True)
+    clips.stylize(clip, "out.mp4", overwrite=True)
     assert len(frames_of(tmp_path / "out.mp4")) == 2 and not left.exists()
 
 
-def test_an_output_that_cannot_be_replaced_is_told(
+def test_an_output_that_cannot_be_replaced_is_reported(
     clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip, out, replace = clips.make(), tmp_path / "out.mp4", Path.replace
@@ -162,7 +162,7 @@ def test_an_output_that_cannot_be_replaced_is_told(
     monkeypatch.setattr(Path, "replace", refuse)
     told = r"Permission denied; .*out\.partial\.mp4 holds (about )?the first 10 frames"
     with pytest.raises(VideoFileError, match=told):
-        clips.draw(clip, out, overwrite=True)
+        clips.stylize(clip, out, overwrite=True)
     assert out.read_bytes() == b"open in a player"
     assert len(frames_of(tmp_path / "out.partial.mp4")) == 10
 
@@ -186,6 +186,6 @@ def test_other_files_that_are_read_are_not_replaced(
         command = ["--style", str(tmp_path / "gray.png"), "--mask", str(file)]
     before = file.read_bytes()
     with pytest.raises(VideoFileError, match=f"write .*: {re.escape(str(file))} is an input"):
-        clips.draw(clip, output, *styles, overwrite=True, **options)
+        clips.stylize(clip, output, *styles, overwrite=True, **options)
     assert main(["video", str(clip), *command, "-o", str(tmp_path / output), "--overwrite"]) != 0
     assert file.read_bytes() == before

@@ -36,26 +36,26 @@ def clip(clips: Clips) -> Path:
     return clips.make("clip.mkv", TIMES, sound="aac", rate=12)
 
 
-class Drawn:
+class FrameRecorder:
     """The frames of a run that stops after some, or has a call made there."""
 
     def __init__(self, at: int = 0, call: Callable[[], object] | None = None) -> None:
         self.frames: dict[int, Tensor] = {}
         self._at, self._call = at, call
 
-    def __call__(self, done: int, total: int | None, picture: Tensor) -> None:
-        self.frames[done - 1] = picture
+    def __call__(self, done: int, total: int | None, frame: Tensor) -> None:
+        self.frames[done - 1] = frame
         if done == self._at:
             if self._call is None:
                 raise KeyboardInterrupt
             self._call()
 
 
-def interrupted(clips: Clips, clip: Path, name: str, at: int, **options: Any) -> Drawn:
-    drawn = Drawn(at)
+def interrupted(clips: Clips, clip: Path, name: str, at: int, **options: Any) -> FrameRecorder:
+    recorder = FrameRecorder(at)
     with pytest.raises(KeyboardInterrupt, match=f"holds the first {at} frames"):
-        clips.draw(clip, name, progress=drawn, **options)
-    return drawn
+        clips.stylize(clip, name, progress=recorder, **options)
+    return recorder
 
 
 def packets_of(path: Path) -> list[bytes]:
@@ -70,19 +70,19 @@ def test_the_join_equals_an_uninterrupted_run(
     clips: Clips, clip: Path, tmp_path: Path, name: str, codec: str, temporal: str
 ) -> None:
     options = {"codec": codec, "temporal": temporal}
-    out, whole, expected = tmp_path / name, tmp_path / "whole" / name, Drawn()
+    out, whole, expected = tmp_path / name, tmp_path / "whole" / name, FrameRecorder()
     whole.parent.mkdir(parents=True)
-    clips.draw(clip, whole, progress=expected, **options)
+    clips.stylize(clip, whole, progress=expected, **options)
 
     before = interrupted(clips, clip, name, 40, **options).frames
     left = [] if codec == "png" else packets_of(out.with_stem("out.partial"))
-    after = Drawn()
-    result = clips.draw(clip, out, progress=after, resume=True, **options)
+    after = FrameRecorder()
+    result = clips.stylize(clip, out, progress=after, resume=True, **options)
     assert (result.frames, result.complete) == (60, True)
     assert sorted(after.frames) == list(range(24, 60))
-    for number, picture in expected.frames.items():
+    for number, frame in expected.frames.items():
         both = [run[number] for run in (before, after.frames) if number in run]
-        assert both and all(torch.equal(picture, each) for each in both)
+        assert both and all(torch.equal(frame, each) for each in both)
 
     assert times_of(out) == times_of(whole)
     for one, other in zip(pixels_of(out), pixels_of(whole), strict=True):
@@ -126,19 +126,19 @@ def test_a_killed_run_is_resumed(
         shutil.rmtree(left, ignore_errors=True)
         shutil.copytree(out, left, ignore=shutil.ignore_patterns(".*"))
 
-    expected, again, after = Drawn(100, kill), Drawn(125, kill), Drawn()
-    clips.draw(clip, out / name, codec=codec, progress=expected)
+    expected, again, after = FrameRecorder(100, kill), FrameRecorder(125, kill), FrameRecorder()
+    clips.stylize(clip, out / name, codec=codec, progress=expected)
     if twice:
         shutil.rmtree(out)
         shutil.copytree(left, out)
-        clips.draw(clip, out / name, codec=codec, resume=True, progress=again)
+        clips.stylize(clip, out / name, codec=codec, resume=True, progress=again)
         assert 24 <= min(again.frames) < 100
     whole = pixels_of(out / name)
-    result = clips.draw(clip, left / name, codec=codec, resume=True, progress=after)
+    result = clips.stylize(clip, left / name, codec=codec, resume=True, progress=after)
     assert (result.frames, result.complete) == (140, True)
     assert 24 <= min(after.frames) < 125 and min(after.frames) % 24 == 0
-    for number, picture in after.frames.items():
-        assert torch.equal(picture, expected.frames[number])
+    for number, frame in after.frames.items():
+        assert torch.equal(frame, expected.frames[number])
     for one, other in zip(pixels_of(left / name), whole, strict=True):
         assert torch.equal(one, other) if codec in ("png", "prores") else psnr(one, other) > 28
     assert times_of(left / name) == times_of(out / name)
@@ -156,18 +156,18 @@ def test_a_part_with_masks_and_keyframes_is_resumed(
         "start": 0.5,
     }
     expected: list[Tensor] = []
-    clips.draw(clip, "whole.mp4", progress=lambda *told: expected.append(told[2]), **options)
+    clips.stylize(clip, "whole.mp4", progress=lambda *told: expected.append(told[2]), **options)
 
-    def stop(done: int, total: int | None, picture: Tensor) -> None:
+    def stop(done: int, total: int | None, frame: Tensor) -> None:
         if done == 30:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        clips.draw(clip, "out.mkv", progress=stop, **options)
-    drawn: list[Tensor] = []
-    clips.draw(clip, "out.mkv", resume=True, progress=lambda *t: drawn.append(t[2]), **options)
-    assert len(expected) == 54 and len(drawn) == 30
-    for one, two in zip(drawn, expected[24:], strict=True):
+        clips.stylize(clip, "out.mkv", progress=stop, **options)
+    results: list[Tensor] = []
+    clips.stylize(clip, "out.mkv", resume=True, progress=lambda *t: results.append(t[2]), **options)
+    assert len(expected) == 54 and len(results) == 30
+    for one, two in zip(results, expected[24:], strict=True):
         assert torch.equal(one, two)
     assert len(times_of(tmp_path / "out.mkv")) == 54
 
@@ -176,7 +176,7 @@ def test_a_part_with_masks_and_keyframes_is_resumed(
 def test_an_odd_size_is_resumed(clips: Clips, tmp_path: Path, size: tuple[int, int]) -> None:
     clip = clips.make("clip.webm", TIMES, size, "libvpx-vp9", rate=12)
     interrupted(clips, clip, "out.mp4", 30, chroma="420")
-    result = clips.draw(clip, "out.mp4", resume=True, chroma="420")
+    result = clips.stylize(clip, "out.mp4", resume=True, chroma="420")
     assert (result.width, result.height, result.frames) == (size[0] // 2 * 2, size[1] // 2 * 2, 60)
 
 
@@ -187,7 +187,7 @@ def test_an_older_film_is_replaced_as_the_interrupted_run_would_have(
     out.write_bytes(b"older")
     interrupted(clips, clip, "out.mp4", 30, overwrite=True)
     assert out.read_bytes() == b"older"
-    assert clips.draw(clip, out, resume=True).frames == 60
+    assert clips.stylize(clip, out, resume=True).frames == 60
     assert len(times_of(out)) == 60
 
 
@@ -195,8 +195,8 @@ def test_interrupted_again(clips: Clips, clip: Path, tmp_path: Path) -> None:
     interrupted(clips, clip, "out.mp4", 30)
     again = interrupted(clips, clip, "out.mp4", 52, resume=True)
     assert min(again.frames) == 24
-    last = Drawn()
-    assert clips.draw(clip, "out.mp4", resume=True, progress=last).frames == 60
+    last = FrameRecorder()
+    assert clips.stylize(clip, "out.mp4", resume=True, progress=last).frames == 60
     assert min(last.frames) == 48
 
 
@@ -209,26 +209,26 @@ def test_stopped_while_the_earlier_frames_are_copied(
     with monkeypatch.context() as patch:
         patch.setattr("adain_core.video.encoder.FrameEncoder.keep", lambda *_: 1 / 0)
         with pytest.raises(VideoFileError, match=r"division by zero; .*about the first 30 frames"):
-            clips.draw(clip, "out.mp4", resume=True)
+            clips.stylize(clip, "out.mp4", resume=True)
     assert files_of(tmp_path) == before
-    assert clips.draw(clip, "out.mp4", resume=True).frames == 60
+    assert clips.stylize(clip, "out.mp4", resume=True).frames == 60
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "frames/%d.png"])
 def test_nothing_to_go_on_with(clips: Clips, clip: Path, name: str) -> None:
-    drawn = Drawn()
-    assert clips.draw(clip, name, resume=True, progress=drawn).frames == 60
-    assert len(drawn.frames) == 60
+    recorder = FrameRecorder()
+    assert clips.stylize(clip, name, resume=True, progress=recorder).frames == 60
+    assert len(recorder.frames) == 60
     with pytest.raises(VideoFileError, match=r"it is finished.* allow replacing"):
-        clips.draw(clip, name, resume=True)
+        clips.stylize(clip, name, resume=True)
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "%d.png"])
 def test_before_the_first_keyframe(clips: Clips, clip: Path, tmp_path: Path, name: str) -> None:
     interrupted(clips, clip, name, 5)
-    drawn = Drawn()
-    assert clips.draw(clip, name, resume=True, progress=drawn).frames == 60
-    assert min(drawn.frames) == 0 and len(times_of(tmp_path / name)) == 60
+    recorder = FrameRecorder()
+    assert clips.stylize(clip, name, resume=True, progress=recorder).frames == 60
+    assert min(recorder.frames) == 0 and len(times_of(tmp_path / name)) == 60
 
 
 @pytest.mark.parametrize(
@@ -250,18 +250,18 @@ def test_other_options_are_refused(
     interrupted(clips, clip, "out.mp4", 30)
     before = files_of(tmp_path)
     with pytest.raises(VideoFileError, match="the earlier run had another model, video or other o"):
-        clips.draw(clip, "out.mp4", resume=True, **changed)
+        clips.stylize(clip, "out.mp4", resume=True, **changed)
     assert files_of(tmp_path) == before
-    assert clips.draw(clip, "out.mp4", resume=True, tile=64).frames == 60  # the same frames
+    assert clips.stylize(clip, "out.mp4", resume=True, tile=64).frames == 60  # the same frames
 
 
 def test_another_style_or_video_is_refused(clips: Clips, clip: Path) -> None:
     interrupted(clips, clip, "out.mp4", 30)
     with pytest.raises(VideoFileError, match="had another model, video or other options"):
-        clips.draw(clip, "out.mp4", clips.make_image(32, 32), resume=True)
+        clips.stylize(clip, "out.mp4", clips.make_image(32, 32), resume=True)
     clip.write_bytes(clip.read_bytes() + b" ")
     with pytest.raises(VideoFileError, match="had another model, video or other options"):
-        clips.draw(clip, "out.mp4", resume=True)
+        clips.stylize(clip, "out.mp4", resume=True)
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"no state"])
@@ -275,32 +275,32 @@ def test_without_a_state_there_is_no_going_on(
     else:
         state.write_bytes(damage)
     with pytest.raises(VideoFileError, match=r"no .*partial\.resume|resume does not say where"):
-        clips.draw(clip, "out.mp4", resume=True)
+        clips.stylize(clip, "out.mp4", resume=True)
     assert len(times_of(tmp_path / "out.partial.mp4")) == 30
 
 
-def test_a_picture_that_is_gone(clips: Clips, clip: Path, tmp_path: Path) -> None:
+def test_a_missing_frame_prevents_resuming(clips: Clips, clip: Path, tmp_path: Path) -> None:
     interrupted(clips, clip, "%d.png", 30)
     (tmp_path / "7.png").unlink()
     with pytest.raises(VideoFileError, match=r"cannot resume .*: .*7\.png is missing"):
-        clips.draw(clip, "%d.png", resume=True)
+        clips.stylize(clip, "%d.png", resume=True)
 
 
 def test_a_gif_is_not_resumed(clips: Clips, clip: Path, tmp_path: Path) -> None:
     interrupted(clips, clip, "out.gif", 30)
     assert not list(tmp_path.glob("*.resume"))
     with pytest.raises(VideoFileError, match="each frame of a GIF is stored as a difference"):
-        clips.draw(clip, "out.gif", resume=True)
+        clips.stylize(clip, "out.gif", resume=True)
 
 
 def test_other_words_for_what_exists_are_refused(clips: Clips, clip: Path) -> None:
     with pytest.raises(OptionError, match="error, replace, resume, got 'overwrite'"):
-        clips.draw(clip, "out.mp4", if_exists="overwrite")
+        clips.stylize(clip, "out.mp4", if_exists="overwrite")
 
 
 def test_a_live_run_is_not_resumed(clips: Clips, clip: Path) -> None:
     def intrude() -> None:
         with pytest.raises(VideoFileError, match="another run is writing"):
-            clips.draw(clip, "out.mp4", resume=True)
+            clips.stylize(clip, "out.mp4", resume=True)
 
-    assert clips.draw(clip, "out.mp4", progress=Drawn(30, intrude)).frames == 60
+    assert clips.stylize(clip, "out.mp4", progress=FrameRecorder(30, intrude)).frames == 60

@@ -1,4 +1,4 @@
-"""Numbered pictures, in and out."""
+"""Numbered images as input and output of videos."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from adain_core.errors import VideoFileError
 from adain_core.video import Part, VideoReader
 
 
-def test_numbered_pictures_out_and_in(clips: Clips, tmp_path: Path) -> None:
+def test_numbered_images_are_written_and_read(clips: Clips, tmp_path: Path) -> None:
     clip, pattern = clips.make(), tmp_path / "frames" / "a%03d.png"
-    clips.draw(clip, pattern, temporal="frame")
+    clips.stylize(clip, pattern, temporal="frame")
     assert sorted(p.name for p in pattern.parent.iterdir()) == [f"a{i:03d}.png" for i in range(10)]
-    for drawn, frame in zip(pixels_of(pattern), pixels_of(clip), strict=True):
-        torch.testing.assert_close(drawn, clips.drawn(frame), rtol=0, atol=0.6 / 255)
+    for result, frame in zip(pixels_of(pattern), pixels_of(clip), strict=True):
+        torch.testing.assert_close(result, clips.stylize_frame(frame), rtol=0, atol=0.6 / 255)
     with pytest.raises(VideoFileError, match=r"a000\.png exists"):
-        clips.draw(clip, pattern)
+        clips.stylize(clip, pattern)
 
 
 @pytest.mark.parametrize(
     ("pattern", "numbers"),
     [("%d.png", [9, 10, 11]), ("%04d.png", [1001, 1002]), ("a%02db.png", [98, 99, 100, 101])],
 )
-def test_pictures_are_numbered_from_any_number_on(
+def test_numbered_images_may_start_at_any_number(
     clips: Clips, tmp_path: Path, pattern: str, numbers: list[int]
 ) -> None:
     for number in numbers:
@@ -39,9 +39,9 @@ def test_pictures_are_numbered_from_any_number_on(
     # Not of the sequence: another number of digits, another name.
     save(tmp_path / "00007.png", clips.make_image(8, 8)[0])
     save(tmp_path / "5.jpg", clips.make_image(8, 8)[0])
-    drawn = pixels_of(tmp_path / pattern)
-    assert len(drawn) == len(numbers)
-    for pixels, number in zip(drawn, numbers, strict=True):
+    results = pixels_of(tmp_path / pattern)
+    assert len(results) == len(numbers)
+    for pixels, number in zip(results, numbers, strict=True):
         torch.testing.assert_close(
             pixels, clips.make_image(8, 8, seed=number), rtol=0, atol=0.6 / 255
         )
@@ -57,7 +57,7 @@ def test_pictures_are_numbered_from_any_number_on(
     ],
 )
 @pytest.mark.parametrize("folder", ["frames", "100 % done"])
-def test_a_folder_of_numbered_pictures(
+def test_a_folder_of_numbered_images_is_a_video(
     clips: Clips, tmp_path: Path, folder: str, names: list[str], count: int
 ) -> None:
     (tmp_path / folder).mkdir()
@@ -109,7 +109,9 @@ def test_numbered_photos_with_exif_are_upright(tmp_path: Path, suffix: str) -> N
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff", "bmp"])
-def test_a_cut_off_picture_is_left_out_and_told(clips: Clips, tmp_path: Path, suffix: str) -> None:
+def test_a_truncated_image_is_left_out_with_a_note(
+    clips: Clips, tmp_path: Path, suffix: str
+) -> None:
     for number in range(4):
         path = tmp_path / f"{number}.{suffix}"
         save(path, clips.make_image(64, 96, seed=number)[0])
@@ -128,13 +130,13 @@ def test_a_cut_off_picture_is_left_out_and_told(clips: Clips, tmp_path: Path, su
         ([7, 8, 12], "got 7 to 12, of which frame 9 and 2 more are missing; add"),
     ],
 )
-def test_a_gap_among_numbered_pictures_is_refused(
+def test_a_gap_in_numbered_images_is_refused(
     clips: Clips, tmp_path: Path, numbers: list[int], message: str
 ) -> None:
     for number in numbers:
         save(tmp_path / f"{number:03d}.png", clips.make_image(8, 8)[0])
     with pytest.raises(VideoFileError, match=message):
-        clips.draw(tmp_path / "%03d.png", "out.mp4")
+        clips.stylize(tmp_path / "%03d.png", "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -142,7 +144,7 @@ def test_a_gap_among_numbered_pictures_is_refused(
     ("options", "rate"),
     [([], 25), (["--fps", "24000/1001"], Fraction(24000, 1001)), (["--fps", "12.5"], 12.5)],
 )
-def test_the_rate_of_numbered_pictures(
+def test_the_rate_of_numbered_images(
     clips: Clips,
     run: Callable[..., int],
     artworks: list[Path],
@@ -179,34 +181,34 @@ def test_wrong_rates(
     assert re.search(message, capsys.readouterr().err)
 
 
-def test_pictures_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_images_are_refused(tmp_path: Path) -> None:
     for pattern in (tmp_path / "%d.png", tmp_path / "none" / "%d.png"):
         with pytest.raises(VideoFileError, match="there is no such file"):
             VideoReader(pattern)
 
 
-def test_the_width_of_numbers(clips: Clips, tmp_path: Path) -> None:
+def test_numbers_may_have_a_reasonable_width(clips: Clips, tmp_path: Path) -> None:
     clip = clips.make(times=STEADY[:2])
-    clips.draw(clip, tmp_path / "f" / "%3d.png")
+    clips.stylize(clip, tmp_path / "f" / "%3d.png")
     assert sorted(path.name for path in (tmp_path / "f").iterdir()) == ["000.png", "001.png"]
     assert len(list(VideoReader(tmp_path / "f" / "%3d.png"))) == 2
     for name in ("%99999999d.png", "%0999999999999d.png", f"%{'9' * 5000}d.png"):
         with pytest.raises(ValueError, match=r"need one placeholder .*, such as .*/%06d\.png"):
-            clips.draw(clip, tmp_path / "f" / name)
+            clips.stylize(clip, tmp_path / "f" / name)
         with pytest.raises(VideoFileError, match=r"no such file|too long"):
             VideoReader(tmp_path / "f" / name)
 
 
-def test_pictures_are_not_written_among_others(clips: Clips, tmp_path: Path) -> None:
+def test_numbered_images_are_not_written_among_others(clips: Clips, tmp_path: Path) -> None:
     folder = tmp_path / "frames"
-    clips.draw(clips.make(times=STEADY[:3]), folder / "%d.png")
+    clips.stylize(clips.make(times=STEADY[:3]), folder / "%d.png")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     again = folder / ".." / "frames" / "%d.png"
     for overwrite in (False, True):
         with pytest.raises(VideoFileError, match="these are the input images"):
-            clips.draw(folder / "%d.png", again, overwrite=overwrite)
+            clips.stylize(folder / "%d.png", again, overwrite=overwrite)
     (folder / "0.png").unlink()  # FFmpeg itself numbers from 1
     with pytest.raises(VideoFileError, match=r"1\.png exists"):
-        clips.draw(clips.make(times=STEADY[:1]), folder / "%d.png")
+        clips.stylize(clips.make(times=STEADY[:1]), folder / "%d.png")
     del before["0.png"]
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

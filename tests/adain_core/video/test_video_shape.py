@@ -46,7 +46,7 @@ def test_pixels_become_square(
     clips: Clips, tmp_path: Path, name: str, codec: str, rotation: int
 ) -> None:
     clip = clips.make(times=STEADY[:2], aspect=Fraction(3, 2), rotation=rotation)
-    result = clips.draw(clip, name, codec=codec)
+    result = clips.stylize(clip, name, codec=codec)
     width, height = (48, 96) if rotation else (96, 48)
     assert (result.width, result.height, result.complete) == (width, height, True)
     before = "48x64" if rotation else "64x48"
@@ -60,7 +60,7 @@ def test_pixels_become_square(
         assert reader.notes == []
 
 
-def test_the_picture_stays_when_pixels_become_square(clips: Clips) -> None:
+def test_pixels_that_are_not_square_are_resized(clips: Clips) -> None:
     clip = clips.make(times=STEADY[:2], aspect=Fraction(2, 3))
     plain = clips.make("plain.mp4", times=STEADY[:2])
     [found, _], [expected, _] = pixels_of(clip), pixels_of(plain)
@@ -72,21 +72,21 @@ def test_the_picture_stays_when_pixels_become_square(clips: Clips) -> None:
 def test_frames_of_other_sizes_are_fitted_into_the_first(clips: Clips, tmp_path: Path) -> None:
     for number, (height, width) in enumerate([(48, 64), (96, 128), (40, 40)]):
         save(tmp_path / f"{number}.png", clips.make_image(height, width, seed=1)[0])
-    result = clips.draw(tmp_path / "%d.png", "out.mkv", alpha=0)
+    result = clips.stylize(tmp_path / "%d.png", "out.mkv", alpha=0)
     assert (result.width, result.height, result.frames) == (64, 48, 3)
     assert [note.split(": ")[1] for note in result.notes] == [
         "frame 1 is 128x96, the first is 64x48; frames of another size are fitted into the first "
         "one's"
     ]
-    drawn = pixels_of(tmp_path / "out.mkv")
+    results = pixels_of(tmp_path / "out.mkv")
     parts: list[Any] = [slice(None), slice(None), slice(8, 56)]  # a square in the middle
-    for number, (pixels, part) in enumerate(zip(drawn, parts, strict=True)):
+    for number, (pixels, part) in enumerate(zip(results, parts, strict=True)):
         with PIL.Image.open(tmp_path / f"{number}.png") as image:
             array = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255
         size = pixels[..., part].shape[2:]
         expected = torch.nn.functional.interpolate(array, size, mode="bilinear", antialias=True)
         assert psnr(pixels[..., part], expected) > 20
-    assert drawn[2][..., :7].max() < 0.1 and drawn[2][..., 57:].max() < 0.1
+    assert results[2][..., :7].max() < 0.1 and results[2][..., 57:].max() < 0.1
 
 
 def test_fit() -> None:

@@ -17,12 +17,12 @@ from adain_core.video import VideoReader
 
 def test_sound_is_copied(clips: Clips, tmp_path: Path) -> None:
     clip = clips.make(sound="aac")
-    clips.draw(clip, "out.mp4")
+    clips.stylize(clip, "out.mp4")
     assert sound_of(tmp_path / "out.mp4") == sound_of(clip)
 
 
 def test_sound_is_encoded_anew_where_it_must_be(clips: Clips, tmp_path: Path) -> None:
-    result = clips.draw(clips.make(sound="aac"), "out.webm")
+    result = clips.stylize(clips.make(sound="aac"), "out.webm")
     assert "does not take aac sound; it is encoded as opus" in result.notes[0]
     anew, sound = waves_of(tmp_path / "out.webm"), waves_of(tmp_path / "clip.mp4")
     assert anew.shape[1] == pytest.approx(sound.shape[1], abs=2048)
@@ -56,13 +56,13 @@ def test_sound_is_copied_where_it_plays_for_sure(
         assert len(frames_of(out)) == 10
 
 
-def test_damaged_sound_that_is_encoded_anew_is_told(clips: Clips) -> None:
+def test_damaged_sound_that_is_encoded_anew_is_reported(clips: Clips) -> None:
     clip = clips.make("clip.mkv", sound="mp2")
     sound = sound_of(clip)[1]
     content = clip.read_bytes()
     mark = content.index(sound[:64])
     clip.write_bytes(content[:mark] + bytes(4) + content[mark + 4 :])
-    result = clips.draw(clip, "out.mp4")
+    result = clips.stylize(clip, "out.mp4")
     assert [note.split(": ")[1] for note in result.notes] == [
         ".mp4 does not take mp2 sound; it is encoded as aac",
         "1 damaged sound packet(s) are left out",
@@ -72,7 +72,7 @@ def test_damaged_sound_that_is_encoded_anew_is_told(clips: Clips) -> None:
 @pytest.mark.parametrize("name", ["out.mkv", "out.webm"])
 def test_titles_of_sound_tracks_stay(clips: Clips, tmp_path: Path, name: str) -> None:
     clip = clips.make("clip.mkv", sound="mp2", title="Remarks")
-    clips.draw(clip, name)
+    clips.stylize(clip, name)
     with av.open(str(tmp_path / name)) as container:
         sound = container.streams.audio[0]
         assert sound.metadata["title"] == "Remarks"
@@ -98,7 +98,7 @@ def test_sound_of_many_channels_and_samples(
         container.mux(stream.encode(part))
         container.mux(stream.encode(None))
     clip = join(tmp_path / "clip.mov", clips.make(), tmp_path / "sound.mov")
-    result = clips.draw(clip, output)
+    result = clips.stylize(clip, output)
     assert [told.endswith(note) for told in result.notes] == [True]
     with av.open(str(tmp_path / output)) as container:
         stream = container.streams.audio[0]
@@ -111,7 +111,7 @@ def test_sound_of_many_channels_and_samples(
 @pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
 def test_sound_of_a_transport_stream_is_copied(clips: Clips, tmp_path: Path, name: str) -> None:
     clip = clips.make("clip.ts", sound="aac")
-    result = clips.draw(clip, name)
+    result = clips.stylize(clip, name)
     assert result.frames == 10 and result.complete and not result.notes
     np.testing.assert_array_equal(waves_of(tmp_path / name), waves_of(clip))
     # Headers of 7 bytes (ADTS) in every packet there, one description of all here.
@@ -128,7 +128,7 @@ def test_damaged_sound_of_a_transport_stream_is_left_out(clips: Clips, tmp_path:
     for mark in marks[len(marks) // 2 :][:3]:
         content[mark : mark + 2] = bytes(2)
     clip.write_bytes(content)
-    result = clips.draw(clip, "out.mp4")
+    result = clips.stylize(clip, "out.mp4")
     assert result.frames == 30 and result.complete
     [note] = result.notes
     assert re.search(r"out\.mp4: \d damaged sound packet\(s\) are left out$", note)
@@ -141,7 +141,7 @@ def test_sound_of_an_unknown_kind_is_left_out(clips: Clips, tmp_path: Path) -> N
     # Apple's spatial audio: another name, and no description in the way of AAC.
     content = clip.read_bytes().replace(b"mp4a", b"apac").replace(b"esds", b"free")
     clip.write_bytes(content)
-    result = clips.draw(clip, "out.mp4")
+    result = clips.stylize(clip, "out.mp4")
     assert result.frames == 10 and result.complete
     assert [note.split(": ")[1][:36] for note in result.notes] == [
         "1 sound track(s) of a kind that FFmp"

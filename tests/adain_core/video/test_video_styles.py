@@ -21,16 +21,16 @@ def test_keyframes(clips: Clips, tmp_path: Path) -> None:
     other = clips.model.encode_style(clips.make_image(32, 32, seed=8))
     clip, pattern = clips.make(), tmp_path / "%d.png"
     keyframes = [Keyframe(2, clips.style), Keyframe(6, other, alpha=0.5)]
-    clips.draw(clip, pattern, keyframes=keyframes, temporal="frame")
-    drawn = pixels_of(pattern)
+    clips.stylize(clip, pattern, keyframes=keyframes, temporal="frame")
+    results = pixels_of(pattern)
     for number, share in ((0, 0), (2, 0), (3, 0.25), (5, 0.75), (9, 1)):
-        expected = clips.drawn(
+        expected = clips.stylize_frame(
             pixels_of(clip)[number],
             [clips.style, other],
             weights=[1 - share, share],
             alpha=1 - share / 2,
         )
-        torch.testing.assert_close(drawn[number], expected, rtol=0, atol=1 / 255)
+        torch.testing.assert_close(results[number], expected, rtol=0, atol=1 / 255)
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_keyframes(clips: Clips, tmp_path: Path) -> None:
         ((0, 12), {"end": 0.2}, []),  # on purpose: keyframes count from the start of the video
     ],
 )
-def test_a_keyframe_after_the_end_is_told(
+def test_a_keyframe_after_the_end_is_reported(
     clips: Clips, times: tuple[float, ...], part: dict[str, float], notes: list[str]
 ) -> None:
     keyframes = [Keyframe(at, clips.style, seconds=0 < times[0] < 1) for at in times]
-    assert clips.draw(clips.make(), "out.mp4", keyframes=keyframes, **part).notes == notes
+    assert clips.stylize(clips.make(), "out.mp4", keyframes=keyframes, **part).notes == notes
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_keyframes_that_do_not_fit(
 ) -> None:
     keyframes = [Keyframe(0, [clips.style] * styles)] * bool(styles)
     with pytest.raises(ValueError, match=message):
-        clips.draw(clips.make(times=STEADY[:2]), "out.mp4", keyframes=keyframes, **options)
+        clips.stylize(clips.make(times=STEADY[:2]), "out.mp4", keyframes=keyframes, **options)
     assert not (clips.folder / "out.mp4").exists()
 
 
 def test_keyframes_recolor_no_artworks(clips: Clips) -> None:
     options = {"keyframes": [Keyframe(0, clips.style)], "preserve_color": "coral"}
     with pytest.raises(OptionError, match="preserve_color cannot be coral with keyframes"):
-        clips.draw(clips.make(), "out.mp4", clips.make_image(32, 32), **options)
+        clips.stylize(clips.make(), "out.mp4", clips.make_image(32, 32), **options)
 
 
 def test_recolored_artworks_are_read_once(
@@ -85,9 +85,9 @@ def test_recolored_artworks_are_read_once(
     monkeypatch.setattr(images.tensors, "read_image_file", counted)
     clip, out = clips.make(), tmp_path / "%d.png"
     options: dict[str, Any] = {"preserve_color": "mean_std", "style_size": 24}
-    clips.draw(clip, out, artworks, temporal="frame", **options)
+    clips.stylize(clip, out, artworks, temporal="frame", **options)
     assert calls == artworks
-    expected = clips.drawn(pixels_of(clip)[2], artworks, **options)
+    expected = clips.stylize_frame(pixels_of(clip)[2], artworks, **options)
     torch.testing.assert_close(pixels_of(out)[2], expected, rtol=0, atol=1 / 255)
 
 
@@ -95,39 +95,41 @@ def test_masks_still_and_moving(clips: Clips, tmp_path: Path) -> None:
     clip, mask, pattern = clips.make(), clips.make("mask.mp4"), tmp_path / "%d.png"
     left = torch.zeros(48, 64)
     left[:, :32] = 1
-    result = clips.draw(clip, pattern, masks=[left], temporal="frame")
+    result = clips.stylize(clip, pattern, masks=[left], temporal="frame")
     assert not result.notes
     torch.testing.assert_close(
         pixels_of(pattern)[3][..., 32:], pixels_of(clip)[3][..., 32:], rtol=0, atol=0.6 / 255
     )
-    clips.draw(clip, pattern, masks=[mask], temporal="frame", overwrite=True)
+    clips.stylize(clip, pattern, masks=[mask], temporal="frame", overwrite=True)
     red, green, blue = pixels_of(mask)[4][0]
-    expected = clips.drawn(pixels_of(clip)[4], masks=[0.299 * red + 0.587 * green + 0.114 * blue])
+    expected = clips.stylize_frame(
+        pixels_of(clip)[4], masks=[0.299 * red + 0.587 * green + 0.114 * blue]
+    )
     torch.testing.assert_close(pixels_of(pattern)[4], expected, rtol=0, atol=1 / 255)
 
 
 def test_a_mask_of_each_frame(clips: Clips, tmp_path: Path) -> None:
-    """Softened at the picture's size, and the last one for the frames after it."""
+    """Softened at the frame's size, and the last one for the frames after it."""
     clip, pattern = clips.make(), tmp_path / "%d.png"
     masks = torch.zeros(8, 6, 8)
     for number, mask in enumerate(masks):
         mask[:, : number + 1] = 1
     options = {"temporal": "frame", "feather": 3}
-    result = clips.draw(clip, pattern, masks=[masks], **options)
+    result = clips.stylize(clip, pattern, masks=[masks], **options)
     assert result.notes == [
         "a mask has 8 frames, the video 10: its last frame was used for the rest"
     ]
-    drawn = pixels_of(pattern)
+    results = pixels_of(pattern)
     for number, mask in ((0, 0), (5, 5), (9, 7)):
         soft = feather_mask(resize_mask(masks[mask, None, None], (48, 64)), 3)
-        expected = clips.drawn(pixels_of(clip)[number], masks=[soft])
-        torch.testing.assert_close(drawn[number], expected, rtol=0, atol=1 / 255)
+        expected = clips.stylize_frame(pixels_of(clip)[number], masks=[soft])
+        torch.testing.assert_close(results[number], expected, rtol=0, atol=1 / 255)
 
 
 def test_a_still_mask_is_softened_once(
     clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the size of the pictures that are drawn."""
+    """At the size of the stylized frames."""
     sizes = []
 
     def soften(mask: Tensor, radius: int) -> Tensor:
@@ -137,9 +139,9 @@ def test_a_still_mask_is_softened_once(
     monkeypatch.setattr("adain_core.stylizer.feather_mask", soften)
     left, pattern = torch.eye(6, 8), tmp_path / "%d.png"
     options = {"masks": [left], "feather": 2, "content_size": 24}
-    clips.draw(clips.make(), pattern, temporal="frame", **options)
+    clips.stylize(clips.make(), pattern, temporal="frame", **options)
     assert sizes == [(1, 1, 24, 32)]
-    expected = clips.drawn(pixels_of(clips.make())[3], clips.style, **options)
+    expected = clips.stylize_frame(pixels_of(clips.make())[3], clips.style, **options)
     torch.testing.assert_close(pixels_of(pattern)[3], expected, rtol=0, atol=1 / 255)
 
 
@@ -148,13 +150,13 @@ def test_a_still_mask_is_softened_once(
     ("count", "message"),
     [(4, "has 4 frames, the video 10: its last"), (12, "more frames than the video's 10")],
 )
-def test_a_mask_of_another_length_is_told(
+def test_a_mask_of_another_length_is_reported(
     clips: Clips, kind: str, count: int, message: str
 ) -> None:
     mask: Any = torch.ones(count, 2, 2)
     if kind == "video":
         mask = clips.make("mask.mp4", [512 * number for number in range(count)])
-    result = clips.draw(clips.make(), "out.mp4", masks=[mask])
+    result = clips.stylize(clips.make(), "out.mp4", masks=[mask])
     assert result.frames == 10
     [note] = result.notes
     assert message in note
@@ -166,8 +168,8 @@ def test_masks_of_numpy_and_in_one_tensor(clips: Clips, tmp_path: Path) -> None:
     left[:, :4] = 1
     masks = torch.stack([left, 1 - left])
     for name, given in (("a.mkv", list(masks)), ("b.mkv", masks), ("c.mkv", [*masks.numpy()])):
-        clips.draw(clip, name, [clips.style, clips.style], masks=given)
-    drawn = [frames_of(tmp_path / name) for name in ("a.mkv", "b.mkv", "c.mkv")]
-    for frames in drawn[1:]:
-        for frame, expected in zip(frames, drawn[0], strict=True):
+        clips.stylize(clip, name, [clips.style, clips.style], masks=given)
+    results = [frames_of(tmp_path / name) for name in ("a.mkv", "b.mkv", "c.mkv")]
+    for frames in results[1:]:
+        for frame, expected in zip(frames, results[0], strict=True):
             np.testing.assert_array_equal(frame.to_ndarray(), expected.to_ndarray())
