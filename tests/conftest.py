@@ -1,4 +1,4 @@
-"""Fixtures of all tests: small models, pictures, tolerances."""
+"""Fixtures of all tests: small models, images, tolerances."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from adain_core.weights import ModelInfo, save_model
 # Time says nothing on a busy machine.
 settings.register_profile("adain", deadline=None)
 settings.load_profile("adain")
-# Pictures here are tiny: more threads wait for each other, on a busy machine five times as long.
+# Images here are tiny: more threads wait for each other, on a busy machine five times as long.
 torch.set_num_threads(1)
 # A job in the background, or under nohup, ignores them, and its children, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def build_model(architecture: Architecture | None = None, seed: int = 0) -> AdaINModel:
-    """A model with seeded random weights whose pictures vary and mostly lie within 0..1."""
+    """A model with seeded random weights whose results vary and mostly lie within 0..1."""
     architecture = architecture or Architecture(widths=(4, 6, 8, 10))
     generator = torch.Generator().manual_seed(seed)
     encoder, decoder = Encoder(architecture), Decoder(architecture)
@@ -54,16 +54,16 @@ def build_model(architecture: Architecture | None = None, seed: int = 0) -> AdaI
         encoder, decoder, ModelInfo(architecture, "MIT", "random numbers", {"seed": seed}), "tiny"
     )
     model.eval().requires_grad_(False)
-    style = model.encode_style(smooth_picture(64, 64, seed=seed + 1))
-    pictures = decoder(adain(model.encode(smooth_picture(64, 64, seed=seed)), style).tensor)
+    style = model.encode_style(smooth_image(64, 64, seed=seed + 1))
+    images = decoder(adain(model.encode(smooth_image(64, 64, seed=seed)), style).tensor)
     last = decoder.get_submodule("conv1_1")
-    scale = 0.2 / pictures.std(dim=(0, 2, 3)).clamp_min(1e-3)
+    scale = 0.2 / images.std(dim=(0, 2, 3)).clamp_min(1e-3)
     last.weight *= scale[:, None, None, None]
-    last.bias.copy_(0.5 + scale * (last.bias - pictures.mean(dim=(0, 2, 3))))
+    last.bias.copy_(0.5 + scale * (last.bias - images.mean(dim=(0, 2, 3))))
     return model
 
 
-def smooth_picture(
+def smooth_image(
     height: int, width: int, batch: int = 1, channels: int = 3, seed: int = 0
 ) -> Tensor:
     """Smooth colors with fine noise in 0..1, ``(batch, channels, height, width)``."""
@@ -83,7 +83,7 @@ def make_model() -> Callable[..., AdaINModel]:
 @pytest.fixture(scope="session")
 def make_image() -> Callable[..., Tensor]:
     """``make_image(height, width, batch, channels, seed)``: a seeded image in 0..1."""
-    return smooth_picture
+    return smooth_image
 
 
 @pytest.fixture(scope="session")

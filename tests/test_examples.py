@@ -31,7 +31,7 @@ def folder(
 
 
 def make_clip(folder: Path) -> None:
-    """Write clip.mp4: 12 frames, as the command line draws them."""
+    """Write clip.mp4: 12 frames, as the command line stylizes them."""
     av = pytest.importorskip("av")
     with av.open(str(folder / "clip.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=25)

@@ -48,8 +48,8 @@ _VIDEOS = (
 )
 
 
-def picture(mode: str = "RGB", size: tuple[int, int] = (20, 14)) -> PIL.Image.Image:
-    """Return a small picture with detail."""
+def make_image(mode: str = "RGB", size: tuple[int, int] = (20, 14)) -> PIL.Image.Image:
+    """Return a small image with detail."""
     values = np.arange(size[0] * size[1] * 3, dtype=np.uint32) * 2654435761 >> 24
     image = PIL.Image.fromarray(values.astype(np.uint8).reshape(size[1], size[0], 3))
     if mode == "I;16":
@@ -64,16 +64,16 @@ def images() -> list[bytes]:
     """Return images of all formats and modes."""
     PIL.Image.init()
     found = [
-        _encode(picture(mode), name, exif=exif().tobytes())
+        _encode(make_image(mode), name, exif=exif().tobytes())
         for mode, names in _FORMATS.items()
         for name in names
         if name in PIL.Image.SAVE
     ]
-    frames = [picture(), picture().rotate(180)]
+    frames = [make_image(), make_image().rotate(180)]
     for name in ("GIF", "PNG", "WEBP", "TIFF"):
         found.append(_encode(frames[0], name, save_all=True, append_images=frames[1:]))
-    found.append(_encode(picture(), "JPEG", progressive=True))
-    found.append(_encode(picture(), "TIFF", compression="tiff_lzw"))
+    found.append(_encode(make_image(), "JPEG", progressive=True))
+    found.append(_encode(make_image(), "TIFF", compression="tiff_lzw"))
     return found
 
 
@@ -123,7 +123,7 @@ def models() -> list[bytes]:
 @cache
 def styles() -> list[bytes]:
     """Return style files."""
-    style = model().encode_style(picture())
+    style = model().encode_style(make_image())
     return [_saved(style.save), _saved(Style.mix([style, style], [1, 3]).save)]
 
 
@@ -131,7 +131,7 @@ def styles() -> list[bytes]:
 def states() -> list[bytes]:
     """Return states of interrupted videos."""
     pool = TemporalPool("ema", 4)
-    Stylizer(model(), StylizeOptions(model().encode_style(picture())), pool)(picture())
+    Stylizer(model(), StylizeOptions(model().encode_style(make_image())), pool)(make_image())
 
     def write(path: Path) -> None:
         checkpoints = Checkpoints(path, "request")
@@ -144,8 +144,8 @@ def states() -> list[bytes]:
 @cache
 def tables() -> list[bytes]:
     """Return tables of styles."""
-    styles = {name: model().encode_style(picture()) for name in ("a", "b")}
-    return [_saved(lambda path: write_table(path, styles, {"c": "no picture"}, "0" * 12))]
+    styles = {name: model().encode_style(make_image()) for name in ("a", "b")}
+    return [_saved(lambda path: write_table(path, styles, {"c": "no image"}, "0" * 12))]
 
 
 @cache
@@ -229,7 +229,7 @@ def _video(path: Path, codec: str) -> bytes:
         if path.suffix in (".mp4", ".mkv"):
             sound = container.add_stream("aac" if path.suffix == ".mp4" else "flac", rate=48000)
         for number in range(5):
-            frame = av.VideoFrame.from_image(picture(size=(64, 48)).rotate(30 * number))
+            frame = av.VideoFrame.from_image(make_image(size=(64, 48)).rotate(30 * number))
             container.mux(stream.encode(frame))
         if sound is not None:
             wave = np.zeros((1, 4096), np.float32 if path.suffix == ".mp4" else np.int16)

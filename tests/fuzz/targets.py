@@ -67,7 +67,7 @@ class Target:
 
     Attributes:
         seeds: whole files.
-        read: reads a file, and looks at what it is given.
+        read: reads a file, and checks the result.
         suffix: of the file's name.
         mutate: damages a file's content.
         errors: what may be raised.
@@ -123,7 +123,7 @@ def _read_profile(path: Path) -> None:
     """A profile in an image of one of several kinds."""
     data = path.read_bytes()
     mode, name = _PROFILED[len(data) % len(_PROFILED)]
-    seeds.picture(mode).save(path, name, icc_profile=data)
+    seeds.make_image(mode).save(path, name, icc_profile=data)
     _read_image(path)
 
 
@@ -131,14 +131,14 @@ def _read_exif(path: Path) -> None:
     block = path.read_bytes()
     if block[:4] != b"Exif":
         block = b"Exif\0\0" + block
-    seeds.picture().save(path, "JPEG", exif=block)
+    seeds.make_image().save(path, "JPEG", exif=block)
     _read_image(path)
 
 
 def _read_preview(path: Path) -> None:
     data = path.read_bytes()
-    picture = read_preview(data)
-    assert picture is None or picture.shape[1] == 3
+    image = read_preview(data)
+    assert image is None or image.shape[1] == 3
     join_previews([(data, 1.0), (seeds.images()[1], 2.0)])
 
 

@@ -1,4 +1,4 @@
-"""On a GPU (CUDA): pictures are those of the CPU, and training's shortcuts change no gradient.
+"""On a GPU (CUDA): results are those of the CPU, and training's shortcuts change no gradient.
 
     python -m pytest tests/gpu
 
@@ -37,13 +37,13 @@ SAMPLES = Path(__file__).parents[2] / "samples"
     ("dtype", "largest", "mean"),
     [("fp32", 0.03, 1e-3), ("fp16", 0.03, 1e-3), ("bf16", 0.2, 0.015)],
 )
-def test_pictures_are_the_cpus(dtype: str, largest: float, mean: float) -> None:
+def test_results_equal_the_cpu(dtype: str, largest: float, mean: float) -> None:
     photo, artwork = SAMPLES / "content/castle.jpg", SAMPLES / "style/van-gogh-night-cafe.jpg"
-    expected, drawn = (
+    expected, result = (
         AdaINModel.from_pretrained(None, *where).stylize(photo, artwork, content_size=384).cpu()
         for where in (("cpu", "fp32"), ("cuda", dtype))
     )
-    difference = (drawn - expected).abs()
+    difference = (result - expected).abs()
     assert difference.max() < largest and difference.mean() < mean
 
 

@@ -92,9 +92,7 @@ COMMANDS = {
     "matroska": Command(
         f"{_VIDEO} -o out.mkv --overwrite", ("out.mkv",), "--resume", "out.partial.resume"
     ),
-    "pictures": Command(
-        f"{_VIDEO} -o f/%d.png --overwrite", ("f/*.png",), "--resume", "f/*.resume"
-    ),
+    "images": Command(f"{_VIDEO} -o f/%d.png --overwrite", ("f/*.png",), "--resume", "f/*.resume"),
     "train": Command(
         _TRAIN,
         ("run/*.safetensors", "run/*.md", "run/*.png", "run/*.jpg", "run/*.pt", "run/samples/*"),
@@ -134,8 +132,8 @@ def lay_out(folder: Path, command: Command) -> None:
         stream = container.add_stream("libx264", rate=12)
         stream.width, stream.height, stream.pix_fmt = *_SIZE, "yuv420p"
         for number in range(60):
-            with PIL.Image.open(folder / "photos/0.png") as picture:
-                turned = picture.rotate(6 * number)
+            with PIL.Image.open(folder / "photos/0.png") as image:
+                turned = image.rotate(6 * number)
             container.mux(stream.encode(av.VideoFrame.from_image(turned)))
         container.mux(stream.encode(None))
     for name in command.older:
@@ -154,8 +152,8 @@ def _save_models(folder: Path) -> None:
         model.save(folder / f"{name}.safetensors")
         if name == "model":
             for style in ("a", "b"):
-                picture = PIL.Image.open(folder / f"art/{int(style == 'b')}.png")
-                model.encode_style(picture).save(folder / f"{style}.safetensors")
+                image = PIL.Image.open(folder / f"art/{int(style == 'b')}.png")
+                model.encode_style(image).save(folder / f"{style}.safetensors")
             continue
         vgg = {"0.weight": torch.eye(3)[:, :, None, None], "0.bias": torch.zeros(3)}
         for network, indices, state, file in (

@@ -1,4 +1,4 @@
-"""Kill what makes a data set, again and again, and look at what is left each time.
+"""Kill ``adain dataset`` again and again, and check what is left each time.
 
 ``python -m tests.kills.dataset --kills 100`` kills ``adain dataset`` with SIGKILL at
 random moments, on folders and on tar shards; with ``--ray`` it works on a local Ray cluster that
@@ -37,7 +37,7 @@ _STARTS = 4
 
 @dataclass
 class Trial:
-    """Trees to draw, the command that does it, and how it should end.
+    """Trees to stylize, the command that does it, and how it should end.
 
     Attributes:
         folder: that holds all.

@@ -130,8 +130,8 @@ def _signature(path: Path) -> object:
     if content == b"older":
         return content
     if path.suffix in (".png", ".jpg"):
-        with PIL.Image.open(path) as picture:
-            return picture.size, hash(picture.convert("RGB").tobytes())
+        with PIL.Image.open(path) as image:
+            return image.size, hash(image.convert("RGB").tobytes())
     if path.suffix == ".safetensors":
         with safe_open(path, "pt") as file:
             metadata = sorted(file.metadata().items())  # which have no order of their own

@@ -11,7 +11,7 @@ from .killer import Trial
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["stylize", "mix", "video", "pictures"])
+@pytest.mark.parametrize("name", ["stylize", "mix", "video", "images"])
 def test_killed_at_any_moment_nothing_is_half_or_lost(name: str, tmp_path: Path) -> None:
     count = Trial(COMMANDS[name], tmp_path).run(kills=2)
     assert count["kills"] == 2

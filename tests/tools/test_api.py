@@ -26,7 +26,7 @@ def test_every_public_name_has_its_place() -> None:
         assert heading in page
 
 
-def test_a_call_has_its_place() -> None:
+def test_call_methods_are_documented() -> None:
     page = api.PAGE.read_text(encoding="utf-8")
     for name in ("Stylizer", "TemporalPool", "Optimization", "FeedForward", "StyleSwap"):
         assert f"\n#### {name}.\\_\\_call\\_\\_\n\n```python\n__call__(" in page

@@ -45,7 +45,9 @@ def names(count: int) -> str:
         ("tests/test_a.py", "a = 1\n" * 601, "test_a.py: 601 lines, at most 600"),
     ],
 )
-def test_a_limit(tmp_path: Path, name: str, text: str, complaint: str) -> None:
+def test_exceeding_a_limit_is_reported(
+    tmp_path: Path, name: str, text: str, complaint: str
+) -> None:
     (found,) = complaints(tmp_path, {name: text})
     assert complaint in found
 
@@ -60,7 +62,7 @@ def test_a_limit(tmp_path: Path, name: str, text: str, complaint: str) -> None:
         ("tests/test_a.py", "a = 1\n" * 600),
     ],
 )
-def test_what_is_allowed(tmp_path: Path, name: str, text: str) -> None:
+def test_code_within_the_limits_is_accepted(tmp_path: Path, name: str, text: str) -> None:
     assert complaints(tmp_path, {name: text}) == []
 
 
