@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from .errors import OptionError
+
 Normalization = Literal["none", "batch", "instance"]
 Fusion = Literal["adain", "concat"]
 
@@ -73,8 +75,12 @@ class Architecture:
 
     @classmethod
     def scaled(cls, width: float) -> Architecture:
-        """Return the paper's architecture with every width multiplied by ``width``, at least 1."""
-        return cls(tuple(max(1, round(width * full)) for full in VGG19_WIDTHS))
+        """Return the paper's architecture with every width multiplied by ``width``, at least 1.
+
+        Raises:
+            OptionError: ``width`` is not above 0 and at most 1.
+        """
+        return cls(tuple(scale_width(width, full) for full in VGG19_WIDTHS))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Architecture:
@@ -91,6 +97,17 @@ class Architecture:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {**asdict(self), "widths": list(self.widths)}
+
+
+def scale_width(width: float, full: int) -> int:
+    """Return a fraction ``width`` of ``full`` channels, at least 1.
+
+    Raises:
+        OptionError: ``width`` is not above 0 and at most 1.
+    """
+    if not 0 < width <= 1:
+        raise OptionError("width", f"must be above 0 and at most 1, the full width, got {width:g}")
+    return max(1, round(width * full))
 
 
 def _each(widths: tuple[int, ...]) -> tuple[int, ...]:

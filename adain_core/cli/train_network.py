@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from ..architecture import scale_width
 from ..choices import STYLE_LOSSES, describe
 from ..training.command import option_of
 from ..training.config import DEFAULTS
@@ -61,7 +62,7 @@ def make_network_trainer(args: argparse.Namespace) -> NetworkTrainer:
             )
         given["style_size"] = smallest
     if args.width is not None:
-        given["width"] = max(1, round(args.width * NetworkArchitecture().width))
+        given["width"] = scale_width(args.width, NetworkArchitecture().width)
     if args.style_loss is not None:
         given["style_loss"] = args.style_loss
     return NetworkTrainer(NetworkConfig(**given), resume=args.resume)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from adain_core import AdaINModel, Architecture
 from adain_core.architecture import MINIMUM_SIZE, STRIDE, VGG19_WIDTHS
+from adain_core.errors import OptionError
 from adain_core.networks import Decoder, Encoder
 from adain_core.padding import reflection_pad
 
@@ -160,6 +161,9 @@ def test_scaled_widths() -> None:
     assert Architecture.scaled(1) == Architecture() == Architecture(VGG19_WIDTHS)
     assert Architecture.scaled(0.25).widths == (16, 32, 64, 128)
     assert Architecture.scaled(0.001).widths == (1, 1, 1, 1)
+    for width in (0, -1, 1.01, 5, float("nan"), float("inf")):
+        with pytest.raises(OptionError, match=f"width must be above 0 and at most 1.*{width:g}"):
+            Architecture.scaled(width)
 
 
 def test_each_convolution_can_have_its_own_width() -> None:
