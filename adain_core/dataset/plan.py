@@ -204,11 +204,15 @@ class Part:
         start: first byte of its rows in the plan.
         length: bytes of its rows.
         archive: that its results go to, or empty.
+        first: number of the first row to process, from 0; a batch can belong to several shares.
+        end: number after that of the last one.
     """
 
     start: int
     length: int
     archive: str
+    first: int
+    end: int
 
 
 def read_parts(path: Path, batch_size: int) -> Iterator[tuple[Part, list[Row]]]:
@@ -234,12 +238,22 @@ def read_parts(path: Path, batch_size: int) -> Iterator[tuple[Part, list[Row]]]:
                 if rows and (
                     row.archive != rows[0].archive or (not row.archive and len(rows) == batch_size)
                 ):
-                    yield Part(start, end - start, rows[0].archive), rows
+                    yield Part(start, end - start, rows[0].archive, 0, len(rows)), rows
                     start, rows = end, []
                 rows.append(row)
             end += len(line)
     if rows:
-        yield Part(start, end - start, rows[0].archive), rows
+        yield Part(start, end - start, rows[0].archive, 0, len(rows)), rows
+
+
+def count_rows(path: Path) -> int:
+    """Return the number of rows of a plan, without a check of them.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return sum(1 for line in file if line.strip())
 
 
 class _Outputs:

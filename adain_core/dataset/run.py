@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ..errors import DatasetError
 from .archives import split_archive
 from .job import FAILURES, RECORDS, STYLE_SUFFIX, STYLES, Job
 from .local import LocalRunner, Runner, Task
-from .plan import Part, read_parts
+from .plan import Part, count_rows, read_parts
 from .preparation import prepare_plan
 from .results import Results
 from .style_table import StyleTable, merge_tables
@@ -27,7 +27,7 @@ Watch = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several equal shares of a data set.
+    """One of several equal shares of a data set: consecutive rows of the plan, or whole archives.
 
     Attributes:
         number: from 1.
@@ -123,7 +123,7 @@ class _Share:
         rows: number of all rows.
         present: number of rows in complete parts.
         parts: incomplete parts, and those that a worker has to check.
-        artworks: artworks of their rows.
+        artworks: artworks of their rows, and of the rows of other shares in the same batch.
     """
 
     rows: int = 0
@@ -134,16 +134,23 @@ class _Share:
 
 def _find_share(path: Path, batch_size: int, shard: Shard, results: Results) -> _Share:
     share = _Share()
-    for number, (part, rows) in enumerate(read_parts(path, batch_size)):
-        if number % shard.count != shard.number - 1:
+    total, start = count_rows(path), 0
+    begin, end = (total * number // shard.count for number in (shard.number - 1, shard.number))
+    for part, rows in read_parts(path, batch_size):
+        # The last bits of a result depend on its batch, so a worker reads all of it.
+        first, last = max(begin - start, 0), min(end - start, len(rows))
+        if part.archive:  # one worker writes it: it belongs to the share of its first row
+            first, last = (0, len(rows)) if begin <= start < end else (0, 0)
+        start += len(rows)
+        if first >= last:
             continue
-        share.rows += len(rows)
-        missing = rows if part.archive else [row for row in rows if not results.has(row)]
-        if missing:
-            share.parts.append(part)
-            share.artworks.update(row.artwork for row in missing)
+        own = rows[first:last]
+        share.rows += len(own)
+        if part.archive or not all(map(results.has, own)):
+            share.parts.append(replace(part, first=first, end=last))
+            share.artworks.update(row.artwork for row in rows)
         else:
-            share.present += len(rows)
+            share.present += len(own)
     return share
 
 

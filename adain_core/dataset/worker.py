@@ -123,7 +123,7 @@ class Worker:
     # -- images ---------------------------------------------------------------------------------
 
     def stylize(self, part: Part) -> Iterator[Report]:
-        """Stylize the missing images of a part; yield a report of each batch.
+        """Stylize the missing images of a part, from its first row on; yield a report per batch.
 
         Raises:
             AdaINError: a result that cannot be written, such as on a full disk.
@@ -133,11 +133,12 @@ class Worker:
         with contextlib.closing(sink):
             for start in range(0, len(rows), self.job.batch_size):
                 batch = rows[start : start + self.job.batch_size]
-                yield self._stylize_batch(batch, sink)
+                own = batch[max(part.first - start, 0) : max(part.end - start, 0)]
+                yield self._stylize_batch(batch, own, sink)
             sink.finish()
 
-    def _stylize_batch(self, batch: Sequence[Row], sink: Sink) -> Report:
-        missing = [row for row in batch if not sink.has(row)]
+    def _stylize_batch(self, batch: Sequence[Row], own: Sequence[Row], sink: Sink) -> Report:
+        missing = [row for row in own if not sink.has(row)]
         progress = _Progress(missing)
         written = 0
         for group in self._groups(self._read_batch(batch, progress)):
@@ -151,7 +152,7 @@ class Worker:
                     )
             written += self._write(progress.take_ready(), progress, sink)
         written += self._write(progress.take_all(), progress, sink)
-        return Report(len(batch), written, tuple(progress.failures))
+        return Report(len(own), written, tuple(progress.failures))
 
     def _read_batch(self, batch: Sequence[Row], progress: _Progress) -> Iterator[_Item]:
         """Yield the whole batch, unless none of its missing images can be read.

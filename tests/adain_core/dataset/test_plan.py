@@ -13,6 +13,7 @@ from adain_core.dataset.plan import (
     Part,
     PlanOptions,
     Row,
+    count_rows,
     make_rows,
     read_parts,
     read_rows,
@@ -152,8 +153,10 @@ def test_parts_cover_a_plan_once(
         path.write_bytes(b"\n" + path.read_bytes().replace(b"\n", b"\n\n"))
     parts = list(read_parts(path, batch_size))
     assert [row for _, inner in parts for row in inner] == rows
+    assert count_rows(path) == len(rows)
     for part, inner in parts:
         assert read_rows(path, part) == inner
+        assert (part.first, part.end) == (0, len(inner))
         assert {row.archive for row in inner} == {part.archive}
         assert part.archive or len(inner) <= batch_size
 
@@ -203,4 +206,4 @@ def test_malformed_lines_are_refused(tmp_path: Path) -> None:
     path.write_text("[" * 100_000)
     with pytest.raises(ValueError, match=r"line 1: .*while decoding"):
         list(read_parts(path, 8))
-    assert read_rows(path, Part(0, 0, "")) == []
+    assert read_rows(path, Part(0, 0, "", 0, 0)) == []
