@@ -24,6 +24,7 @@ from ..dataset import (
     stylize_dataset,
 )
 from ..dataset.job import FAILURES
+from ..devices import resolve_device
 from .streams import print_error, print_json, print_line
 
 
@@ -80,6 +81,7 @@ def _job(args: argparse.Namespace) -> Job:
 
 def _runner(args: argparse.Namespace) -> Callable[[Job, Path], Runner]:
     if args.ray is None:
+        resolve_device(args.device)  # checks it before a file is written
         return partial(LocalRunner, workers=args.workers)
     from ..dataset.cluster import RayRunner
 

@@ -6,24 +6,30 @@ import filecmp
 import itertools
 import json
 import shutil
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import NoReturn
 
 from ..choices import PHOTO_SHARE, SINGLE_PASS
 from ..errors import DatasetError
 from ..weights import find_model, fingerprint, load_model
-from .job import PLAN, SETTINGS, Job
-from .plan import make_rows, read_parts, write_plan
+from .job import PLAN, SETTINGS, STYLES, Job
+from .plan import PlanOptions, make_rows, read_parts, write_plan
 from .results import Results
 
 # Fields of a job that affect all images.
 _COMMON = (
     *("dtype", "size", "crop", "style_size", "stroke_size", "quality", "others", "batch_size"),
 )
+# Those that affect the plan.
+_PLANNED = {field.name for field in fields(PlanOptions)}
 
 
 def prepare_plan(job: Job, given: Path | None = None) -> Path:
     """Write the plan and the settings to the folder of results, or compare existing ones.
+
+    While there is no result, the settings may change; the plan stays, because it may be edited.
 
     Args:
         job: the data set.
@@ -35,7 +41,7 @@ def prepare_plan(job: Job, given: Path | None = None) -> Path:
     Raises:
         ValueError: as :func:`~adain_core.dataset.plan.make_rows`.
         AdaINError: a tree or the model cannot be read, the data set was started with another plan
-            or other settings, or the files cannot be written.
+            or other settings, or the files cannot be written. Nothing is written then.
     """
     results = Results(job.output)
     path = job.output / PLAN
@@ -43,9 +49,6 @@ def prepare_plan(job: Job, given: Path | None = None) -> Path:
     if not path.exists():
         if given is not None and not given.is_file():
             raise DatasetError(f"cannot read {given}: there is no such file; a plan is expected")
-        # Without a plan there are no results yet, and other settings do no harm.
-        with results.replace(SETTINGS) as temporary:
-            temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         with results.replace(PLAN) as temporary:
             if given is None:
                 _write_new_plan(temporary, job)
@@ -53,13 +56,23 @@ def prepare_plan(job: Job, given: Path | None = None) -> Path:
                 for _ in read_parts(given, job.batch_size):
                     pass  # each row is checked
                 shutil.copyfile(given, temporary)
+            # Before the plan: without one there are no results, and other settings do no harm.
+            _write_settings(results, settings)
         return path
-    _check_settings(job.output / SETTINGS, settings)
+    begun = _read_settings(job.output / SETTINGS)
+    differing = _compare(begun, settings)
+    if differing and not (_PLANNED.isdisjoint(differing) and _is_empty(results, path, job)):
+        differing.sort(key=lambda name: name not in _PLANNED)
+        _refuse_settings(job, differing[0], begun, settings)
     if given is not None and not filecmp.cmp(given, path, shallow=False):
         raise DatasetError(
             f"the data set in {job.output} was started with another plan, {path}; use it, or "
             "choose another folder"
         )
+    if differing:
+        (job.output / STYLES).unlink(missing_ok=True)
+        results.remove_work()
+        _write_settings(results, {**begun, **settings})
     return path
 
 
@@ -85,18 +98,38 @@ def _write_new_plan(path: Path, job: Job) -> None:
     write_plan(path, itertools.chain([first], rows))
 
 
-def _check_settings(path: Path, settings: dict[str, object]) -> None:
-    """Raise ``DatasetError`` if a data set was started with other settings."""
+def _write_settings(results: Results, settings: Mapping[str, object]) -> None:
+    with results.replace(SETTINGS) as temporary:
+        temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def _read_settings(path: Path) -> dict[str, object]:
     try:
-        begun = json.loads(path.read_text(encoding="utf-8"))
-        # How a given plan was made is not known.
-        names = [name for name in settings if name in begun or name in _COMMON]
-        differing = [name for name in names if begun.get(name) != settings[name]]
-    except (OSError, ValueError, AttributeError) as error:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise DatasetError(f"cannot read {path}: {error}; take another folder") from None
-    if differing:
-        name = differing[0]
-        raise DatasetError(
-            f"the data set in {path.parent} was started with {name.replace('_', ' ')} "
-            f"{begun.get(name)!r}, got {settings[name]!r}; take the same, or another folder"
-        )
+
+
+def _compare(begun: Mapping[str, object], settings: Mapping[str, object]) -> list[str]:
+    """Return the names of settings that differ from those that a data set was started with."""
+    # How a given plan was made is not known.
+    names = [name for name in settings if name in begun or name in _COMMON]
+    return [name for name in names if begun.get(name) != settings[name]]
+
+
+def _is_empty(results: Results, plan: Path, job: Job) -> bool:
+    """Return whether a data set has no result, not even in an archive that is begun."""
+    return not any((results.work / "archives").glob("*")) and not any(
+        (results.folder / row.archive).exists() if row.archive else results.has(row)
+        for _, rows in read_parts(plan, job.batch_size)
+        for row in rows
+    )
+
+
+def _refuse_settings(
+    job: Job, name: str, begun: Mapping[str, object], settings: Mapping[str, object]
+) -> NoReturn:
+    raise DatasetError(
+        f"the data set in {job.output} was started with {name.replace('_', ' ')} "
+        f"{begun.get(name)!r}, got {settings[name]!r}; take the same, or another folder"
+    )

@@ -83,12 +83,19 @@ class Results:
         Raises:
             DatasetError: it cannot be written.
         """
+        absent = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+        temporary: Path | None = None
         try:
             temporary = self._temporary()
             yield temporary
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-        except OSError as error:
+        except BaseException as error:
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
+            self._remove_empty(absent)
+            if not isinstance(error, OSError):
+                raise
             raise DatasetError(f"cannot write {self.folder / name}: {reason(error)}") from None
         self.place(temporary, name)
 
@@ -126,6 +133,12 @@ class Results:
         folder = self.work / "new"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / uuid.uuid4().hex
+
+    def _remove_empty(self, folders: Sequence[Path]) -> None:
+        """Remove the folders of temporary files and some around them, if nothing is in them."""
+        with contextlib.suppress(OSError):
+            for folder in (self.work / "new", self.work, *folders):
+                folder.rmdir()
 
     def remove_leftovers(self) -> None:
         """Remove partial files of an interrupted run, except archives, which are continued."""

@@ -85,6 +85,10 @@ def test_tar_shards_and_shares(trees: Folder) -> None:
         (("--crop", "9", "--size", "8"), "--crop must be at most the size, 8, got 9"),
         (("--shard", "3/2"), "expected a share from 1/2 to 2/2, got 3/2"),
         (("--workers", "0"), "--workers must be 1 or more, got 0"),
+        (
+            ("--device", "meta"),
+            "device 'meta' cannot be used: it holds no values; choose 'auto' or 'cpu'",
+        ),
     ],
 )
 def test_refused_options(
@@ -92,6 +96,7 @@ def test_refused_options(
 ) -> None:
     assert dataset(trees, *options) == 2
     assert error_line(capsys) == message
+    assert not (trees / "out").exists()
 
 
 @pytest.mark.parametrize("option", ["--alpha=x", "--alpha=0.1:x", "--shard=3", "--shard=a/b"])

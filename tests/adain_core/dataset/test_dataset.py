@@ -16,7 +16,7 @@ from adain_core import AdaINModel, Style, load_image
 from adain_core.dataset import LocalRunner, PlanOptions, Shard, stylize_dataset
 from adain_core.dataset.job import Report
 from adain_core.dataset.local import Task
-from adain_core.errors import DatasetError, OptionError
+from adain_core.errors import AdaINError, DatasetError, OptionError
 from adain_core.pixels import as_float
 
 NAMES = set(IMAGES)
@@ -59,6 +59,19 @@ def test_the_same_bits_by_any_number_of_workers_and_shares(data: DataSet) -> Non
         summary = data.stylize(replace(job, output=data / "shares"), shard=Shard(number, 3))
         assert summary.rows == len(data.files("shares")) - len(before) == 6
     assert data.files("shares") == expected
+    assert not (data / "shares" / ".adain").exists()
+
+
+@pytest.mark.parametrize("batch_size", [4, 32])
+def test_shares_are_equal_whatever_the_batch(data: DataSet, batch_size: int) -> None:
+    job = data.job(plan=PlanOptions(per_image=2), batch_size=batch_size)
+    data.stylize(job)
+    rows = [
+        data.stylize(replace(job, output=data / "shares"), shard=Shard(number, 5)).stylized
+        for number in (2, 1, 5, 3, 4)
+    ]
+    assert sorted(rows) == [2, 2, 2, 3, 3]
+    assert data.files("shares") == data.files()
     assert not (data / "shares" / ".adain").exists()
 
 
@@ -206,6 +219,38 @@ def test_a_data_set_is_not_continued_with_other_options(
     with pytest.raises(DatasetError, match=message):
         data.stylize(data.job(**change))
     assert data.stylize(data.job()).stylized == 0
+
+
+def test_settings_may_change_while_there_is_no_result(data: DataSet) -> None:
+    assert data.stylize(data.job(crop=500)).failed == 6
+    with pytest.raises(DatasetError, match="was started with seed 0, got 3"):
+        data.stylize(data.job(crop=8, plan=PlanOptions(seed=3)))
+    summary = data.stylize(data.job(crop=8, style_size=32))
+    assert (summary.stylized, summary.failed) == (5, 1)  # one is of a single pixel
+    data.stylize(data.job("fresh", crop=8, style_size=32))
+    assert data.files() == data.files("fresh")
+    settings = [(data / name / "adain-settings.json").read_text() for name in ("out", "fresh")]
+    assert settings[0] == settings[1]
+    with pytest.raises(DatasetError, match="was started with crop 8, got 500"):
+        data.stylize(data.job(crop=500, style_size=32))
+
+
+def test_refused_input_leaves_nothing(data: DataSet) -> None:
+    (data / "empty").mkdir()
+    for change in (
+        {"images": data / "none"},
+        {"images": data / "empty"},
+        {"images": data / "images/top.webp"},
+        {"styles": data / "empty"},
+        {"plan": PlanOptions(per_image=4)},
+    ):
+        with pytest.raises((AdaINError, ValueError)):
+            data.stylize(data.job("new/out", **change))
+        assert not (data / "new").exists()
+    # The user's own folder stays.
+    with pytest.raises(AdaINError, match="expected a folder"):
+        data.stylize(data.job("empty", images=data / "none"))
+    assert not any((data / "empty").iterdir())
 
 
 def test_another_model_is_refused(data: DataSet, tmp_path: Path, make_model: object) -> None:
