@@ -6,6 +6,7 @@ safetensors holds nothing but named arrays and a text dictionary, so a file cann
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -52,13 +53,23 @@ def write_tensors(
     try:
         with replace_atomically(path, overwrite) as temporary:
             # Not save_file: its files are readable by their owner only.
-            temporary.write_bytes(save(copies, metadata=entries))
+            temporary.write_bytes(_sort_metadata(save(copies, metadata=entries)))
     except FileExistsError:
         raise WeightsError(
             f"{path}: the file exists; choose another name or allow replacing it"
         ) from None
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path}: cannot be written: {reason(error)}") from None
+
+
+def _sort_metadata(content: bytes) -> bytes:
+    """Return a safetensors file whose metadata are sorted; safetensors writes them in any order."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + content[start:]
 
 
 def _utf8(text: str) -> str:

@@ -172,6 +172,18 @@ def test_half_precision_file_is_close(
     )
 
 
+def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
+    metadata = {f"note {number}": "ü" * number for number in range(20)}
+    tensors = {"b": torch.ones(3), "a": torch.zeros(2, 2, dtype=torch.float16)}
+    files = [tmp_path / f"{number}.safetensors" for number in range(4)]
+    for number, file in enumerate(files):
+        entries = sorted(metadata.items(), reverse=number % 2 == 1)
+        write_tensors(file, "adain-model", tensors, dict(entries))
+    assert len({file.read_bytes() for file in files}) == 1
+    read, _ = read_tensors(files[0], "adain-model")
+    torch.testing.assert_close(read, tensors, rtol=0, atol=0)
+
+
 def test_metadata_in_the_file(tiny_path: Path) -> None:
     _, metadata = content_of(tiny_path)
     assert metadata.pop("format") == "adain-model"
