@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .coarse_to_fine import Batch, CoarseToFine, Prepared
 from .devices import inference
-from .errors import NotFiniteError, OptionError, StyleMismatchError, require_kind
+from .errors import AdaINError, NotFiniteError, OptionError, StyleMismatchError, require_kind
 from .faults import explain_not_finite
 from .images import ImageLike, read_mask, to_pixels
 from .masks import MaskLike, feather_mask, resize_mask
@@ -160,7 +160,12 @@ class Stylizer:
         if self.options.recolors:
             device = self.model.networks.device
             return image.to(device), None if closeup is None else closeup.to(device)
-        return self.model.style_encoder.recall(image, closeup=closeup)
+        try:
+            return self.model.style_encoder.recall(image, closeup=closeup)
+        except ValueError as error:
+            if isinstance(error, AdaINError) or not isinstance(source, str | os.PathLike):
+                raise
+            raise ValueError(f"{source}: {error}") from None  # it is transparent everywhere
 
     def _encode_recolored(self, artwork: tuple[Tensor, Tensor | None], content: Tensor) -> Style:
         method = self.options.preserve_color

@@ -7,6 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import OptionError
+from .streams import print_note
+
 if TYPE_CHECKING:
     from ..model import AdaINModel
     from ..options import StylizeOptions
@@ -26,15 +29,32 @@ _WORDS = {
 
 
 def read_request(args: argparse.Namespace) -> StylizeOptions:
-    """Return the options of ``add_style_options``' arguments; artworks are not read yet."""
+    """Return the options of ``add_style_options``' arguments; artworks are not read yet.
+
+    Raises:
+        OptionError: masks that select nothing, or an option out of range.
+    """
     from ..images import read_mask
 
+    # Once, not again for every image.
+    masks = None if args.mask is None else [read_mask(path) for path in args.mask]
+    empty = [] if masks is None else [n for n, mask in enumerate(masks) if not mask.any()]
+    if masks is not None and len(empty) == len(masks) and args.background is None:
+        raise OptionError(
+            f"masks[{empty[0]}]",
+            "is black (or transparent) everywhere, so there is no region to stylize; leave masks "
+            "out for the whole photo",
+        )
+    for number in empty:
+        print_note(
+            f"{option_word(f'masks[{number}]', args)} is black (or transparent) everywhere; its "
+            "style is not used"
+        )
     return make_request(
         args,
         styles=[open_style(path) for path in args.style],
         weights=args.style_weights,
-        # Once, not again for every image.
-        masks=None if args.mask is None else [read_mask(path) for path in args.mask],
+        masks=masks,
         background=None if args.background is None else open_style(args.background),
     )
 

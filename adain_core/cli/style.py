@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import AdaINError, OptionError
 from .arguments import Subparsers, add_command, add_model_options
 from .outputs import check_safetensors_output
 from .request import load_model
@@ -165,10 +166,14 @@ def _encode(args: argparse.Namespace) -> int:
 
     masks = [read_mask(path) for path in args.mask] if args.mask else [None] * len(paths)
     model = load_model(args)
-    styles = [
-        model.encode_style(path, mask, args.style_size)
-        for path, mask in zip(paths, masks, strict=True)
-    ]
+    styles = []
+    for path, mask in zip(paths, masks, strict=True):
+        try:
+            styles.append(model.encode_style(path, mask, args.style_size))
+        except ValueError as error:
+            if isinstance(error, AdaINError | OptionError):
+                raise
+            raise ValueError(f"{path}: {error}") from None  # nothing visible, or masked
     style = Style.mix(styles)
     return _save(style if args.preview else replace(style, previews=()), args)
 

@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from cli_folder import Folder, read, to_array
+from cli_folder import Folder, error_line, read, to_array
 from PIL import ImageCms
 from torch import Tensor
 
@@ -95,6 +95,35 @@ def test_stylize_with_masks_and_background(
     )
     difference = read(folder / "o.png").astype(int) - to_array(expected).astype(int)
     assert np.abs(difference).max() <= 1  # white has a luma of 1 up to rounding
+
+
+def test_masks_that_select_nothing(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    content, style = folder.save("c.png", 1), folder.save("s.png", 2)
+    black = folder.save_mask("black.png", np.zeros((10, 14)))
+    clear = folder.save_mask("clear.png", np.full((10, 14, 4), (255, 255, 255, 0)))
+    half = folder.save_mask("half.png", np.repeat([[255, 0]], 8, axis=0))
+    words = ["stylize", content, "--style", style]
+    for mask in (black, clear):
+        assert folder.run(*words, "--mask", mask, "-o", folder / "o.png") == 2
+        assert error_line(capsys).startswith(f"--mask {mask} is black (or transparent) everywhere")
+    assert not (folder / "o.png").exists()
+    # Those that another mask or a background make up for are told.
+    cases = ((style, "--mask", half, black), ("--mask", black, "--background", style))
+    for number, more in enumerate(cases):
+        assert folder.run(*words, *more, "-o", folder / f"{number}.png") == 0
+        note = f"adain: note: --mask {black} is black (or transparent) everywhere; its style is"
+        assert note in capsys.readouterr().err
+
+
+def test_a_transparent_artwork_is_named(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    content = folder.save("c.png", 1)
+    clear = folder.save_mask("clear.png", np.full((10, 14, 4), (255, 255, 255, 0)))
+    assert folder.run("stylize", content, "--style", content, clear, "-o", folder / "o.png") == 2
+    told = error_line(capsys)
+    assert told.startswith(f"{clear}: the style image is transparent everywhere; give one with")
+    output = folder / "s.safetensors"
+    assert folder.run("style", "encode", content, clear, "-o", output) == 2
+    assert error_line(capsys) == told
 
 
 def test_colored_mask_counts_by_luminance(folder: Folder, tiny: AdaINModel) -> None:
