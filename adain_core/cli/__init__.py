@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -82,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with interrupt_on_stop_signals() as received, notes_for_warnings():
         try:
             args = make_parser().parse_args(arguments)
+            _refuse_empty(sys.argv[1:] if arguments is None else arguments)
             out_of_memory = args.out_of_memory
             code = _run(args)
             # Not only at the interpreter's end, where a broken pipe is a traceback.
@@ -96,6 +98,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # An import that is interrupted ends in errors of its own.
             print_error(error if isinstance(error, AdaINError) else "interrupted")
             return 128 + received[0]
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Raise ``ValueError`` for an empty argument, which as a path is the current folder."""
+    for before, argument in zip(("adain", *arguments), arguments, strict=False):
+        option, equals, value = argument.partition("=")
+        if not argument or (equals and not value and option.startswith("-")):
+            raise ValueError(
+                f"expected a value after {option or before}, got an empty one; is it a variable of "
+                "the shell that is not set?"
+            )
 
 
 def _report(error: Exception, out_of_memory: str) -> int:
@@ -137,7 +150,9 @@ def _run(args: argparse.Namespace) -> int:
     except WeightsError as error:
         if not error.remedy:
             raise
-        raise WeightsError(f"{error} ({_REMEDIES[error.remedy]})") from None
+        function = rf"(adain_core\.\w+\.)?{error.remedy}\(\)"
+        message = re.sub(function, f"'{_REMEDIES[error.remedy]}'", str(error))
+        raise WeightsError(message) from None
     return code
 
 

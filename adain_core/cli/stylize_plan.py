@@ -49,7 +49,10 @@ def make_plan(args: argparse.Namespace) -> Plan:
         return Plan(contents, [output], output.parent)
 
     if output.is_file() or (not is_folder and _is_writable(output)):
-        raise ValueError(f"several results need a folder, but the output {output} is a file name")
+        raise ValueError(
+            "several photos, or those of a folder or a pattern, need a folder for their results, "
+            f"but the output {output} is a file name"
+        )
     outputs = _name_results(found, output, args.format)
     refuse_inputs(outputs, [*contents, *read_files(args)])
     check_replaceable(

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from ..errors import ImageFileError, ImageFileWarning, reason
-from .formats import INPUT_SUFFIXES
+from .formats import INPUT_SUFFIXES, is_address
 
 
 def list_images(
@@ -30,6 +30,8 @@ def list_images(
         paths = [paths]
     found: dict[Path, Path] = {}
     for path in paths:
+        if not os.fspath(path):  # as a Path it would be the current folder
+            raise ImageFileError("expected a file, a folder or a pattern, got an empty path")
         try:
             for file in _expand(Path(path), {*INPUT_SUFFIXES, *also}):
                 found.setdefault(file.absolute(), file)
@@ -80,7 +82,7 @@ def list_image_tree(
 def _expand(path: Path, suffixes: Container[str]) -> list[Path]:
     if path.is_dir():
         kind, candidates = "folder", path.iterdir()
-    elif not path.exists() and any(sign in str(path) for sign in "*?["):
+    elif not path.exists() and not is_address(path) and any(sign in str(path) for sign in "*?["):
         # Path.glob takes no absolute pattern: search from the root or the current folder.
         start = Path(path.anchor or ".")
         kind, candidates = "pattern", start.glob(str(path.relative_to(path.anchor)))

@@ -50,6 +50,11 @@ def input_formats() -> tuple[str, ...]:
     return tuple(name for name in _INPUT_FORMATS if name in PIL.Image.OPEN)
 
 
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is a web address; in a ``Path``, it has a single slash."""
+    return os.fspath(path).startswith(("https:/", "http:/"))
+
+
 def check_output_suffix(path: str | os.PathLike[str]) -> str:
     """Return the Pillow format that a path's suffix stands for, such as ``"PNG"``.
 

@@ -17,7 +17,7 @@ from ..errors import ImageFileError, ImageFileWarning, reason
 from ..memory import free_host_memory
 from ..pixels import as_float
 from .decoder import from_pillow
-from .formats import HEIC_SUFFIXES, input_formats
+from .formats import HEIC_SUFFIXES, input_formats, is_address
 from .image_file import ImageFile
 
 # Approximate bytes per pixel while reading: Pillow's copy, a rotated one, and the tensor.
@@ -124,14 +124,19 @@ def _read(
                 _note_frames(image, path)
                 read = from_pillow(image, str(path), manage_colors)
     except FileNotFoundError:
-        raise ImageFileError(f"cannot read {path}: there is no such file") from None
+        why = "there is no such file"
+        if is_address(path):
+            why = "it is an address; download the file first"
+        raise ImageFileError(f"cannot read {path}: {why}") from None
     except PIL.UnidentifiedImageError:
         if file.suffix.lower() in HEIC_SUFFIXES or _is_heic(file, data):
             raise ImageFileError(
                 f"cannot read {path}: it is a HEIC image; install support with: python -m pip "
                 'install "adain[heic]", or save it as JPEG or PNG'
             ) from None
-        raise ImageFileError(f"cannot read {path}: it is not an image of a known format") from None
+        empty = not data if data is not None else not file.stat().st_size
+        why = "it is empty" if empty else "it is not an image of a known format"
+        raise ImageFileError(f"cannot read {path}: {why}") from None
     except PIL.Image.DecompressionBombError as error:
         raise ImageFileError(
             f"cannot read {path}: it is too large ({error}); scale it down first, or raise "

@@ -13,6 +13,7 @@ import torch
 from cli_folder import Folder, error_line, read, to_array
 
 from adain_core import AdaINModel, save_image
+from adain_core.cli import main
 from adain_core.stylizer import Stylizer
 
 
@@ -236,8 +237,36 @@ def test_several_contents_need_a_folder(
     contents = [folder.save("a.png", 1), folder.save("b.png", 2)]
     before = folder.names()
     assert folder.run("stylize", *contents, "--style", contents[0], "-o", folder / output) == 2
-    assert "several results need a folder" in error_line(capsys)
+    assert "need a folder for their results" in error_line(capsys)
     assert folder.names() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (["", "--style", "a.png", "-o", "out/"], "stylize"),
+        (["a.png", "", "--style", "a.png", "-o", "out/"], "a.png"),
+        (["a.png", "--style", "", "-o", "out/"], "--style"),
+        (["a.png", "--style", "a.png", "-o", ""], "-o"),
+        (["a.png", "--style", "a.png", "--output="], "--output"),
+        (["a.png", "--style", "a.png", "-o", "out/", "--model", ""], "--model"),
+    ],
+)
+def test_an_empty_argument_is_refused(
+    folder: Folder, words: list[str], place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.save("a.png", 1)
+    before = folder.names()
+    assert main(["stylize", *words]) == 2
+    assert f"expected a value after {place}, got an empty one" in error_line(capsys)
+    assert folder.names() == before
+
+
+def test_an_address_is_no_pattern(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    style, output = folder.save("a.png", 1), folder / "o.png"
+    address = "https://example.com/a.jpg?size=2"
+    assert folder.run("stylize", address, "--style", style, "-o", output) == 1
+    assert "a.jpg?size=2: it is an address; download the file first" in error_line(capsys)
 
 
 def test_unreadable_inputs_stop_before_any_work(

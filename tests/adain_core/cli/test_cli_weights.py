@@ -93,11 +93,11 @@ def test_commands_that_help(
 ) -> None:
     """The command line names them beside the library's functions."""
     assert main(["weights", "info", "adain-vgg19"]) == 1
-    assert error_line(capsys).endswith("fetches it (adain weights download vgg19)")
+    assert error_line(capsys).endswith("; 'adain weights download vgg19' fetches it")
     path = tmp_path / "decoder.pth"
     torch.save({"0.weight": torch.zeros(3)}, path)
     assert main(["weights", "info", str(path)]) == 1
-    assert error_line(capsys).endswith("converts .pth files (adain weights convert)")
+    assert error_line(capsys).endswith("; 'adain weights convert' converts .pth files")
     assert main(["weights", "info", "other"]) == 1
     assert error_line(capsys).endswith("available models: none")
 

@@ -207,7 +207,7 @@ def test_read_errors_name_the_file_and_the_cause(tmp_path: Path) -> None:
         "text.png": "it is not an image of a known format$",
         "phone.HEIC": 'it is a HEIC image; install support with: .* "adain.heic."',
         "renamed.jpg": "it is a HEIC image",
-        "empty.jpg": "it is not an image of a known format",
+        "empty.jpg": "it is empty$",
         "cut.png": "truncated",
         "cut.jpg": "truncated",
     }.items():
@@ -216,6 +216,8 @@ def test_read_errors_name_the_file_and_the_cause(tmp_path: Path) -> None:
             ImageFileError, match=rf"^cannot read {re.escape(str(path))}: .*{cause}"
         ):
             read_image_file(path)
+    with pytest.raises(ImageFileError, match=r"a\.jpg: it is an address; download the file first$"):
+        read_image_file("https://example.com/a.jpg")
 
 
 IMAGE_WITH_A_PROGRAM = {
