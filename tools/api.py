@@ -32,6 +32,7 @@ _LISTS = {
 
 def markdown(text: str) -> str:
     """Return a docstring's text with its references and literals in Markdown."""
+    text = re.sub(r":\w+:`([^`<]+?) <[^`>]+>`", r"`\1`", text)
     text = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text)
     return text.replace("``", "`")
 
@@ -81,18 +82,31 @@ def sections(docstring: griffe.Docstring | None) -> Iterator[str]:
 
 
 def describe(item: griffe.Object | griffe.Alias, level: int) -> Iterator[str]:
-    """Yield the parts of a class, with its public methods, or of a function."""
+    """Yield the parts of a class, with its public properties and methods, or of a function."""
     heading = "#" * level
     if item.is_class:
         yield f"{heading} {item.name}"
-        start = item.members.get("__init__")
+        # Those of a base first: they create and save an object.
+        members = {**item.inherited_members, **item.members}
+        start = members.get("__init__")
         if start is not None and start.is_function:
             yield f"```python\n{signature(start).replace('__init__', item.name, 1)}\n```"
         yield from sections(item.docstring)
-        for member in item.members.values():
-            public = not member.name.startswith("_") or member.name == "__call__"
-            if public and member.docstring and member.is_function:
-                yield from describe(member, level + 1)
+        described = [
+            each
+            for name, each in members.items()
+            if each.docstring and (name == "__call__" or not name.startswith("_"))
+        ]
+        properties = [
+            f"- `{each.name}`: {one_line(each.docstring.value)}"
+            for each in described
+            if each.is_attribute
+        ]
+        if properties:
+            yield "Properties:\n\n" + "\n".join(properties)
+        for each in described:
+            if each.is_function:
+                yield from describe(each, level + 1)
     elif item.is_function:
         owner = f"{item.parent.name}." if item.parent and item.parent.is_class else ""
         yield f"{heading} {owner}{item.name}".replace("__", r"\_\_")
@@ -107,7 +121,9 @@ def page() -> str:
     for path in MODULES:
         module = library if path == "adain_core" else library[path.removeprefix("adain_core.")]
         names = sorted(module.exports or (), key=str.lower)
-        members = [module[name] for name in names] or [
+        # By the path of its import: griffe takes `methods["refine"]` for the module of that name.
+        homes = [module.imports.get(name, f"{path}.{name}") for name in names]
+        members = [library[home.removeprefix("adain_core.")] for home in homes] or [
             item
             for item in module.members.values()
             if not item.is_alias and item.is_function and not item.name.startswith("_")
