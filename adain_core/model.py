@@ -34,8 +34,8 @@ class AdaINModel(PretrainedModel):
 
     ``encode``, ``encode_style``, ``decode`` and ``stylize`` are for inference. They compute no
     gradients and run an optimized form of the networks (:class:`~adain_core.inference.Inference`),
-    so hooks on layers are not called. For gradients, use ``model.encoder(images)`` and
-    ``model.decoder(adain(features, style, alpha).tensor)``.
+    so hooks on layers are not called. For gradients, call the networks themselves, as the example
+    does.
 
     A fingerprint of the encoder's weights identifies its styles. It is computed when the model is
     created and by ``load_state_dict``; if you train the encoder further, create a new model. Freeze
@@ -51,6 +51,10 @@ class AdaINModel(PretrainedModel):
     Example:
         >>> model = AdaINModel.from_pretrained()
         >>> image = model.stylize("photo.jpg", "painting.jpg", alpha=0.8)  # (1, 3, H, W), 0..1
+        >>> style = model.encode_style("painting.jpg")
+        >>> images = image.to(model.dtype)
+        >>> features = Features(model.encoder(images), images.shape[2:], model.fingerprint)
+        >>> image = model.decoder(adain(features, style, alpha=0.8).tensor)  # with gradients
     """
 
     def encode(
