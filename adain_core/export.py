@@ -93,7 +93,7 @@ def build_encoder(model: AdaINModel, dtype: torch.dtype = torch.float32) -> onnx
     centered = graph.add("Sub", features, mean)
     variance = graph.add("Mul", centered, centered)
     variance = graph.add("ReduceMean", variance, axes=[2, 3], keepdims=0)
-    variance = graph.add("Add", variance, graph.constant("epsilon", torch.tensor(EPSILON)))
+    variance = graph.add("Add", variance, graph.floats("epsilon", EPSILON))
     graph.add("Sqrt", variance, output="std")
     graph.add("Squeeze", mean, graph.integers("spatial_axes", [2, 3]), output="mean")
     channels = model.info.architecture.widths[-1]
@@ -112,8 +112,7 @@ def build_decoder(model: AdaINModel, dtype: torch.dtype = torch.float32) -> onnx
     fused = graph.add("Add", graph.add("Mul", "features", "scale"), "shift")
     maps = graph.cast(fused, dtype)
     maps = graph.cast(_add_decoder(graph, model.decoder, maps), torch.float32)
-    low, high = (graph.constant(name, torch.tensor(v)) for name, v in (("low", 0.0), ("high", 1.0)))
-    graph.add("Clip", maps, low, high, output="images")
+    graph.add("Clip", maps, graph.floats("low", 0.0), graph.floats("high", 1.0), output="images")
     channels = model.info.architecture.widths[-1]
     inputs = [
         _value("features", "batch", channels, "rows", "columns"),
@@ -143,7 +142,7 @@ def _add_decoder(graph: _Graph, decoder: Decoder, maps: str) -> str:
         maps = _add_normalization(graph, f"norm{name}", decoder.get_submodule(f"norm{name}"), maps)
         maps = graph.add("Relu", maps)
         if name.endswith("_1"):
-            doubled = graph.constant("doubled", torch.tensor([1.0, 1.0, 2.0, 2.0]))
+            doubled = graph.floats("doubled", [1.0, 1.0, 2.0, 2.0])
             maps = graph.add(
                 *("Resize", maps, "", doubled),
                 mode="nearest",
@@ -210,6 +209,10 @@ class _Graph:
     def integers(self, name: str, values: list[int]) -> str:
         """Add a constant vector of 64-bit integers; return its name."""
         return self.constant(name, torch.tensor(values, dtype=torch.int64))
+
+    def floats(self, name: str, values: float | list[float]) -> str:
+        """Add a constant number or vector of 32-bit floats; return its name."""
+        return self.constant(name, torch.tensor(values, dtype=torch.float32))
 
     def weight(self, name: str, value: Tensor) -> str:
         """Add a constant in the graph's dtype; return its name."""

@@ -125,7 +125,7 @@ class StylizeOptions:
         """The weights divided by their sums, ``(1, N)`` for all images, or ``(B, N)``."""
         rows = [None] if self.weights is None else _rows(self.weights)
         shares = [normalized_weights(row, len(self.sources)) for row in rows]
-        return torch.tensor(shares, device="cpu")
+        return torch.tensor(shares, dtype=torch.float32, device="cpu")
 
     def image_shares(self, images: int) -> Tensor:
         """Return the share of each style in each of so many images, ``(images, N)``.

@@ -191,7 +191,7 @@ class Stylizer:
             return None
         if styles is self._styles:
             return self.options.image_shares(batch)
-        return torch.full((batch, len(styles)), 1 / len(styles), device="cpu")
+        return torch.full((batch, len(styles)), 1 / len(styles), dtype=torch.float32, device="cpu")
 
     def _prepare_masks(
         self, given: Sequence[MaskLike] | None, styles: int, images: Tensor

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from adain_core import (
     AdaINModel,
+    Features,
     ImageFileError,
     Style,
     StyleMismatchError,
@@ -172,6 +173,16 @@ def test_gradients_reach_alpha_and_the_statistics(tiny: AdaINModel, make_image: 
         assert tensor.grad is not None and tensor.grad.abs().max() > 0
 
 
+def test_networks_give_gradients(tiny: AdaINModel, make_image: MakeImage) -> None:
+    """As the docstring of the model says."""
+    images, style = make_image(24, 32).requires_grad_(), tiny.encode_style(make_image(24, 24, seed=1))
+    features = Features(tiny.encoder(images), images.shape[2:], tiny.fingerprint)
+    result = tiny.decoder(adain(features, style, 0.8).tensor)
+    assert_same(result.clamp(0, 1).detach(), tiny.decode(adain(tiny.encode(images), style, 0.8)))
+    result.square().mean().backward()
+    assert images.grad is not None and images.grad.abs().max() > 0
+
+
 def test_other_weights_have_another_fingerprint(
     make_model: Callable[..., AdaINModel], make_image: MakeImage
 ) -> None:
@@ -201,11 +212,39 @@ def test_another_default_device_changes_nothing(
 ) -> None:
     content, styles = make_image(30, 40), [make_image(24, 24, seed=1), make_image(24, 24, seed=2)]
     masks = [left_half(15, 20), 1 - left_half(15, 20)]
-    for options in ({"masks": masks}, {"weights": [1, 2]}):
+    for options in ({"masks": masks}, {"masks": masks[:1] * 2}, {"weights": [1, 2]}):
         expected = tiny.stylize(content, styles, preserve_color=method, **options)
         with torch.device("meta"):
-            result = tiny.stylize(content, styles, preserve_color=method, **options)
-        assert torch.equal(result, expected)
+            stylized = tiny.stylize(content, styles, preserve_color=method, **options)
+        assert torch.equal(stylized, expected)
+
+
+@pytest.fixture
+def float64_by_default() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("float64_by_default")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"masks": True},
+        {"masks": True, "feather": 3},
+        {"masks": True, "preserve_color": "luminance", "content_residual": True, "alpha": 0.5},
+        {"weights": [1, 2], "stroke_size": 4.0, "preserve_color": "cholesky"},
+    ],
+)
+def test_another_default_dtype_changes_next_to_nothing(
+    tiny: AdaINModel, make_image: MakeImage, options: dict[str, Any]
+) -> None:
+    content, *styles = (make_image(120, 130, seed=seed).float() for seed in range(3))
+    masks = [left_half(15, 20).float()] * 2 if options.get("masks") else None
+    stylized = tiny.stylize(content, styles, **{**options, "masks": masks})
+    torch.set_default_dtype(torch.float32)
+    expected = tiny.stylize(content, styles, **{**options, "masks": masks})
+    torch.testing.assert_close(stylized, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", [name for name in color.METHODS if name != "luminance"])
