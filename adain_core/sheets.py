@@ -19,6 +19,7 @@ from torch import Tensor
 
 from .images import to_tensor
 from .pixels import resize
+from .text import printable
 
 # Gap between two images, and height of a line of text, pixels.
 GAP, LABEL = 6, 26
@@ -74,8 +75,8 @@ def join_rows(rows: Sequence[Sequence[Tensor]]) -> Tensor:
 def add_label(image: Tensor, text: str) -> Tensor:
     """Return an image ``(1, 3, H, W)`` in 0..1 with a line of text under it, cut to its width."""
     strip = Image.new("RGB", (image.shape[3], LABEL), "white")
-    # File names of macOS have accents as letters of their own.
-    text = unicodedata.normalize("NFC", text)
+    # File names of macOS have accents as letters of their own; any can have line breaks.
+    text = printable(unicodedata.normalize("NFC", text))
     draw, font = ImageDraw.Draw(strip), find_font(text)
     short = text
     while short and draw.textlength(short, font) > strip.width:

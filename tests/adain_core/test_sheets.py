@@ -86,6 +86,15 @@ def test_accents_as_letters_of_their_own(
     assert asked == ["D\u00e9jeuner"]
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("a\nb", "a b"), ("a\r\n\tb", r"a \tb"), ("a\x1b[2J", r"a\x1b[2J"), ("a\udcff", r"a\udcff")],
+)
+def test_any_file_name_is_a_line(name: str, shown: str, make_image: Callable[..., Tensor]) -> None:
+    image = make_image(8, 200)
+    assert torch.equal(add_label(image, name), add_label(image, shown))
+
+
 def test_label_is_below_the_image_and_not_wider(make_image: Callable[..., Tensor]) -> None:
     image = make_image(20, 60)
     short, long, longer = (add_label(image, "night" * times) for times in (1, 9, 90))
