@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from .text import printable
@@ -114,6 +115,15 @@ def require_kind(field: str, value: object, kind: Any, words: str) -> None:
     """
     if not isinstance(value, kind):
         raise TypeError(f"{field} must be {words}, got {type(value).__name__}")
+
+
+def require_path(path: object) -> None:
+    """Check that an argument is the path of a file.
+
+    Raises:
+        TypeError: it is something else, such as ``None``.
+    """
+    require_kind("path", path, str | os.PathLike, "the path of a file")
 
 
 def reason(error: object) -> str:

@@ -8,10 +8,11 @@ from .folders import list_image_tree, list_images
 from .formats import LARGEST_SIDES, check_output_size, check_output_suffix
 from .image_file import ImageFile
 from .reader import load_image, read_image_file, read_mask
-from .tensors import ImageLike, to_pixels, to_tensor
+from .tensors import IMAGE_KINDS, ImageLike, to_pixels, to_tensor
 from .writer import encode_image_file, save_image, write_image_file
 
 __all__ = [
+    "IMAGE_KINDS",
     "LARGEST_SIDES",
     "ImageFile",
     "ImageLike",

@@ -14,7 +14,7 @@ import torch
 from PIL import ExifTags, ImageOps
 from torch import Tensor
 
-from ..errors import ImageFileWarning
+from ..errors import ImageFileError, ImageFileWarning, reason
 from ..pixels import OVERSHOOT, check_finite
 from . import profiles
 from .exif import select_exif
@@ -27,6 +27,7 @@ _MODES = {
     "RGB": {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "I", "I;16", "I;16B", "F"},
     "GRAY": {"1", "L", "LA", "I", "I;16", "I;16B", "F"},
     "CMYK": {"CMYK"},
+    "Lab": {"LAB"},
 }
 # TIFF's tags, and what they say.
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
@@ -40,15 +41,19 @@ def from_pillow(
 
     Args:
         image: of any mode.
-        name: its name in warnings.
+        name: its name in messages.
         manage_colors: convert to sRGB by the image's profile.
 
     Raises:
         ValueError: no pixels, NaN or infinite values, or values of an unknown range.
+        ImageFileError: its file is damaged.
     """
     if 0 in image.size:
         raise ValueError(f"expected an image with pixels, got one of {image.width}x{image.height}")
-    image.load()
+    try:
+        image.load()
+    except Exception as error:  # decoders raise anything from struct.error to SyntaxError
+        raise ImageFileError(f"cannot read {name}: {reason(error)}") from error
     depth = _find_depth(image)
     exif = None
     with contextlib.suppress(Exception):  # an image with damaged metadata can still be read
@@ -68,7 +73,16 @@ def from_pillow(
         pixels = _read(image, depth, None)
     # That of a gray or CMYK image is not valid for RGB pixels.
     kept = profile if profile and profiles.color_space(profile) == "RGB" else None
-    return ImageFile(pixels, kept, exif)
+    return ImageFile(pixels, kept, exif, _find_dpi(image))
+
+
+def _find_dpi(image: PIL.Image.Image) -> tuple[float, float] | None:
+    with contextlib.suppress(TypeError, ValueError, ZeroDivisionError):
+        across, down = map(float, image.info.get("dpi", ()))
+        # Pillow gives 1 for a TIFF that has none; JPEG has 16 bits for it.
+        if min(across, down) > 1 and max(across, down) < 2**16 - 1:
+            return across, down
+    return None
 
 
 def _read(image: PIL.Image.Image, depth: _Depth | None, profile: bytes | None) -> Tensor:
@@ -111,7 +125,7 @@ def _converter(
         return image if image.mode == mode else image.convert(mode)
 
     space = None if profile is None else profiles.color_space(profile)
-    if profile is None or space is None:
+    if profile is None or space is None or space == "Lab":  # Lab colors need no profile
         return convert
     if space == "CMYK":
         from_inks = profiles.to_srgb(profile, source)

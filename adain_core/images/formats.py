@@ -9,7 +9,7 @@ from pathlib import Path
 
 import PIL.Image
 
-from ..errors import ImageFileError
+from ..errors import ImageFileError, require_path
 
 _OUTPUT_FORMATS = {
     ".png": "PNG",
@@ -60,7 +60,9 @@ def check_output_suffix(path: str | os.PathLike[str]) -> str:
 
     Raises:
         ValueError: a suffix that cannot be written.
+        TypeError: no path.
     """
+    require_path(path)
     suffix = Path(path).suffix.lower()
     if suffix not in _OUTPUT_FORMATS:
         got = f"got {suffix!r}" if suffix else "got none"

@@ -17,8 +17,10 @@ class ImageFile:
         icc_profile: the RGB color profile of the file, if any. The pixels are sRGB nevertheless;
             writing converts them to the profile and embeds it.
         exif: the EXIF block without thumbnail and orientation, which is already applied.
+        dpi: dots per inch of the file, horizontally and vertically, if it states them.
     """
 
     pixels: Tensor
     icc_profile: bytes | None = None
     exif: bytes | None = None
+    dpi: tuple[float, float] | None = None

@@ -13,7 +13,7 @@ import PIL.Image
 from torch import Tensor
 
 from ..color import luma
-from ..errors import ImageFileError, ImageFileWarning, reason
+from ..errors import ImageFileError, ImageFileWarning, reason, require_path
 from ..memory import free_host_memory
 from ..pixels import as_float
 from .decoder import from_pillow
@@ -44,11 +44,11 @@ def load_image(path: str | os.PathLike[str]) -> Tensor:
     return read_image_file(path).pixels
 
 
-def read_mask(path: str | os.PathLike[str]) -> Tensor:
-    """Read a mask from an image file: its alpha channel if it has transparency, else its luma.
+def read_mask(image: str | os.PathLike[str] | PIL.Image.Image) -> Tensor:
+    """Read a mask from an image: its alpha channel if it has transparency, else its luma.
 
     Args:
-        path: the file.
+        image: path of the file, or a Pillow image.
 
     Returns:
         ``(H, W)``, float32 in 0..1.
@@ -57,7 +57,10 @@ def read_mask(path: str | os.PathLike[str]) -> Tensor:
         ImageFileError: as :func:`read_image_file`.
     """
     # Without color management: the values of a mask are weights, not colors.
-    pixels = _read(path, None, keep_uint8=True, min_side=None, manage_colors=False).pixels
+    if isinstance(image, PIL.Image.Image):
+        pixels = from_pillow(image, manage_colors=False).pixels
+    else:
+        pixels = _read(image, None, keep_uint8=True, min_side=None, manage_colors=False).pixels
     if pixels.shape[1] == 4:
         opacity = as_float(pixels[0, 3])
         if (opacity < 1).any():
@@ -108,6 +111,7 @@ def _read(
     manage_colors: bool,
 ) -> ImageFile:
     """Read a file; the arguments are those of :func:`read_image_file` and of ``from_pillow``."""
+    require_path(path)
     file = Path(path)
     try:
         if data is None and file.is_dir():
@@ -142,7 +146,9 @@ def _read(
             f"cannot read {path}: it is too large ({error}); scale it down first, or raise "
             "PIL.Image.MAX_IMAGE_PIXELS if you trust the file"
         ) from error
-    except Exception as error:  # decoders raise anything from struct.error to SyntaxError
+    except ImageFileError:
+        raise
+    except Exception as error:  # opening raises as much as decoding
         raise ImageFileError(f"cannot read {path}: {reason(error)}") from error
     # Here Pillow's own copy is gone.
     return read if keep_uint8 else replace(read, pixels=as_float(read.pixels))

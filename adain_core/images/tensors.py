@@ -18,6 +18,8 @@ from .reader import read_image_file
 ImageLike = (
     torch.Tensor | PIL.Image.Image | np.ndarray[Any, Any] | ImageFile | str | os.PathLike[str]
 )
+# For ``isinstance``.
+IMAGE_KINDS = (torch.Tensor, PIL.Image.Image, np.ndarray, ImageFile, str, os.PathLike)
 
 
 def to_tensor(image: ImageLike) -> Tensor:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import warnings
+from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import PIL.Image
 import torch
 from torch import Tensor
 
-from ..errors import ImageFileError, ImageFileWarning, reason
+from ..errors import ImageFileError, ImageFileWarning, reason, require_kind
 from ..files import replace_atomically
 from ..pixels import as_float, as_uint8, check_finite
 from . import profiles
@@ -40,6 +42,7 @@ def save_image(
 
     Raises:
         ValueError: as :func:`write_image_file`.
+        TypeError: as :func:`write_image_file`.
         ImageFileError: as :func:`write_image_file`.
     """
     write_image_file(path, ImageFile(pixels), overwrite=overwrite, quality=quality)
@@ -60,14 +63,15 @@ def write_image_file(
     Args:
         path: the file; .png, .jpg, .jpeg, .webp, .tif or .tiff.
         image: pixels ``(1, 3|4, H, W)`` or ``(3|4, H, W)``, float, clamped to 0..1, or uint8, with
-            the profile and EXIF block to write. The pixels are sRGB and are converted to the
-            profile. JPEG has no alpha: the pixels are composited over white, and transparent ones
-            cause an ``ImageFileWarning``.
+            the profile, EXIF block and dots per inch to write. The pixels are sRGB and are
+            converted to the profile. JPEG has no alpha: the pixels are composited over white, and
+            transparent ones cause an ``ImageFileWarning``.
         overwrite: replace an existing file.
         quality: of JPEG and WebP, 1..100.
 
     Raises:
-        ValueError: an unknown suffix, pixels of the wrong shape or type, or an invalid quality.
+        ValueError: an unknown suffix, pixels of the wrong shape or dtype, or an invalid quality.
+        TypeError: an argument of another type.
         ImageFileError: the file exists and ``overwrite`` is False, or it cannot be written.
 
     Example:
@@ -122,6 +126,9 @@ def _prepare(
 ) -> tuple[PIL.Image.Image, dict[str, Any]]:
     """Return an image and the arguments of its ``save``."""
     file_format = check_output_suffix(path)
+    require_kind("image", image, ImageFile, "an ImageFile")
+    require_kind("pixels", image.pixels, Tensor, "a tensor")
+    require_kind("quality", quality, Integral, "a whole number")
     if not 1 <= quality <= 100:
         raise ValueError(f"expected a quality in 1..100, got {quality}")
     check_output_size(path, (image.pixels.shape[-2], image.pixels.shape[-1]))
@@ -129,7 +136,7 @@ def _prepare(
     if file_format == "JPEG" and image.pixels.shape[-3] == 4:
         _note_transparency(path, image.pixels[..., 3, :, :])
     prepared, profile = _into_profile(prepared, image.icc_profile, path)
-    return prepared, _options(file_format, profile, image.exif, quality)
+    return prepared, _options(file_format, replace(image, icc_profile=profile), quality)
 
 
 def _note_transparency(path: str | os.PathLike[str], opacity: Tensor) -> None:
@@ -156,13 +163,14 @@ def _into_profile(
         return prepared, None
 
 
-def _options(
-    file_format: str, profile: bytes | None, exif: bytes | None, quality: int
-) -> dict[str, Any]:
+def _options(file_format: str, image: ImageFile, quality: int) -> dict[str, Any]:
     """Return the arguments of Pillow's ``save``."""
     options: dict[str, Any] = {"format": file_format}
-    if profile is not None:
-        options["icc_profile"] = profile
+    exif = image.exif
+    if image.icc_profile is not None:
+        options["icc_profile"] = image.icc_profile
+    if image.dpi is not None:
+        options["dpi"] = image.dpi
     if file_format in ("JPEG", "WEBP"):
         options["quality"] = quality
     if file_format == "JPEG":

@@ -187,6 +187,21 @@ def test_a_profile_that_only_reads_is_a_note(tmp_path: Path) -> None:
         assert np.array_equal(np.asarray(image), cube(20))
 
 
+def test_lab_by_its_profile(tmp_path: Path) -> None:
+    """Its colors need no profile; one of Lab is no fault of the file."""
+    lab = PIL.Image.new("LAB", (2, 1))
+    lab.putdata([(140, 128 + 60, 128 + 50), (200, 128, 128)])
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB", 5000)).tobytes()
+    lab.save(tmp_path / "plain.tif")
+    lab.save(tmp_path / "lab.tif", icc_profile=profile)
+    file = read_image_file(tmp_path / "lab.tif")  # without a warning
+    assert torch.equal(file.pixels, load_image(tmp_path / "plain.tif"))
+    # By the formulas of CIE Lab: L* = 54.9, a* = 60, b* = 50; and a gray of L* = 78.4.
+    expected = torch.tensor([[0.874, 0.278, 0.193], [0.760, 0.760, 0.760]])
+    assert (file.pixels[0, :, 0].T - expected).abs().max() < 0.03
+    assert file.icc_profile is None
+
+
 def test_masks_are_numbers_and_not_colors(tmp_path: Path) -> None:
     levels = np.arange(256, dtype=np.uint8)[None].repeat(2, axis=0)
     path = save(tmp_path / "a.png", levels, icc_profile=icc.gray_profile(1.0))

@@ -10,10 +10,7 @@ from image_samples import ORIENTATION, camera_exif, gradient, planar, save
 
 from adain_core import images
 from adain_core.errors import ImageFileError
-from adain_core.images import (
-    to_pixels,
-    to_tensor,
-)
+from adain_core.images import read_mask, to_pixels, to_tensor
 
 
 def test_to_tensor_of_tensors() -> None:
@@ -120,3 +117,13 @@ def test_to_tensor_says_what_is_wrong(image: images.ImageLike, message: str) -> 
 def test_to_tensor_of_something_else() -> None:
     with pytest.raises(TypeError, match="a Pillow image or a path, got list"):
         to_tensor([1, 2, 3])  # type: ignore[arg-type]
+
+
+def test_a_pillow_image_that_is_cut_off(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", gradient(height=200, width=200))
+    path.write_bytes(path.read_bytes()[:-100])
+    for use in (to_tensor, read_mask):
+        with pytest.raises(ImageFileError, match=r"^cannot read the image: .*truncated"):
+            use(PIL.Image.open(path))
+        with pytest.raises(ImageFileError, match=r"^cannot read .*a\.png: .*truncated"):
+            use(path)

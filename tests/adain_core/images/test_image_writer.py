@@ -197,6 +197,31 @@ def test_text_that_is_not_ascii_stays(tmp_path: Path, name: str) -> None:
         assert text[ExifTags.Base.ImageDescription].encode("latin-1").decode() == "写真"
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+@pytest.mark.parametrize("source", ["a.jpg", "a.png", "a.tif"])
+def test_dots_per_inch_stay(tmp_path: Path, source: str, suffix: str) -> None:
+    save(tmp_path / source, gradient(), dpi=(300, 150))
+    photo = read_image_file(tmp_path / source)
+    assert photo.dpi == pytest.approx((300, 150), abs=0.02)
+    write_image_file(tmp_path / f"b{suffix}", photo)
+    with PIL.Image.open(tmp_path / f"b{suffix}") as image:
+        assert tuple(map(float, image.info["dpi"])) == pytest.approx((300, 150), abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.webp"])
+def test_an_image_without_dots_per_inch(tmp_path: Path, name: str) -> None:
+    photo = read_image_file(save(tmp_path / name, gradient()))
+    assert photo.dpi is None
+    write_image_file(tmp_path / "b.png", photo)
+    with PIL.Image.open(tmp_path / "b.png") as image:
+        assert "dpi" not in image.info
+
+
+def test_dots_per_inch_that_no_file_can_hold(tmp_path: Path) -> None:
+    for dpi in ((1e6, 1e6), (0.5, 0.5)):
+        assert read_image_file(save(tmp_path / "a.tif", gradient(), dpi=dpi)).dpi is None
+
+
 def test_interrupted_write_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(self: PIL.Image.Image, stream, **_: object) -> None:
         stream.write_bytes(b"half a file")
