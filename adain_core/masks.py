@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,10 +16,11 @@ from .architecture import STRIDE
 from .dense import find_odd_kind
 from .errors import OptionError
 from .functional import Window, crop
+from .images import read_mask
 from .pixels import OVERSHOOT, resize_window
 
 # What counts as a mask.
-MaskLike = Tensor | np.ndarray[Any, Any]
+MaskLike = Tensor | np.ndarray[Any, Any] | PIL.Image.Image | str | os.PathLike[str]
 
 # Rows of features pooled at a time, which bounds the memory for full-resolution weights.
 _BAND = 64
@@ -30,19 +33,24 @@ def as_mask(mask: MaskLike, field: str = "mask") -> Tensor:
 
     Args:
         mask: ``(H, W)``, ``(B, H, W)`` or ``(B, 1, H, W)``, a tensor or a NumPy array; bool, or
-            numbers in 0..1.
+            numbers in 0..1. Or a Pillow image or an image file, see
+            :func:`~adain_core.images.read_mask`.
         field: its name in messages.
 
     Raises:
         OptionError: another shape, no pixels, a sparse tensor or similar, NaN, or values outside
             0..1 by ``OVERSHOOT`` or more.
-        TypeError: neither a tensor nor an array.
+        TypeError: none of them.
+        ImageFileError: the file cannot be read.
     """
+    if isinstance(mask, str | os.PathLike | PIL.Image.Image):
+        mask = read_mask(mask)
     if isinstance(mask, np.ndarray):
         mask = torch.from_numpy(mask.copy())  # any strides, and read-only ones
     if not isinstance(mask, Tensor):
         raise TypeError(
-            f"{field} must be a torch tensor or a NumPy array, got {type(mask).__name__}"
+            f"{field} must be a torch tensor, a NumPy array, a Pillow image or a path, "
+            f"got {type(mask).__name__}"
         )
     if kind := find_odd_kind(mask):
         raise OptionError(field, f"must be a dense tensor that holds values, got a {kind} one")
@@ -59,8 +67,26 @@ def as_mask(mask: MaskLike, field: str = "mask") -> Tensor:
     mask = mask.float()
     lowest, highest = (float(value) for value in mask.aminmax())
     if not -OVERSHOOT < lowest <= highest < 1 + OVERSHOOT:  # false for NaN, too
-        raise OptionError(field, f"must hold values in 0..1, got {lowest:g} to {highest:g}")
+        hint = "; divide by 255" if 2 < highest <= 255 else ""
+        raise OptionError(field, f"must hold values in 0..1, got {lowest:g} to {highest:g}{hint}")
     return mask.clamp(0, 1)
+
+
+def require_count(masks: Tensor, field: str, images: int, what: str) -> None:
+    """Check that there is one mask for all images, or one for each.
+
+    Args:
+        masks: ``(B, 1, H, W)``.
+        field: their name in messages.
+        images: number of images.
+        what: the images in messages.
+
+    Raises:
+        OptionError: another number of masks.
+    """
+    if len(masks) not in (1, images):
+        wanted = "1 mask" if images == 1 else f"1 or {images} masks, one per {what}"
+        raise OptionError(field, f"must hold {wanted}, got {len(masks)}")
 
 
 def resize_mask(mask: Tensor, size: tuple[int, int], window: Window | None = None) -> Tensor:

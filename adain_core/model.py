@@ -103,7 +103,8 @@ class AdaINModel(PretrainedModel):
         Args:
             image: ``(B, 3, H, W)`` RGB in 0..1 or any other image; a batch is averaged into one
                 style. Transparent pixels are ignored.
-            mask: the part to encode, ``(H, W)`` or ``(B, H, W)`` in 0..1, any resolution.
+            mask: the part to encode, ``(H, W)`` or ``(B, H, W)`` in 0..1, any resolution, or an
+                image.
             size: resize the shortest side to this many pixels first, which sets the scale of the
                 textures; 0: keep the size; ``None``: 512, but keep smaller images.
             name: of the style; by default the file's name.

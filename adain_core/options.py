@@ -21,7 +21,7 @@ from .choices import (
     recolors_artwork,
 )
 from .errors import OptionError, require_kind
-from .images import ImageLike
+from .images import IMAGE_KINDS, ImageLike
 from .masks import MaskLike, as_mask
 from .style import Style, normalized_weights
 from .tiles import check_tile
@@ -38,7 +38,7 @@ _STROKE_RANGE = (0.05, 4.0)
 
 Source = ImageLike | Style
 # A path is an image file, or for videos also a video.
-MaskSource = MaskLike | str | os.PathLike[str]
+MaskSource = MaskLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +51,8 @@ class StylizeOptions:
         weights: weight of each style in a mix over the whole image, 0 or more; only their ratio
             matters. ``(N,)``, or ``(B, N)`` with a row per image; ``None``: equal weights.
         masks: where each style applies, instead of weights: ``(H, W)`` or ``(B, H, W)``, 0..1, any
-            resolution. Pixels outside every mask stay exactly as they are, unless there is a
-            background.
+            resolution; or images. Pixels outside every mask stay exactly as they are, unless there
+            is a background.
         background: style of pixels outside every mask.
         alpha: style strength: 0 gives the content itself, 1 the full style; one number, or one per
             image.
@@ -107,6 +107,8 @@ class StylizeOptions:
         self._set("alpha", tuple(check_alpha(self.alpha)))
         if not self.sources:
             raise OptionError("styles", "must hold at least one style, got none")
+        for field, source in self._named_sources().items():
+            require_kind(field, source, (*IMAGE_KINDS, Style), "an image, its path or a Style")
         if self.masks is None:
             self._check_mix()
         else:
@@ -137,7 +139,7 @@ class StylizeOptions:
         if len(shares) not in (1, images):
             raise OptionError(
                 "weights",
-                f"must have one row, or one for each of {images} images, got {len(shares)}",
+                f"must have one row, or one per image ({images}), got {len(shares)}",
             )
         return shares.expand(images, -1)
 
@@ -145,6 +147,11 @@ class StylizeOptions:
     def recolors(self) -> bool:
         """Whether artworks are recolored for each image before they are encoded."""
         return recolors_artwork(self.preserve_color)
+
+    def _named_sources(self) -> dict[str, Source]:
+        """Return the styles and the background by their names in messages."""
+        named = {f"styles[{number}]": source for number, source in enumerate(self.sources)}
+        return named if self.background is None else {**named, "background": self.background}
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -182,8 +189,7 @@ class StylizeOptions:
             )
         if not self.recolors:
             return
-        named = {f"styles[{number}]": style for number, style in enumerate(self.sources)}
-        for field, style in {**named, "background": self.background}.items():
+        for field, style in self._named_sources().items():
             if isinstance(style, Style):
                 raise OptionError(
                     field,

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from . import color
 from .canvas import Canvas
-from .errors import OptionError, require_kind
+from .errors import require_kind
 from .functional import Statistics, channel_statistics
-from .masks import pool_to_features, resize_mask
+from .masks import pool_to_features, require_count, resize_mask
 from .pixels import as_float, resize, resize_shortest_side
 from .style import Style, StyleCache
 from .tiled import TiledNetworks
@@ -82,11 +82,7 @@ class StyleEncoder:
         weight = None
         if mask is not None:
             weight = mask.to(device)
-            if len(weight) not in (1, len(features)):
-                raise OptionError(
-                    "mask",
-                    f"must hold 1 or {len(features)} masks, one per style image, got {len(weight)}",
-                )
+            require_count(weight, "mask", len(features), "style image")
         if canvas.opacity is not None:
             visible = canvas.opacity.to(device)
             weight = visible if weight is None else resize_mask(weight, canvas.size) * visible

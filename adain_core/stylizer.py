@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Sequence
 from typing import cast
 
@@ -14,8 +13,8 @@ from .coarse_to_fine import Batch, CoarseToFine, Prepared
 from .devices import inference
 from .errors import AdaINError, NotFiniteError, OptionError, StyleMismatchError, require_kind
 from .faults import explain_not_finite
-from .images import ImageLike, read_mask, to_pixels
-from .masks import MaskLike, feather_mask, resize_mask
+from .images import ImageLike, to_pixels
+from .masks import MaskLike, as_mask, feather_mask, resize_mask
 from .options import Source, StylizeOptions, closeness
 from .pixels import fit_shortest_side, resize_shortest_side
 from .pretrained import PretrainedModel
@@ -208,12 +207,9 @@ class Stylizer:
         return [mask.to(self.model.networks.device) for mask in soft]
 
     @functools.cached_property
-    def _own_masks(self) -> list[MaskLike]:
+    def _own_masks(self) -> list[Tensor]:
         """The masks of the options, with image files loaded."""
-        return [
-            read_mask(mask) if isinstance(mask, str | os.PathLike) else mask
-            for mask in self.options.masks or ()
-        ]
+        return [as_mask(mask) for mask in self.options.masks or ()]
 
     def _soften(self, number: int, mask: Tensor, size: tuple[int, int]) -> Tensor:
         """Return a feathered mask at the size of the image, or the mask without feathering."""

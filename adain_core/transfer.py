@@ -13,7 +13,14 @@ from torch import Tensor
 from .architecture import STRIDE, Fusion
 from .errors import OptionError, require_kind
 from .functional import Statistics, Window, channel_statistics, crop, fuse
-from .masks import MaskLike, as_mask, feature_weights, pool_to_features, region_weights
+from .masks import (
+    MaskLike,
+    as_mask,
+    feature_weights,
+    pool_to_features,
+    region_weights,
+    require_count,
+)
 from .pixels import as_float
 from .style import Features, Style, require_same_encoder
 
@@ -115,9 +122,9 @@ def adain(
         style: one style, or with ``masks`` one per mask (``Style.mix`` combines several).
         alpha: 0 keeps the content's features, 1 gives the full style (equation 14); one number, or
             one per image.
-        masks: where each style applies: ``(H, W)`` or ``(B, H, W)``, 0..1, any resolution.
-            Overlapping masks share their pixels in proportion. Outside every mask, features stay
-            unchanged. Masks with the same style form one region.
+        masks: where each style applies: ``(H, W)`` or ``(B, H, W)``, 0..1, any resolution; or
+            images. Overlapping masks share their pixels in proportion. Outside every mask, features
+            stay unchanged. Masks with the same style form one region.
         background: style of pixels outside every mask.
         region_statistics: normalize each region by the content's statistics inside it (section
             7.3 and the official code), instead of those of the whole image.
@@ -237,7 +244,7 @@ def alpha_tensor(alpha: Alpha, batch: int) -> Tensor:
     if len(values) not in (1, batch):
         raise OptionError(
             "alpha",
-            f"must be one number, or one for each of {batch} images, got {len(values)}",
+            f"must be one number, or one per image ({batch}), got {len(values)}",
         )
     if isinstance(alpha, Tensor):
         return alpha.reshape(-1)
@@ -299,16 +306,13 @@ def check_masks(masks: Sequence[MaskLike], styles: int, batch: int | None = None
 
     Raises:
         OptionError: counts that do not match, or an invalid mask.
-        TypeError: neither a tensor nor an array.
+        TypeError: no list, or a mask of another type.
     """
     masks = list_masks(masks, styles)
     checked = [as_mask(mask, f"masks[{number}]") for number, mask in enumerate(masks)]
     for number, mask in enumerate(checked):
-        if batch is not None and len(mask) not in (1, batch):
-            raise OptionError(
-                f"masks[{number}]",
-                f"must hold 1 or {batch} masks, one per content image, got {len(mask)}",
-            )
+        if batch is not None:
+            require_count(mask, f"masks[{number}]", batch, "content image")
     return checked
 
 

@@ -30,7 +30,7 @@ class FeedForward:
     Args:
         network: the network.
         names: names of its styles, in order.
-        options: the options. Styles are given by name, or by number from 0.
+        options: the options. Styles are given by name, or by number from 0, as text: ``"0"``.
 
     Raises:
         OptionError: an option that does not apply, or a style that the network does not have.
@@ -88,7 +88,7 @@ class FeedForward:
 
 def _find_style(field: str, source: object, names: Sequence[str]) -> int:
     """Return the number of a style, given by name or number."""
-    text = str(source) if isinstance(source, str | int) else type(source).__name__
+    text = source if isinstance(source, str) else type(source).__name__
     if text in names:
         return list(names).index(text)
     if text.isdecimal() and int(text) < len(names):

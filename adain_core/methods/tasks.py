@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Protocol
@@ -12,10 +11,10 @@ from torch import Tensor
 
 from ..architecture import MINIMUM_SIZE
 from ..color import luminance, visible_colors
-from ..errors import OptionError
-from ..images import ImageLike, read_mask, to_pixels
-from ..masks import feather_mask, region_weights, resize_mask
-from ..options import MaskSource, StylizeOptions
+from ..errors import OptionError, require_kind
+from ..images import ImageLike, to_pixels
+from ..masks import as_mask, feather_mask, region_weights, resize_mask
+from ..options import StylizeOptions
 from ..pixels import as_float, resize, resize_shortest_side
 from ..style import Style
 from ..style_encoder import recolor_style, resize_style
@@ -93,7 +92,7 @@ class TaskReader:
             self._artworks.append(image)
         self._masks = None
         if options.masks is not None:
-            self._masks = [_read(mask) for mask in options.masks]
+            self._masks = [as_mask(mask) for mask in options.masks]
 
     def read(self, content: ImageLike) -> Tensor:
         """Return the photos at their size for stylizing, ``(B, 3|4, H, W)``, float."""
@@ -146,6 +145,7 @@ class TaskReader:
 
 def refuse_options(options: StylizeOptions, method: str, supported: Collection[str]) -> None:
     """Raise ``OptionError`` for an option that is set but does not apply to a method."""
+    require_kind("options", options, StylizeOptions, "StylizeOptions")
     for field in fields(options):
         default = (1.0,) if field.name == "alpha" else field.default
         given = getattr(options, field.name)
@@ -172,10 +172,6 @@ def finish(image: Tensor, photo: Tensor, options: StylizeOptions) -> Tensor:
 def _scaled(image: Tensor, scale: float) -> Tensor:
     height, width = (max(min(side, MINIMUM_SIZE), round(side * scale)) for side in image.shape[2:])
     return image if scale == 1 else resize(image, (height, width))
-
-
-def _read(mask: MaskSource) -> Tensor:
-    return read_mask(mask) if isinstance(mask, str | os.PathLike) else torch.as_tensor(mask)
 
 
 def check_size(name: str, image: Tensor | None, photos: Tensor) -> None:

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adain_core import ImageFileError
 from adain_core.masks import (
     as_mask,
     feather_mask,
     feature_weights,
     pool_to_features,
     region_weights,
+    require_count,
     resize_mask,
 )
 
@@ -40,6 +46,31 @@ def test_types(dtype: torch.dtype) -> None:
     )
 
 
+def test_images_are_masks(tmp_path: Path) -> None:
+    """By their luma, or by their opacity if they have any."""
+    gray = np.array([[0, 51], [255, 102]], np.uint8)
+    expected = torch.from_numpy(gray)[None, None] / 255
+    image = PIL.Image.fromarray(gray)
+    image.save(tmp_path / "mask.png")
+    cut_out = PIL.Image.new("RGBA", (2, 2), "red")
+    cut_out.putalpha(image)
+    for mask in (image, tmp_path / "mask.png", str(tmp_path / "mask.png"), cut_out):
+        torch.testing.assert_close(as_mask(mask), expected)
+    assert as_mask(image.convert("1", dither=0)).flatten().tolist() == [0, 0, 1, 0]
+    with pytest.raises(ImageFileError, match=r"cannot read none\.png: there is no such file"):
+        as_mask("none.png")
+    with pytest.raises(TypeError, match="a Pillow image or a path, got list"):
+        as_mask([[0, 1]])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("images", "wanted"), [(1, "1 mask"), (2, "1 or 2 masks, one per photo")])
+def test_wrong_number_of_masks(images: int, wanted: str) -> None:
+    for count in (1, images):
+        require_count(torch.ones(count, 1, 2, 2), "mask", images, "photo")
+    with pytest.raises(ValueError, match=f"^mask must hold {wanted}, got 3$"):
+        require_count(torch.ones(3, 1, 2, 2), "mask", images, "photo")
+
+
 def test_rounding_errors_are_clamped() -> None:
     mask = torch.tensor([[-5e-4, 1 + 5e-4]])
     assert torch.equal(as_mask(mask), torch.tensor([[[[0.0, 1.0]]]]))
@@ -59,7 +90,7 @@ def test_bad_shapes(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("values", "came"),
     [
-        ([[0.0, 255.0]], "0 to 255"),
+        ([[0.0, 255.0]], "0 to 255; divide by 255"),
         ([[-1.0, 1.0]], "-1 to 1"),
         ([[0.5, 1.5]], "0.5 to 1.5"),
         ([[NAN, 0.5]], "nan to nan"),

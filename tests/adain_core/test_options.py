@@ -96,7 +96,7 @@ def test_each_image_can_have_its_weights() -> None:
     options = StylizeOptions((STYLE, ARTWORK), weights=weights)
     assert options.shares.tolist() == [[0.25, 0.75], [0.0, 1.0], [0.5, 0.5]]
     assert torch.equal(options.image_shares(3), options.shares)
-    with pytest.raises(OptionError, match="one row, or one for each of 2 images, got 3"):
+    with pytest.raises(OptionError, match=r"one row, or one per image \(2\), got 3"):
         options.image_shares(2)
     assert StylizeOptions((STYLE, ARTWORK)).image_shares(2).tolist() == [[0.5, 0.5], [0.5, 0.5]]
 

@@ -147,7 +147,11 @@ def test_bad_masks(tiny: AdaINModel, make_image: MakeImage) -> None:
         (style, {"masks": []}, "masks must hold at least one mask, got none"),
         ([], {"masks": []}, "styles must hold at least one style, got none"),
         ([style], {"masks": [mask * NAN]}, "masks[0] must hold values in 0..1, got nan to nan"),
-        ([style], {"masks": [mask * 255]}, "masks[0] must hold values in 0..1, got 255 to 255"),
+        (
+            [style],
+            {"masks": [mask * 255]},
+            "masks[0] must hold values in 0..1, got 255 to 255; divide by 255",
+        ),
         (
             [style],
             {"masks": [mask.expand(3, -1, -1)]},

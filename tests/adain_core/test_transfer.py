@@ -455,7 +455,7 @@ def test_wrong_counts(styles: int, masks: list[tuple[int, ...]], message: str) -
     ("value", "message"),
     [
         (NAN, "masks[1] must hold values in 0..1, got nan to nan"),
-        (255.0, "masks[1] must hold values in 0..1, got 255 to 255"),
+        (255.0, "masks[1] must hold values in 0..1, got 255 to 255; divide by 255"),
         (-0.5, "masks[1] must hold values in 0..1, got -0.5 to -0.5"),
     ],
 )
