@@ -16,7 +16,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .pixels import as_float
+from .errors import require_kind
+from .pixels import as_float, check_finite
 
 # Standard deviation of a flat channel, far less than a level of 8 bits (0.004).
 _FLAT_STD = 1e-5
@@ -54,7 +55,9 @@ def transfer_color(image: Tensor, reference: Tensor, method: str, strength: floa
         ``(B, 3, H, W)``.
 
     Raises:
-        ValueError: an unknown method, a strength outside 0..1, or images that do not match.
+        ValueError: an unknown method, a strength outside 0..1, images that do not match, NaN, or
+            infinite values.
+        TypeError: no tensors, such as paths.
 
     Example:
         >>> style = transfer_color(style, content, "coral")  # then stylize with it
@@ -84,7 +87,8 @@ def coral(image: Tensor, reference: Tensor) -> Tensor:
         The image with the reference's colors, not clamped. Flat channels stay finite.
 
     Raises:
-        ValueError: images that are not 3-channel float tensors, or batches that do not match.
+        ValueError: images that are not 3-channel float tensors of finite values, or batches that
+            do not match.
     """
     return _match_moments(image, reference, _coral_matrix)
 
@@ -359,6 +363,7 @@ def widen(x: Tensor) -> Tensor:
 def _prepare(image: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
     """Check both images; return them as ``(B, 3, H, W)`` in one dtype, float32 or float64."""
     for name, tensor in (("image", image), ("reference", reference)):
+        require_kind(name, tensor, Tensor, "a tensor, as load_image returns it")
         shape = tuple(tensor.shape)
         if tensor.ndim in (3, 4) and shape[-3] == 4:
             raise ValueError(
@@ -369,6 +374,7 @@ def _prepare(image: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
             raise ValueError(f"expected {name} as (B, 3, H, W) or (3, H, W), got shape {shape}")
         if not tensor.is_floating_point():
             raise ValueError(f"expected {name} as floats in 0..1, got {tensor.dtype}")
+        check_finite(tensor)
     dtype = torch.promote_types(image.dtype, torch.float32)
     source = (image if image.ndim == 4 else image[None]).to(dtype)
     target = (reference if reference.ndim == 4 else reference[None]).to(dtype)

@@ -8,6 +8,22 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from .errors import require_path
+
+TENSORS_SUFFIX = ".safetensors"
+
+
+def check_tensors_suffix(path: str | os.PathLike[str]) -> None:
+    """Check the name of a model or style file: files of another name are not found again.
+
+    Raises:
+        ValueError: another suffix.
+        TypeError: no path.
+    """
+    require_path(path)
+    if Path(path).suffix != TENSORS_SUFFIX:
+        raise ValueError(f"cannot write {path}: expected a file name ending in {TENSORS_SUFFIX}")
+
 
 @contextlib.contextmanager
 def replace_atomically(path: Path, overwrite: bool = True) -> Iterator[Path]:

@@ -92,7 +92,7 @@ class PretrainedModel(nn.Module):
             overwrite: replace an existing file.
 
         Raises:
-            ValueError: an unknown dtype.
+            ValueError: an unknown dtype, or another suffix.
             WeightsError: the file cannot be written, or exists and must not be replaced.
         """
         stored = None if dtype is None else resolve_dtype(dtype, torch.device("cpu"))

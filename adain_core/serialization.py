@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from .errors import WeightsError, reason
+from .errors import WeightsError, reason, require_path
 from .files import replace_atomically
 
 FORMAT_VERSION = 1
@@ -42,6 +42,7 @@ def write_tensors(
     Raises:
         WeightsError: the file cannot be written, or exists and is not to be replaced.
     """
+    require_path(path)
     path = Path(path)
     entries = {"format": kind, "format_version": str(FORMAT_VERSION), **metadata}
     entries = {name: _utf8(text) for name, text in entries.items()}
@@ -83,7 +84,7 @@ def read_metadata(path: str | os.PathLike[str], kind: str) -> dict[str, str]:
     Raises:
         WeightsError: as :func:`read_tensors`.
     """
-    return _read(Path(path), kind, with_tensors=False)[1]
+    return _read(path, kind, with_tensors=False)[1]
 
 
 def read_tensors(
@@ -102,21 +103,25 @@ def read_tensors(
         WeightsError: the file is missing, damaged, no safetensors file, of another kind, or
             of a newer format version.
     """
-    return _read(Path(path), kind, with_tensors=True)
+    return _read(path, kind, with_tensors=True)
 
 
-def _read(path: Path, kind: str, with_tensors: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read(
+    file: str | os.PathLike[str], kind: str, with_tensors: bool
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    require_path(file)
+    path = Path(file)
     try:
         if not path.is_file():
             raise WeightsError(f"{path}: no such file")
         path.open("rb").close()  # why it cannot be opened is said in the system's words
-        with _utf8_path(path) as name, safe_open(name, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
+        with _utf8_path(path) as name, safe_open(name, framework="pt") as opened:
+            metadata = dict(opened.metadata() or {})
             _check_kind(path, kind, metadata)
             tensors: dict[str, Tensor] = {}
-            for key in file.keys() if with_tensors else ():
+            for key in opened.keys() if with_tensors else ():
                 # Copies: on Windows a file that tensors are still a view of cannot be replaced.
-                tensors[key] = file.get_tensor(key).clone()
+                tensors[key] = opened.get_tensor(key).clone()
                 _check_precision(path, key, tensors[key])
             return tensors, metadata
     except OSError as error:

@@ -20,6 +20,7 @@ from torch import Tensor
 from .architecture import Fusion
 from .dense import require_plain
 from .errors import OptionError, StyleMismatchError, WeightsError, require_kind
+from .files import check_tensors_suffix
 from .functional import Statistics
 from .previews import join_previews
 from .serialization import read_tensors, write_tensors
@@ -47,6 +48,10 @@ class Style:
             ``std`` for all sizes. Passes above 512 pixels use it, so that strokes grow with the
             image (Gatys et al., CVPR 2017, also scale the artwork with each pass).
 
+    Raises:
+        ValueError: vectors of other shapes, a negative std, or no floats.
+        TypeError: no tensors, or no text.
+
     Example:
         >>> wave, stars = model.encode_style("wave.jpg"), model.encode_style("stars.jpg")
         >>> Style.mix([wave, stars], weights=[3, 1]).save("mixed.safetensors")
@@ -60,10 +65,20 @@ class Style:
     closeup: Statistics | None = None
 
     def __post_init__(self) -> None:
+        for name in ("fingerprint", "name"):
+            require_kind(name, getattr(self, name), str, "text")
         for name, value in self.tensors.items():
+            require_kind(name, value, Tensor, "a tensor (C,)")
             require_plain(value, f"a style's {name}")
             if not value.is_floating_point():
                 raise ValueError(f"expected a style's {name} as floats, got {value.dtype}")
+            if value.ndim != 1 or 0 in value.shape or value.shape != self.mean.shape:
+                shapes = f"{tuple(value.shape)} and a mean of {tuple(self.mean.shape)}"
+                raise ValueError(f"expected a style's {name} as (C,), like its mean, got {shapes}")
+            if name.endswith("std") and (value < 0).any():
+                raise ValueError(
+                    f"expected a style's {name} as 0 or more, got {float(value.min())}"
+                )
 
     def __repr__(self) -> str:
         # Short: a host prints its nodes' inputs.
@@ -88,6 +103,11 @@ class Style:
         if self.closeup is not None:
             named["closeup_mean"], named["closeup_std"] = self.closeup
         return named
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether no statistics are NaN or infinite, as those of a failed encoding are."""
+        return all(bool(each.isfinite().all()) for each in self.tensors.values())
 
     def statistics(self, closeness: float = 0.0) -> Statistics:
         """Return mean and std for a size of the artwork.
@@ -151,11 +171,14 @@ class Style:
             overwrite: replace an existing file.
 
         Raises:
-            ValueError: statistics that :meth:`load` would reject.
+            ValueError: NaN or infinite statistics, or another suffix.
             WeightsError: the file cannot be written, or exists and must not be replaced.
         """
-        if not _are_statistics(self.tensors):
-            raise ValueError(f"cannot save {self!r}: expected {_STATISTICS}")
+        check_tensors_suffix(path)
+        if not self.is_finite:
+            raise ValueError(
+                f"cannot save {self!r}: it has NaN or infinite values; encode the artwork again"
+            )
         metadata = {"encoder": self.fingerprint, "name": self.name}
         if preview := self.preview:
             metadata[_PREVIEWS] = json.dumps([base64.b64encode(preview).decode()])
@@ -182,13 +205,15 @@ class Style:
         tensors, metadata = read_tensors(path, STYLE_KIND)
         # As they are used: some floats of 64 bits are infinite then.
         floats = {name: each.float() for name, each in tensors.items() if each.is_floating_point()}
-        if not _are_statistics(floats):
-            raise WeightsError(f"{path}: expected {_STATISTICS}")
         named = metadata.get("encoder", ""), metadata.get("name", "")
-        closeup = None
-        if "closeup_mean" in floats:
-            closeup = floats["closeup_mean"], floats["closeup_std"]
-        return cls(floats["mean"], floats["std"], *named, _read_previews(metadata), closeup)
+        with contextlib.suppress(KeyError, ValueError):  # a tensor is missing, or does not fit
+            closeup = None
+            if floats.keys() & {"closeup_mean", "closeup_std"}:
+                closeup = floats["closeup_mean"], floats["closeup_std"]
+            style = cls(floats["mean"], floats["std"], *named, _read_previews(metadata), closeup)
+            if style.is_finite:
+                return style
+        raise WeightsError(f"{path}: expected {_STATISTICS}")
 
 
 def _mix(statistics: Sequence[Statistics], shares: Sequence[float]) -> Statistics:
@@ -210,28 +235,6 @@ _STATISTICS = (
     "finite vectors 'mean' and 'std' of one length, std 0 or more, and 'closeup_mean' and "
     "'closeup_std' like them, or neither"
 )
-
-
-def _are_statistics(tensors: Mapping[str, Tensor]) -> bool:
-    names = {"mean", "std"}
-    if not names <= tensors.keys():
-        return False
-    closeup = {"closeup_mean", "closeup_std"}
-    if closeup & tensors.keys():
-        names |= closeup
-    shape = tensors["mean"].shape
-    return (
-        len(shape) == 1
-        and len(tensors["mean"]) > 0
-        and names <= tensors.keys()
-        and all(
-            tensors[name].shape == shape
-            and tensors[name].is_floating_point()
-            and bool(tensors[name].isfinite().all())
-            and (name.endswith("mean") or bool((tensors[name] >= 0).all()))
-            for name in names
-        )
-    )
 
 
 class StyleCache:

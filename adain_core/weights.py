@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from .architecture import Architecture
 from .choices import DEFAULT_MODEL
 from .errors import WeightsError
+from .files import check_tensors_suffix
 from .networks import Decoder, Encoder
 from .serialization import read_metadata, read_tensors, write_tensors
 from .text import to_json
@@ -65,8 +66,10 @@ def save_model(
         overwrite: replace an existing file.
 
     Raises:
+        ValueError: another suffix.
         WeightsError: the file cannot be written, or exists and must not be replaced.
     """
+    check_tensors_suffix(path)
     tensors = {}
     for prefix, network in (("encoder", encoder), ("decoder", decoder)):
         for name, tensor in network.state_dict().items():

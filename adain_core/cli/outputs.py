@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from .request import STYLE_SUFFIX
+from ..files import check_tensors_suffix
 
 
 def check_replaceable(
@@ -32,8 +32,7 @@ def check_output_file(path: Path, overwrite: bool) -> None:
 
 def check_safetensors_output(path: Path, overwrite: bool) -> None:
     """Raise ``ValueError`` unless the model or style file can be written."""
-    if path.suffix != STYLE_SUFFIX:
-        raise ValueError(f"cannot write {path}: expected a file name ending in {STYLE_SUFFIX}")
+    check_tensors_suffix(path)
     check_output_file(path, overwrite)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ..errors import WeightsError
+from ..files import check_tensors_suffix
 from ..serialization import read_metadata, read_tensors, write_tensors
 from ..weights import load_state
 from .network import NetworkArchitecture, TransferNetwork
@@ -46,8 +47,10 @@ def save_network(path: str | os.PathLike[str], info: NetworkInfo, network: Trans
         network: the network.
 
     Raises:
+        ValueError: another suffix.
         WeightsError: the file cannot be written.
     """
+    check_tensors_suffix(path)
     metadata = {
         "architecture": json.dumps(info.architecture.to_dict()),
         "styles": json.dumps(info.styles),

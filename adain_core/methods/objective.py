@@ -16,7 +16,7 @@ from torch import Tensor
 from ..architecture import MINIMUM_SIZE
 from ..convert import read_loss_network
 from ..devices import resolve_device, resolve_dtype
-from ..errors import OptionError
+from ..errors import OptionError, require_kind
 from ..functional import channel_statistics
 from ..networks import Encoder
 from ..training.losses import content_loss, level_statistics
@@ -218,7 +218,12 @@ def roughness(images: Tensor) -> Tensor:
 
 
 def freeze(vgg: Encoder) -> Encoder:
-    """Return the network frozen, usable for gradients of images."""
+    """Return the network frozen, usable for gradients of images.
+
+    Raises:
+        TypeError: something else than a network, such as a whole model.
+    """
+    require_kind("vgg", vgg, Encoder, "the Encoder of load_loss_network")
     # Autograd rejects tensors of inference mode, in which a host may have loaded it.
     if any(weight.requires_grad or weight.is_inference() for weight in vgg.parameters()):
         with torch.inference_mode(False):

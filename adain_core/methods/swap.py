@@ -6,13 +6,14 @@ Chen & Schmidt, "Fast Patch-based Style Transfer of Arbitrary Style", 2016 (arXi
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Integral
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from ..devices import gradients, inference
-from ..errors import OptionError
+from ..errors import OptionError, require_kind
 from ..images import ImageLike
 from ..model import AdaINModel
 from ..options import StylizeOptions
@@ -44,7 +45,8 @@ class StyleSwap:
         inversion: options of the optimization for relu3_1.
 
     Raises:
-        OptionError: an option that does not apply, or a style without its artwork.
+        OptionError: an option that does not apply, a style without its artwork, or a patch or layer
+            that does not exist.
         ValueError: a model whose decoder takes more than features.
         ImageFileError: a file that cannot be read.
     """
@@ -57,10 +59,15 @@ class StyleSwap:
         patch: int = 3,
         inversion: DescentOptions | None = None,
     ) -> None:
+        require_kind("model", model, AdaINModel, "an AdaINModel")
+        require_kind("patch", patch, Integral, "a whole number of features")
+        if patch < 1:
+            raise OptionError("patch", f"must be 1 feature or more, got {patch}")
         if layer not in get_args(Layer):
             raise OptionError(
                 "layer", f"must be one of {', '.join(get_args(Layer))}, got {layer!r}"
             )
+        self._reader = TaskReader(options, "style swap", SUPPORTED)
         if len(options.sources) != 1:
             raise OptionError("styles", f"must be one for style swap, got {len(options.sources)}")
         if layer == "relu4_1" and model.info.architecture.fusion != "adain":
@@ -70,7 +77,6 @@ class StyleSwap:
             )
         self.model, self.options, self.layer, self.patch = model, options, layer, patch
         self.inversion = inversion or DescentOptions(steps=100)
-        self._reader = TaskReader(options, "style swap", SUPPORTED)
 
     def __call__(
         self, content: ImageLike, *, progress: Progress | None = None, watch: Watch | None = None

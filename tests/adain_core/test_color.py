@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from adain_core import color
+from adain_core import NotFiniteError, color
 
 MOMENT_METHODS = (color.coral, color.mean_std, color.cholesky)
 METHOD_FUNCTIONS = tuple(getattr(color, name) for name in color.METHODS)
@@ -309,6 +309,16 @@ def test_dtype_is_the_images(method) -> None:
 def test_images_that_do_not_fit(name: str, image: Tensor, reference: Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         color.transfer_color(image, reference, name)
+
+
+@pytest.mark.parametrize("method", color.METHODS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_refused(method: str, value: float) -> None:
+    bad = random_image(31).clone()
+    bad[..., 3, 4] = value
+    for images in ((bad, random_image(31)), (random_image(31), bad)):
+        with pytest.raises(NotFiniteError, match="image has NaN or infinite values at 1 pixel"):
+            color.transfer_color(*images, method)
 
 
 def test_luminance_needs_one_size() -> None:

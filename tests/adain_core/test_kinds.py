@@ -7,13 +7,27 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 
-from adain_core import AdaINModel, Style, StylizeOptions, Stylizer, TemporalPool, adain
+from adain_core import (
+    AdaINModel,
+    Style,
+    StylizeOptions,
+    Stylizer,
+    TemporalPool,
+    adain,
+    color,
+    load_image,
+    save_image,
+    write_image_file,
+)
+from adain_core.methods import Optimization, StyleSwap
 
 ARTWORK = torch.full((1, 3, 16, 16), 0.5)
 MASK = torch.ones(4, 4)
+PILLOW = PIL.Image.new("RGB", (4, 4))
 STYLE = Style(torch.zeros(4), torch.ones(4), "encoder-a")
 NUMBER = "must be one number, or one per image, got"
 PIXELS = "must be a whole number of pixels, got"
@@ -41,13 +55,22 @@ MASKS = "must be a list with one for each style, got"
         ({"masks": MASK.numpy()}, f"masks {MASKS} ndarray"),
         ({"masks": "person.png"}, f"masks {MASKS} str"),
         ({"masks": 1}, f"masks {MASKS} int"),
+        ({"styles": 5}, "styles[0] must be an image, its path or a Style, got int"),
+        (
+            {"styles": [ARTWORK, None]},
+            "styles[1] must be an image, its path or a Style, got NoneType",
+        ),
+        (
+            {"masks": [MASK], "background": 1},
+            "background must be an image, its path or a Style, got int",
+        ),
         ({"masks": [MASK], "feather": None}, f"feather {PIXELS} NoneType"),
         ({"masks": [MASK], "feather": 2.5}, f"feather {PIXELS} float"),
     ],
 )
 def test_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
-        StylizeOptions(ARTWORK, **options)
+        StylizeOptions(**{"styles": ARTWORK, **options})
 
 
 @pytest.mark.parametrize(
@@ -109,6 +132,40 @@ def test_a_tensor_of_several_masks_is_a_list() -> None:
         ),
         (lambda m: Style.mix(STYLE), "styles must be a list of Style, got Style"),
         (lambda m: Style.mix([STYLE, ARTWORK]), "styles must be a list of Style, got Tensor"),
+        (lambda m: Style([1], [2], "x"), "mean must be a tensor (C,), got list"),
+        (lambda m: Style(STYLE.mean, STYLE.std, 5), "fingerprint must be text, got int"),
+        (lambda m: STYLE.save(None), "path must be the path of a file, got NoneType"),
+        (lambda m: Style.load(None), "path must be the path of a file, got NoneType"),
+        (lambda m: m.save(5), "path must be the path of a file, got int"),
+        (lambda m: load_image(None), "path must be the path of a file, got NoneType"),
+        (lambda m: save_image(None, ARTWORK), "path must be the path of a file, got NoneType"),
+        (lambda m: save_image("a.png", PILLOW), "pixels must be a tensor, got Image"),
+        (lambda m: write_image_file("a.png", ARTWORK), "image must be an ImageFile, got Tensor"),
+        (
+            lambda m: save_image("a.png", ARTWORK, quality="95"),
+            "quality must be a whole number, got str",
+        ),
+        (
+            lambda m: color.transfer_color("a.png", ARTWORK, "coral"),
+            "image must be a tensor, as load_image returns it, got str",
+        ),
+        (
+            lambda m: color.luminance(ARTWORK, PILLOW),
+            "reference must be a tensor, as load_image returns it, got Image",
+        ),
+        (
+            lambda m: Optimization(m, StylizeOptions(ARTWORK)),
+            "vgg must be the Encoder of load_loss_network, got AdaINModel",
+        ),
+        (lambda m: Optimization(m.encoder, "x.jpg"), "options must be StylizeOptions, got str"),
+        (
+            lambda m: StyleSwap(m.encoder, StylizeOptions(ARTWORK)),
+            "model must be an AdaINModel, got",
+        ),
+        (
+            lambda m: StyleSwap(m, StylizeOptions(ARTWORK), patch="3"),
+            "patch must be a whole number of features, got str",
+        ),
         (lambda m: Style.mix([STYLE], ["x"]), "weights must be numbers, one for each style, got"),
     ],
 )

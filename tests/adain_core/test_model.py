@@ -175,7 +175,10 @@ def test_gradients_reach_alpha_and_the_statistics(tiny: AdaINModel, make_image: 
 
 def test_networks_give_gradients(tiny: AdaINModel, make_image: MakeImage) -> None:
     """As the docstring of the model says."""
-    images, style = make_image(24, 32).requires_grad_(), tiny.encode_style(make_image(24, 24, seed=1))
+    images, style = (
+        make_image(24, 32).requires_grad_(),
+        tiny.encode_style(make_image(24, 24, seed=1)),
+    )
     features = Features(tiny.encoder(images), images.shape[2:], tiny.fingerprint)
     result = tiny.decoder(adain(features, style, 0.8).tensor)
     assert_same(result.clamp(0, 1).detach(), tiny.decode(adain(tiny.encode(images), style, 0.8)))

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -296,7 +297,8 @@ def test_wrong_tensors(tensors: dict[str, Tensor], tmp_path: Path) -> None:
     assert "expected finite vectors 'mean' and 'std' of one length, std 0 or more" in refused(path)
 
     if len(tensors) == 2 and tensors["mean"].ndim:  # and no such file is written
-        with pytest.raises(ValueError, match=r"(cannot save .*: expected finite|as floats)"):
+        fault = r"(cannot save .*: it has NaN|as floats|as \(C,\), like its mean|as 0 or more)"
+        with pytest.raises(ValueError, match=fault):
             Style(**tensors, fingerprint="encoder-a").save(tmp_path / "new.safetensors")
         assert not (tmp_path / "new.safetensors").exists()
 
@@ -335,11 +337,29 @@ def test_other_files(tiny_path: Path, tmp_path: Path) -> None:
 
 
 def test_file_that_cannot_be_written(tmp_path: Path) -> None:
-    for path in (tmp_path / "none" / "wave.safetensors", tmp_path):
+    (tmp_path / "folder.safetensors").mkdir()
+    for path in (tmp_path / "none" / "wave.safetensors", tmp_path / "folder.safetensors"):
         with pytest.raises(WeightsError, match="cannot be written") as caught:
             style().save(path)
         assert str(caught.value).startswith(f"{path}: ")
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match=r"x\.txt: expected a file name ending in \.safetensors$"):
+        style().save(tmp_path / "x.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"mean": torch.zeros(6, 1)}, r"mean as \(C,\), like its mean, got \(6, 1\)"),
+        ({"mean": torch.zeros(5)}, r"std as \(C,\), .*, got \(6,\) and a mean of \(5,\)"),
+        ({"std": torch.full((6,), -0.5)}, "std as 0 or more, got -0.5"),
+        ({"closeup": (torch.zeros(6), -torch.ones(6))}, "closeup_std as 0 or more, got -1.0"),
+    ],
+)
+def test_what_is_no_style(fields: dict[str, Any], fault: str) -> None:
+    valid = {"mean": torch.zeros(6), "std": torch.ones(6), "fingerprint": "encoder-a"}
+    with pytest.raises(ValueError, match=f"^expected a style's {fault}"):
+        Style(**{**valid, **fields})
 
 
 # --- with models ---------------------------------------------------------------------------------

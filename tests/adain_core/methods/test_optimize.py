@@ -169,8 +169,8 @@ def test_optimization_runs_in_inference_mode(vgg: Encoder, make_image: MakeImage
     [
         ({"stroke_size": "fine"}, "stroke_size", "does not go with optimization"),
         ({"content_residual": True}, "content_residual", "does not go with optimization"),
-        ({"alpha": (0.5, 0.5)}, "alpha", "each of 1 images, got 2"),
-        ({"weights": [[1.0], [1.0]]}, "weights", "each of 1 images, got 2"),
+        ({"alpha": (0.5, 0.5)}, "alpha", r"one per image \(1\), got 2"),
+        ({"weights": [[1.0], [1.0]]}, "weights", r"one per image \(1\), got 2"),
     ],
 )
 def test_what_it_cannot_do_is_refused(

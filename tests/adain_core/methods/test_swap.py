@@ -77,6 +77,8 @@ def test_unsupported_options_are_refused(
         StyleSwap(tiny, StylizeOptions(tiny.encode_style(artwork)))
     with pytest.raises(OptionError, match="layer must be one of relu4_1, relu3_1, got 'relu5_1'"):
         StyleSwap(tiny, StylizeOptions(artwork), layer="relu5_1")  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="patch must be 1 feature or more, got 0"):
+        StyleSwap(tiny, StylizeOptions(artwork), patch=0)
     concat = make_model(Architecture(widths=(4, 6, 8, 10), fusion="concat"))
     with pytest.raises(ValueError, match="got one of fusion 'concat'"):
         StyleSwap(concat, StylizeOptions(artwork))
