@@ -35,6 +35,7 @@ class MaskTrack:
     def __init__(self, mask: MaskSource, files: contextlib.ExitStack) -> None:
         self._mask: Tensor | None = None
         self._read, self._used = 0, 0
+        self._selects = False
         self._name = "a mask"
         if isinstance(mask, str | os.PathLike):
             self._name = f"the mask {os.fspath(mask)}"
@@ -56,19 +57,22 @@ class MaskTrack:
         """
         for mask in itertools.islice(self._masks, number + 1 - self._used):
             self._mask, self._read = mask, self._read + 1
+            self._selects = self._selects or bool(mask.any())
         self._used = number + 1
         if self._mask is None:
             raise VideoFileError(f"cannot read {self._name}: it has no frames")
         return self._mask
 
     def notes(self, whole: bool) -> list[str]:
-        """Return a sentence if the mask is shorter or longer than the video.
+        """Return sentences if the mask selects nothing, or is shorter or longer than the video.
 
         Call it after the last frame. A single mask always fits.
 
         Args:
             whole: whether the video was read to its end.
         """
+        if not self._selects:
+            return [f"{self._name} is black (or transparent) everywhere: its style was not used"]
         if self._read == 1:
             return []
         if self._used > self._read:

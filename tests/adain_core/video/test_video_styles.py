@@ -108,6 +108,15 @@ def test_masks_still_and_moving(clips: Clips, tmp_path: Path) -> None:
     torch.testing.assert_close(pixels_of(pattern)[4], expected, rtol=0, atol=1 / 255)
 
 
+def test_a_mask_that_selects_nothing_is_told(clips: Clips, tmp_path: Path) -> None:
+    mask = tmp_path / "black.png"
+    images.save_image(mask, torch.zeros(1, 3, 6, 8))
+    result = clips.stylize(clips.make(), tmp_path / "%d.png", masks=[mask], temporal="frame")
+    assert result.notes == [
+        f"the mask {mask} is black (or transparent) everywhere: its style was not used"
+    ]
+
+
 def test_a_mask_of_each_frame(clips: Clips, tmp_path: Path) -> None:
     """Softened at the frame's size, and the last one for the frames after it."""
     clip, pattern = clips.make(), tmp_path / "%d.png"
