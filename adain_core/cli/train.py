@@ -28,7 +28,9 @@ by multiples of 90° (--no-augment disables both), the result is a moving averag
 The run's folder receives the checkpoint (one file, replaced each time), sample grids, TensorBoard
 scalars, and at the end the model (.safetensors), its model card (.md), a grid of its results and
 its loss curves. Ctrl-C saves the checkpoint. The same command with --resume continues exactly where
-it stopped; with another --steps, the run becomes shorter or longer. With --init, the first
+it stopped. It may have other --steps (no fewer than are done), --lr, --clip-norm, folders or
+devices, which the model card then lists, and other options that do not affect the weights
+(--workers, --log-every, --save-every, --sample-every, validation images). With --init, the first
 checkpoint is saved after pruning and distillation. For several GPUs, run
 'accelerate launch -m adain_core train …'.
 """
@@ -175,7 +177,7 @@ def add_parser(subparsers: Subparsers) -> None:
             _add_option(group, name, text)
         if title == "the model":
             widths = group.add_mutually_exclusive_group()
-            text = "fraction of the paper's widths, such as 0.25"
+            text = "fraction of the paper's widths, above 0 and at most 1, such as 0.25"
             widths.add_argument("--width", type=float, metavar="FRACTION", help=text)
             text = "channels of the four blocks, or of each of the nine convolutions"
             widths.add_argument("--widths", type=int, nargs="+", metavar="N", help=text)

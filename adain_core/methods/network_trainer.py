@@ -21,13 +21,14 @@ from ..sheets import join_rows
 from ..signals import flag_stop_signals
 from ..training.callbacks import Callback, Callbacks, Console
 from ..training.checkpoint import RunFolder, load_checkpoint, save_checkpoint
+from ..training.command import without_folders
 from ..training.data import Crops, crop_batches, seeded
 from ..training.log import TrainingLog, divergence
 from ..training.loss_network import LossNetwork
 from ..training.losses import content_loss
 from ..training.report import write_curves, write_grid
 from .network import NetworkArchitecture, TransferNetwork
-from .network_config import PATHS, NetworkConfig
+from .network_config import NetworkConfig
 from .network_file import NetworkInfo, load_network, save_network
 from .objective import describe_levels, roughness, style_difference
 
@@ -56,10 +57,11 @@ class NetworkTrainer(RunFolder):
         names: names of the network's styles.
         network: the network.
         log: losses and warnings so far.
+        changes: settings that differed when the run was resumed: step, setting, before, after.
 
     Raises:
-        TrainingError: a checkpoint of another run, an existing run, artworks with the same name, or
-            new styles that the network already has.
+        TrainingError: a checkpoint of a run with other settings, other artworks or more steps, an
+            existing run, artworks with the same name, or new styles that the network already has.
         WeightsError: the loss network or ``config.init`` cannot be read.
         ImageFileError: a folder has no images, or an artwork cannot be read.
     """
@@ -93,6 +95,7 @@ class NetworkTrainer(RunFolder):
         self._trained = [p for p in self.network.parameters() if p.requires_grad]
         self.optimizer = torch.optim.Adam(self._trained, lr=config.learning_rate)
         self.step, self.seconds = 0, 0.0
+        self.changes: list[dict[str, Any]] = []
         self.folder.mkdir(parents=True, exist_ok=True)
         if saved is not None:
             self._load_state(saved)
@@ -223,6 +226,8 @@ class NetworkTrainer(RunFolder):
         state = {
             "step": self.step,
             "seconds": self.seconds,
+            "names": list(self.names),
+            "changes": self.changes,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "history": self.log.history,
@@ -231,6 +236,16 @@ class NetworkTrainer(RunFolder):
         save_checkpoint(self.checkpoint, state, self.config)
 
     def _load_state(self, state: Mapping[str, Any]) -> None:
+        names = state.get("names", list(self.names))  # earlier versions did not save them
+        if names != list(self.names):
+            raise TrainingError(
+                f"{self.checkpoint}: belongs to a run with other artworks: expected "
+                f"{', '.join(names)}, got {', '.join(self.names)}; give the run's own, or "
+                "start a new run",
+                "style",
+            )
+        self.changes = list(state["changes"])
+        self.log.warn_of_changes(self.changes, state["step"])
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
@@ -249,14 +264,13 @@ class NetworkTrainer(RunFolder):
         return join_rows([list(row) for row in rows]).clamp(0, 1)
 
     def _write_results(self) -> None:
-        settings = self.config.to_dict()
-        settings |= {name: Path(settings[name]).name for name in PATHS}
         info = NetworkInfo(
             self.network.architecture,
             self.names,
             source="trained with 'adain train --method feedforward'",
             training={
-                "settings": settings,
+                "settings": without_folders(self.config.to_dict()),
+                "changes": self.changes,
                 "photographs": len(self._crops.paths),
                 "minutes": round(self.seconds / 60),
                 "device": self.device.type,

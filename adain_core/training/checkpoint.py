@@ -13,22 +13,17 @@ import torch
 
 from ..errors import TrainingError
 from ..files import replace_atomically
-from .config import PATHS
+from .command import without_folders
 
 # Format of the files; a run can only be resumed with the same number.
 FORMAT = 1
-# Settings that may change when a run is resumed.
-CHANGEABLE = {
-    *PATHS,
-    "distill_steps",  # over before the first step
-    "steps",
-    "learning_rate",
-    "clip_norm",
-    "workers",
-    "log_every",
-    "save_every",
-    "sample_every",
+# Settings that may change when a run is resumed: those that do not affect the weights,
+FREE = {
+    *("output", "validation_content", "validation_style", "workers"),
+    *("log_every", "save_every", "sample_every"),
 }
+# and those that do, whose changes the results list. Paths count by their names.
+LISTED = {"content", "style", "encoder", "steps", "learning_rate", "clip_norm"}
 
 
 class Settings(Protocol):
@@ -91,15 +86,15 @@ def load_checkpoint(path: Path, config: Settings, device: torch.device) -> dict[
 
     Args:
         path: the file.
-        config: configuration of the resumed run. Settings in ``CHANGEABLE`` may differ.
+        config: configuration of the resumed run. Settings in ``FREE`` and ``LISTED`` may differ.
         device: device of the tensors.
 
     Returns:
-        The saved state.
+        The saved state. Its ``"changes"`` end with the settings in ``LISTED`` that differ.
 
     Raises:
         TrainingError: the file is missing, damaged, of another format, or of a run with other
-            settings.
+            settings or more steps.
     """
     if not path.exists():
         raise TrainingError(f"{path}: no checkpoint to resume from", "resume")
@@ -113,12 +108,27 @@ def load_checkpoint(path: Path, config: Settings, device: torch.device) -> dict[
             f"{path}: expected a checkpoint of format {FORMAT}, got {found}; go on with the "
             "version of adain_core that wrote it, or start the run again"
         )
-    now = json.loads(json.dumps(config.to_dict()))
-    differing = [name for name in now if name not in CHANGEABLE and then.get(name) != now[name]]
-    if differing:
+    then, now = without_folders(then), without_folders(json.loads(json.dumps(config.to_dict())))
+    differing = [name for name in now if name not in FREE and then.get(name) != now[name]]
+    refused = [name for name in differing if name not in LISTED]
+    if refused:
+        came = ", ".join(f"{name} {then.get(name)!r} (got {now[name]!r})" for name in refused)
         raise TrainingError(
-            f"{path}: belongs to a run with other settings: "
-            + ", ".join(f"{name} {then.get(name)!r} (got {now[name]!r})" for name in differing),
-            *differing,
+            f"{path}: belongs to a run with other settings: {came}; give the run's own, or start "
+            "a new run in another folder",
+            *(*refused, "output"),
         )
-    return state
+    done = state["step"]
+    if now["steps"] < done:
+        raise TrainingError(
+            f"{path}: the run has done {done} steps already, got {now['steps']} in all; give "
+            f"{done} or more, or start a new run",
+            "steps",
+        )
+    changes = [describe_change(done, name, then.get(name), now[name]) for name in differing]
+    return {**state, "changes": [*state.get("changes", ()), *changes]}
+
+
+def describe_change(step: int, setting: str, before: object, after: object) -> dict[str, Any]:
+    """Return an entry of a run's ``changes``: what differs after its first ``step`` steps."""
+    return {"step": step, "setting": setting, "before": before, "after": after}

@@ -92,6 +92,15 @@ class TrainingLog:
             self.warnings.append(sentence)
             self._announce(sentence)
 
+    def warn_of_changes(self, changes: Sequence[Mapping[str, Any]], step: int) -> None:
+        """Warn of the settings that change after ``step`` steps, when the run is resumed."""
+        for each in changes:
+            if each["step"] == step:
+                self.warn(
+                    f"after step {step}, the run goes on with {each['setting']} {each['after']} "
+                    f"instead of {each['before']}; its results say so"
+                )
+
     def warn_if_not_falling(self, step: int) -> None:
         """Warn once if the loss rises."""
         rise = find_rise([entry["total"] for entry in self.history if "total" in entry])
@@ -131,7 +140,7 @@ def divergence(finding: str, step: int) -> TrainingError:
         step: number of the step, from 0.
     """
     return TrainingError(
-        f"{finding} at step {step}; go on from the last checkpoint, or start again, with a lower "
-        "learning rate, or with gradients clipped to a norm of 1",
+        f"{finding} at step {step}; go on from the last checkpoint, if there is one, or start "
+        "again, with a lower learning rate, or with gradients clipped to a norm of 1",
         *("resume", "learning_rate", "clip_norm"),
     )

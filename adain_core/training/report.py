@@ -16,8 +16,8 @@ from ..functional import channel_statistics, fuse
 from ..images import save_image
 from ..sheets import join_rows
 from ..weights import ModelInfo, save_model
-from .command import command_line
-from .config import PATHS, TrainingConfig
+from .command import command_line, without_folders
+from .config import TrainingConfig
 from .student import Student
 
 
@@ -110,12 +110,10 @@ def training_summary(config: TrainingConfig, facts: Mapping[str, Any]) -> dict[s
     Args:
         config: configuration of the run.
         facts: further values for :func:`model_card`: ``images``, the numbers of both kinds,
-            ``minutes``, ``device``, ``processes``, the losses ``before`` and ``after``, and the
-            ``validation_size`` in pixels.
+            ``minutes``, ``device``, ``processes``, the losses ``before`` and ``after``, the
+            ``validation_size`` in pixels, and the ``changes`` of the settings in the run.
     """
-    settings = config.to_dict()
-    for name in PATHS:
-        settings[name] = Path(settings[name]).name
+    settings = without_folders(config.to_dict())
     return {
         "command": command_line(settings),
         "settings": settings,
@@ -146,6 +144,14 @@ def model_card(
         size = summary["validation_size"]
         aside = f"; validation: on pairs of held-out images, {size} pixels"
     options = "\n".join(f"| {key} | `{value}` |" for key, value in settings.items())
+    changes = ""
+    if summary["changes"]:
+        lines = (
+            f"- after step {each['step']}: {each['setting']} `{each['after']}`, before that "
+            f"`{each['before']}`"
+            for each in summary["changes"]
+        )
+        changes = "\n".join(["The run was resumed with other settings:\n", *lines, "\n"])
     return f"""# {name}
 
 An AdaIN model (Huang & Belongie, ICCV 2017) with widths {"-".join(map(str, settings["widths"]))}:
@@ -164,9 +170,9 @@ could not be read{": " * bool(broken)}{", ".join(broken)}),
 {summary["command"]}
 ```
 
-(adain_core {summary["adain_core"]}, torch {summary["torch"]}.) Losses on 8 pairs of crops of the
-training images, which no step has seen, measured by the frozen VGG (means over channels and pixels,
-unweighted{aside}):
+{changes}(adain_core {summary["adain_core"]}, torch {summary["torch"]}.) Losses on 8 pairs of crops
+of the training images, which no step has seen, measured by the frozen VGG (means over channels and
+pixels, unweighted{aside}):
 
 | loss | at the first step | at the end |
 | --- | --- | --- |

@@ -21,7 +21,7 @@ from ..signals import flag_stop_signals
 from ..weights import fingerprint
 from .batches import choose_batch
 from .callbacks import Callback, Callbacks, Console, TensorBoard
-from .checkpoint import RunFolder, load_checkpoint, save_checkpoint
+from .checkpoint import RunFolder, describe_change, load_checkpoint, save_checkpoint
 from .config import TrainingConfig
 from .learner import Learner
 from .log import TrainingLog
@@ -50,10 +50,11 @@ class Trainer(RunFolder):
         learner: the student, the moving average of its weights, the optimizer.
         log: losses and warnings so far.
         before: losses on fixed pairs, and scores of the validation, before the first step.
+        changes: settings that differed when the run was resumed: step, setting, before, after.
 
     Raises:
-        TrainingError: missing packages, a checkpoint of another run, or an existing run in the
-            folder.
+        TrainingError: missing packages, a checkpoint of a run with other settings or more steps,
+            or an existing run in the folder.
         WeightsError: the loss network cannot be read.
         ImageFileError: a folder has no images.
         OSError: the first checkpoint of a run with ``config.init`` cannot be written.
@@ -88,6 +89,7 @@ class Trainer(RunFolder):
         self._validation = Validation(config, self.reader, loss_network)
         self.step = 0
         self.before: dict[str, float] = {}
+        self.changes: list[dict[str, Any]] = []
         started = time.monotonic()
         torch.manual_seed(config.seed)
         student = Student(config, loss_network.encoder)
@@ -201,6 +203,7 @@ class Trainer(RunFolder):
             "pending": self.log.reduce_pending(),
             "vgg": self._vgg,
             "before": self.before,
+            "changes": self.changes,
             "broken": sorted(self.reader.broken),
             "processes": self.accelerator.num_processes,
         }
@@ -218,12 +221,17 @@ class Trainer(RunFolder):
                 "run's own",
                 "encoder",
             )
+        self.changes = list(state["changes"])
+        self.log.warn_of_changes(self.changes, state["step"])
         processes = self.accelerator.num_processes
         if state["processes"] != processes:
             self.log.warn(
                 f"the run was on {state['processes']} devices and goes on with {processes}: a step "
                 f"takes {self.config.batch_size} pairs on each of them, and images are read in "
                 "another order"
+            )
+            self.changes.append(
+                describe_change(state["step"], "processes", state["processes"], processes)
             )
         self.learner.load_state_dict(state)
         self.step, self.seconds, self.before = state["step"], state["seconds"], state["before"]
@@ -258,6 +266,7 @@ class Trainer(RunFolder):
             "before": self.before,
             "after": self._validation.measure(self.learner),
             "validation_size": SIZE,
+            "changes": self.changes,
         }
         grid = self._validation.sample(self.learner.average)
         student, history = self.learner.average, self.log.history

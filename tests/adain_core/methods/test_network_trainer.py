@@ -113,6 +113,18 @@ def test_a_resumed_run_is_exact(config: NetworkConfig, tmp_path: Path) -> None:
         assert torch.equal(resumed.network.state_dict()[name], value)
 
 
+def test_a_resumed_run_tells_what_changed(config: NetworkConfig) -> None:
+    train(config)
+    with pytest.raises(TrainingError, match="has done 4 steps already, got 3 in all"):
+        NetworkTrainer(replace(config, steps=3), resume=True, progress=False)
+    trainer = train(replace(config, steps=5, learning_rate=1e-4), resume=True)
+    training = load_network(trainer.model_file)[0].training
+    assert training["changes"] == [
+        {"step": 4, "setting": "steps", "before": 4, "after": 5},
+        {"step": 4, "setting": "learning_rate", "before": 1e-3, "after": 1e-4},
+    ]
+
+
 def test_a_new_style_changes_its_own_vectors_alone(
     config: NetworkConfig, folders: Path, tmp_path: Path
 ) -> None:
@@ -165,6 +177,13 @@ def test_runs_that_cannot_go_on_are_refused(
         NetworkTrainer(config, progress=False)
     with pytest.raises(TrainingError, match=r"other settings: width 3 \(got 4\)"):
         NetworkTrainer(replace(config, width=4), resume=True, progress=False)
+    shutil.copytree(folders / "art", tmp_path / "art")
+    (tmp_path / "art" / "wave.png").rename(tmp_path / "art" / "waves.png")
+    with pytest.raises(
+        TrainingError, match="expected stars, wave, got stars, waves; give"
+    ) as error:
+        NetworkTrainer(replace(config, style=tmp_path / "art"), resume=True, progress=False)
+    assert error.value.fields == ("style",)
     again = replace(config, init=trainer.model_file, output=tmp_path / "again")
     with pytest.raises(TrainingError, match="already has stars, wave"):
         NetworkTrainer(again, progress=False)
@@ -222,6 +241,7 @@ def test_train_command_writes_a_network(
     [
         (["--ema", "0.9"], "--ema goes with --method adain, not with feedforward"),
         (["--style-size", "44", "48"], "--style-size must be one size twice"),
+        (["--width", "5"], "--width must be above 0 and at most 1, the full width, got 5"),
         (["--crop", "40"], "--crop must be a whole number, 44 or more, got 40"),
     ],
 )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from runs import After, spoil_weights
+from runs import After, spoil_weights, stop_after
 
 from adain_core.training import Trainer, TrainingConfig, TrainingError
-from adain_core.weights import fingerprint, load_model
+from adain_core.weights import fingerprint, load_info, load_model
 
 
 @pytest.mark.parametrize(("log_every", "save_every", "found"), [(6, 4, 6), (4, 4, 8), (100, 2, 6)])
@@ -32,6 +33,15 @@ def test_infinite_loss_is_found_with_its_step(
     again = Trainer(slower, resume=True, progress=False)
     assert again.run()
     assert again.learner.optimizer.param_groups[0]["lr"] < 1e-5
+    # The card tells of it.
+    change = {"step": 4, "setting": "learning_rate", "before": 2e-3, "after": 1e-5}
+    clipped = {"step": 4, "setting": "clip_norm", "before": 0.0, "after": 1.0}
+    training = load_info(again.model_file).training
+    assert sorted(training["changes"], key=str) == sorted([change, clipped], key=str)
+    card = again.model_file.with_suffix(".md").read_text(encoding="utf-8")
+    assert "- after step 4: learning_rate `1e-05`, before that `0.002`\n" in card
+    told = "after step 4, the run goes on with learning_rate 1e-05 instead of 0.002; its results"
+    assert any(warning.startswith(told) for warning in again.log.warnings)
 
 
 def test_soaps_first_step_with_gradients_that_are_not_finite(config: TrainingConfig) -> None:
@@ -89,8 +99,10 @@ def test_another_number_of_devices_is_reported(config: TrainingConfig) -> None:
     trainer.save()
     state = torch.load(trainer.checkpoint, weights_only=True)
     torch.save({**state, "processes": 4}, trainer.checkpoint)
-    [warning] = Trainer(config, resume=True, progress=False).log.warnings
+    resumed = Trainer(config, resume=True, progress=False)
+    [warning] = resumed.log.warnings
     assert warning.startswith("the run was on 4 devices and goes on with 1: ")
+    assert resumed.changes == [{"step": 0, "setting": "processes", "before": 4, "after": 1}]
 
 
 def test_a_checkpoint_of_another_format(config: TrainingConfig) -> None:
@@ -108,8 +120,51 @@ def test_a_run_is_not_started_over_another(config: TrainingConfig) -> None:
     trainer.save()
     with pytest.raises(TrainingError, match="is there already: resume the run"):
         Trainer(config, progress=False)
-    with pytest.raises(TrainingError, match=r"other settings: batch_size 2 \(got 4\)"):
+    with pytest.raises(TrainingError, match=r"other settings: batch_size 2 \(got 4\)") as error:
         Trainer(dataclasses.replace(config, batch_size=4), resume=True, progress=False)
+    assert error.value.fields == ("batch_size", "output")
+
+
+def test_a_resumed_run_cannot_take_back_steps(config: TrainingConfig) -> None:
+    stopped = Trainer(config, progress=False, callbacks=[stop_after(6)])
+    assert not stopped.run()
+    for steps in (1, 5):
+        with pytest.raises(TrainingError, match=rf"done 6 steps already, got {steps} in") as error:
+            Trainer(dataclasses.replace(config, steps=steps), resume=True, progress=False)
+        assert error.value.fields == ("steps",)
+    shorter = Trainer(dataclasses.replace(config, steps=6), resume=True, progress=False)
+    assert shorter.run()
+    training = load_info(shorter.model_file).training
+    assert (training["settings"]["steps"], shorter.step) == (6, 6)
+    assert training["changes"] == [{"step": 6, "setting": "steps", "before": 12, "after": 6}]
+    # Changes of earlier sessions stay.
+    longer = Trainer(dataclasses.replace(config, steps=8), resume=True, progress=False)
+    assert longer.run()
+    assert [(each["before"], each["after"]) for each in longer.changes] == [(12, 6), (6, 8)]
+
+
+def test_settings_before_the_first_step_stay(config: TrainingConfig, tiny_path: Path) -> None:
+    start = dataclasses.replace(config, init=tiny_path, widths=(3, 5, 7, 8))
+    Trainer(start, progress=False)  # saves what it starts from
+    for change in ({"distill_steps": 2}, {"init": "adain-slim"}):
+        with pytest.raises(TrainingError, match="belongs to a run with other settings"):
+            Trainer(dataclasses.replace(start, **change), resume=True, progress=False)
+
+
+def test_folders_may_move(config: TrainingConfig, folders: Path, tmp_path: Path) -> None:
+    Trainer(config, progress=False).save()
+    shutil.copytree(folders / "content", tmp_path / "content")
+    shutil.copytree(folders / "style", tmp_path / "art")
+    shutil.move(config.output, tmp_path / "elsewhere")
+    moved = dataclasses.replace(
+        config,
+        content=tmp_path / "content",
+        style=tmp_path / "art",
+        output=tmp_path / "elsewhere",
+        workers=1,
+    )
+    resumed = Trainer(moved, resume=True, progress=False)
+    assert resumed.changes == [{"step": 0, "setting": "style", "before": "style", "after": "art"}]
 
 
 def test_a_run_goes_on_with_its_own_vgg(config: TrainingConfig, folders: Path) -> None:

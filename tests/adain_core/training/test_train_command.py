@@ -31,12 +31,20 @@ def test_train_writes_a_model_and_refuses_a_changed_resume(
     told = capsys.readouterr().err
     assert "is there already: resume the run, or choose another folder (--resume, --output)" in told
     assert main([*command, "--resume", "--batch-size", "4"]) == 1
-    assert "batch_size 2 (got 4) (--batch-size)" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "batch_size 2 (got 4); give the run's own, or start a new run in" in told
+    assert "(--batch-size, --output)" in told
+    assert main([*command, "--resume", "--steps", "2"]) == 1
+    told = capsys.readouterr().err
+    assert "the run has done 3 steps already, got 2 in all; give 3 or more" in told
+    assert told.endswith("(--steps)\n")
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
+        ("--width 0", "--width must be above 0 and at most 1, the full width, got 0"),
+        ("--width nan", "--width must be above 0 and at most 1, the full width, got nan"),
         ("--lr 0", "--lr must be a finite number above 0, got 0.0"),
         ("--pool 3", "--pool must be a multiple of the batch size (2), got 3"),
         ("--content-size 8 40", "--content-size must be a smallest and a largest side"),

@@ -29,10 +29,11 @@ def test_the_card_has_the_command_of_the_run(
     config = dataclasses.replace(config, content="my photos", augment=False, random_alpha=True)
     facts = {"images": {"content": 600, "style": 700}, "minutes": 3, "device": "mps"}
     losses = {"before": {"style": 2.0}, "after": {"style": 1.0}}
-    summary = training_summary(config, {**facts, **losses, "processes": 4, "validation_size": 256})
+    facts |= {"processes": 4, "validation_size": 256, "changes": []}
+    summary = training_summary(config, {**facts, **losses})
     card = model_card("mine", summary, parameters=1, broken=[])
     assert "12 steps of 8 pairs,\n3 minutes on" in card and "(MPS)" in card
-    assert "8 pairs of crops of the\ntraining images" in card
+    assert "8 pairs of crops\nof the training images" in card
     assert f"adain_core {__version__}, torch {torch.__version__}" in card
     [command] = [line for line in card.splitlines() if line.startswith("adain train ")]
     assert command == summary["command"]
