@@ -34,7 +34,17 @@ class ImageFileWarning(UserWarning):
 
 
 class VideoFileError(AdaINError):
-    """A video cannot be read or written; the message names the file and any partial result."""
+    """A video cannot be read or written; the message names the file and any partial result.
+
+    Args:
+        message: what was expected, what was given, what to do.
+        remedies: values of ``if_exists`` of :func:`~adain_core.video.stylize_video` that the
+            message suggests; a front end adds its own names for them.
+    """
+
+    def __init__(self, message: object = "", *remedies: str) -> None:
+        super().__init__(message)
+        self.remedies = remedies
 
 
 class WeightsError(AdaINError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..choices import recolors_artwork
-from ..errors import OptionError, StyleMismatchError
+from ..errors import OptionError, StyleMismatchError, VideoFileError
 from ..model import AdaINModel
 from ..style import Style, require_same_encoder
 from ..stylizer import Stylizer
@@ -22,6 +23,9 @@ from ..video.files import refuse_inputs
 from .outputs import check_replaceable
 from .request import load_model, make_request, open_style
 from .streams import print_json, print_line, print_note
+
+# Options for what the library advises.
+_REMEDIES = {"replace": "--overwrite", "resume": "--resume"}
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,7 @@ def run(args: argparse.Namespace) -> int:
     paths = [path for moment in moments for path in moment.paths] or args.style
     background = [] if args.background is None else [args.background]
     refuse_inputs([*paths, *(args.mask or []), *background], args.output)
-    if not args.resume:
-        # The library cannot say which option replaces it.
+    if not args.resume:  # else a finished output is kept
         check_replaceable([Path(args.output)], args.overwrite)
     sources = {path: open_style(path) for path in [*paths, *background]}
     part = Part(args.start, args.end, args.fps)
@@ -77,18 +80,31 @@ def run(args: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        result = stylize_video(
-            stylizer,
-            args.input,
-            args.output,
-            keyframes=keyframes,
-            part=part,
-            encoding=Encoding(args.codec, args.quality, args.chroma, args.bit_depth),
-            if_exists="resume" if args.resume else "replace" if args.overwrite else "error",
-            progress=progress,
-        )
+        with _named_remedies():
+            result = stylize_video(
+                stylizer,
+                args.input,
+                args.output,
+                keyframes=keyframes,
+                part=part,
+                encoding=Encoding(args.codec, args.quality, args.chroma, args.bit_depth),
+                if_exists="resume" if args.resume else "replace" if args.overwrite else "error",
+                progress=progress,
+            )
     _report(args, result, round(time.perf_counter() - started, 3))
     return 0 if result.complete else 1
+
+
+@contextlib.contextmanager
+def _named_remedies() -> Iterator[None]:
+    """Add the options for what an error advises to its message."""
+    try:
+        yield
+    except VideoFileError as error:
+        if not error.remedies:
+            raise
+        options = ", ".join(_REMEDIES[remedy] for remedy in error.remedies)
+        raise VideoFileError(f"{error} ({options})") from error
 
 
 def _keyframes(

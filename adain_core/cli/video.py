@@ -153,7 +153,7 @@ def _add_file_options(group: Group) -> None:
         "--resume",
         action="store_true",
         help="continue an interrupted run of the same command; start from the beginning if there "
-        "is none",
+        "is none, and keep a video that is finished",
     )
     group.add_argument("--json", action="store_true", help="print a report as JSON")
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from . import gif
 from .color import to_yuv
 from .earlier import EarlierFrames
-from .formats import CODECS, Encoding, bit_depth, is_mp4, keyframe_interval
+from .formats import CODECS, Encoding, is_mp4, keyframe_interval, pixel_format
 from .packets import PacketTimes
 from .reader import VideoReader
 
@@ -143,11 +143,8 @@ class FrameEncoder:
         context = stream.codec_context
         context.time_base = self._clock
         context.gop_size = 2 * self._interval  # otherwise x264 adds one before each requested one
-        if encoding.chroma is None:
-            stream.pix_fmt = "pal8"
-        else:
-            deep = bit_depth(encoding) > 8
-            stream.pix_fmt = settings.chroma[encoding.chroma] + ("10le" if deep else "")
+        stream.pix_fmt = pixel_format(encoding)
+        if encoding.chroma is not None:
             self._color.tag(context)
         options = dict(settings.options)
         if settings.quality is not None:

@@ -152,6 +152,16 @@ def bit_depth(encoding: Encoding) -> int:
     return encoding.bit_depth or CODECS[encoding.codec].bit_depths[0]
 
 
+def pixel_format(encoding: Encoding) -> str:
+    """Return FFmpeg's pixel format of an encoding, which has a codec and chroma if it needs it."""
+    assert encoding.codec is not None
+    if encoding.chroma is None:
+        return "pal8"
+    return CODECS[encoding.codec].chroma[encoding.chroma] + (
+        "10le" if bit_depth(encoding) > 8 else ""
+    )
+
+
 def keyframe_interval(rate: Fraction) -> int:
     """Return the largest number of frames from one keyframe to the next.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
-from ..errors import OptionError
+from ..errors import OptionError, require_kind
 from ..options import StylizeOptions
 from ..style import Style, require_same_encoder
 from ..transfer import check_alpha
@@ -24,6 +25,7 @@ class Keyframe:
         seconds: whether ``at`` is in seconds.
 
     Raises:
+        TypeError: anything but a number and encoded styles.
         ValueError: a negative time, or alpha outside 0..1.
 
     Example:
@@ -37,6 +39,15 @@ class Keyframe:
     seconds: bool = False
 
     def __post_init__(self) -> None:
+        require_kind("at", self.at, Real, "a frame number or seconds")
+        styles = self.styles
+        if not isinstance(styles, Style) and not (
+            isinstance(styles, Sequence) and all(isinstance(each, Style) for each in styles)
+        ):
+            raise TypeError(
+                "styles of a keyframe must be a Style or a list of them, encoded by "
+                f"model.encode_style(artwork), got {_kinds(styles)}"
+            )
         if not 0 <= self.at < float("inf"):
             raise ValueError(f"a keyframe must be at 0 or later, got {self.at}")
         check_alpha(self.alpha)
@@ -50,13 +61,24 @@ class Keyframes:
     Args:
         keyframes: one or more, in any order.
 
+    Attributes:
+        keyframes: likewise, by time.
+
     Raises:
+        TypeError: anything but keyframes.
         ValueError: no keyframes, two at the same time, a mixture of frames and seconds (0 is both),
             or different numbers of styles.
         StyleMismatchError: styles of different encoders.
     """
 
     def __init__(self, keyframes: Sequence[Keyframe]) -> None:
+        if not isinstance(keyframes, Sequence) or not all(
+            isinstance(each, Keyframe) for each in keyframes
+        ):
+            raise TypeError(
+                "keyframes must be a list of Keyframe, such as [Keyframe(0, wave)], "
+                f"got {_kinds(keyframes)}"
+            )
         if not keyframes:
             raise ValueError("expected at least one keyframe, got none")
         units = {keyframe.seconds for keyframe in keyframes if keyframe.at}
@@ -65,9 +87,9 @@ class Keyframes:
                 "keyframes must be all in frames or all in seconds, got both; 0 counts as either"
             )
         self._seconds = units == {True}
-        self._keyframes = sorted(keyframes, key=lambda keyframe: keyframe.at)
-        self._times = [keyframe.at for keyframe in self._keyframes]
-        self._styles = [_as_list(keyframe.styles) for keyframe in self._keyframes]
+        self.keyframes = sorted(keyframes, key=lambda keyframe: keyframe.at)
+        self._times = [keyframe.at for keyframe in self.keyframes]
+        self._styles = [_as_list(keyframe.styles) for keyframe in self.keyframes]
         for time, following in zip(self._times, self._times[1:], strict=False):
             if time == following:
                 raise ValueError(f"two keyframes are at {time:g}; give each its own time")
@@ -126,14 +148,14 @@ class Keyframes:
         following = bisect_right(self._times, now)
         before, after = max(0, following - 1), min(following, len(self._times) - 1)
         if before == after or now <= self._times[0]:
-            return self._styles[before], self._keyframes[before].alpha
+            return self._styles[before], self.keyframes[before].alpha
         share = (now - self._times[before]) / (self._times[after] - self._times[before])
         shares = [1 - share, share]
         styles = [
             Style.mix(pair, shares)
             for pair in zip(self._styles[before], self._styles[after], strict=True)
         ]
-        start, end = self._keyframes[before].alpha, self._keyframes[after].alpha
+        start, end = self.keyframes[before].alpha, self.keyframes[after].alpha
         return styles, min(1.0, start + share * (end - start))
 
     def notes(self, frame: int, seconds: float) -> list[str]:
@@ -150,6 +172,14 @@ class Keyframes:
         return [
             f"the keyframe at {last:g}{unit} is never reached: the last frame is at {end:g}{unit}"
         ]
+
+
+def _kinds(value: object) -> str:
+    """Return the type of a value; of a sequence, those of its items."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return type(value).__name__
+    names = ", ".join(sorted({type(each).__name__ for each in value}))
+    return f"{type(value).__name__} of {names}"
 
 
 def _as_list(styles: Style | Sequence[Style]) -> list[Style]:

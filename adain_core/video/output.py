@@ -7,18 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import VideoFileError, reason
-from .files import partial_file, refuse_inputs, same_file, state_file
+from .files import partial_file, refuse_inputs, same_file
 from .formats import Encoding
 from .partial import PartialFile
 from .reader import VideoReader
-from .sequence import SequenceWriter, existing_image
+from .sequence import SequenceWriter
 from .writer import VideoWriter, Writer
-
-
-def is_unfinished(path: Path) -> bool:
-    """Return whether a partial result of an output exists."""
-    left = (state_file(path), partial_file(path))
-    return any(file.exists() for file in left) or existing_image(path) is not None
 
 
 def open_writer(
@@ -60,7 +54,8 @@ def open_writer(
             raise VideoFileError(f"cannot write {path}: {file} is the input video")
     if path.exists() and not overwrite:
         raise VideoFileError(
-            f"cannot write {path}: the file exists; choose another name or allow replacing it"
+            f"cannot write {path}: the file exists; choose another name or allow replacing it",
+            "replace",
         )
     if not path.parent.is_dir():
         raise VideoFileError(f"cannot write {path}: there is no folder {path.parent}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import VideoFileError, reason
 from .earlier import EarlierFrames
-from .files import delete_partial, partial_file, resumed_file
+from .files import delete_partial, partial_file, resumed_file, state_file
 
 try:
     import fcntl
@@ -40,14 +40,11 @@ class PartialFile:
         self._output, self._handle = output, -1
         self.held = self.path = partial_file(output)
         self.earlier: Path | None = None
-        there = self.held.exists()
         self._hold()
-        if there and not (overwrite or resume):
+        # An empty file is that of a run that was killed before its first frame.
+        if self.held.stat().st_size and not (overwrite or resume):
             self._release()
-            raise VideoFileError(
-                f"cannot write {output}: {self.held} from an earlier run exists; "
-                "resume it, choose another name or allow replacing it"
-            )
+            raise self._exists()
         if resume:
             self._choose_earlier()
             self.earlier, self.path = self.held, resumed_file(output)
@@ -74,6 +71,13 @@ class PartialFile:
             delete_partial(self._output)
         else:
             self.path.unlink(missing_ok=True)
+
+    def _exists(self) -> VideoFileError:
+        there = f"cannot write {self._output}: {self.held} from an earlier run exists"
+        others = "choose another name or allow replacing it"
+        if state_file(self._output).exists():
+            return VideoFileError(f"{there}; resume it, {others}", "resume", "replace")
+        return VideoFileError(f"{there}, and cannot be resumed; {others}", "replace")
 
     def _hold(self) -> None:
         try:

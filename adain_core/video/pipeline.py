@@ -18,14 +18,16 @@ from ..options import StylizeOptions
 from ..pixels import as_uint8
 from ..stylizer import Stylizer
 from .clock import WHOLE, Part
-from .files import state_file
+from .files import delete_partial, state_file
+from .finished import check_finished
 from .formats import DEFAULT, Encoding, bit_depth, choose_codec, keyframe_interval
 from .frame import Frame, Packet
 from .keyframes import Keyframe, Keyframes
 from .masks import MaskTrack
-from .output import is_unfinished, open_writer
+from .output import open_writer
 from .reader import VideoReader
 from .resume import Checkpoints, State, describe_request
+from .sequence import existing_images
 from .writer import Writer
 
 # Frames buffered between decoder, model and encoder: enough to even out their times, little memory
@@ -63,7 +65,7 @@ def stylize_video(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    keyframes: Sequence[Keyframe] | None = None,
+    keyframes: Keyframes | Sequence[Keyframe] | None = None,
     part: Part = WHOLE,
     encoding: Encoding = DEFAULT,
     if_exists: IfExists = "error",
@@ -76,9 +78,8 @@ def stylize_video(
     converted to SDR, interlaced video is deinterlaced, and pixels become square. Memory use does
     not depend on the length.
 
-    Until it is complete, the output is named ``clip.partial.mp4``. After an error or an
-    interruption it keeps that name, is playable, and can be resumed. An existing output file is
-    kept until then.
+    Until it is complete, the output is named ``clip.partial.mp4``, also after an error or an
+    interruption; it is playable and can be resumed. An existing output file is kept until then.
 
     Args:
         stylizer: model and options. A :class:`~adain_core.temporal.TemporalPool`, which is reset
@@ -92,15 +93,16 @@ def stylize_video(
         encoding: codec settings of the output.
         if_exists: what to do with an existing output or the partial result of an interrupted run:
             ``"error"``, ``"replace"``, or ``"resume"``, which continues a run with the same
-            arguments from its last keyframe (every two seconds), so that the frames equal those of
-            an uninterrupted run, and starts from the beginning if there is none. Not for GIF.
+            arguments from its last keyframe (every two seconds), so that the stylized frames equal
+            those of an uninterrupted run, starts from the beginning if there is none, and keeps a
+            finished output of the same form with a note. Not for GIF.
         progress: called after each frame with the number of finished frames, their total if known,
             and the frame, ``(3, H, W)``, uint8, on the CPU.
 
     Raises:
         ValueError: arguments that are out of range or conflict.
-        VideoFileError: a file cannot be read or written, another process is writing it, or the run
-            to resume had other arguments; the message describes the partial result.
+        VideoFileError: a file cannot be read or written, another process is writing it, or an
+            earlier run had other arguments; the message describes the partial result.
         KeyboardInterrupt: likewise.
 
     Example:
@@ -110,15 +112,15 @@ def stylize_video(
         >>> stylize_video(stylizer, "clip.mp4", "changing.mp4", keyframes=keyframes)
     """
     output, options = Path(output), stylizer.options
-    schedule = None if keyframes is None else Keyframes(keyframes)
-    if schedule is not None:
-        schedule.check_options(options)
+    schedule = _schedule(keyframes, options)
     encoding = _choose_encoding(output, encoding, if_exists)
     with contextlib.ExitStack() as files:
         reader = files.enter_context(VideoReader(source, part, bit_depth(encoding) > 8))
         tracks = [MaskTrack(mask, files) for mask in options.masks or ()]
-        request = describe_request(stylizer, reader, encoding, keyframes)
+        request = describe_request(stylizer, reader, encoding, schedule)
         checkpoints = _open_checkpoints(output, encoding, request, if_exists)
+        if if_exists == "resume" and _is_finished(output, checkpoints):
+            return _keep_finished(output, reader, encoding, stylizer, checkpoints)
         writer = _open_writer(output, reader, encoding, checkpoints, options)
         frame_stylizer = _FrameStylizer(stylizer, schedule, writer)
         width, height = _write_video(reader, tracks, frame_stylizer, checkpoints, progress)
@@ -127,6 +129,16 @@ def stylize_video(
         if schedule is not None and part.end is None:
             notes += schedule.notes(*frame_stylizer.last)
         return VideoResult(writer.frames, width, height, reader.complete, notes)
+
+
+def _schedule(
+    keyframes: Keyframes | Sequence[Keyframe] | None, options: StylizeOptions
+) -> Keyframes | None:
+    if keyframes is None:
+        return None
+    schedule = keyframes if isinstance(keyframes, Keyframes) else Keyframes(keyframes)
+    schedule.check_options(options)
+    return schedule
 
 
 def _choose_encoding(output: Path, encoding: Encoding, if_exists: IfExists) -> Encoding:
@@ -148,15 +160,37 @@ def _open_checkpoints(
 ) -> Checkpoints:
     """Return the checkpoints of the run to resume, or those of a new one."""
     path = None if encoding.codec == "gif" else state_file(output)
-    if path is not None and if_exists == "resume":
-        if is_unfinished(output):
-            return Checkpoints.load(path, request)
-        if output.exists():
-            raise VideoFileError(
-                f"cannot resume {output}: it is finished; to make it again, choose another name or "
-                "allow replacing it"
-            )
+    if path is not None and if_exists == "resume" and path.exists():
+        return Checkpoints.load(path, request)
     return Checkpoints(path, request, overwrite=if_exists == "replace")
+
+
+def _is_finished(output: Path, checkpoints: Checkpoints) -> bool:
+    """Return whether an existing output is that of a finished run."""
+    if checkpoints.are_loaded:
+        # A run that replaces nothing begins without the file: it was killed after its last step.
+        return output.is_file() and not checkpoints.overwrite
+    return output.is_file() or bool(existing_images(output))
+
+
+def _keep_finished(
+    output: Path,
+    reader: VideoReader,
+    encoding: Encoding,
+    stylizer: Stylizer,
+    checkpoints: Checkpoints,
+) -> VideoResult:
+    """Return the result of an earlier run that has finished; nothing is left to do."""
+    first = next(iter(reader), None)
+    if first is None:
+        raise VideoFileError(f"cannot read {reader.path}: it has no frame that can be decoded")
+    height, width = stylizer.size((first.pixels.shape[2], first.pixels.shape[3]))
+    inputs = _input_files(stylizer.options)
+    frames, width, height = check_finished(output, reader, encoding, (width, height), inputs)
+    if checkpoints.are_loaded:
+        delete_partial(output)
+    note = f"{output} is finished already and is kept; its style and options are not known"
+    return VideoResult(frames, width, height, True, [note])
 
 
 def _open_writer(
@@ -166,15 +200,20 @@ def _open_writer(
     checkpoints: Checkpoints,
     options: StylizeOptions,
 ) -> Writer:
-    named = (*options.sources, options.background, *(options.masks or ()))
     return open_writer(
         output,
         reader,
         encoding,
         overwrite=checkpoints.overwrite,
         resume=checkpoints.are_loaded,
-        inputs=[file for file in named if isinstance(file, str | os.PathLike)],
+        inputs=_input_files(options),
     )
+
+
+def _input_files(options: StylizeOptions) -> list[str | os.PathLike[str]]:
+    """Return the artworks and masks that are files."""
+    named = (*options.sources, options.background, *(options.masks or ()))
+    return [file for file in named if isinstance(file, str | os.PathLike)]
 
 
 def _write_video(
@@ -186,9 +225,9 @@ def _write_video(
 ) -> tuple[int, int]:
     """Write all frames; return width and height, or keep the partial result."""
     writer = frame_stylizer.writer
-    if checkpoints.are_loaded:
-        frame_stylizer.resume(*checkpoints.last(writer.usable))
     try:
+        if checkpoints.are_loaded:
+            frame_stylizer.resume(*checkpoints.last(writer.usable))
         _run(_steps(reader, tracks), frame_stylizer, reader, checkpoints, progress)
         if writer.size is None:
             raise VideoFileError(f"cannot read {reader.path}: it has no frame that can be decoded")
@@ -205,7 +244,8 @@ def _rescue(writer: Writer, checkpoints: Checkpoints, error: BaseException) -> N
     """Keep the partial result, and raise the error with a description of it."""
     kept, where = writer.rescue()
     if not kept:
-        checkpoints.delete()
+        if not checkpoints.are_loaded:  # else what there was stays
+            checkpoints.delete()
         return
     # After a failed write, frames that refer to a lost one do not count as lost here.
     about = "" if kept == writer.frames else "about "
@@ -213,7 +253,8 @@ def _rescue(writer: Writer, checkpoints: Checkpoints, error: BaseException) -> N
     if isinstance(error, KeyboardInterrupt):
         raise KeyboardInterrupt(f"interrupted; {left}") from None
     if isinstance(error, Exception):  # not the program's end, a task's cancellation
-        raise VideoFileError(f"{error}; {left}") from error
+        remedies = error.remedies if isinstance(error, VideoFileError) else ()
+        raise VideoFileError(f"{error}; {left}", *remedies) from error
 
 
 @dataclass(frozen=True)
@@ -314,11 +355,13 @@ def _run(
             for number, step in enumerate(ahead):
                 image = None
                 if step.frame is not None and number >= frame_stylizer.kept:
-                    if number == 1 or (number and number % interval == 0):
+                    if number and number % interval == 0:
                         while waiting:  # a state implies that all frames before it are written
                             waiting.popleft().result()
-                        checkpoints.add(number - number % interval, frame_stylizer.state)
+                        checkpoints.add(number, frame_stylizer.state)
                     image = frame_stylizer.stylize(step.frame, step.masks)
+                    if number == 0:  # before there is a file, so that none lacks a state
+                        checkpoints.add(number, {})
                 if len(waiting) == _WAITING:
                     waiting.popleft().result()
                 waiting.append(behind.submit(frame_stylizer.write, step, image))

@@ -226,8 +226,9 @@ class VideoReader:
     def _announced_end(self, streams: Sequence[av.stream.Stream]) -> float | None:
         return announced_end(self._container, streams, self._alone)
 
-    def _end(self) -> int | None:
-        """Return the announced end of the frames, in units of ``time_base``."""
+    @property
+    def end(self) -> int | None:
+        """Announced end of the frames in units of ``time_base``; ``None`` if unknown."""
         announced = self._announced_end([self._stream])
         ends = [
             None
@@ -238,7 +239,7 @@ class VideoReader:
         return min((end for end in ends if end is not None), default=None)
 
     def _last_duration(self, last: Frame) -> int:
-        end = self._end()
+        end = self.end
         if end is None or end <= last.pts:
             return last.duration
         rest = end - last.pts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from ..serialization import read_tensors, write_tensors
 from ..style import Style
 from ..stylizer import Stylizer
 from .formats import Encoding
-from .keyframes import Keyframe
+from .keyframes import Keyframes
 from .reader import VideoReader
+from .sequence import make_folder
 
 _KIND = "adain-video-state"
 # Encoders buffer fewer frames than this, so older states are no longer needed.
@@ -57,13 +58,8 @@ class Checkpoints:
         """Read the file.
 
         Raises:
-            VideoFileError: it is missing or damaged, or belongs to another request.
+            VideoFileError: it is damaged, or belongs to another request.
         """
-        if not path.exists():
-            raise VideoFileError(
-                f"cannot resume: there is no {path}, which an interrupted run leaves: it is "
-                "finished, or never began; choose another name or allow replacing what exists"
-            )
         try:
             tensors, metadata = read_tensors(path, _KIND)
             states: dict[int, dict[str, Tensor]] = {
@@ -74,13 +70,16 @@ class Checkpoints:
                 states[int(frames)][name] = tensor
         except (WeightsError, KeyError, ValueError) as error:
             raise VideoFileError(
-                f"cannot resume: {path} does not say where the earlier run stopped; start over "
-                f"({error})"
+                f"cannot resume: {path} does not say where the earlier run stopped ({error}); "
+                "choose another name, or allow replacing what exists",
+                "replace",
             ) from None
         if metadata.get("request") != request:
             raise VideoFileError(
                 f"cannot resume: according to {path} the earlier run had another model, video or "
-                "other options; use the same ones, or start over"
+                "other options; use the same ones, choose another name, or allow replacing what "
+                "exists",
+                "replace",
             )
         return cls(path, request, metadata.get("overwrite") == "yes", states)
 
@@ -102,7 +101,7 @@ class Checkpoints:
         """Write a state, and delete old ones.
 
         Args:
-            frames: number of frames before it; 0: the start, which has no state.
+            frames: number of frames before it.
             state: state of the pool.
 
         Raises:
@@ -110,7 +109,7 @@ class Checkpoints:
         """
         if self._path is None:
             return
-        self._states[frames] = state if frames else {}
+        self._states[frames] = state
         self._states = {
             count: each
             for count, each in self._states.items()
@@ -126,6 +125,7 @@ class Checkpoints:
             "frames": " ".join(map(str, self._states)),
             "overwrite": "yes" if self.overwrite else "no",
         }
+        make_folder(self._path.parent)
         try:
             write_tensors(self._path, _KIND, tensors, metadata)
         except WeightsError as error:
@@ -141,7 +141,7 @@ def describe_request(
     stylizer: Stylizer,
     reader: VideoReader,
     encoding: Encoding,
-    keyframes: Sequence[Keyframe] | None,
+    schedule: Keyframes | None,
 ) -> str:
     """Return a digest of everything that determines the frames."""
     model, pool = stylizer.model, stylizer.smoothing
@@ -149,6 +149,7 @@ def describe_request(
     request = replace(stylizer.options, tile=None)  # does not change the result
     digest = hashlib.sha256()
     _update(digest, (weights, pool and (pool.mode, pool.length), request))
+    keyframes = None if schedule is None else schedule.keyframes
     _update(digest, (reader.path.absolute(), reader.part, encoding, keyframes))
     return digest.hexdigest()
 

@@ -111,11 +111,12 @@ class SequenceWriter:
         if real_path(pattern) == real_path(source):
             raise VideoFileError(f"cannot write {pattern}: these are the input images")
         # With any number: the rest of a longer sequence would look like the end of this one.
-        there = None if overwrite else existing_image(pattern)
-        if there is not None:
+        there = [] if overwrite else existing_images(pattern)
+        if there:
             raise VideoFileError(
-                f"cannot write {pattern}: {there} exists; choose another name or allow replacing "
-                "such files"
+                f"cannot write {pattern}: {there[0]} exists; choose another name or allow "
+                "replacing such files",
+                "replace",
             )
 
     def usable(self, frames: int) -> bool:
@@ -129,17 +130,17 @@ class SequenceWriter:
         """Keep the image of a frame, of this height and width, from an earlier run."""
         path = self._path(frame)
         if not path.is_file():
-            raise VideoFileError(f"cannot resume {self._pattern}: {path} is missing")
+            raise VideoFileError(
+                f"cannot resume {self._pattern}: {path} is missing; restore it, choose another "
+                "name or allow replacing such files",
+                "replace",
+            )
         self._count(size)
 
     def write(self, pixels: Tensor, frame: Frame) -> None:
         """Write the image of a frame, ``(3, H, W)``, uint8."""
         if self.size is None:
-            folder = self._pattern.parent
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise VideoFileError(f"cannot make the folder {folder}: {reason(error)}") from error
+            make_folder(self._pattern.parent)
         save_image(self._path(frame), pixels, overwrite=self._overwrite)
         self._count((pixels.shape[1], pixels.shape[2]))
 
@@ -164,9 +165,21 @@ class SequenceWriter:
         self.size = self.size or (size[1], size[0])
 
 
-def existing_image(pattern: Path) -> Path | None:
-    """Return an existing image of a pattern, if there is one."""
+def make_folder(folder: Path) -> None:
+    """Create a folder, unless it exists.
+
+    Raises:
+        VideoFileError: it cannot be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise VideoFileError(f"cannot make the folder {folder}: {reason(error)}") from error
+
+
+def existing_images(pattern: Path) -> list[Path]:
+    """Return the existing images of a pattern, sorted; none for a single file."""
     folder = pattern.parent
     names = numbered_names(pattern)
     files = folder.iterdir() if folder.is_dir() else ()
-    return min((file for file in files if names.fullmatch(file.name)), default=None)
+    return sorted(file for file in files if names.fullmatch(file.name))

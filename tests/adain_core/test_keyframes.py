@@ -83,3 +83,32 @@ def test_no_moment_and_no_styles() -> None:
         Keyframe(float("inf"), style(0))
     with pytest.raises(ValueError, match="at least one, got 0"):
         Keyframes([Keyframe(0, [])])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (("3", style(0)), "at must be a frame number or seconds, got str"),
+        ((0, "wave.jpg"), r"a Style or a list of them, .*encode_style\(artwork\), got str"),
+        ((0, ["wave.jpg"]), "got list of str"),
+        ((0, None), "got NoneType"),
+        ((0, style(0), "full"), "alpha must be one number"),
+    ],
+)
+def test_other_types_in_a_keyframe_are_refused(values: tuple[object, ...], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        Keyframe(*values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("keyframes", "kind"),
+    [(Keyframe(0, style(0)), "Keyframe"), ([style(0)], "list of Style"), (5, "int")],
+)
+def test_other_types_than_keyframes_are_refused(keyframes: object, kind: str) -> None:
+    with pytest.raises(TypeError, match=rf"list of Keyframe, such as .*, got {kind}$"):
+        Keyframes(keyframes)  # type: ignore[arg-type]
+
+
+def test_keyframes_are_sorted_by_time() -> None:
+    later, first = Keyframe(5, style(1)), Keyframe(0, style(0))
+    assert Keyframes([later, first]).keyframes == [first, later]

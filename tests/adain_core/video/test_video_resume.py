@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +54,8 @@ class FrameRecorder:
 
 def interrupted(clips: Clips, clip: Path, name: str, at: int, **options: Any) -> FrameRecorder:
     recorder = FrameRecorder(at)
-    with pytest.raises(KeyboardInterrupt, match=f"holds the first {at} frames"):
+    frames = "1 frame" if at == 1 else f"{at} frames"
+    with pytest.raises(KeyboardInterrupt, match=f"holds the first {frames}$"):
         clips.stylize(clip, name, progress=recorder, **options)
     return recorder
 
@@ -219,13 +221,97 @@ def test_nothing_to_go_on_with(clips: Clips, clip: Path, name: str) -> None:
     recorder = FrameRecorder()
     assert clips.stylize(clip, name, resume=True, progress=recorder).frames == 60
     assert len(recorder.frames) == 60
-    with pytest.raises(VideoFileError, match=r"it is finished.* allow replacing"):
-        clips.stylize(clip, name, resume=True)
+
+
+@pytest.mark.parametrize(("name", "codec"), OUTPUTS)
+def test_a_finished_output_is_kept(
+    clips: Clips, clip: Path, tmp_path: Path, name: str, codec: str
+) -> None:
+    clips.stylize(clip, name, codec=codec)
+    before, recorder = files_of(tmp_path), FrameRecorder()
+    result = clips.stylize(clip, name, codec=codec, resume=True, progress=recorder)
+    assert (result.frames, result.width, result.height, result.complete) == (60, 64, 48, True)
+    [note] = result.notes
+    assert f"{name} is finished already and is kept; its style and options are not known" in note
+    assert not recorder.frames and files_of(tmp_path) == before
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "%d.png"])
-def test_before_the_first_keyframe(clips: Clips, clip: Path, tmp_path: Path, name: str) -> None:
-    interrupted(clips, clip, name, 5)
+def test_a_finished_part_is_kept(clips: Clips, tmp_path: Path, name: str) -> None:
+    clip = clips.make("clip.mp4", [1280 * number for number in range(60)], sound="aac", rate=12)
+    part = {"start": 1.0, "end": 2.5}
+    assert clips.stylize(clip, name, **part).frames == 18
+    assert clips.stylize(clip, name, resume=True, **part).frames == 18
+    before = files_of(tmp_path)
+    with pytest.raises(VideoFileError, match=r"it (ends at 1\.5 s, not at|has 18 images, not)"):
+        clips.stylize(clip, name, resume=True)
+    assert files_of(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "difference"),
+    [
+        ("out.mp4", {"codec": "h265"}, "it is h264, not h265"),
+        ("out.mp4", {"chroma": "444"}, "its pixels are yuv420p, not yuv444p"),
+        ("out.mp4", {"bit_depth": 10}, "its pixels are yuv420p, not yuv420p10le"),
+        ("out.mp4", {"content_size": 32}, "it is 64x48, not 42x32"),
+        ("%d.png", {"content_size": 32}, "it is 64x48, not 42x32"),
+    ],
+)
+def test_a_finished_output_of_another_command_is_kept_with_an_error(
+    clips: Clips,
+    clip: Path,
+    tmp_path: Path,
+    name: str,
+    changed: dict[str, Any],
+    difference: str,
+) -> None:
+    clips.stylize(clip, name)
+    before = files_of(tmp_path)
+    message = f"finished, but not by the same command: {difference}; .* allow replacing it"
+    with pytest.raises(VideoFileError, match=message) as raised:
+        clips.stylize(clip, name, resume=True, **changed)
+    assert raised.value.remedies == ("replace",)
+    assert files_of(tmp_path) == before
+
+
+def test_another_file_with_the_name_of_the_output(clips: Clips, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.mp4").write_bytes(b"another")
+    with pytest.raises(VideoFileError, match="it is not a video; choose another name"):
+        clips.stylize(clip, "out.mp4", resume=True)
+    assert (tmp_path / "out.mp4").read_bytes() == b"another"
+
+
+def test_a_finished_output_is_older_than_an_input(clips: Clips, clip: Path, tmp_path: Path) -> None:
+    clips.stylize(clip, "out.mp4")
+    later = (tmp_path / "out.mp4").stat().st_mtime + 1
+    os.utime(clip, (later, later))
+    with pytest.raises(VideoFileError, match=r"clip\.mkv has changed since; .* allow replacing"):
+        clips.stylize(clip, "out.mp4", resume=True)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_killed_after_the_output_has_its_name(
+    clips: Clips, clip: Path, tmp_path: Path, again: bool
+) -> None:
+    """The state, and with a second run the first one's file, are still there."""
+    interrupted(clips, clip, "out.mp4", 30)
+    for file in [tmp_path / "out.partial.resume", *[tmp_path / "out.partial.mp4"] * again]:
+        shutil.copy(file, tmp_path / f"left {file.name}")
+    clips.stylize(clip, "out.mp4", resume=True)
+    whole = (tmp_path / "out.mp4").read_bytes()
+    for file in tmp_path.glob("left *"):
+        file.rename(tmp_path / file.name.removeprefix("left "))
+    assert clips.stylize(clip, "out.mp4", resume=True).frames == 60
+    assert files_of(tmp_path) == {"clip.mkv": clip.read_bytes(), "out.mp4": whole}
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "frames/%d.png"])
+@pytest.mark.parametrize("at", [1, 2, 5])
+def test_before_the_first_keyframe(
+    clips: Clips, clip: Path, tmp_path: Path, name: str, at: int
+) -> None:
+    interrupted(clips, clip, name, at)
     recorder = FrameRecorder()
     assert clips.stylize(clip, name, resume=True, progress=recorder).frames == 60
     assert min(recorder.frames) == 0 and len(times_of(tmp_path / name)) == 60
@@ -274,9 +360,43 @@ def test_without_a_state_there_is_no_going_on(
         state.unlink()
     else:
         state.write_bytes(damage)
-    with pytest.raises(VideoFileError, match=r"no .*partial\.resume|resume does not say where"):
+    with pytest.raises(
+        VideoFileError, match=r"cannot be resumed|resume does not say where"
+    ) as told:
         clips.stylize(clip, "out.mp4", resume=True)
+    assert told.value.remedies == ("replace",)
     assert len(times_of(tmp_path / "out.partial.mp4")) == 30
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_killed_before_the_first_frame(
+    clips: Clips, clip: Path, tmp_path: Path, resume: bool
+) -> None:
+    """An empty file is left, then a state without frames."""
+    (tmp_path / "out.partial.mp4").touch()
+    assert clips.stylize(clip, "out.mp4", resume=resume).frames == 60
+    assert {file.name for file in tmp_path.iterdir()} == {"clip.mkv", "out.mp4"}
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "frames/%d.png"])
+def test_stopped_before_the_first_frame_is_kept(
+    clips: Clips, clip: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first run's frames stay, and can be resumed."""
+    interrupted(clips, clip, name, 30)
+    before = files_of(tmp_path)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("adain_core.video.reader.VideoReader.read", stop)
+        with pytest.raises(KeyboardInterrupt):
+            clips.stylize(clip, name, resume=True)
+    assert files_of(tmp_path) == before
+    recorder = FrameRecorder()
+    assert clips.stylize(clip, name, resume=True, progress=recorder).frames == 60
+    assert min(recorder.frames) == 24
 
 
 def test_a_missing_frame_prevents_resuming(clips: Clips, clip: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ from torch import Tensor
 from adain_core import images
 from adain_core.errors import OptionError
 from adain_core.masks import feather_mask, resize_mask
-from adain_core.video import Keyframe
+from adain_core.video import Keyframe, Keyframes
 
 
-def test_keyframes(clips: Clips, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [list, Keyframes])
+def test_keyframes(
+    clips: Clips, tmp_path: Path, kind: Callable[[list[Keyframe]], list[Keyframe] | Keyframes]
+) -> None:
     other = clips.model.encode_style(clips.make_image(32, 32, seed=8))
     clip, pattern = clips.make(), tmp_path / "%d.png"
     keyframes = [Keyframe(2, clips.style), Keyframe(6, other, alpha=0.5)]
-    clips.stylize(clip, pattern, keyframes=keyframes, temporal="frame")
+    clips.stylize(clip, pattern, keyframes=kind(keyframes), temporal="frame")
     results = pixels_of(pattern)
     for number, share in ((0, 0), (2, 0), (3, 0.25), (5, 0.75), (9, 1)):
         expected = clips.stylize_frame(
