@@ -29,7 +29,7 @@ from . import (
 )
 from .arguments import OUT_OF_MEMORY, HelpFormatter, Parser
 from .request import option_word
-from .streams import notes_for_warnings, open_streams, print_error
+from .streams import notes_for_warnings, open_streams, print_error, print_note
 
 _INTERRUPTED = 130  # by Ctrl-C, as shells count it
 # In the order of the help.
@@ -132,6 +132,8 @@ def _report(error: Exception, out_of_memory: str) -> int:
         if not is_out_of_memory(error):
             raise error
         print_error(out_of_memory)
+        for note in getattr(error, "__notes__", ()):
+            print_note(note)
     return 1
 
 

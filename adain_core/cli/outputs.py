@@ -18,7 +18,7 @@ def check_replaceable(
         return
     first = taken[0]
     if first.is_dir():
-        raise ValueError(f"cannot write {first}: a folder has that name")
+        raise ValueError(f"cannot write {first}: a folder has that name; name a file in it")
     others = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
     raise ValueError(f"{first} exists{others}; {advice}")
 

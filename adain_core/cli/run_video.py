@@ -32,6 +32,7 @@ _REMEDIES = {"replace": "--overwrite", "resume": "--resume"}
 class _Moment:
     """``--keyframe``, taken apart."""
 
+    text: str
     at: float
     seconds: bool
     paths: list[str]
@@ -46,7 +47,12 @@ class _Moment:
     def mix(self, styles: Mapping[str, Style]) -> Style | list[Style]:
         """Return one style by the weights, or all for as many masks."""
         own = [styles[path] for path in self.paths]
-        return own if self.weights is None else Style.mix(own, self.weights)
+        if self.weights is None:
+            return own
+        try:
+            return Style.mix(own, self.weights)
+        except OptionError as error:  # not the option of that name
+            raise ValueError(f"--keyframe {self.text}: {error}") from None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -139,10 +145,8 @@ def _report(args: argparse.Namespace, result: VideoResult, seconds: float) -> No
             {"input": args.input, "output": args.output, "seconds": seconds, **asdict(result)}
         )
     else:
-        print_line(
-            f"{args.output} ({result.width}x{result.height}, {result.frames} frames, "
-            f"{seconds:.1f} s)"
-        )
+        frames = "1 frame" if result.frames == 1 else f"{result.frames} frames"
+        print_line(f"{args.output} ({result.width}x{result.height}, {frames}, {seconds:.1f} s)")
 
 
 def _moments(args: argparse.Namespace) -> list[_Moment]:
@@ -159,26 +163,42 @@ def _moments(args: argparse.Namespace) -> list[_Moment]:
             f"cannot be {args.preserve_color} with keyframes: it recolors artworks, keyframes mix "
             "styles without them; choose luminance",
         )
-    return [_parse_moment(text, args.alpha) for text in args.keyframe]
+    moments = [_parse_moment(text, args.alpha) for text in args.keyframe]
+    for moment in moments:
+        if len(moment.regions) > 1 and not args.mask:
+            raise ValueError(
+                f"--keyframe {moment.text}: several styles are mixed with weights such as "
+                "weights=3:1, or need a --mask for each"
+            )
+    return moments
 
 
 def _parse_moment(text: str, alpha: float) -> _Moment:
     when, _, rest = text.partition("=")
-    paths, weights = [], None
+    paths, weights, unknown = [], None, ""
     try:
         at = float(when.removesuffix("s"))
         for part in rest.split(","):
-            if part.startswith("alpha="):
-                alpha = float(part.removeprefix("alpha="))
-            elif part.startswith("weights="):
-                weights = [float(weight) for weight in part.removeprefix("weights=").split(":")]
+            key, _, value = part.partition("=")
+            if key == "alpha":
+                alpha = float(value)
+            elif key == "weights":
+                weights = [float(weight) for weight in value.split(":")]
+            elif value and key.isidentifier() and not Path(part).exists():
+                unknown = part
             else:
                 paths.append(part)
-        if not all(paths) or not paths:
+        if not all(paths) or not (paths or unknown):
             raise ValueError
     except ValueError:
         raise ValueError(
             "expected a keyframe such as 120=painting.jpg, 5s=painting.jpg,alpha=0.5 or "
             f"0=one.jpg,other.jpg,weights=3:1, got {text!r}"
         ) from None
-    return _Moment(at, when.endswith("s"), paths, weights, alpha)
+    if unknown:
+        raise ValueError(
+            f"--keyframe {text}: expected a file, alpha=… or weights=…, got {unknown!r}"
+        )
+    if "alpha=" in rest and not 0 <= alpha <= 1:
+        raise ValueError(f"--keyframe {text}: alpha must lie in 0..1, got {alpha:g}")
+    return _Moment(text, at, when.endswith("s"), paths, weights, alpha)

@@ -31,6 +31,20 @@ def needs_pillow(path: str | os.PathLike[str]) -> bool:
     return _is_animated(path, ("WEBP",)) or _is_animated(path, ("GIF",), lacks="duration")
 
 
+def gif_repeats(path: str | os.PathLike[str]) -> int:
+    """Return how often a GIF made from a file is repeated; -1 for not at all, 0 for endlessly.
+
+    An animated GIF, PNG or WebP keeps its own number; a video is repeated endlessly.
+    """
+    if not is_animated_image(path):
+        return 0
+    with PIL.Image.open(path, formats=("GIF", "PNG", "WEBP")) as image:
+        if image.format == "GIF":
+            return int(image.info.get("loop", -1))
+        plays = int(image.info.get("loop", 0))
+    return -1 if plays == 1 else max(0, plays - 1)
+
+
 def open_animation(path: str | os.PathLike[str]) -> Any:
     """Return an opened container with the frames of an animation, encoded losslessly.
 

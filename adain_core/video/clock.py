@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 from typing import Any
 
 import av
 
-from ..errors import OptionError
+from ..errors import OptionError, require_kind
 
 # Matroska stores the duration of a stream in a tag; mkvmerge appends a language to its name.
 _LENGTH_TAGS = ("DURATION", "DURATION-eng")
@@ -33,6 +34,7 @@ class Part:
             truncated to its time base.
 
     Raises:
+        TypeError: values other than numbers.
         OptionError: start below 0, end not after start, or fps not above 0.
     """
 
@@ -42,6 +44,9 @@ class Part:
     file_clock: bool = False
 
     def __post_init__(self) -> None:
+        require_kind("start", self.start, Real, "a number of seconds")
+        require_kind("end", self.end, Real | None, "a number of seconds")
+        require_kind("fps", self.fps, Real | None, "a number or a Fraction")
         if not (0 <= self.start < math.inf and (self.end is None or self.start < self.end)):
             raise OptionError(
                 "start",

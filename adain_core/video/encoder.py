@@ -177,8 +177,8 @@ def fit_size(
         size: width and height of the frames.
 
     Returns:
-        The encoding with its chroma subsampling, width and height, and a sentence if the chroma
-        subsampling had to change.
+        The encoding with its chroma subsampling, width and height, and a sentence if one of them
+        had to change.
     """
     assert encoding.codec is not None
     settings, (width, height) = CODECS[encoding.codec], size
@@ -194,4 +194,8 @@ def fit_size(
             )
         else:
             width, height = max(2, width - width % 2), max(2, height - height % 2)
+            note = (
+                f"{encoding.codec} with chroma 420 takes even sizes only: frames of "
+                f"{size[0]}x{size[1]} become {width}x{height}"
+            )
     return replace(encoding, chroma=chroma), (width, height), note

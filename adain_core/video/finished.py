@@ -16,10 +16,24 @@ from .encoder import fit_size
 from .formats import CODECS, Encoding, pixel_format
 from .inputs import open_input
 from .reader import VideoReader
+from .resume import Checkpoints
 from .sequence import existing_images
 
 # Times in files are rounded, and codecs change the end by a frame or two.
 _TOLERANCE = 0.5
+
+
+def is_finished(output: Path, checkpoints: Checkpoints) -> bool:
+    """Return whether an existing output is that of a finished run.
+
+    Args:
+        output: the file, or the pattern of numbered images.
+        checkpoints: those of the run to resume, or of a new one.
+    """
+    if checkpoints.are_loaded:
+        # A run that replaces nothing begins without the file: it was killed after its last step.
+        return output.is_file() and not checkpoints.overwrite
+    return output.is_file() or bool(existing_images(output))
 
 
 def check_finished(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from ..errors import OptionError
+from ..errors import OptionError, VideoFileError, require_kind
 from .sequence import NUMBER
 
 
@@ -23,12 +24,21 @@ class Encoding:
             resolution; ``None``: the codec's default, but ``"444"`` if an odd size needs it.
         bit_depth: bits per channel, from the input to the output: 8, or 10 for smooth gradients;
             ``None``: the codec's default.
+
+    Raises:
+        TypeError: values of other types.
     """
 
     codec: str | None = None
     quality: int | None = None
     chroma: str | None = None
     bit_depth: int | None = None
+
+    def __post_init__(self) -> None:
+        require_kind("codec", self.codec, str | None, 'a name such as "h265"')
+        require_kind("quality", self.quality, int | None, "a whole number")
+        require_kind("chroma", self.chroma, str | None, 'text such as "420"')
+        require_kind("bit_depth", self.bit_depth, int | None, "a whole number")
 
 
 DEFAULT = Encoding()
@@ -102,12 +112,18 @@ def choose_codec(path: Path, encoding: Encoding) -> str:
 
     Raises:
         ValueError: an unknown suffix, or settings that it does not support.
+        VideoFileError: the name of a folder.
     """
     suffix = path.suffix.lower()
+    if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir fails for a name that is too long)
+        raise VideoFileError(
+            f"cannot write {path}: a folder has that name; name a file in it, such as "
+            f"{path / 'video.mp4'}, or numbered images, such as {path / '%06d.png'}"
+        )
     if suffix not in SUFFIXES:
         raise ValueError(
-            f"cannot write {path}: expected a file name ending in {', '.join(SUFFIXES)}, "
-            f"got {suffix or 'none'!r}"
+            f"cannot write {path}: expected a file name ending in {', '.join(SUFFIXES)}, such as "
+            f"{path.with_suffix('.mp4')}, got {f'the ending {suffix!r}' if suffix else 'no ending'}"
         )
     choices = SUFFIXES[suffix]
     name = encoding.codec or choices[0]

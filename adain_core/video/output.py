@@ -47,8 +47,6 @@ def open_writer(
         pass
     except OSError as error:  # a loop of links, a name that is too long
         raise VideoFileError(f"cannot write {path}: {reason(error)}") from None
-    if path.is_dir():
-        raise VideoFileError(f"cannot write {path}: a folder has that name")
     for file in (path, partial_file(path)):
         if same_file(file, reader.path):
             raise VideoFileError(f"cannot write {path}: {file} is the input video")

@@ -13,13 +13,13 @@ from typing import Literal, TypeAlias, TypeVar, get_args
 
 from torch import Tensor
 
-from ..errors import OptionError, VideoFileError
+from ..errors import AdaINError, OptionError, VideoFileError, require_kind
 from ..options import StylizeOptions
 from ..pixels import as_uint8
 from ..stylizer import Stylizer
 from .clock import WHOLE, Part
 from .files import delete_partial, state_file
-from .finished import check_finished
+from .finished import check_finished, is_finished
 from .formats import DEFAULT, Encoding, bit_depth, choose_codec, keyframe_interval
 from .frame import Frame, Packet
 from .keyframes import Keyframe, Keyframes
@@ -27,7 +27,6 @@ from .masks import MaskTrack
 from .output import open_writer
 from .reader import VideoReader
 from .resume import Checkpoints, State, describe_request
-from .sequence import existing_images
 from .writer import Writer
 
 # Frames buffered between decoder, model and encoder: enough to even out their times, little memory
@@ -91,15 +90,15 @@ def stylize_video(
         keyframes: styles and alpha over time, instead of those in the options.
         part: the part of the video to process.
         encoding: codec settings of the output.
-        if_exists: what to do with an existing output or the partial result of an interrupted run:
-            ``"error"``, ``"replace"``, or ``"resume"``, which continues a run with the same
-            arguments from its last keyframe (every two seconds), so that the stylized frames equal
-            those of an uninterrupted run, starts from the beginning if there is none, and keeps a
-            finished output of the same form with a note. Not for GIF.
+        if_exists: what to do with an existing or partial output: ``"error"``, ``"replace"``, or
+            ``"resume"``, which continues an interrupted run with the same arguments, so that the
+            stylized frames equal those of an uninterrupted run, starts from the beginning if there
+            is none, and keeps a finished output of the same form with a note. Not for GIF.
         progress: called after each frame with the number of finished frames, their total if known,
-            and the frame, ``(3, H, W)``, uint8, on the CPU.
+            and the frame, ``(3, H, W)``, uint8, on the CPU. Its exceptions end the run.
 
     Raises:
+        TypeError: arguments of other types.
         ValueError: arguments that are out of range or conflict.
         VideoFileError: a file cannot be read or written, another process is writing it, or an
             earlier run had other arguments; the message describes the partial result.
@@ -111,6 +110,7 @@ def stylize_video(
         >>> keyframes = [Keyframe(0, wave), Keyframe(120, stars, alpha=0.5)]
         >>> stylize_video(stylizer, "clip.mp4", "changing.mp4", keyframes=keyframes)
     """
+    _check_kinds(stylizer, output, part, encoding, progress)
     output, options = Path(output), stylizer.options
     schedule = _schedule(keyframes, options)
     encoding = _choose_encoding(output, encoding, if_exists)
@@ -119,7 +119,7 @@ def stylize_video(
         tracks = [MaskTrack(mask, files) for mask in options.masks or ()]
         request = describe_request(stylizer, reader, encoding, schedule)
         checkpoints = _open_checkpoints(output, encoding, request, if_exists)
-        if if_exists == "resume" and _is_finished(output, checkpoints):
+        if if_exists == "resume" and is_finished(output, checkpoints):
             return _keep_finished(output, reader, encoding, stylizer, checkpoints)
         writer = _open_writer(output, reader, encoding, checkpoints, options)
         frame_stylizer = _FrameStylizer(stylizer, schedule, writer)
@@ -129,6 +129,17 @@ def stylize_video(
         if schedule is not None and part.end is None:
             notes += schedule.notes(*frame_stylizer.last)
         return VideoResult(writer.frames, width, height, reader.complete, notes)
+
+
+def _check_kinds(
+    stylizer: object, output: object, part: object, encoding: object, progress: object
+) -> None:
+    words = "a Stylizer, such as Stylizer(model, StylizeOptions(style))"
+    require_kind("stylizer", stylizer, Stylizer, words)
+    require_kind("output", output, str | os.PathLike, "a path")
+    require_kind("part", part, Part, "a Part, such as Part(0, 5)")
+    require_kind("encoding", encoding, Encoding, 'an Encoding, such as Encoding("h265")')
+    require_kind("progress", progress, Callable | None, "a function")
 
 
 def _schedule(
@@ -163,14 +174,6 @@ def _open_checkpoints(
     if path is not None and if_exists == "resume" and path.exists():
         return Checkpoints.load(path, request)
     return Checkpoints(path, request, overwrite=if_exists == "replace")
-
-
-def _is_finished(output: Path, checkpoints: Checkpoints) -> bool:
-    """Return whether an existing output is that of a finished run."""
-    if checkpoints.are_loaded:
-        # A run that replaces nothing begins without the file: it was killed after its last step.
-        return output.is_file() and not checkpoints.overwrite
-    return output.is_file() or bool(existing_images(output))
 
 
 def _keep_finished(
@@ -241,7 +244,7 @@ def _write_video(
 
 
 def _rescue(writer: Writer, checkpoints: Checkpoints, error: BaseException) -> None:
-    """Keep the partial result, and raise the error with a description of it."""
+    """Keep the partial result, and raise the error or note in it what is kept."""
     kept, where = writer.rescue()
     if not kept:
         if not checkpoints.are_loaded:  # else what there was stays
@@ -252,9 +255,11 @@ def _rescue(writer: Writer, checkpoints: Checkpoints, error: BaseException) -> N
     left = f"{where} holds {about}the first {kept} frame{'s' if kept > 1 else ''}"
     if isinstance(error, KeyboardInterrupt):
         raise KeyboardInterrupt(f"interrupted; {left}") from None
-    if isinstance(error, Exception):  # not the program's end, a task's cancellation
+    if isinstance(error, AdaINError):
         remedies = error.remedies if isinstance(error, VideoFileError) else ()
         raise VideoFileError(f"{error}; {left}", *remedies) from error
+    # As add_note of Python 3.11: an exception of progress stays what it is.
+    error.__notes__ = [*getattr(error, "__notes__", ()), left]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import av
 
-from ..errors import OptionError, VideoFileError, reason
+from ..errors import OptionError, VideoFileError, reason, require_kind
 from .animation import needs_pillow, open_animation
 from .clock import WHOLE, Clock, FrameTimes, Part, announced_end, file_start
 from .color import Color, read_color
@@ -280,6 +280,7 @@ class VideoReader:
 
 def _pattern_of(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
     """Return the pattern of a folder with numbered images; a file or address is unchanged."""
+    require_kind("a video", path, str | os.PathLike, "a path")
     try:
         return pattern_in(Path(path)) if not is_address(path) and Path(path).is_dir() else path
     except OSError as error:  # no permission, or a name that is too long
@@ -322,6 +323,8 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     expected = "expected a video, or numbered images as a pattern such as frames/%06d.png"
     if isinstance(error, FileNotFoundError):
         return f"there is no such file{f'; {expected}' if set(path.name) & set('*?#[') else ''}"
+    if path.is_file() and not path.stat().st_size:
+        return "it is empty"
     if isinstance(error, av.InvalidDataError):
         return (
             "it is not a video that FFmpeg knows, or its index is missing (an MP4 file that was "

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import VideoFileError, reason
 from . import gif
+from .animation import gif_repeats
 from .earlier import EarlierFrames
 from .encoder import FrameEncoder, fit_size
 from .files import file_url
@@ -92,6 +93,8 @@ class _Output:
         options = {"flush_packets": "1", "max_interleave_delta": "1000000"}
         if is_mp4(path):
             options |= mp4_options(reader.time_base)
+        if encoding.codec == "gif":
+            options["loop"] = str(gif_repeats(reader.path))
         self._container: Any = av.open(file_url(file), "w", container_options=options)
         self._container.metadata.update(reader.metadata)
         self._container.set_chapters(reader.chapters)

@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from clips import Clips, frames_of, pixels_of
+from clips import STEADY, Clips, frames_of, pixels_of
 from torch import Tensor
 
 from adain_core import Style
@@ -116,6 +116,18 @@ def test_command_with_a_file_format(
         (["--keyframe", "0="], "expected a keyframe such as"),
         (["--keyframe", "0=a.png", "--preserve-color", "coral"], "mix styles without them"),
         (["--style", "a.png", "--background", "b.png"], "--background b.png needs masks"),
+        (
+            ["--keyframe", "0=a.png,alpha=2"],
+            "--keyframe 0=a.png,alpha=2: alpha must lie in 0..1, got 2",
+        ),
+        (
+            ["--keyframe", "0=a.png,b.png"],
+            "--keyframe 0=a.png,b.png: several styles are mixed with weights such as weights=3:1",
+        ),
+        (
+            ["--keyframe", "0=a.png,beta=3"],
+            "0=a.png,beta=3: expected a file, alpha=… or weights=…, got 'beta=3'",
+        ),
     ],
 )
 def test_command_refuses(
@@ -123,6 +135,80 @@ def test_command_refuses(
 ) -> None:
     assert run("clip.mp4", "-o", "out.mp4", *options) == 2
     assert message in capsys.readouterr().err
+
+
+def test_wrong_weights_name_their_keyframe(
+    clips: Clips, run: Callable[..., int], artworks: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = artworks
+    words = ["--keyframe", f"0={a},{b},weights=3:1:1"]
+    assert run(clips.make(), "-o", clips.folder / "out.mp4", *words) == 2
+    message = f"--keyframe 0={a},{b},weights=3:1:1: weights must have one number for each style"
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_name_with_an_equals_sign_is_a_style(
+    clips: Clips,
+    run: Callable[..., int],
+    artworks: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    artworks[0].rename(tmp_path / "size=1.png")
+    monkeypatch.chdir(tmp_path)
+    clip = clips.make(times=STEADY[:1])
+    assert run(clip, "-o", "out.mp4", "--keyframe", "0=size=1.png") == 0
+    assert "out.mp4 (64x48, 1 frame, " in capsys.readouterr().out
+
+
+def test_a_finished_video_is_resumed_with_success(
+    clips: Clips,
+    run: Callable[..., int],
+    artworks: list[Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Another form is an error that names the option."""
+    clip, out = clips.make(), clips.folder / "out.mp4"
+    words = [clip, "-o", out, "--style", artworks[0]]
+    assert run(*words, "--resume") == 0
+    before = out.read_bytes()
+    assert run(*words, "--resume") == 0
+    told = capsys.readouterr()
+    assert f"adain: note: {out} is finished already and is kept" in told.err
+    assert told.out.splitlines()[-1].startswith(f"{out} (64x48, 10 frames, ")
+    assert run(*words, "--resume", "--codec", "h265") == 1
+    assert "it is h264, not h265; choose another name or allow replacing it (--overwrite)" in (
+        capsys.readouterr().err
+    )
+    assert out.read_bytes() == before
+
+
+def test_existing_images_and_partial_results_name_the_options(
+    clips: Clips, run: Callable[..., int], artworks: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, words = clips.make(), ["--style", artworks[0], "-o"]
+    PIL.Image.new("RGB", (8, 8)).save(clips.folder / "7.png")
+    assert run(clip, *words, clips.folder / "%d.png") == 1
+    assert "7.png exists; choose another name or allow replacing such files (--overwrite)" in (
+        capsys.readouterr().err
+    )
+    (clips.folder / "out.partial.mp4").write_bytes(b"frames")
+    (clips.folder / "out.partial.resume").touch()
+    assert run(clip, *words, clips.folder / "out.mp4") == 1
+    assert "or allow replacing it (--resume, --overwrite)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["--resume"]])
+def test_a_folder_as_output(
+    run: Callable[..., int],
+    artworks: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:
+    assert run("clip.mp4", "-o", f"{tmp_path}/", "--style", artworks[0], *words) in (1, 2)
+    assert f"{tmp_path}: a folder has that name; name a file in it" in capsys.readouterr().err
 
 
 def test_command_tells_what_an_interruption_leaves(

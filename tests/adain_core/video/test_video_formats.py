@@ -8,10 +8,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 import torch
 from clips import STEADY, Clips, frames_of, join, pixels_of, psnr, times_of, words_until
 
+from adain_core.video import Encoding
 from adain_core.video.files import file_url
 
 
@@ -21,6 +23,7 @@ from adain_core.video.files import file_url
         ((64, 48), {}, (64, 48), "yuv420p"),
         ((63, 47), {}, (63, 47), "yuv444p"),
         ((63, 47), {"chroma": "420"}, (62, 46), "yuv420p"),
+        ((1, 1), {}, (2, 2), "yuv420p"),
         ((64, 48), {"chroma": "444"}, (64, 48), "yuv444p"),
         ((64, 48), {"content_size": 33}, (44, 33), "yuv444p"),
     ],
@@ -38,8 +41,13 @@ def test_sizes(
     frame = frames_of(tmp_path / "out.mp4")[0]
     assert (frame.width, frame.height) == (result.width, result.height) == written
     assert frame.format.name == pixel_format
-    odd = written[0] % 2 or written[1] % 2
-    assert [("odd size" in note) for note in result.notes] == [True] * bool(odd)
+    if written[0] % 2 or written[1] % 2:
+        assert "odd size" in result.notes[0]
+    elif written == size or "content_size" in options:
+        assert not result.notes
+    else:
+        change = f"frames of {size[0]}x{size[1]} become {written[0]}x{written[1]}"
+        assert result.notes[0].endswith(f"h264 with chroma 420 takes even sizes only: {change}")
 
 
 @pytest.mark.parametrize(("name", "codec"), [("out.webm", "vp9"), ("out.mov", "prores")])
@@ -82,6 +90,44 @@ def test_a_gif_has_no_frames_too_short_for_browsers(
     assert result.notes == [note] * (lost > 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "loop", "written"),
+    [
+        *(("clip.gif", None, None), ("clip.gif", 0, 0), ("clip.gif", 3, 3)),
+        *(("clip.webp", 0, 0), ("clip.webp", 1, None), ("clip.webp", 4, 3)),
+        *(("clip.mp4", None, 0), ("clip.png", 2, 1)),
+    ],
+)
+def test_a_gif_repeats_as_often_as_the_input(
+    clips: Clips, tmp_path: Path, name: str, loop: int | None, written: int | None
+) -> None:
+    if name == "clip.mp4":
+        clips.make(times=STEADY[:3])
+    else:
+        frames = [PIL.Image.new("RGB", (32, 32), color) for color in ("red", "blue")]
+        often = {} if loop is None else {"loop": loop}
+        frames[0].save(
+            tmp_path / name, save_all=True, append_images=frames[1:], duration=100, **often
+        )
+    clips.stylize(tmp_path / name, "out.gif")
+    with PIL.Image.open(tmp_path / "out.gif") as image:
+        assert image.info.get("loop") == written
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"codec": 265}, "codec must be a name"),
+        ({"quality": "18"}, "quality must be a whole number, got str"),
+        ({"chroma": 420}, 'chroma must be text such as "420", got int'),
+        ({"bit_depth": "10"}, "bit_depth must be a whole number, got str"),
+    ],
+)
+def test_other_types_in_an_encoding_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        Encoding(**values)
+
+
 def test_subtitles_are_left_out(clips: Clips, tmp_path: Path) -> None:
     clip = join(tmp_path / "clip.mkv", clips.make(), words_until(tmp_path / "words.srt", 1))
     result = clips.stylize(clip, "out.mkv")
@@ -93,7 +139,8 @@ def test_subtitles_are_left_out(clips: Clips, tmp_path: Path) -> None:
     ("output", "options", "message"),
     [
         ("out.avi", {}, "expected a file name ending in"),
-        ("out", {}, "got 'none'"),
+        ("out", {}, r"such as .*out\.mp4, got no ending"),
+        ("out.avi", {}, r"such as .*out\.mp4, got the ending '\.avi'"),
         ("out.webm", {"codec": "prores"}, r"name the output \.mov or \.mkv, or choose vp9"),
         ("out.mp4", {"codec": "av1"}, "codec must be one of"),
         ("out.png", {}, "need one placeholder for the number"),

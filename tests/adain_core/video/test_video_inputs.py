@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 from clips import STEADY, Clips
 
 from adain_core.errors import VideoFileError
-from adain_core.video import VideoReader
+from adain_core.options import StylizeOptions
+from adain_core.stylizer import Stylizer
+from adain_core.video import Part, VideoReader, stylize_video
 
 _M3U8 = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.3,\n{}\n#EXT-X-ENDLIST\n"
 _CONCAT = "ffconcat version 1.0\nfile {}\n"
@@ -39,6 +42,43 @@ def test_lists_open_no_other_file(
     (tmp_path / name).write_text(text.replace("{}", target))
     with pytest.raises(VideoFileError, match=r"is a playlist, or of another|not a video that FF"):
         VideoReader(tmp_path / name)
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").touch()
+    with pytest.raises(VideoFileError, match=r"clip\.mp4: it is empty$"):
+        VideoReader(tmp_path / "clip.mp4")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"stylizer": None}, r"stylizer must be a Stylizer, .*, got NoneType"),
+        ({"source": 5}, "a video must be a path, got int"),
+        ({"output": None}, "output must be a path, got NoneType"),
+        ({"part": (0, 5)}, "part must be a Part, .*, got tuple"),
+        ({"encoding": "h265"}, "encoding must be an Encoding, .*, got str"),
+        ({"progress": 1}, "progress must be a function, got int"),
+    ],
+)
+def test_other_types_are_refused(clips: Clips, changed: dict[str, Any], message: str) -> None:
+    stylizer = Stylizer(clips.model, StylizeOptions(clips.style))
+    arguments = {"stylizer": stylizer, "source": "clip.mp4", "output": "out.mp4", **changed}
+    with pytest.raises(TypeError, match=message):
+        stylize_video(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (("0", None), "start must be a number of seconds, got str"),
+        ((0, "5"), "end must be a number of seconds, got str"),
+        ((0, None, "24"), "fps must be a number or a Fraction, got str"),
+    ],
+)
+def test_other_types_in_a_part_are_refused(values: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        Part(*values)
 
 
 def test_what_ffmpeg_alone_would_open(clips: Clips, tmp_path: Path) -> None:
