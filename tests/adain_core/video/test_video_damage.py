@@ -93,7 +93,7 @@ def test_an_outdated_length_tag_does_not_make_a_file_incomplete(clips: Clips) ->
     ("content", "message"),
     [
         (None, "no such file"),
-        (b"", "not a video that FFmpeg knows"),
+        (b"", "it is empty$"),
         (b"no video at all", "not a video that FFmpeg knows"),
     ],
 )

@@ -44,12 +44,6 @@ def test_lists_open_no_other_file(
         VideoReader(tmp_path / name)
 
 
-def test_an_empty_file(tmp_path: Path) -> None:
-    (tmp_path / "clip.mp4").touch()
-    with pytest.raises(VideoFileError, match=r"clip\.mp4: it is empty$"):
-        VideoReader(tmp_path / "clip.mp4")
-
-
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
