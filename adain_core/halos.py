@@ -74,7 +74,7 @@ class _Ground:
         products = guide[:, :, None] * both[:, None]  # of each color with each
         covariance = self._mean(products.flatten(1, 2), _GROUND).view_as(products)
         covariance = covariance - center[:, :3, None] * center[:, None]
-        ridge = _EDGE * torch.eye(3, device=guide.device)[:, :, None, None]
+        ridge = _EDGE * torch.eye(3, device=guide.device, dtype=guide.dtype)[:, :, None, None]
         slope = _solve(covariance[:, :, :3] + ridge, covariance[:, :, 3:])
         offset = center[:, 3:] - (slope * center[:, :3, None]).sum(dim=1)
         slope = self._mean(slope.flatten(1, 2), _GROUND).view_as(slope)

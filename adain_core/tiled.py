@@ -315,7 +315,7 @@ def even_tones(decoded: Tensor, finish: Finish, regions: Tensor | None, output: 
     photo = finish.photo.images.to(decoded.device)
     if regions is not None:
         regions = regions.to(decoded.device)
-    even = remove_halos(decoded[:, :3], photo, regions).to(decoded)
+    even = remove_halos(decoded[:, :3], photo, regions)
     even = finish.blend(even, finish.photo, (slice(None), slice(None)))
     output.copy_(_as_output(torch.cat([even, decoded[:, 3:]], dim=1), output.dtype))
 
