@@ -66,6 +66,8 @@ def transfer_color(image: Tensor, reference: Tensor, method: str, strength: floa
         raise ValueError(f"expected a color transfer method of {', '.join(METHODS)}; got {method}")
     if not 0 <= strength <= 1:
         raise ValueError(f"expected a color transfer strength in 0..1, got {strength}")
+    for each in _prepare(image, reference):
+        check_finite(each)
     recolored = METHODS[method](image, reference)
     return torch.lerp(image.expand_as(recolored), recolored, strength).clamp(0, 1)
 
@@ -87,8 +89,7 @@ def coral(image: Tensor, reference: Tensor) -> Tensor:
         The image with the reference's colors, not clamped. Flat channels stay finite.
 
     Raises:
-        ValueError: images that are not 3-channel float tensors of finite values, or batches that
-            do not match.
+        ValueError: images that are not 3-channel float tensors, or batches that do not match.
     """
     return _match_moments(image, reference, _coral_matrix)
 
@@ -374,7 +375,6 @@ def _prepare(image: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
             raise ValueError(f"expected {name} as (B, 3, H, W) or (3, H, W), got shape {shape}")
         if not tensor.is_floating_point():
             raise ValueError(f"expected {name} as floats in 0..1, got {tensor.dtype}")
-        check_finite(tensor)
     dtype = torch.promote_types(image.dtype, torch.float32)
     source = (image if image.ndim == 4 else image[None]).to(dtype)
     target = (reference if reference.ndim == 4 else reference[None]).to(dtype)

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, get_args
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..architecture import MINIMUM_SIZE
 from ..convert import read_loss_network
@@ -223,7 +223,7 @@ def freeze(vgg: Encoder) -> Encoder:
     Raises:
         TypeError: something else than a network, such as a whole model.
     """
-    require_kind("vgg", vgg, Encoder, "the Encoder of load_loss_network")
+    require_kind("vgg", vgg, nn.Module, "the Encoder of load_loss_network")
     # Autograd rejects tensors of inference mode, in which a host may have loaded it.
     if any(weight.requires_grad or weight.is_inference() for weight in vgg.parameters()):
         with torch.inference_mode(False):

@@ -92,7 +92,7 @@ def test_an_archive_that_changes_is_read_anew(tmp_path: Path) -> None:
 def open_sink(folder: Path) -> Sink:
     names = [f"a.tar/{sample[-1][0]}" for sample in SAMPLES]
     rows = [Row("x.jpg", "y.jpg", 1.0, 0, name) for name in names]
-    return Results(folder).open(Part(0, 1, "a.tar"), rows)
+    return Results(folder).open(Part(0, 1, "a.tar", 0, len(rows)), rows)
 
 
 def add(sink: Sink, number: int) -> None:
