@@ -11,12 +11,12 @@ from typing import Literal, NamedTuple, get_args
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..architecture import MINIMUM_SIZE
 from ..convert import read_loss_network
 from ..devices import resolve_device, resolve_dtype
-from ..errors import OptionError, require_kind
+from ..errors import OptionError
 from ..functional import channel_statistics
 from ..networks import Encoder
 from ..training.losses import content_loss, level_statistics
@@ -223,7 +223,8 @@ def freeze(vgg: Encoder) -> Encoder:
     Raises:
         TypeError: something else than a network, such as a whole model.
     """
-    require_kind("vgg", vgg, nn.Module, "the Encoder of load_loss_network")
+    if not hasattr(vgg, "levels"):  # not by its class, of which a host may have another copy
+        raise TypeError(f"vgg must be the Encoder of load_loss_network, got {type(vgg).__name__}")
     # Autograd rejects tensors of inference mode, in which a host may have loaded it.
     if any(weight.requires_grad or weight.is_inference() for weight in vgg.parameters()):
         with torch.inference_mode(False):
