@@ -190,38 +190,29 @@ def reduce_uint8(images: Tensor, size: tuple[int, int]) -> Tensor:
     """Return smaller images as uint8, as :func:`resize` does, without float copies.
 
     Args:
-        images: ``(B, 3|4, H, W)``, float in 0..1 or uint8.
+        images: ``(B, 3|4, H, W)``, float in 0..1 or uint8, with the same result.
         size: height and width.
 
     Returns:
         ``(B, 3|4, h, w)``, uint8; transparent pixels are black.
     """
-    if images.shape[1] == 4:
-        return _reduce_translucent(images, size)
-    # Floats are rounded first, channel by channel, so that both kinds give the same result.
-    channels = [as_uint8(channel) for channel in torch.split(images, 1, dim=1)]
-    # One column is left to resize, which mends it; other devices cannot reduce 8 bits.
-    if images.device.type == "cpu" and size[1] > 1:
-        reduced = [F.interpolate(c, size, mode="bilinear", antialias=True) for c in channels]
-    else:
-        reduced = [as_uint8(resize(channel, size)) for channel in channels]
-    return torch.cat(reduced, dim=1)
-
-
-def _reduce_translucent(images: Tensor, size: tuple[int, int]) -> Tensor:
     height, width = size
     reduced = []
     for top in range(0, height, _BAND):
         band = slice(top, min(height, top + _BAND))
         rows = _resize_along(images, -2, height, band, _premultiply)
         part = _resize_along(rows, -1, width, slice(0, width))
-        opacity = part[:, 3:]
-        part = torch.cat([part[:, :3] / opacity.clamp_min(_LEAST_OPACITY), opacity], dim=1)
+        if images.shape[1] == 4:
+            opacity = part[:, 3:]
+            part = torch.cat([part[:, :3] / opacity.clamp_min(_LEAST_OPACITY), opacity], dim=1)
         reduced.append(as_uint8(part))
     return torch.cat(reduced, dim=2)
 
 
 def _premultiply(images: Tensor) -> Tensor:
+    """Return images as floats; colors of RGBA times opacity."""
+    if images.shape[1] == 3:
+        return as_float(images)
     opacity = as_float(images[:, 3:])
     return torch.cat([as_float(images[:, :3]) * opacity, opacity], dim=1)
 
