@@ -112,6 +112,7 @@ def palette_distance(image: Tensor, artwork: Tensor) -> Tensor:
 
 
 def _along_directions(image: Tensor) -> Tensor:
+    """Return colors ``(B, 3, H, W)`` projected on each direction, ``(B, 13, H, W)``."""
     red, green, blue = torch.split(image, 1, dim=1)
     return torch.cat(
         [(x * red + y * green + z * blue) / math.hypot(x, y, z) for x, y, z in _DIRECTIONS], dim=1

@@ -245,11 +245,10 @@ class NetworkTrainer(RunFolder):
                 "style",
             )
         self.changes = list(state["changes"])
-        self.log.warn_of_changes(self.changes, state["step"])
+        self.log.resume(state)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
-        self.log.history, self.log.pending = state["history"], state["pending"]
 
     @torch.no_grad()
     def sample_grid(self) -> Tensor:

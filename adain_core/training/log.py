@@ -92,13 +92,14 @@ class TrainingLog:
             self.warnings.append(sentence)
             self._announce(sentence)
 
-    def warn_of_changes(self, changes: Sequence[Mapping[str, Any]], step: int) -> None:
-        """Warn of the settings that change after ``step`` steps, when the run is resumed."""
-        for each in changes:
-            if each["step"] == step:
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on with the log of a checkpoint, and warn of the settings that change there."""
+        self.history, self.pending = state["history"], state["pending"]
+        for each in state["changes"]:
+            if each["step"] == state["step"]:
                 self.warn(
-                    f"after step {step}, the run goes on with {each['setting']} {each['after']} "
-                    f"instead of {each['before']}; its results say so"
+                    f"after step {each['step']}, the run goes on with {each['setting']} "
+                    f"{each['after']} instead of {each['before']}; its results say so"
                 )
 
     def warn_if_not_falling(self, step: int) -> None:

@@ -222,7 +222,7 @@ class Trainer(RunFolder):
                 "encoder",
             )
         self.changes = list(state["changes"])
-        self.log.warn_of_changes(self.changes, state["step"])
+        self.log.resume(state)
         processes = self.accelerator.num_processes
         if state["processes"] != processes:
             self.log.warn(
@@ -235,7 +235,6 @@ class Trainer(RunFolder):
             )
         self.learner.load_state_dict(state)
         self.step, self.seconds, self.before = state["step"], state["seconds"], state["before"]
-        self.log.history, self.log.pending = state["history"], state["pending"]
         self.reader.broken = set(state["broken"])
 
     # -- samples and results --------------------------------------------------------------------
