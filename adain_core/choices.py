@@ -17,6 +17,7 @@ COLOR_METHODS = {
     "luminance": "keep the brightness of the result, restore the colors pixel by pixel",
     "mean_std": "match the mean and contrast of each channel",
     "cholesky": "match the mean and covariance",
+    "transport": "match the mean and covariance with the least change of each color",
     "reinhard": "match the mean and contrast in CIELAB, lightness separately from colors",
 }
 

@@ -16,29 +16,20 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .cielab import from_lab, to_lab
 from .errors import require_kind
 from .pixels import as_float, check_finite
 
 # Standard deviation of a flat channel, far less than a level of 8 bits (0.004).
 _FLAT_STD = 1e-5
-# Added to the variances before a Cholesky factorization: the variance of rounding to 8 bits.
+# Added to the variances before a factorization: the variance of rounding to 8 bits.
 _VARIANCE_EPS = 1e-6
+# Highest gain of ``transport``: a photo of low contrast would show its noise.
+_LARGEST_GAIN = 2.0
 # Channels of a gray image may differ by rounding; rows that are checked at a time.
 _GRAY_LEVELS, _GRAY_ROWS = 2.01, 64
 # Pixels per step when moments are summed in float64, so that no float64 copy of the image is made.
 CHUNK = 2**20
-# Linear sRGB to XYZ (IEC 61966-2-1), each row divided by the white point's X, Y or Z; and back.
-_XYZ = [
-    [value / sum(row) for value in row]
-    for row in (
-        (0.4124564, 0.3575761, 0.1804375),
-        (0.2126729, 0.7151522, 0.0721750),
-        (0.0193339, 0.1191920, 0.9503041),
-    )
-]
-_RGB: list[list[float]] = torch.linalg.inv(torch.tensor(_XYZ, dtype=torch.float64)).tolist()
-# Below it CIELAB's cube root is a line.
-_LAB_KNEE = 6 / 29
 
 
 def transfer_color(image: Tensor, reference: Tensor, method: str, strength: float = 1.0) -> Tensor:
@@ -112,6 +103,19 @@ def cholesky(image: Tensor, reference: Tensor) -> Tensor:
     return _match_moments(image, reference, _cholesky_matrix)
 
 
+def transport(image: Tensor, reference: Tensor) -> Tensor:
+    """Match the mean and covariance of the colors with the least change of each color.
+
+    The linear Monge-Kantorovich map (Pitié & Kokaram, "The linear Monge-Kantorovitch linear colour
+    mapping for example-based colour transfer", CVMP 2007). No direction of the color cube is
+    stretched by more than a factor of two, so that noise in flat images stays low. Arguments,
+    result and errors as in ``coral``.
+    """
+    return _match_moments(
+        image, reference, lambda own, _, wanted, __: transport_matrix(own, wanted)
+    )
+
+
 def histogram(image: Tensor, reference: Tensor) -> Tensor:
     """Match the histogram of each RGB channel exactly.
 
@@ -168,8 +172,8 @@ def reinhard(image: Tensor, reference: Tensor) -> Tensor:
     reference makes the image gray. Arguments, result and errors as in ``coral``.
     """
     source, target = _prepare(image, reference)
-    matched = mean_std(_to_lab(source), _to_lab(target))
-    return _restore(_from_lab(matched), image, reference)
+    matched = mean_std(to_lab(source), to_lab(target))
+    return _restore(from_lab(matched), image, reference)
 
 
 METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -178,11 +182,31 @@ METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "luminance": luminance,
     "mean_std": mean_std,
     "cholesky": cholesky,
+    "transport": transport,
     "reinhard": reinhard,
 }
 
 
 # --- mean and covariance: one affine map of the colors ---------------------------------------
+
+
+def transport_matrix(source: Tensor, target: Tensor) -> Tensor:
+    """Return the matrix of :func:`transport`.
+
+    Args:
+        source: covariance of the image's colors, ``(…, 3, 3)``, float64.
+        target: that of the reference.
+
+    Returns:
+        Symmetric matrices ``(…, 3, 3)``.
+    """
+    source, target = (_with_ridge(covariance) for covariance in (source, target))
+    root = _root(source)
+    middle = _root(root @ target @ root)
+    inverse = torch.linalg.inv(root)
+    gains, axes = torch.linalg.eigh(inverse @ middle @ inverse)
+    matrix: Tensor = axes @ torch.diag_embed(gains.clamp(0, _LARGEST_GAIN)) @ axes.mT
+    return matrix
 
 
 def _match_moments(
@@ -226,12 +250,18 @@ def _mean_std_matrix(source: Tensor, _: int, target: Tensor, __: int) -> Tensor:
 
 
 def _cholesky_matrix(source: Tensor, _: int, target: Tensor, __: int) -> Tensor:
-    ridge = _VARIANCE_EPS * torch.eye(3, dtype=source.dtype, device=source.device)
-    source_factor, target_factor = (torch.linalg.cholesky(c + ridge) for c in (source, target))
+    source_factor, target_factor = (
+        torch.linalg.cholesky(_with_ridge(covariance)) for covariance in (source, target)
+    )
     transform: Tensor = torch.linalg.solve_triangular(
         source_factor, target_factor, upper=False, left=False
     )
     return transform
+
+
+def _with_ridge(covariance: Tensor) -> Tensor:
+    eye = torch.eye(3, dtype=covariance.dtype, device=covariance.device)
+    return covariance + _VARIANCE_EPS * eye
 
 
 def _std(covariance: Tensor) -> Tensor:
@@ -257,41 +287,6 @@ def _root(matrix: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(matrix)
     root: Tensor = vectors @ torch.diag_embed(values.clamp_min(0).sqrt()) @ vectors.mT
     return root
-
-
-# --- CIELAB -----------------------------------------------------------------------------------
-
-
-def _to_lab(image: Tensor) -> Tensor:
-    """Return L*, a*, b* over 100 of sRGB in 0..1, both ``(B, 3, H, W)``."""
-    size = image.abs()
-    linear = torch.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4)
-    xyz = _mix_around_gray(torch.copysign(linear, image), _XYZ)
-    roots = torch.where(
-        xyz > _LAB_KNEE**3, xyz.clamp_min(0) ** (1 / 3), xyz / (3 * _LAB_KNEE**2) + 4 / 29
-    )
-    x, y, z = torch.split(roots, 1, dim=1)
-    return torch.cat([1.16 * y - 0.16, 5 * (x - y), 2 * (y - z)], dim=1)
-
-
-def _from_lab(lab: Tensor) -> Tensor:
-    """Undo :func:`_to_lab`; colors that sRGB lacks lie outside 0..1, on a curve odd around 0."""
-    lightness, a, b = torch.split(lab, 1, dim=1)
-    y = (lightness + 0.16) / 1.16
-    roots = torch.cat([y + a / 5, y, y - b / 2], dim=1)
-    xyz = torch.where(roots > _LAB_KNEE, roots**3, 3 * _LAB_KNEE**2 * (roots - 4 / 29))
-    linear = _mix_around_gray(xyz, _RGB)
-    size = linear.abs()
-    curve = torch.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055)
-    return torch.copysign(curve, linear)
-
-
-def _mix_around_gray(channels: Tensor, matrix: list[list[float]]) -> Tensor:
-    """Multiply by a matrix whose rows sum to 1, so that equal channels stay equal."""
-    first, middle, last = torch.split(channels, 1, dim=1)
-    return torch.cat(
-        [middle + row[0] * (first - middle) + row[2] * (last - middle) for row in matrix], dim=1
-    )
 
 
 # --- histograms -------------------------------------------------------------------------------
