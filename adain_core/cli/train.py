@@ -119,6 +119,8 @@ _OPTIONS = {
         "augment": "do not flip crops or rotate artworks, as in the paper",
         "recolor": "fraction of crops with changed colors and contrast",
         "palette_exchange": "fraction of artworks that get the colors of another one",
+        "match_colors": "fraction of photos stylized in the colors of their artwork, as in coarse "
+        "to fine",
         "scenes": "fraction of photos replaced by an object on a plain background",
         "noise": "maximum standard deviation of noise added to the photos, but not to the targets "
         "of the losses",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..color import transfer_color
 from .config import TrainingConfig
 from .data import seeded
 from .pools import Pool
@@ -18,18 +19,21 @@ class Batch:
 
     Attributes:
         pairs: content i and style i form pair i.
-        photos: the contents, with noise if configured, RGB in 0..1, ``(B, 3, S, S)``.
+        clean: the contents, in the colors of the styles if configured, RGB in 0..1, ``(B, 3, S,
+            S)``.
+        photos: these with noise, if configured.
         alpha: alpha of each pair, ``(B, 1)``.
     """
 
     pairs: Pool
+    clean: Tensor
     photos: Tensor
     alpha: Tensor
 
     @property
     def tensors(self) -> list[Tensor]:
         """All tensors, always in the same order."""
-        return [*self.pairs.tensors, self.photos, self.alpha]
+        return [*self.pairs.tensors, self.clean, self.photos, self.alpha]
 
 
 def choose_batch(config: TrainingConfig, pool: Pool, step: int, rank: int = 0) -> Batch:
@@ -62,10 +66,15 @@ def choose_batch(config: TrainingConfig, pool: Pool, step: int, rank: int = 0) -
         values.to(device, non_blocking=True) for values in (contents[part], styles[part], alpha)
     )
     pairs = pool.pairs(contents, styles)
-    photos = pairs.content
+    clean = pairs.content
+    if config.match_colors > 0:
+        chances = torch.rand(len(clean), generator=seeded(config.seed, step, rank, 3))
+        matched = (chances < config.match_colors).to(device)[:, None, None, None]
+        clean = torch.where(matched, transfer_color(clean, pairs.style, "transport"), clean)
+    photos = clean
     if config.noise > 0:
-        photos = add_noise(photos, config.noise, seeded(config.seed, step, rank, 2).initial_seed())
-    return Batch(pairs, photos, alpha)
+        photos = add_noise(clean, config.noise, seeded(config.seed, step, rank, 2).initial_seed())
+    return Batch(pairs, clean, photos, alpha)
 
 
 def add_noise(photos: Tensor, largest: float, seed: int) -> Tensor:

@@ -108,6 +108,8 @@ class TrainingConfig:
             badly.
         palette_exchange: share of the artworks that get the colors (their mean and standard
             deviation) of another one.
+        match_colors: share of the photographs that the student gets in the colors of their artwork,
+            as a coarse-to-fine pass does; the losses use the unchanged ones.
         scenes: share of the photographs that are replaced by a plain ground with an object cut
             from them (:mod:`~adain_core.training.scenes`).
         noise: largest standard deviation of Gaussian noise, random for each pair, in the
@@ -165,6 +167,7 @@ class TrainingConfig:
     augment: bool = True
     recolor: float = 0.0
     palette_exchange: float = 0.0
+    match_colors: float = 0.0
     scenes: float = 0.0
     noise: float = 0.0
     pool: int = 0
@@ -201,7 +204,7 @@ class TrainingConfig:
         for name in (*LOSS_WEIGHTS, "clip_norm"):
             value = getattr(self, name)
             yield name, "must be a finite number, 0 or more", 0 <= value < math.inf, value
-        for name in ("recolor", "palette_exchange", "noise", "scenes"):
+        for name in ("recolor", "palette_exchange", "match_colors", "noise", "scenes"):
             value = getattr(self, name)
             yield name, "must be from 0 to 1", 0 <= value <= 1, value
         for name, allowed in CHOICES.items():

@@ -42,7 +42,7 @@ class Objective(nn.Module):
         """Return the weighted losses of a batch by name, scalars, and their ``"total"``."""
         config, pairs = self.config, batch.pairs
         consistent = config.consistency_weight > 0
-        photos = torch.cat([batch.photos, pairs.content]) if consistent else batch.photos
+        photos = torch.cat([batch.photos, batch.clean]) if consistent else batch.photos
         reconstruct = config.identity_weight > 0
         images, reconstruction = self._stylize(self.student, batch, photos, reconstruct)
         output = images[: len(batch.photos)]

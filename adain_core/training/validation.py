@@ -63,7 +63,7 @@ class Validation:
         """
         device = self._reader.device
         pool = self._reader.encode(*self._fixed_pairs())
-        batch = Batch(pool, pool.content, torch.ones(FIXED_PAIRS, 1, device=device))
+        batch = Batch(pool, pool.content, pool.content, torch.ones(FIXED_PAIRS, 1, device=device))
         losses = learner.objective.measure(batch, learner.average)
         return {
             **{name: float(value) for name, value in losses.items()},

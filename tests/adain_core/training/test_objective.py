@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from adain_core import WeightsError
+from adain_core.color import transfer_color
 from adain_core.evaluation.checkerboard import checkerboard_loss
 from adain_core.evaluation.metrics import palette_distance, perceptual_distance
 from adain_core.functional import adaptive_instance_norm, channel_statistics
@@ -44,6 +45,22 @@ def test_random_alphas_depend_on_the_step(config: TrainingConfig) -> None:
     random = dataclasses.replace(config, random_alpha=True)
     alphas = [choose_batch(random, pool, step).alpha for step in (1, 1, 2)]
     assert torch.equal(alphas[0], alphas[1]) and not torch.equal(alphas[0], alphas[2])
+
+
+def test_photos_in_the_colors_of_their_artworks(config: TrainingConfig) -> None:
+    pool = next(Trainer(config, progress=False).reader.read(0))
+    noisy = dataclasses.replace(config, match_colors=1.0, noise=0.1)
+    batch = choose_batch(noisy, pool, 0)
+    expected = transfer_color(batch.pairs.content, batch.pairs.style, "transport")
+    assert torch.equal(batch.clean, expected) and not torch.equal(batch.photos, expected)
+    half = dataclasses.replace(config, match_colors=0.5)
+    batches = [choose_batch(half, pool, step) for step in range(8)]
+    matched = [
+        bool((each != photo).any())
+        for batch in batches
+        for each, photo in zip(batch.clean, batch.pairs.content, strict=True)
+    ]
+    assert 0 < sum(matched) < len(matched)
 
 
 def test_imitation(config: TrainingConfig) -> None:
