@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .functional import Window, crop
+from .palettes import ColorMatch
 from .pixels import as_float, as_uint8, enlarge_window
 
 # Rows of pixels whose colors are added up at a time.
@@ -20,10 +21,11 @@ class Canvas:
     Args:
         images: ``(B, 3, H, W)``, or ``(B, 4, H, W)`` with alpha; float in 0..1 or uint8, on any
             device.
+        match: gives them the colors of the artworks.
     """
 
-    def __init__(self, images: Tensor) -> None:
-        self.images = images
+    def __init__(self, images: Tensor, match: ColorMatch | None = None) -> None:
+        self.images, self.match = images, match
         self.size = (images.shape[2], images.shape[3])
 
     @property
@@ -33,7 +35,8 @@ class Canvas:
 
     def colors(self, window: Window, device: torch.device) -> Tensor:
         """Return RGB in a window, ``(B, 3, h, w)`` float32, cut at the border of the image."""
-        return read_window(self.images[:, :3], window, device)
+        colors = read_window(self.images[:, :3], window, device)
+        return colors if self.match is None else self.match(colors, self.size, window)
 
     def visible_mean(self) -> Tensor | None:
         """Return the mean color ``(B, 3, 1, 1)`` of pixels that are not transparent.
@@ -48,7 +51,8 @@ class Canvas:
             visible = band[:, 3:] > 0
             total += (as_float(band[:, :3]) * visible).sum(dim=(2, 3), keepdim=True)
             count += visible.sum(dim=(2, 3), keepdim=True)
-        return torch.where(count > 0, total / count.clamp_min(1), 0.5)
+        mean = torch.where(count > 0, total / count.clamp_min(1), 0.5)
+        return mean if self.match is None else self.match.mean(mean)
 
 
 class Underpainting(Canvas):
@@ -63,12 +67,18 @@ class Underpainting(Canvas):
         reduced: the images at that size, ``(B, 3|4, h, w)``, likewise.
         share: share of the difference to add, 0..1: one number, or ``(B, 1, rows, columns)``, not
             larger than the images.
+        match: as for :class:`Canvas`; ``reduced`` has these colors already.
     """
 
     def __init__(
-        self, images: Tensor, smaller: Tensor, reduced: Tensor, share: float | Tensor
+        self,
+        images: Tensor,
+        smaller: Tensor,
+        reduced: Tensor,
+        share: float | Tensor,
+        match: ColorMatch | None = None,
     ) -> None:
-        super().__init__(images)
+        super().__init__(images, match)
         self._smaller, self._reduced = as_uint8(smaller), as_uint8(reduced[:, :3])
         self._share = share
 

@@ -11,9 +11,11 @@ from torch import Tensor
 from .canvas import Canvas, Underpainting, fill_hidden
 from .choices import SINGLE_PASS
 from .color import is_gray
+from .color_match import match_colors
 from .functional import Statistics
 from .options import StylizeOptions, closeness, pass_sizes
-from .pixels import reduce_uint8
+from .palettes import ColorMatch
+from .pixels import as_uint8, reduce_uint8
 from .strokes import Strokes
 from .style import Style
 from .temporal import TemporalPool
@@ -30,6 +32,7 @@ from .tiled import (
 from .tiles import Progress, Tiler, join_progress
 from .transfer import own_transfer, pixel_regions, plan_transfer
 
+_EVERYTHING = (slice(None), slice(None))
 # A style, or an artwork and its close-up, which are recolored and encoded for each content image.
 Prepared = Style | tuple[Tensor, Tensor | None]
 
@@ -132,7 +135,8 @@ class CoarseToFine:
         later = len(sizes) - 1
         # So that all later passes together keep as much of the photo as one would.
         share = 1 - (1 - self._options.photo_share) ** (1 / max(1, later))
-        canvas, strokes = Canvas(photos.pop()), None
+        match = self._match_colors(batch, photos[-1])
+        canvas, strokes = Canvas(photos.pop(), match), None
         for number, tiler in enumerate(tilers):
             last = number == later
             target = output
@@ -145,10 +149,39 @@ class CoarseToFine:
             if strokes is not None:
                 put_under(strokes, target, tiler, finish, self._watch if last else None)
             if not last:
-                reduced, photo = canvas.images, photos.pop()
+                reduced, photo = self._matched(canvas), photos.pop()
                 target = target.to(reduced.device)
-                canvas = Underpainting(photo, target, reduced, 1 - share)
+                canvas = Underpainting(photo, target, reduced, 1 - share, match)
                 strokes = Strokes.over(photo, target)
+
+    def _match_colors(self, batch: Batch, photos: Tensor) -> ColorMatch | None:
+        """Return what gives photos, here at the size of the first pass, the artworks' colors."""
+        options, background = self._options, batch.background
+        if options.stroke_size == SINGLE_PASS or options.preserve_color is not None:
+            return None
+        assert background is None or isinstance(background, Style)
+        styles = [style for style in batch.styles if isinstance(style, Style)]
+        palettes = [style.palette for style in styles if style.palette is not None]
+        if len(palettes) < len(styles) or (background is not None and background.palette is None):
+            return None
+        return match_colors(
+            photos,
+            palettes,
+            batch.alphas,
+            shares=batch.shares,
+            masks=batch.masks,
+            background=None if background is None else background.palette,
+            region_statistics=options.region_statistics,
+            smoothing=None if self._pool is None else self._pool.colors,
+        )
+
+    def _matched(self, canvas: Canvas) -> Tensor:
+        """Return the photos of a small pass in the colors of the artworks, uint8."""
+        photos = canvas.images
+        if canvas.match is None:
+            return photos
+        colors = Canvas(photos, canvas.match).colors(_EVERYTHING, self._networks.device)
+        return as_uint8(colors).to(photos.device)
 
     def _restores_chrominance(self, photos: Tensor) -> bool:
         """Return whether the result gets the photos' chrominance."""

@@ -11,6 +11,8 @@ from .architecture import Fusion
 Window = tuple[slice, slice]
 # Mean and standard deviation.
 Statistics = tuple[Tensor, Tensor]
+# Mean ``(…, 3)`` and covariance ``(…, 3, 3)`` of colors in 0..1.
+Palette = tuple[Tensor, Tensor]
 
 EPSILON = 1e-5
 # Values per step of the statistics, which bounds the size of temporaries.

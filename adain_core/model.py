@@ -130,7 +130,16 @@ class AdaINModel(PretrainedModel):
             )
         # Copies outside inference mode: usable with gradients, and independent of the cache.
         (mean, std), closer = _copy(style.statistics()), style.closeup and _copy(style.closeup)
-        return replace(style, mean=mean, std=std, name=name, previews=previews, closeup=closer)
+        palette = style.palette and _copy(style.palette)
+        return replace(
+            style,
+            mean=mean,
+            std=std,
+            name=name,
+            previews=previews,
+            closeup=closer,
+            palette=palette,
+        )
 
     def decode(
         self,

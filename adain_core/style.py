@@ -21,7 +21,7 @@ from .architecture import Fusion
 from .dense import require_plain
 from .errors import OptionError, StyleMismatchError, WeightsError, require_kind
 from .files import check_tensors_suffix
-from .functional import Statistics
+from .functional import Palette, Statistics
 from .previews import join_previews
 from .serialization import read_tensors, write_tensors
 from .strokes import Strokes
@@ -32,6 +32,7 @@ STYLE_KIND = "adain-style"
 _PREVIEWS = "ssmd_cover_images"
 # Characters of a fingerprint that are shown; the library's own have 12.
 _ENCODER = 50
+_PALETTE_SHAPES = {"palette_mean": (3,), "palette_covariance": (3, 3)}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -47,9 +48,11 @@ class Style:
         closeup: mean and std of the artwork at twice the size, likewise; ``None``: ``mean`` and
             ``std`` for all sizes. Passes above 512 pixels use it, so that strokes grow with the
             image (Gatys et al., CVPR 2017, also scale the artwork with each pass).
+        palette: mean ``(3,)`` and covariance ``(3, 3)`` of the artwork's colors, likewise; coarse
+            to fine stylizes the photo in these colors. ``None``: in its own.
 
     Raises:
-        ValueError: vectors of other shapes, a negative std, or no floats.
+        ValueError: tensors of other shapes, a negative std, or no floats.
         TypeError: no tensors, or no text.
 
     Example:
@@ -63,6 +66,7 @@ class Style:
     name: str = ""
     previews: tuple[tuple[bytes, float], ...] = ()
     closeup: Statistics | None = None
+    palette: Palette | None = None
 
     def __post_init__(self) -> None:
         for name in ("fingerprint", "name"):
@@ -72,6 +76,13 @@ class Style:
             require_plain(value, f"a style's {name}")
             if not value.is_floating_point():
                 raise ValueError(f"expected a style's {name} as floats, got {value.dtype}")
+            if name in _PALETTE_SHAPES:
+                if tuple(value.shape) != _PALETTE_SHAPES[name]:
+                    raise ValueError(
+                        f"expected a style's {name} as {_PALETTE_SHAPES[name]}, "
+                        f"got {tuple(value.shape)}"
+                    )
+                continue
             if value.ndim != 1 or 0 in value.shape or value.shape != self.mean.shape:
                 shapes = f"{tuple(value.shape)} and a mean of {tuple(self.mean.shape)}"
                 raise ValueError(f"expected a style's {name} as (C,), like its mean, got {shapes}")
@@ -102,6 +113,8 @@ class Style:
         named = {"mean": self.mean, "std": self.std}
         if self.closeup is not None:
             named["closeup_mean"], named["closeup_std"] = self.closeup
+        if self.palette is not None:
+            named["palette_mean"], named["palette_covariance"] = self.palette
         return named
 
     @property
@@ -135,7 +148,7 @@ class Style:
 
         Returns:
             The style with ``Σ wᵢ μᵢ`` and ``Σ wᵢ σᵢ`` for weights that sum to 1. It has a closeup
-            if one of them has.
+            if one of them has, and a palette if all have.
 
         Raises:
             ValueError: no style, or invalid weights.
@@ -152,13 +165,17 @@ class Style:
         closeup = None
         if any(s.closeup is not None for s in styles):
             closeup = _mix([s.statistics(1) for s in styles], shares)
+        palettes = [s.palette for s in styles if s.palette is not None]
+        palette = _mix(palettes, shares) if len(palettes) == len(styles) else None
         names = dict.fromkeys(s.name for s, w in zip(styles, shares, strict=True) if w and s.name)
         previews: dict[bytes, float] = {}
         for each, weight in zip(styles, shares, strict=True):
             for data, part in each.previews if weight else ():
                 previews[data] = previews.get(data, 0) + weight * part
         name = " + ".join(names)
-        return cls(mean, std, styles[0].fingerprint, name, tuple(previews.items()), closeup)
+        return cls(
+            mean, std, styles[0].fingerprint, name, tuple(previews.items()), closeup, palette
+        )
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
         """Write a safetensors file of a few kB, atomically.
@@ -210,7 +227,12 @@ class Style:
             closeup = None
             if floats.keys() & {"closeup_mean", "closeup_std"}:
                 closeup = floats["closeup_mean"], floats["closeup_std"]
-            style = cls(floats["mean"], floats["std"], *named, _read_previews(metadata), closeup)
+            palette = None
+            if floats.keys() & _PALETTE_SHAPES.keys():
+                palette = floats["palette_mean"], floats["palette_covariance"]
+            style = cls(
+                floats["mean"], floats["std"], *named, _read_previews(metadata), closeup, palette
+            )
             if style.is_finite:
                 return style
         raise WeightsError(f"{path}: expected {_STATISTICS}")
@@ -218,10 +240,14 @@ class Style:
 
 def _mix(statistics: Sequence[Statistics], shares: Sequence[float]) -> Statistics:
     means, stds = zip(*statistics, strict=True)
-    mean, std = torch.stack(means), torch.stack(stds)
-    share = torch.tensor(shares, dtype=mean.dtype, device=mean.device)[:, None]
+    return _weighted_sum(means, shares), _weighted_sum(stds, shares)
+
+
+def _weighted_sum(values: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+    stacked = torch.stack([*values])
+    share = torch.tensor(shares, dtype=stacked.dtype, device=stacked.device)
     # No matrix product: autocast would round it to half precision.
-    return (share * mean).sum(dim=0), (share * std).sum(dim=0)
+    return (share.view(-1, *[1] * (stacked.ndim - 1)) * stacked).sum(dim=0)
 
 
 def _read_previews(metadata: Mapping[str, str]) -> tuple[tuple[bytes, float], ...]:
@@ -232,8 +258,9 @@ def _read_previews(metadata: Mapping[str, str]) -> tuple[tuple[bytes, float], ..
 
 
 _STATISTICS = (
-    "finite vectors 'mean' and 'std' of one length, std 0 or more, and 'closeup_mean' and "
-    "'closeup_std' like them, or neither"
+    "finite vectors 'mean' and 'std' of one length, std 0 or more; 'closeup_mean' and "
+    "'closeup_std' like them, or neither; 'palette_mean' (3,) and 'palette_covariance' (3, 3), or "
+    "neither"
 )
 
 

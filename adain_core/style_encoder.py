@@ -12,6 +12,7 @@ from .canvas import Canvas
 from .errors import require_kind
 from .functional import Statistics, channel_statistics
 from .masks import pool_to_features, require_count, resize_mask
+from .palettes import measure_palette
 from .pixels import as_float, resize, resize_shortest_side
 from .style import Style, StyleCache
 from .tiled import TiledNetworks
@@ -73,8 +74,13 @@ class StyleEncoder:
             self._statistics(canvas, mask, tiler)
             for canvas, tiler in zip(canvases, tilers, strict=True)
         )
-        fingerprint = self._networks.fingerprint
-        return Style(*statistics, fingerprint, closeup=closer[0] if closer else None)
+        means, covariances = measure_palette(images, mask)
+        return Style(
+            *statistics,
+            self._networks.fingerprint,
+            closeup=closer[0] if closer else None,
+            palette=(means.mean(dim=0).float(), covariances.mean(dim=0).float()),
+        )
 
     def _statistics(self, canvas: Canvas, mask: Tensor | None, tiler: Tiler) -> Statistics:
         features = self._networks.encode(canvas, tiler).tensor

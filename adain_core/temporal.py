@@ -27,9 +27,15 @@ Temporal = Literal["frame", "window", "ema"]
 # as 1 minus their cosine. What they all share, as with contrast, does not count. Any two photos
 # differ by more, the same photo moved or 20 % brighter by less.
 CUT = 0.02
+# A jump of the mean or std of colors in 0..1 that no motion causes: a cut, or a flash.
+COLOR_CUT = 0.1
+# How much longer colors are remembered than features: AdaIN evens out what they do not follow.
+_COLOR_MEMORY = 32
+# Number of the pool of the frames' colors, beside those of the passes.
+_COLORS = -1
 # How far the pooled variance may be from that of a frame that goes on fading, or outside of what
 # the last two frames have, as a factor. What flickers goes to and fro and stays within.
-LAG = 1.05
+LAG, _COLOR_LAG = 1.05, 1.3
 
 
 class TemporalPool:
@@ -88,8 +94,19 @@ class TemporalPool:
             number, _, name = key.partition(".")
             passes.setdefault(int(number), {})[name] = tensor
         for place, tensors in sorted(passes.items()):
-            self._passes[place] = _Pass(_MOMENTS[self.mode], self.length)
+            self._passes[place] = self._new_pass(place)
             self._passes[place].load_state_dict(tensors, device)
+
+    def _new_pass(self, number: int) -> _Pass:
+        if number == _COLORS:
+            memory = _COLOR_MEMORY * self.length
+            return _Pass(_Colors, memory, torch.cat, _colors_jump)
+        return _Pass(
+            _MOMENTS[self.mode],
+            self.length,
+            lambda statistics: statistics[1],
+            lambda std, last: scene_change(std, last) > CUT,
+        )
 
     def __call__(self, statistics: FrameStatistics) -> FrameStatistics:
         """Return the pooled statistics of one or several consecutive frames, in the same shapes."""
@@ -106,11 +123,18 @@ class TemporalPool:
         """
         return functools.partial(self._pooled, number)
 
+    def colors(self, statistics: FrameStatistics) -> FrameStatistics:
+        """Return the pooled statistics of the frames' colors, see ``match_colors``.
+
+        They have scene cuts of their own: where they hardly change, no cut is needed.
+        """
+        return self._pooled(_COLORS, statistics)
+
     def _pooled(self, number: int, statistics: FrameStatistics) -> FrameStatistics:
         if self.mode == "frame":
             return statistics
-        one = self._passes.setdefault(number, _Pass(_MOMENTS[self.mode], self.length))
-        cuts = self._passes[0].cuts if number else None
+        one = self._passes.setdefault(number, self._new_pass(number))
+        cuts = self._passes[0].cuts if number > 0 else None
         rows = [statistics.whole, *statistics.regions, *statistics.styles]
         frames = one([[(m[i], s[i]) for m, s in rows] for i in range(len(rows[0][0]))], cuts)
         pooled = [
@@ -122,14 +146,27 @@ class TemporalPool:
 
 
 class _Pass:
-    """The statistics of one pass over the frames.
+    """The statistics of one pass over the frames, or of their colors.
+
+    Args:
+        moments: makes the moments of a region.
+        length: number of frames to remember.
+        view: returns what shows scene cuts, of the whole frame's statistics.
+        is_cut: whether two views in a row are of different scenes.
 
     Attributes:
         cuts: whether each of the latest call's frames began a scene.
     """
 
-    def __init__(self, moments: Callable[[int], _Moments], length: int) -> None:
+    def __init__(
+        self,
+        moments: Callable[[int], _Moments],
+        length: int,
+        view: Callable[[Statistics], Tensor],
+        is_cut: Callable[[Tensor, Tensor], bool],
+    ) -> None:
         self._moments, self._length = moments, length
+        self._view, self._is_cut = view, is_cut
         self._last: Tensor | None = None
         self._regions: list[_Moments] = []
         self.cuts: list[bool] = []
@@ -165,16 +202,16 @@ class _Pass:
             self._regions.append(moments)
 
     def _pool(self, frame: list[Statistics], cut: bool) -> list[Statistics]:
-        std = frame[0][1]
+        view = self._view(frame[0])
         self.cuts.append(
             cut
             or self._last is None
             or len(frame) != len(self._regions)
-            or scene_change(std, self._last) > CUT
+            or self._is_cut(view, self._last)
         )
         if self.cuts[-1]:
             self._regions = [self._moments(self._length) for _ in frame]
-        self._last = std
+        self._last = view
         return [
             moments.add(*statistics)
             for moments, statistics in zip(self._regions, frame, strict=True)
@@ -188,6 +225,8 @@ class _Moments(ABC):
     a difference of second moments it would be 0 for the large mean of a flat color, and AdaIN
     divides by its root.
     """
+
+    lag = LAG
 
     def __init__(self) -> None:
         self.totals: deque[float] = deque(maxlen=3)  # of the last frames' own variances
@@ -225,7 +264,7 @@ class _Moments(ABC):
         first, middle, last = [now, now, *self.totals][-3:]
         fades = (middle - first) * (last - middle) > 0
         frames = (last,) if fades else (middle, last)
-        wanted = min(max(total, min(frames) / LAG), max(frames) * LAG)
+        wanted = min(max(total, min(frames) / self.lag), max(frames) * self.lag)
         if wanted == total:
             return pooled
         share = (wanted - total) / (now - total)
@@ -283,7 +322,18 @@ class _ExponentialMean(_Moments):
         self._pooled = pooled
 
 
+class _Colors(_ExponentialMean):
+    """The moments of colors."""
+
+    lag = _COLOR_LAG
+
+
 _MOMENTS: dict[str, Callable[[int], _Moments]] = {"window": _Window, "ema": _ExponentialMean}
+
+
+def _colors_jump(view: Tensor, last: Tensor) -> bool:
+    """Return whether colors, their means and stds in a row, change from one frame to the next."""
+    return bool((view - last).abs().max() > COLOR_CUT)
 
 
 def scene_change(std: Tensor, last: Tensor) -> float:

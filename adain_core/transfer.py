@@ -352,11 +352,10 @@ def _regions(
     Equal styles form one region, so that two halves in the same style equal the whole image in
     that style, even with the statistics of each region.
     """
-    content = features.tensor
-    feature_size = (content.shape[2], content.shape[3])
-    on_device = [mask.to(content.device) for mask in masks]
+    feature_size = (features.tensor.shape[2], features.tensor.shape[3])
+    on_device = [mask.to(features.tensor.device) for mask in masks]
     weights = feature_weights(on_device, features.size, feature_size)
-    return _join_regions(targets, weights, background)
+    return join_regions(targets, weights, background)
 
 
 def pixel_regions(
@@ -376,13 +375,14 @@ def pixel_regions(
     Returns:
         ``(B, regions, H, W)`` in 0..1.
     """
-    regions = _join_regions(targets, region_weights(masks, size), background)
+    regions = join_regions(targets, region_weights(masks, size), background)
     return torch.cat([weight for _, weight in regions], dim=1)
 
 
-def _join_regions(
+def join_regions(
     targets: Sequence[Statistics], weights: Tensor, background: Statistics | None
 ) -> list[tuple[Statistics, Tensor]]:
+    """Return each different target with its weight ``(B, 1, H, W)``; weights as from masks."""
     pairs = list(zip(targets, weights, strict=True))
     if background is not None:
         rest = 1 - weights.sum(dim=0)

@@ -17,9 +17,11 @@ from ..style import Style
 
 TABLE_KIND = "adain-style-table"
 # Tensors by name, a row for each style; those of close-ups may be absent, and a style in a table
-# with them that has none gets its own statistics, which mean the same.
+# with them that has none gets its own statistics, which mean the same. Palettes are absent if one
+# style has none.
 _OWN = ("mean", "std")
 _CLOSEUP = {"closeup_mean": "mean", "closeup_std": "std"}
+_PALETTE = {"palette_mean": (3,), "palette_covariance": (3, 3)}
 
 
 class StyleTable:
@@ -40,12 +42,13 @@ class StyleTable:
             self.fingerprint = metadata["encoder"]
             self._places = {str(name): place for place, name in enumerate(names)}
             file: Any = safe_open(path, framework="pt")
-            self._parts = [file.get_slice(name) for name in _names(file.keys())]
+            self._parts = {name: file.get_slice(name) for name in _names(file.keys())}
         except (KeyError, ValueError, TypeError, RecursionError, SafetensorError) as error:
             raise WeightsError(f"{path}: its metadata cannot be read: {error}") from None
-        for part in self._parts:
+        for name, part in self._parts.items():
             shape, kind = part.get_shape(), part.get_dtype()
-            if names and (shape[:1] != [len(names)] or len(shape) != 2 or kind != "F32"):
+            row = list(_PALETTE.get(name, shape[1:2]))
+            if names and (shape != [len(names), *row] or not row or kind != "F32"):
                 raise WeightsError(
                     f"{path}: expected statistics of {len(names)} styles, got {kind} of shape "
                     f"{tuple(shape)}"
@@ -64,9 +67,19 @@ class StyleTable:
         place = self._places.get(artwork)
         if place is None:
             raise ImageFileError(self.failures.get(artwork, f"{artwork} has no style"))
-        mean, std, *closer = (part[place : place + 1][0].clone() for part in self._parts)
-        closeup = (closer[0], closer[1]) if closer else None
-        return Style(mean, std, self.fingerprint, artwork, closeup=closeup)
+        row = {name: part[place : place + 1][0].clone() for name, part in self._parts.items()}
+        closeup, palette = (
+            (row[names[0]], row[names[1]]) if names[0] in row else None
+            for names in (list(_CLOSEUP), list(_PALETTE))
+        )
+        return Style(
+            row["mean"],
+            row["std"],
+            self.fingerprint,
+            artwork,
+            closeup=closeup,
+            palette=palette,
+        )
 
 
 def write_table(
@@ -134,9 +147,11 @@ def merge_tables(path: Path, tables: Sequence[Path]) -> None:
 
 
 def _names(*tables: Iterable[str]) -> tuple[str, ...]:
-    """Return the tensors of a table made of others: close-ups if one of them has some."""
-    has_closeups = any(not _CLOSEUP.keys().isdisjoint(table) for table in tables)
-    return (*_OWN, *_CLOSEUP) if has_closeups else _OWN
+    """Return the tensors of a table: close-ups if one of its parts has some, palettes if all do."""
+    parts = [set(table) for table in tables]
+    closeups = _CLOSEUP if any(not _CLOSEUP.keys().isdisjoint(part) for part in parts) else ()
+    palettes = _PALETTE if parts and all(_PALETTE.keys() <= part for part in parts) else ()
+    return (*_OWN, *closeups, *palettes)
 
 
 def _tensor(tensors: Mapping[str, Tensor], name: str) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from adain_core import (
     AdaINModel,
     Features,
+    Style,
     color,
 )
 
@@ -20,6 +22,11 @@ RECOLORING = [method for method in color.METHODS if method != "luminance"]
 
 def assert_same(actual: Tensor, expected: Tensor, tolerance: float = 2e-5) -> None:
     torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance)
+
+
+def without_palette(style: Style) -> Style:
+    """The style, with which coarse to fine stylizes the photo in its own colors."""
+    return replace(style, palette=None)
 
 
 def unclamped(model: AdaINModel, features: Features) -> Tensor:

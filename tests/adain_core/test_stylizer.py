@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from stylized import without_palette
 from torch import Tensor
 
 from adain_core import (
@@ -178,7 +179,8 @@ def test_under_the_tiles_to_come_lies_the_pass_before(
     content = make_image(256, 512)
     canvases = []
     for share in (1.0, 0.0):
-        options = StylizeOptions(artworks[0], tile=256, stroke_size=4.0, photo_share=share)
+        style = without_palette(tiny.encode_style(artworks[0]))
+        options = StylizeOptions(style, tile=256, stroke_size=4.0, photo_share=share)
         shown: list[Tensor] = []
         told: list[tuple[int, int]] = []
         Stylizer(tiny, options)(

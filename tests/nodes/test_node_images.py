@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ def test_an_underpainting_starts_a_later_pass(pack: Any, model: Any, make_image:
     assert len(passes) == 2 and options.closeness((600, 630), "medium") > 0.2
     library = pack.submodule("adain_core.pixels")
     (style,) = pack.run("AdaINEncodeStyle", model=model, image=artwork, style_size=0)
+    style = replace(style, palette=None)
 
     def stylize(image: Tensor, content: Tensor | None = None, **inputs: Any) -> Tensor:
         (features,) = pack.run("AdaINEncodeContent", model=model, image=image, **inputs)
@@ -56,11 +58,31 @@ def test_an_underpainting_starts_a_later_pass(pack: Any, model: Any, make_image:
     assert torch.equal(*seen)
 
 
+def test_the_colors_of_the_artwork_by_hand(pack: Any, model: Any, make_image: MakeImage) -> None:
+    """The node takes the place of the library's step before the first pass."""
+    photo, artwork = (
+        make_image(8, 8, seed=seed).repeat_interleave(32, 1).repeat_interleave(32, 2)
+        for seed in (1, 2)
+    )
+    (style,) = pack.run("AdaINEncodeStyle", model=model, image=artwork, style_size=0)
+    plain = replace(style, palette=None)
+    (recolored,) = pack.run(
+        "AdaINColorPreserve", image=photo, color_reference=artwork, method="transport", strength=1.0
+    )
+    expected, found, without = (
+        model.model.stylize(image.movedim(-1, 1), each, alpha=1.0)
+        for image, each in ((photo, style), (recolored, plain), (photo, plain))
+    )
+    assert (found - expected).abs().mean() < (without - expected).abs().mean() / 2
+
+
 def test_masks_in_passes_by_hand(pack: Any, model: Any, make_image: MakeImage) -> None:
     """Each region keeps its own tones, as in the library's passes."""
     photos = make_image(600, 630, 2)
     styles = [
-        pack.run("AdaINEncodeStyle", model=model, image=artwork, style_size=0)[0]
+        replace(
+            pack.run("AdaINEncodeStyle", model=model, image=artwork, style_size=0)[0], palette=None
+        )
         for artwork in (make_image(32, 32, seed=3), 1 - 0.5 * make_image(32, 32, seed=4))
     ]
     left = torch.zeros(1, 600, 630)

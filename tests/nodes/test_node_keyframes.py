@@ -182,6 +182,8 @@ def test_alphas_that_do_not_fit(
 
 # --- weights for each image -------------------------------------------------------------------
 
+# The networks round batches otherwise than single images.
+ROUNDING: dict[str, float] = {"rtol": 0, "atol": 2e-5}
 WEIGHTS = ([1.0, 0.5, 0.0], [0.0, 0.5, 3.0])
 
 
@@ -215,7 +217,9 @@ def test_each_image_has_its_weights(
     single = [mixed(1, *weights) for weights in zip(*WEIGHTS, strict=True)]
     found = mixed(count, *map(kind, WEIGHTS))
     for name in ("AdaINBlend", "AdaINStylize"):
-        torch.testing.assert_close(found[name], torch.cat([each[name] for each in single]))
+        torch.testing.assert_close(
+            found[name], torch.cat([each[name] for each in single]), **ROUNDING
+        )
     assert torch.equal(found["style"], single[0]["style"])  # of AdaIN Blend: the first image's
     assert not torch.equal(single[0]["style"], single[2]["style"])
 
@@ -235,7 +239,7 @@ def test_keyframes_turn_one_style_into_another(
     found = mixed(1, rest, alpha)
     for name in ("AdaINBlend", "AdaINStylize"):
         expected = [mixed(1, 1 - share, share)[name] for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
-        torch.testing.assert_close(found[name], torch.cat(expected))
+        torch.testing.assert_close(found[name], torch.cat(expected), **ROUNDING)
 
 
 @pytest.mark.parametrize(

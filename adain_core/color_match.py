@@ -1,0 +1,75 @@
+"""Coarse to fine stylizes photos in the colors of their artworks: see ``palettes``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from .functional import Palette, Window
+from .masks import region_weights
+from .palettes import (
+    ColorMap,
+    ColorMatch,
+    along_directions,
+    from_directions,
+    measure_palette,
+    mix_palettes,
+)
+from .transfer import FrameStatistics, Smoothing, join_regions
+
+
+def match_colors(
+    photos: Tensor,
+    palettes: Sequence[Palette],
+    strength: Tensor,
+    *,
+    shares: Tensor | None,
+    masks: Sequence[Tensor] | None,
+    background: Palette | None,
+    region_statistics: bool,
+    smoothing: Smoothing | None,
+) -> ColorMatch:
+    """Return what gives photos, at any size, the colors of the artworks.
+
+    Args:
+        photos: the photos, also reduced, ``(B, 3|4, H, W)``, float in 0..1 or uint8.
+        palettes: of the artworks.
+        strength: for each photo, ``(B,)`` in 0..1.
+        shares: share of each artwork in each photo, ``(B, N)``; ``None`` with masks.
+        masks: where each artwork applies, ``(B or 1, 1, h, w)`` each.
+        background: of the pixels outside every mask.
+        region_statistics: map the colors of each region, instead of those of the whole photo.
+        smoothing: for video frames, of colors along the directions of :func:`along_directions`.
+    """
+    size, everything = (photos.shape[2], photos.shape[3]), (slice(None), slice(None))
+    whole = measure_palette(photos)
+    if masks is None:
+        assert shares is not None
+        regions, weights = [(whole, mix_palettes(palettes, shares))], None
+    else:
+        given = masks  # for the type checker
+
+        def placed(size: tuple[int, int], window: Window) -> list[tuple[Palette, Tensor]]:
+            return join_regions(palettes, region_weights(given, size, window), background)
+
+        def weights(size: tuple[int, int], window: Window) -> list[Tensor]:
+            return [weight for _, weight in placed(size, window)]
+
+        count = len(photos)
+        regions = [
+            (
+                measure_palette(photos, weight) if region_statistics else whole,
+                (mean.double().expand(count, 3), covariance.double().expand(count, 3, 3)),
+            )
+            for (mean, covariance), weight in placed(size, everything)
+        ]
+    if smoothing is not None:
+        sources = tuple(along_directions(source) for source, _ in regions)
+        smooth = smoothing(FrameStatistics(along_directions(whole), sources)).regions
+        regions = [
+            (from_directions(each), target)
+            for each, (_, target) in zip(smooth, regions, strict=True)
+        ]
+    maps = [ColorMap.between(source, target, strength) for source, target in regions]
+    return ColorMatch(maps, weights)
