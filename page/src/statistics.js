@@ -2,9 +2,11 @@
  * The paper's equations: statistics of features, mixes of styles, AdaIN as a scale and a shift.
  *
  * @typedef {{mean: Float32Array, std: Float32Array}} Statistics of each channel
- * @typedef {Statistics & {closeup?: Statistics}} Style the statistics of an artwork, and of the
- *   artwork at twice its size
+ * @typedef {Statistics & {closeup?: Statistics, palette?: import("./palettes.js").Palette}} Style
+ *   the statistics of an artwork, those of the artwork at twice its size, and its colors
  */
+
+import { mixPalettes } from "./palettes.js";
 
 const EPSILON = 1e-5;
 
@@ -50,11 +52,13 @@ export function mixStatistics(one, other, share) {
  * @param {Style} one
  * @param {Style} other
  * @param {number} share of the other, 0..1
- * @returns {Style}
+ * @returns {Style} with a palette if both have one
  */
 export function mixStyles(one, other, share) {
   const closeup = mixStatistics(one.closeup ?? one, other.closeup ?? other, share);
-  return { ...mixStatistics(one, other, share), closeup };
+  const both = one.palette && other.palette;
+  const palette = both && mixPalettes(one.palette, other.palette, share);
+  return { ...mixStatistics(one, other, share), closeup, palette };
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 
 import { combine, meanAround, meanWithin, toCells, toPixels } from "./cells.js";
+import { mapPlanes } from "./palettes.js";
 import { readPlanes, resize, resizedPlanes } from "./pixels.js";
 
 /**
@@ -25,14 +26,16 @@ const REACH = 1;
  * @param {Image} smaller
  * @param {Image} reduced the image at that size
  * @param {number | import("./cells.js").Cells} share of the difference to add, 0..1
+ * @param {import("./palettes.js").ColorMap | null} colorMap of the image; `reduced` has these
+ *   colors already
  * @returns {Planes}
  */
-export function underpaint(image, smaller, reduced, share) {
+export function underpaint(image, smaller, reduced, share, colorMap = null) {
   const cells = typeof share === "number" ? { columns: 1, rows: 1, data: [share] } : share;
   return (window) => {
     const shares = toPixels(cells, image, { window });
     const [after, before] = [smaller, reduced].map((each) => resizedPlanes(each, image, window));
-    return readPlanes(image, window).map((value, i) =>
+    return mapPlanes(readPlanes(image, window), colorMap).map((value, i) =>
       Math.min(1, Math.max(0, value + shares[i % shares.length] * (after[i] - before[i]))),
     );
   };

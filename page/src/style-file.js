@@ -1,6 +1,6 @@
 /**
  * Style files of the library: safetensors with the mean and standard deviation of each channel, and
- * usually those of the artwork at twice its size.
+ * usually those of the artwork at twice its size, and its palette.
  *
  * The format: the length of the header in 8 bytes, little-endian; the header in JSON, with the
  * position of each array in the bytes that follow.
@@ -28,10 +28,11 @@ export class StyleFileError extends Error {
  */
 export function readStyleFile(buffer, encoder) {
   const { metadata, statistics } = parse(buffer);
-  const finite = [statistics, statistics.closeup ?? statistics].every(
-    ({ mean, std }) => [...mean, ...std].every(Number.isFinite) && std.every((value) => value >= 0),
-  );
-  if (metadata.format !== KIND || !(Number(metadata.format_version) <= FORMAT_VERSION) || !finite) {
+  if (
+    metadata.format !== KIND ||
+    !(Number(metadata.format_version) <= FORMAT_VERSION) ||
+    !isValid(statistics)
+  ) {
     throw new StyleFileError("style-damaged");
   }
   if (metadata.encoder !== encoder) throw new StyleFileError("style-encoder");
@@ -50,19 +51,29 @@ function parse(buffer) {
       return new Float32Array(buffer.slice(start + offsets[0], start + offsets[1]));
     };
     const pair = (prefix) => ({ mean: arrays(`${prefix}mean`), std: arrays(`${prefix}std`) });
-    const closeup = header.closeup_mean ? pair("closeup_") : null;
-    const statistics = { ...pair(""), ...(closeup && { closeup }) };
-    const lengths = [statistics, closeup ?? statistics].flatMap(({ mean, std }) => [
-      mean.length,
-      std.length,
-    ]);
-    if (lengths.some((length) => length === 0 || length !== lengths[0])) {
-      throw new RangeError("length");
+    const statistics = pair("");
+    if (header.closeup_mean) statistics.closeup = pair("closeup_");
+    if (header.palette_mean) {
+      const [mean, covariance] = [arrays("palette_mean"), arrays("palette_covariance")];
+      statistics.palette = { mean, covariance };
     }
     return { metadata: header.__metadata__ ?? {}, statistics };
   } catch {
     throw new StyleFileError("style-damaged");
   }
+}
+
+/** @returns {boolean} whether all arrays of a style fit together and are finite */
+function isValid({ mean, std, closeup = { mean, std }, palette }) {
+  const vectors = [mean, std, closeup.mean, closeup.std];
+  const colors = palette ? [palette.mean, palette.covariance] : [];
+  return (
+    mean.length > 0 &&
+    vectors.every(({ length }) => length === mean.length) &&
+    (!palette || (palette.mean.length === 3 && palette.covariance.length === 9)) &&
+    [...vectors, ...colors].every((values) => values.every(Number.isFinite)) &&
+    [std, closeup.std].every((values) => values.every((value) => value >= 0))
+  );
 }
 
 function preview(metadata) {

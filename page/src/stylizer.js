@@ -5,6 +5,7 @@
  */
 
 import { removeHalos } from "./halos.js";
+import { mapBetween, mapImage, mapPlanes, measurePalette } from "./palettes.js";
 import { adaptiveInstanceNorm, mixStatistics, styleStatistics } from "./statistics.js";
 import {
   emptyImage,
@@ -66,12 +67,16 @@ function closeness({ width, height }, closeFrom) {
  */
 export async function encodeStyle(networks, artwork) {
   const shortest = Math.min(networks.settings.styleSize, artwork.width, artwork.height);
-  const encode = async (side) => {
+  const at = (side) => {
     const size = fitShortest(artwork, side);
-    const planes = (window) => resizedPlanes(artwork, size, window);
-    return (await networks.encode(size, planes)).statistics;
+    return [size, (window) => resizedPlanes(artwork, size, window)];
   };
-  return { ...(await encode(shortest)), closeup: await encode(2 * shortest) };
+  const encode = async (side) => (await networks.encode(...at(side))).statistics;
+  return {
+    ...(await encode(shortest)),
+    closeup: await encode(2 * shortest),
+    palette: measurePalette(...at(shortest)),
+  };
 }
 
 /** The input of a pass: planes that are read window by window. */
@@ -80,11 +85,12 @@ class Canvas {
    * @param {import("./networks.js").Networks} networks
    * @param {Image} photo at the size of the pass
    * @param {import("./strokes.js").Planes} planes
+   * @param {import("./palettes.js").ColorMap | null} colorMap of the photo within the planes
    * @param {{kept: boolean}} how kept: whether it is used again, so that results are kept
    */
-  constructor(networks, photo, planes, { kept = false } = {}) {
+  constructor(networks, photo, planes, colorMap, { kept = false } = {}) {
     const size = { width: photo.width, height: photo.height };
-    Object.assign(this, { networks, photo, size, planes, kept });
+    Object.assign(this, { networks, photo, size, planes, colorMap, kept });
   }
 
   async encode(progress) {
@@ -111,6 +117,32 @@ class Canvas {
   }
 }
 
+/** A photo at the size of a first pass. It caches the canvas with the latest colors. */
+class ReducedPhoto {
+  #canvas = null;
+
+  /** @param {Image} image the photo at this size */
+  constructor(networks, image) {
+    Object.assign(this, { networks, image, kept: image.width * image.height < 1e6 });
+    this.palette = measurePalette(image, (window) => readPlanes(image, window));
+  }
+
+  /**
+   * @param {StylizeOptions} options
+   * @returns {Canvas} the photo in the colors of the artwork
+   */
+  canvas({ style, alpha, keepColors }) {
+    const colored = style.palette && !keepColors;
+    const colorMap = colored ? mapBetween(this.palette, style.palette, alpha) : null;
+    if (!this.#canvas || JSON.stringify(this.#canvas.colorMap) !== JSON.stringify(colorMap)) {
+      const planes = (window) => mapPlanes(readPlanes(this.image, window), colorMap);
+      const how = { kept: this.kept };
+      this.#canvas = new Canvas(this.networks, this.image, planes, colorMap, how);
+    }
+    return this.#canvas;
+  }
+}
+
 /** A photo. It caches the features of first passes, so that new options apply quickly. */
 export class Photo {
   /** @param {Image} image */
@@ -119,30 +151,30 @@ export class Photo {
     this.first = new Map();
   }
 
-  /** @returns {Canvas} the input of a first pass: the photo at a size */
-  canvas(size) {
+  /**
+   * @param {import("./pixels.js").Size} size
+   * @param {StylizeOptions} options
+   * @returns {Canvas} the input of a first pass
+   */
+  canvas(size, options) {
     const key = `${size.width}x${size.height}`;
-    if (!this.first.has(key)) {
-      const photo = resize(this.image, size);
-      const planes = (window) => readPlanes(photo, window);
-      const kept = size.width * size.height < 1e6;
-      const canvas = new Canvas(this.networks, photo, planes, { kept });
-      if (!kept) return canvas;
-      this.first.set(key, canvas);
-    }
-    return this.first.get(key);
+    const photo = this.first.get(key) ?? new ReducedPhoto(this.networks, resize(this.image, size));
+    if (photo.kept) this.first.set(key, photo);
+    return photo.canvas(options);
   }
 
   /**
-   * @param {{photo: Image, result: Image}} previous the previous pass
+   * @param {{photo: Image, colorMap: import("./palettes.js").ColorMap | null, result: Image}}
+   *   previous the previous pass
    * @param {import("./pixels.js").Size} size
    * @param {number} share of the changes of the previous pass that is applied, 0..1
    * @returns {Canvas} the input of a later pass
    */
   underpainting(previous, size, share) {
-    const photo = resize(this.image, size);
-    const planes = underpaint(photo, previous.result, previous.photo, share);
-    return new Canvas(this.networks, photo, planes);
+    const { colorMap, result } = previous;
+    const [photo, reduced] = [resize(this.image, size), mapImage(previous.photo, colorMap)];
+    const planes = underpaint(photo, result, reduced, share, colorMap);
+    return new Canvas(this.networks, photo, planes, colorMap);
   }
 
   /**
@@ -169,7 +201,9 @@ export class Photo {
     let done = 0;
     let previous = null;
     for (const size of passes) {
-      const canvas = previous ? this.underpainting(previous, size, change) : this.canvas(size);
+      const canvas = previous
+        ? this.underpainting(previous, size, change)
+        : this.canvas(size, options);
       const weight = area(size) / total;
       const progress = (share) => report.progress((done += share * weight));
       const close = previous ? closeness(size, closeFrom / options.strokeSize) : 0;
@@ -179,7 +213,8 @@ export class Photo {
         { ...report, progress },
         previous?.result,
       );
-      previous = size === preview ? null : { photo: canvas.photo, result };
+      const { photo, colorMap } = canvas;
+      previous = size === preview ? null : { photo, colorMap, result };
     }
   }
 

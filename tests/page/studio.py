@@ -13,6 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from adain_core.pixels import resize_window
+
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
@@ -121,6 +123,24 @@ def write_image(path: Path, image: Tensor) -> Tensor:
     pixels = image.clamp(0, 1).mul(255).round().byte()
     Image.fromarray(pixels[0].permute(1, 2, 0).numpy()).save(path)
     return pixels / 255
+
+
+def as_page_image(image: Tensor) -> dict[str, Any]:
+    """Return ``(1, 3, H, W)``, uint8, as an argument of a script: an image with a list as data."""
+    height, width = image.shape[2:]
+    pixels = torch.full((height, width, 4), 255, dtype=torch.uint8)
+    pixels[..., :3] = image[0].permute(1, 2, 0)
+    return {"width": width, "height": height, "data": pixels.flatten().tolist()}
+
+
+def random_image(height: int, width: int, seed: int, contrast: float = 1.0) -> Tensor:
+    """Random spots of 8 pixels, with noise in the right half, ``(1, 3, H, W)``, uint8."""
+    random = torch.Generator().manual_seed(seed)
+    spots = torch.rand(1, 3, height // 8 + 1, width // 8 + 1, generator=random)
+    image = 0.5 + contrast * (resize_window(spots, (height, width)) - 0.5)
+    noise = torch.rand(1, 3, height, width, generator=random) - 0.5
+    image[..., width // 2 :] += contrast * noise[..., width // 2 :]
+    return image.clamp(0, 1).mul(255).round().byte()
 
 
 def decibels(one: Tensor, other: Tensor) -> float:

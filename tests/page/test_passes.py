@@ -6,36 +6,20 @@ from typing import Any
 
 import pytest
 import torch
-from studio import Studio
+from studio import Studio, as_page_image, random_image
 from torch import Tensor
 
 from adain_core.canvas import Underpainting
 from adain_core.halos import remove_halos
-from adain_core.pixels import as_float, reduce_uint8, resize_window
+from adain_core.pixels import as_float, reduce_uint8
 from adain_core.strokes import Strokes
 
 EVERYWHERE = (slice(None), slice(None))
 CPU = torch.device("cpu")
 
 
-def random_image(height: int, width: int, seed: int, contrast: float = 1.0) -> Tensor:
-    """Random spots of 8 pixels, with noise in the right half, ``(1, 3, H, W)``, uint8."""
-    random = torch.Generator().manual_seed(seed)
-    spots = torch.rand(1, 3, height // 8 + 1, width // 8 + 1, generator=random)
-    image = 0.5 + contrast * (resize_window(spots, (height, width)) - 0.5)
-    noise = torch.rand(1, 3, height, width, generator=random) - 0.5
-    image[..., width // 2 :] += contrast * noise[..., width // 2 :]
-    return image.clamp(0, 1).mul(255).round().byte()
-
-
 def run(studio: Studio, module: str, script: str, *images: Tensor) -> Tensor:
     """Return the result of a script for images and a module of the page, ``(1, 3, H, W)``."""
-    given = []
-    for each in images:
-        height, width = each.shape[2:]
-        pixels = torch.full((height, width, 4), 255, dtype=torch.uint8)
-        pixels[..., :3] = each[0].permute(1, 2, 0)
-        given.append({"width": width, "height": height, "data": pixels.flatten().tolist()})
     found: list[Any] = studio.page.evaluate(
         f"""async (given) => {{
             const {{ emptyImage, whole, writePlanes }} = await import("./src/pixels.js");
@@ -49,7 +33,7 @@ def run(studio: Studio, module: str, script: str, *images: Tensor) -> Tensor:
             }};
             return Array.from((({script})(module, write, ...images)).data);
         }}""",
-        given,
+        [as_page_image(each) for each in images],
     )
     height, width = images[0].shape[2:]
     return torch.tensor(found).view(height, width, 4)[..., :3].permute(2, 0, 1)[None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,27 @@ def test_strength_mix_and_colors(
     assert decibels(result, expected) > EQUAL
 
 
+def test_new_options_give_the_photo_new_colors(
+    studio: Studio, stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel
+) -> None:
+    mosaic, engraving = ARTWORKS / "mosaic.jpg", ARTWORKS / "engraving.jpg"
+    photo, result = stylize(sample("castle", 290, 300), strokes="Coarse")
+    assert decibels(result, model.stylize(photo, mosaic, stroke_size="coarse")) > EQUAL
+
+    def restylize(**options: Any) -> Tensor:
+        # The features of the first pass are cached: they must not be those of the last colors.
+        studio.set(strokes="Coarse", **options)
+        return studio.result()
+
+    expected = model.stylize(photo, mosaic, alpha=0.6, stroke_size="coarse", content_residual=True)
+    assert decibels(restylize(strength=60), expected) > EQUAL
+    expected = model.stylize(photo, [mosaic, engraving], stroke_size="coarse")
+    assert decibels(restylize(second="Mountains"), expected) > EQUAL
+    expected = model.stylize(photo, mosaic, stroke_size="coarse", preserve_color="luminance")
+    assert decibels(restylize(keep_colors=True), expected) > EQUAL
+    assert decibels(restylize(), result) > 90
+
+
 def test_no_strength_is_the_photo(stylize: Callable[..., tuple[Tensor, Tensor]]) -> None:
     photo, result = stylize(sample("kingfisher", 60, 90), strength=0)
     assert decibels(result, photo) > 90
@@ -116,6 +138,19 @@ def test_a_style_file_of_the_library(
     studio.give_artwork(tmp_path / "espresso.safetensors")
     assert decibels(studio.result(), model.stylize(photo, style)) > EQUAL
     assert studio.page.inner_text("#artwork-title") == "Espresso"
+
+
+def test_a_style_file_without_a_palette(
+    studio: Studio, stylize: Callable[..., tuple[Tensor, Tensor]], model: AdaINModel, tmp_path: Path
+) -> None:
+    style = model.encode_style(ARTWORKS / "mosaic.jpg")
+    plain = replace(style, palette=None)
+    plain.save(tmp_path / "plain.safetensors")
+    photo, _ = stylize(sample("red-panda", 120, 160))
+    studio.give_artwork(tmp_path / "plain.safetensors")
+    result = studio.result()
+    assert decibels(result, model.stylize(photo, plain)) > EQUAL
+    assert decibels(result, model.stylize(photo, style)) < 30
 
 
 def test_a_large_photo_is_stylized_at_the_chosen_size(studio: Studio, tmp_path: Path) -> None:
