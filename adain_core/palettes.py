@@ -110,13 +110,10 @@ class ColorMap:
 
     def __call__(self, colors: Tensor) -> Tensor:
         """Return mapped colors ``(B, 3, H, W)``, not clamped."""
-        mapped = [
-            torch.addmm(offset, matrix, each.flatten(1))
-            for each, matrix, offset in zip(
-                colors, self.matrix.to(colors), self.offset.to(colors), strict=True
-            )
-        ]
-        return torch.stack(mapped).view_as(colors)
+        mapped = torch.empty_like(colors, memory_format=torch.contiguous_format)
+        for each, image, matrix in zip(mapped, colors, self.matrix.to(colors), strict=True):
+            torch.mm(matrix, image.flatten(1), out=each.flatten(1))
+        return mapped.add_(self.offset.to(colors)[..., None])
 
 
 class ColorMatch:
