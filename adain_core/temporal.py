@@ -29,8 +29,8 @@ Temporal = Literal["frame", "window", "ema"]
 CUT = 0.02
 # A jump of the mean or std of colors in 0..1 that no motion causes: a cut, or a flash.
 COLOR_CUT = 0.1
-# How much longer colors are remembered than features: AdaIN evens out what they do not follow.
-_COLOR_MEMORY = 32
+# How far the mean of the colors in use may be from a frame's.
+_COLOR_REACH = 0.15
 # Number of the pool of the frames' colors, beside those of the passes.
 _COLORS = -1
 # How far the pooled variance may be from that of a frame that goes on fading, or outside of what
@@ -99,8 +99,7 @@ class TemporalPool:
 
     def _new_pass(self, number: int) -> _Pass:
         if number == _COLORS:
-            memory = _COLOR_MEMORY * self.length
-            return _Pass(_Colors, memory, torch.cat, _colors_jump)
+            return _Pass(_Colors, self.length, torch.cat, _colors_jump)
         return _Pass(
             _MOMENTS[self.mode],
             self.length,
@@ -323,9 +322,22 @@ class _ExponentialMean(_Moments):
 
 
 class _Colors(_ExponentialMean):
-    """The moments of colors."""
+    """The colors of the first frame of a scene; others move them only if they are far away.
+
+    AdaIN evens out what they do not follow, but not what they change from frame to frame.
+    """
 
     lag = _COLOR_LAG
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self._share = 0.0
+
+    def _limit(self, pooled: Statistics, own: Statistics) -> Statistics:
+        pooled = super()._limit(pooled, own)
+        distance = float((own[0] - pooled[0]).abs().max())
+        share = max(0.0, 1 - _COLOR_REACH / distance) if distance else 0.0
+        return torch.lerp(pooled[0], own[0], share), torch.lerp(pooled[1], own[1], share)
 
 
 _MOMENTS: dict[str, Callable[[int], _Moments]] = {"window": _Window, "ema": _ExponentialMean}
