@@ -12,9 +12,9 @@ from .canvas import Canvas, Underpainting, fill_hidden
 from .choices import SINGLE_PASS
 from .color import is_gray
 from .color_match import match_colors
-from .functional import Statistics
+from .functional import Palette, Statistics
 from .options import StylizeOptions, closeness, pass_sizes
-from .palettes import ColorMatch
+from .palettes import NO_PALETTE, ColorMatch
 from .pixels import as_uint8, reduce_uint8
 from .strokes import Strokes
 from .style import Style
@@ -159,18 +159,13 @@ class CoarseToFine:
         options, background = self._options, batch.background
         if options.stroke_size == SINGLE_PASS or options.preserve_color is not None:
             return None
-        assert background is None or isinstance(background, Style)
-        styles = [style for style in batch.styles if isinstance(style, Style)]
-        palettes = [style.palette for style in styles if style.palette is not None]
-        if len(palettes) < len(styles) or (background is not None and background.palette is None):
-            return None
         return match_colors(
             photos,
-            palettes,
+            [_palette(style) for style in batch.styles],
             batch.alphas,
             shares=batch.shares,
             masks=batch.masks,
-            background=None if background is None else background.palette,
+            background=None if background is None else _palette(background),
             region_statistics=options.region_statistics,
             smoothing=None if self._pool is None else self._pool.colors,
         )
@@ -275,6 +270,11 @@ def _targets(batch: Batch, close: float) -> tuple[list[Statistics], Statistics |
     shares = batch.shares[:, :, None]
     mean, std = ((shares * torch.stack(each)).sum(dim=1) for each in zip(*targets, strict=True))
     return [(mean, std)], None
+
+
+def _palette(style: Prepared) -> Palette:
+    assert isinstance(style, Style)
+    return style.palette or NO_PALETTE
 
 
 def _regions(batch: Batch, one: _Pass) -> Tensor | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from .functional import Palette, Window
@@ -17,6 +18,9 @@ from .palettes import (
     mix_palettes,
 )
 from .transfer import FrameStatistics, Smoothing, join_regions
+
+# Rounding error of a sum of shares.
+_ROUNDING = 1e-5
 
 
 def match_colors(
@@ -34,7 +38,7 @@ def match_colors(
 
     Args:
         photos: the photos, also reduced, ``(B, 3|4, H, W)``, float in 0..1 or uint8.
-        palettes: of the artworks.
+        palettes: of the artworks, or ``NO_PALETTE``.
         strength: for each photo, ``(B,)`` in 0..1.
         shares: share of each artwork in each photo, ``(B, N)``; ``None`` with masks.
         masks: where each artwork applies, ``(B or 1, 1, h, w)`` each.
@@ -46,7 +50,7 @@ def match_colors(
     whole = measure_palette(photos)
     if masks is None:
         assert shares is not None
-        regions, weights = [(whole, mix_palettes(palettes, shares))], None
+        regions, weights = [(whole, *_mixed(palettes, shares, strength))], None
     else:
         given = masks  # for the type checker
 
@@ -56,20 +60,30 @@ def match_colors(
         def weights(size: tuple[int, int], window: Window) -> list[Tensor]:
             return [weight for _, weight in placed(size, window)]
 
-        count = len(photos)
+        one = torch.ones(len(photos), 1, device="cpu")
         regions = [
             (
                 measure_palette(photos, weight) if region_statistics else whole,
-                (mean.double().expand(count, 3), covariance.double().expand(count, 3, 3)),
+                *_mixed([palette], one, strength),
             )
-            for (mean, covariance), weight in placed(size, everything)
+            for palette, weight in placed(size, everything)
         ]
     if smoothing is not None:
-        sources = tuple(along_directions(source) for source, _ in regions)
+        sources = tuple(along_directions(source) for source, _, _ in regions)
         smooth = smoothing(FrameStatistics(along_directions(whole), sources)).regions
         regions = [
-            (from_directions(each), target)
-            for each, (_, target) in zip(smooth, regions, strict=True)
+            (from_directions(each), target, share)
+            for each, (_, target, share) in zip(smooth, regions, strict=True)
         ]
-    maps = [ColorMap.between(source, target, strength) for source, target in regions]
-    return ColorMatch(maps, weights)
+    return ColorMatch([ColorMap.between(*region) for region in regions], weights)
+
+
+def _mixed(palettes: Sequence[Palette], shares: Tensor, strength: Tensor) -> tuple[Palette, Tensor]:
+    """Return the palette of each photo's mix, and its strength: 0 if a part of it has none."""
+    known = [place for place, (mean, _) in enumerate(palettes) if mean.numel()]
+    if not known:
+        zeros = torch.zeros(len(strength), 3, 3, dtype=torch.float64, device="cpu")
+        return (zeros[:, 0], zeros), zeros[:, 0, 0]
+    mixed = mix_palettes([palettes[place] for place in known], shares[:, known])
+    lacks = shares.sum(dim=1) - shares[:, known].sum(dim=1) > _ROUNDING
+    return mixed, torch.where(lacks.cpu(), 0, strength.cpu())

@@ -23,6 +23,8 @@ _BAND = 256
 _LEAST = 1e-3
 # Sums of two channels; their variances and those of the channels determine the covariance.
 _PAIRS = ((0, 1), (0, 2), (1, 2))
+# Of a style without a palette, with which photos keep their colors.
+NO_PALETTE: Palette = (torch.zeros(0, device="cpu"), torch.zeros(0, device="cpu"))
 
 
 def measure_palette(images: Tensor, weight: Tensor | None = None) -> Palette:

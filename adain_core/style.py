@@ -82,6 +82,11 @@ class Style:
                         f"expected a style's {name} as {_PALETTE_SHAPES[name]}, "
                         f"got {tuple(value.shape)}"
                     )
+                if value.ndim == 2 and (value.diagonal() < 0).any():
+                    least = float(value.diagonal().min())
+                    raise ValueError(
+                        f"expected a style's {name} with variances of 0 or more, got {least}"
+                    )
                 continue
             if value.ndim != 1 or 0 in value.shape or value.shape != self.mean.shape:
                 shapes = f"{tuple(value.shape)} and a mean of {tuple(self.mean.shape)}"
@@ -148,7 +153,7 @@ class Style:
 
         Returns:
             The style with ``Σ wᵢ μᵢ`` and ``Σ wᵢ σᵢ`` for weights that sum to 1. It has a closeup
-            if one of them has, and a palette if all have.
+            if one of them has, and a palette if all have one, but for those of weight 0.
 
         Raises:
             ValueError: no style, or invalid weights.
@@ -165,8 +170,11 @@ class Style:
         closeup = None
         if any(s.closeup is not None for s in styles):
             closeup = _mix([s.statistics(1) for s in styles], shares)
-        palettes = [s.palette for s in styles if s.palette is not None]
-        palette = _mix(palettes, shares) if len(palettes) == len(styles) else None
+        used = [(s.palette, share) for s, share in zip(styles, shares, strict=True) if share]
+        palettes = [palette for palette, _ in used if palette is not None]
+        palette = None
+        if len(palettes) == len(used):
+            palette = _mix(palettes, [share for _, share in used])
         names = dict.fromkeys(s.name for s, w in zip(styles, shares, strict=True) if w and s.name)
         previews: dict[bytes, float] = {}
         for each, weight in zip(styles, shares, strict=True):

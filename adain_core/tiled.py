@@ -304,7 +304,7 @@ def put_under(
 
 
 def even_tones(decoded: Tensor, finish: Finish, regions: Tensor | None, output: Tensor) -> None:
-    """Remove the halos of a small pass, and blend it.
+    """Remove the halos of a small pass, with its input as guide, and blend it.
 
     Args:
         decoded: the pass as from :func:`decode`, not blended, ``(B, 3|4, H, W)``, float32.
@@ -312,11 +312,14 @@ def even_tones(decoded: Tensor, finish: Finish, regions: Tensor | None, output: 
         regions: as for :func:`~adain_core.halos.remove_halos`.
         output: receives the result, float32 or uint8.
     """
-    photo = finish.photo.images.to(decoded.device)
+    everything = (slice(None), slice(None))
+    guide = finish.canvas.colors(everything, decoded.device)
+    if (opacity := finish.canvas.opacity) is not None:
+        guide = torch.cat([guide, read_window(opacity, everything, decoded.device)], dim=1)
     if regions is not None:
         regions = regions.to(decoded.device)
-    even = remove_halos(decoded[:, :3], photo, regions)
-    even = finish.blend(even, finish.photo, (slice(None), slice(None)))
+    even = remove_halos(decoded[:, :3], guide, regions)
+    even = finish.blend(even, finish.photo, everything)
     output.copy_(_as_output(torch.cat([even, decoded[:, 3:]], dim=1), output.dtype))
 
 

@@ -232,7 +232,8 @@ export class Photo {
     if (previous) {
       await this.#putUnder(putUnder(result, previous, canvas.photo), result, finish);
     } else {
-      removeHalos(result, canvas.photo); // those of the first pass are the largest
+      // Those of the first pass are the largest.
+      removeHalos(result, mapImage(canvas.photo, canvas.colorMap));
       if (last) finish(whole(result), readPlanes(result, whole(result)));
     }
     if (!last) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -12,7 +13,7 @@ from hypothesis import given
 from stylized import assert_same, without_palette
 from torch import Tensor
 
-from adain_core import AdaINModel, Style, TemporalPool
+from adain_core import AdaINModel, Style, TemporalPool, load_image
 from adain_core.color import transport
 from adain_core.functional import Palette
 from adain_core.palettes import (
@@ -22,10 +23,13 @@ from adain_core.palettes import (
     measure_palette,
     mix_palettes,
 )
+from adain_core.pixels import resize
 from adain_core.transfer import FrameStatistics
+from adain_core.weights import shipped_folder
 
 MakeImage = Callable[..., Tensor]
 ONE = torch.ones(1)
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 
 def palette_of(colors: Tensor) -> Palette:
@@ -182,6 +186,49 @@ def test_each_region_gets_the_colors_of_its_style(tiny: AdaINModel, make_image: 
     assert_same(both, swapped)
     plain = tiny.stylize(content, [without_palette(one)], masks=[mask], background=two)
     assert (both - plain).abs().mean() > 1e-3
+
+
+def test_a_style_without_a_palette(tiny: AdaINModel, make_image: MakeImage) -> None:
+    """Photos, regions and mixes with it keep their colors; at weight 0 it does not count."""
+    contents, mask = make_image(40, 200, batch=2), torch.zeros(40, 200)
+    mask[:, :100] = 1
+    one, two = (tiny.encode_style(make_image(24, 24, seed=seed)) for seed in (1, 2))
+    old = without_palette(two)
+    weights = [[1.0, 0.0], [1.0, 1.0]]
+    mixed = tiny.stylize(contents, [one, old], weights=weights)
+    assert_same(mixed[:1], tiny.stylize(contents[:1], one))
+    plain = without_palette(one)
+    assert_same(mixed[1:], tiny.stylize(contents[1:], [plain, old]))
+    assert Style.mix([one, old], [1, 0]).palette is not None
+    assert Style.mix([one, old], [1, 1]).palette is None
+    half, known, unknown = (
+        tiny.stylize(contents, [style], masks=[mask], background=rest, stroke_size=1)
+        for style, rest in ((one, old), (one, two), (plain, old))
+    )
+    for found, same, other in (
+        (half, known, unknown),
+        (half.flip(3), unknown.flip(3), known.flip(3)),
+    ):
+        distances = [(found - each)[..., :40].abs().mean() for each in (same, other)]
+        assert distances[0] < distances[1] / 4
+
+
+def test_a_gray_artwork_gives_a_gray_image() -> None:
+    """The filter against halos must not bring the photo's hues back."""
+    slim = AdaINModel.from_pretrained("adain-slim", device="cpu", dtype="fp32")
+    photo = resize(load_image(SAMPLES / "content" / "coffee.jpg"), (256, 384))
+    artwork = load_image(SAMPLES / "style" / "engraving.jpg")
+    gray = artwork.mean(dim=1, keepdim=True).expand_as(artwork)
+    medium, single = (
+        slim.stylize(photo, gray, stroke_size=stroke_size) for stroke_size in ("medium", "single")
+    )
+    chroma = [float((each.amax(dim=1) - each.amin(dim=1)).mean()) for each in (medium, single)]
+    assert chroma[0] < 0.03 and chroma[0] < chroma[1]
+
+
+def test_bundled_styles_have_palettes() -> None:
+    for path in sorted(shipped_folder().glob("styles/*.safetensors")):
+        assert Style.load(path).palette is not None, path
 
 
 def test_weak_styles_change_colors_weakly(tiny: AdaINModel, make_image: MakeImage) -> None:

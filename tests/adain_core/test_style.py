@@ -354,6 +354,11 @@ def test_file_that_cannot_be_written(tmp_path: Path) -> None:
         ({"mean": torch.zeros(5)}, r"std as \(C,\), .*, got \(6,\) and a mean of \(5,\)"),
         ({"std": torch.full((6,), -0.5)}, "std as 0 or more, got -0.5"),
         ({"closeup": (torch.zeros(6), -torch.ones(6))}, "closeup_std as 0 or more, got -1.0"),
+        ({"palette": (torch.zeros(4), torch.eye(3))}, r"palette_mean as \(3,\), got \(4,\)"),
+        (
+            {"palette": (torch.zeros(3), -torch.eye(3))},
+            "palette_covariance with variances of 0 or more, got -1.0",
+        ),
     ],
 )
 def test_what_is_no_style(fields: dict[str, Any], fault: str) -> None:
