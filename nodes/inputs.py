@@ -113,7 +113,8 @@ STROKE_SIZE: Declared = (
         "default": StylizeOptions.stroke_size,
         "tooltip": "Size of the strokes relative to the image. single: one pass at full size, "
         "as in the paper; large photos hardly look painted. fine, medium and coarse: several "
-        "passes, from a small size up to the full size.",
+        "passes, from a small size up to the full size. They also give the photo the colors of the "
+        "artwork.",
     },
 )
 

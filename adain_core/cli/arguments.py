@@ -211,7 +211,8 @@ def add_size_options(
         metavar="S",
         help=f"size of the strokes relative to the image: {', '.join(STROKE_SIZES)}, or a number "
         "(1 is medium, 2 twice as large). The photo is stylized at a small size first, then at "
-        f"increasing sizes on top of that. {SINGLE_PASS}: the paper's single pass (default: "
+        "increasing sizes on top of that, in the colors of the artwork. "
+        f"{SINGLE_PASS}: the paper's single pass (default: "
         f"{stroke_size})",
     )
     group.add_argument(
