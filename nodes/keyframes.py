@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -127,7 +128,9 @@ def _read(text: str, count: int) -> dict[float, float]:
         ValueError: no keyframes, or an invalid one.
     """
     points: dict[float, float] = {}
-    for part in filter(str.strip, re.split(r"[,;\n]", text)):
+    # Input methods of Japanese and Chinese give full-width digits and signs.
+    plain = unicodedata.normalize("NFKC", text)
+    for part in filter(str.strip, re.split(r"[,;、\n]", plain)):
         match = _KEYFRAME.fullmatch(part)
         if match is None:
             raise ValueError(

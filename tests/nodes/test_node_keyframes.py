@@ -53,6 +53,7 @@ def test_images_give_the_number_of_frames(pack: Any, count: int, expected: list[
         ("50 %: 1; 0%:0", [0, 0.5, 1, 1, 1]),
         ("12.5%: 0, 37.5%: 1", [0, 0.5, 1, 1, 1]),
         ("1: 0, 100%: 0.6", [0, 0, 0.2, 0.4, 0.6]),
+        ("１：０、１００％：０．６", [0, 0, 0.2, 0.4, 0.6]),
     ],
 )
 def test_percent_of_the_way(pack: Any, keyframes: str, expected: list[float]) -> None:
