@@ -25,7 +25,7 @@ _FLAT_STD = 1e-5
 # Added to the variances before a factorization: the variance of rounding to 8 bits.
 _VARIANCE_EPS = 1e-6
 # Highest gain of ``transport``: a photo of low contrast would show its noise.
-_LARGEST_GAIN = 2.0
+_LARGEST_GAIN = 1.4
 # Channels of a gray image may differ by rounding; rows that are checked at a time.
 _GRAY_LEVELS, _GRAY_ROWS = 2.01, 64
 # Pixels per step when moments are summed in float64, so that no float64 copy of the image is made.
@@ -108,7 +108,7 @@ def transport(image: Tensor, reference: Tensor) -> Tensor:
 
     The linear Monge-Kantorovich map (Pitié & Kokaram, "The linear Monge-Kantorovitch linear colour
     mapping for example-based colour transfer", CVMP 2007). No direction of the color cube is
-    stretched by more than a factor of two, so that noise in flat images stays low. Arguments,
+    stretched by more than 1.4, so that noise and gradients of flat images stay weak. Arguments,
     result and errors as in ``coral``.
     """
     return _match_moments(

@@ -19,7 +19,7 @@ const BAND = 64;
 // 8 bits.
 const RIDGE = 1e-6;
 // Highest gain of a map: a photo of low contrast would show its noise.
-const LARGEST_GAIN = 2;
+const LARGEST_GAIN = 1.4;
 // Rotations converge quadratically: 4 sweeps are exact, 6 leave a margin.
 const SWEEPS = 6;
 

@@ -74,12 +74,12 @@ def test_a_map_takes_one_palette_to_another(seed: int, strength: float) -> None:
     full = ColorMap.between(palette_of(source), palette_of(target), ONE)
     assert_same(full.matrix, full.matrix.mT, 1e-5)
     gains = torch.linalg.eigvalsh(full.matrix)
-    assert gains.min() >= -1e-5 and gains.max() <= 2 + 1e-4
+    assert gains.min() >= -1e-5 and gains.max() <= 1.4 + 1e-4
     colors = source[None, :, :, None]
     mapped = full(colors)
     mean, covariance = palette_of(mapped[0, :, :, 0])
     assert_same(mean, palette_of(target)[0], 1e-4)
-    if gains.max() < 1.99:
+    if gains.max() < 1.39:
         assert_same(covariance, palette_of(target)[1], 1e-4)
     partial = ColorMap.between(palette_of(source), palette_of(target), torch.tensor([strength]))
     assert_same(partial(colors), torch.lerp(colors, mapped, strength), 1e-5)
@@ -104,7 +104,7 @@ def test_a_gray_artwork_makes_gray(make_image: MakeImage) -> None:
 def test_noise_of_a_flat_photo_stays_low(make_image: MakeImage) -> None:
     flat = 0.5 + 0.01 * (make_image(40, 50) - 0.5)
     mapped = ColorMap.between(measure_palette(flat), measure_palette(make_image(40, 50)), ONE)(flat)
-    assert (mapped.std(dim=(2, 3)) <= 2.01 * flat.std(dim=(2, 3)).amax()).all()
+    assert (mapped.std(dim=(2, 3)) <= 1.41 * flat.std(dim=(2, 3)).amax()).all()
 
 
 def test_mix(make_image: MakeImage) -> None:
