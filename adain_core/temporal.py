@@ -86,7 +86,7 @@ class TemporalPool:
 
         Args:
             state: from :meth:`state_dict`.
-            device: device of further statistics.
+            device: device of further statistics; those of colors are always on the CPU.
         """
         self.reset()
         passes: dict[int, dict[str, Tensor]] = {}
@@ -95,7 +95,7 @@ class TemporalPool:
             passes.setdefault(int(number), {})[name] = tensor
         for place, tensors in sorted(passes.items()):
             self._passes[place] = self._new_pass(place)
-            self._passes[place].load_state_dict(tensors, device)
+            self._passes[place].load_state_dict(tensors, "cpu" if place == _COLORS else device)
 
     def _new_pass(self, number: int) -> _Pass:
         if number == _COLORS:

@@ -256,6 +256,17 @@ def test_frames_share_their_colors(make_image: MakeImage, mode: Any) -> None:
             torch.testing.assert_close(one, other)
 
 
+def test_a_resumed_video_keeps_its_colors(make_image: MakeImage) -> None:
+    pool, again = TemporalPool("ema"), TemporalPool("ema")
+    first, second = (along_directions(measure_palette(make_image(40, 50) / n)) for n in (2, 2.1))
+    pool.colors(FrameStatistics(first, (first,)))
+    again.load_state_dict(pool.state_dict(), "meta")  # the device of the model
+    statistics = FrameStatistics(second, (second,))
+    found, expected = (each.colors(statistics).regions[0] for each in (again, pool))
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one, other)
+
+
 def test_colors_follow_a_slow_change(make_image: MakeImage) -> None:
     pool, image = TemporalPool("ema"), 0.5 * make_image(40, 50)
     for step in range(26):
