@@ -12,7 +12,7 @@ from .canvas import Canvas, Underpainting, fill_hidden
 from .choices import SINGLE_PASS
 from .color import is_gray
 from .color_match import match_colors
-from .functional import Palette, Statistics
+from .functional import EVERYWHERE, Palette, Statistics
 from .options import StylizeOptions, closeness, pass_sizes
 from .palettes import NO_PALETTE, ColorMatch
 from .pixels import as_uint8, reduce_uint8
@@ -32,7 +32,6 @@ from .tiled import (
 from .tiles import Progress, Tiler, join_progress
 from .transfer import own_transfer, pixel_regions, plan_transfer
 
-_EVERYTHING = (slice(None), slice(None))
 # A style, or an artwork and its close-up, which are recolored and encoded for each content image.
 Prepared = Style | tuple[Tensor, Tensor | None]
 
@@ -175,7 +174,7 @@ class CoarseToFine:
         photos = canvas.images
         if canvas.match is None:
             return photos
-        colors = Canvas(photos, canvas.match).colors(_EVERYTHING, self._networks.device)
+        colors = Canvas(photos, canvas.match).colors(EVERYWHERE, self._networks.device)
         return as_uint8(colors).to(photos.device)
 
     def _restores_chrominance(self, photos: Tensor) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .functional import Palette, Window
+from .functional import EVERYWHERE, Palette, Window
 from .masks import region_weights
 from .palettes import (
     ColorMap,
@@ -46,7 +46,7 @@ def match_colors(
         region_statistics: map the colors of each region, instead of those of the whole photo.
         smoothing: for video frames, of colors along the directions of :func:`along_directions`.
     """
-    size, everything = (photos.shape[2], photos.shape[3]), (slice(None), slice(None))
+    size = (photos.shape[2], photos.shape[3])
     whole = measure_palette(photos)
     if masks is None:
         assert shares is not None
@@ -66,7 +66,7 @@ def match_colors(
                 measure_palette(photos, weight) if region_statistics else whole,
                 *_mixed([palette], one, strength),
             )
-            for palette, weight in placed(size, everything)
+            for palette, weight in placed(size, EVERYWHERE)
         ]
     if smoothing is not None:
         sources = tuple(along_directions(source) for source, _, _ in regions)

@@ -9,6 +9,7 @@ from .architecture import Fusion
 
 # Rows and columns of a map, in cells or pixels.
 Window = tuple[slice, slice]
+EVERYWHERE: Window = (slice(None), slice(None))
 # Mean and standard deviation.
 Statistics = tuple[Tensor, Tensor]
 # Mean ``(…, 3)`` and covariance ``(…, 3, 3)`` of colors in 0..1.

@@ -32,7 +32,8 @@ STYLE_KIND = "adain-style"
 _PREVIEWS = "ssmd_cover_images"
 # Characters of a fingerprint that are shown; the library's own have 12.
 _ENCODER = 50
-_PALETTE_SHAPES = {"palette_mean": (3,), "palette_covariance": (3, 3)}
+# Tensors of a palette by their names in files, and their shapes.
+PALETTE_SHAPES = {"palette_mean": (3,), "palette_covariance": (3, 3)}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -76,10 +77,10 @@ class Style:
             require_plain(value, f"a style's {name}")
             if not value.is_floating_point():
                 raise ValueError(f"expected a style's {name} as floats, got {value.dtype}")
-            if name in _PALETTE_SHAPES:
-                if tuple(value.shape) != _PALETTE_SHAPES[name]:
+            if name in PALETTE_SHAPES:
+                if tuple(value.shape) != PALETTE_SHAPES[name]:
                     raise ValueError(
-                        f"expected a style's {name} as {_PALETTE_SHAPES[name]}, "
+                        f"expected a style's {name} as {PALETTE_SHAPES[name]}, "
                         f"got {tuple(value.shape)}"
                     )
                 if value.ndim == 2 and (value.diagonal() < 0).any():
@@ -236,7 +237,7 @@ class Style:
             if floats.keys() & {"closeup_mean", "closeup_std"}:
                 closeup = floats["closeup_mean"], floats["closeup_std"]
             palette = None
-            if floats.keys() & _PALETTE_SHAPES.keys():
+            if floats.keys() & PALETTE_SHAPES.keys():
                 palette = floats["palette_mean"], floats["palette_covariance"]
             style = cls(
                 floats["mean"], floats["std"], *named, _read_previews(metadata), closeup, palette

@@ -16,7 +16,7 @@ from torch import Tensor
 from . import color
 from .architecture import MINIMUM_SIZE, STRIDE, Architecture
 from .canvas import Canvas, read_window
-from .functional import Window, crop
+from .functional import EVERYWHERE, Window, crop
 from .halos import remove_halos
 from .inference import Inference
 from .masks import region_weights
@@ -312,14 +312,13 @@ def even_tones(decoded: Tensor, finish: Finish, regions: Tensor | None, output: 
         regions: as for :func:`~adain_core.halos.remove_halos`.
         output: receives the result, float32 or uint8.
     """
-    everything = (slice(None), slice(None))
-    guide = finish.canvas.colors(everything, decoded.device)
+    guide = finish.canvas.colors(EVERYWHERE, decoded.device)
     if (opacity := finish.canvas.opacity) is not None:
-        guide = torch.cat([guide, read_window(opacity, everything, decoded.device)], dim=1)
+        guide = torch.cat([guide, read_window(opacity, EVERYWHERE, decoded.device)], dim=1)
     if regions is not None:
         regions = regions.to(decoded.device)
     even = remove_halos(decoded[:, :3], guide, regions)
-    even = finish.blend(even, finish.photo, everything)
+    even = finish.blend(even, finish.photo, EVERYWHERE)
     output.copy_(_as_output(torch.cat([even, decoded[:, 3:]], dim=1), output.dtype))
 
 

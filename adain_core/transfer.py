@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .architecture import STRIDE, Fusion
 from .errors import OptionError, require_kind
-from .functional import Statistics, Window, channel_statistics, crop, fuse
+from .functional import EVERYWHERE, Statistics, Window, channel_statistics, crop, fuse
 from .masks import (
     MaskLike,
     as_mask,
@@ -83,7 +83,7 @@ class Transfer:
     whole: Statistics
     regions: tuple[Region, ...]
 
-    def __call__(self, features: Tensor, window: Window = (slice(None), slice(None))) -> Tensor:
+    def __call__(self, features: Tensor, window: Window = EVERYWHERE) -> Tensor:
         """Return the decoder's input for a window of the features.
 
         Args:
@@ -382,7 +382,7 @@ def pixel_regions(
 def join_regions(
     targets: Sequence[Statistics], weights: Tensor, background: Statistics | None
 ) -> list[tuple[Statistics, Tensor]]:
-    """Return each different target with its weight ``(B, 1, H, W)``; weights as from masks."""
+    """Return different targets and their weights ``(B, 1, H, W)``, of ``(N, B, 1, H, W)``."""
     pairs = list(zip(targets, weights, strict=True))
     if background is not None:
         rest = 1 - weights.sum(dim=0)

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..adain_core import Features, Style
 from ..adain_core.canvas import Underpainting, fill_hidden
 from ..adain_core.choices import DEFAULT_STROKE_SIZE
+from ..adain_core.functional import EVERYWHERE
 from ..adain_core.options import closeness
 from ..adain_core.pixels import reduce_uint8
 from ..adain_core.strokes import Strokes
@@ -112,7 +113,7 @@ def _mix(photo: Tensor, smaller: Tensor, share: float) -> tuple[Tensor, Strokes]
     reduced = fill_hidden(reduce_uint8(photo, (smaller.shape[2], smaller.shape[3])))
     smaller = smaller[:, :3]
     canvas = Underpainting(photo, smaller, reduced, 1 - share)
-    colors = canvas.colors((slice(None), slice(None)), photo.device)
+    colors = canvas.colors(EVERYWHERE, photo.device)
     return torch.cat([colors, photo[:, 3:]], dim=1), Strokes.over(photo, smaller)
 
 

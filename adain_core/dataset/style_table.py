@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,13 @@ from torch import Tensor
 
 from ..errors import ImageFileError, WeightsError
 from ..serialization import read_metadata, read_tensors, write_tensors
-from ..style import Style
+from ..style import PALETTE_SHAPES, Style
 
 TABLE_KIND = "adain-style-table"
 # Tensors by name, a row for each style; those of close-ups may be absent, and a style in a table
-# with them that has none gets its own statistics, which mean the same. Palettes are absent if one
-# style has none.
+# with them that has none gets its own statistics, which mean the same. A missing palette is NaN.
 _OWN = ("mean", "std")
 _CLOSEUP = {"closeup_mean": "mean", "closeup_std": "std"}
-_PALETTE = {"palette_mean": (3,), "palette_covariance": (3, 3)}
 
 
 class StyleTable:
@@ -47,7 +47,7 @@ class StyleTable:
             raise WeightsError(f"{path}: its metadata cannot be read: {error}") from None
         for name, part in self._parts.items():
             shape, kind = part.get_shape(), part.get_dtype()
-            row = list(_PALETTE.get(name, shape[1:2]))
+            row = list(PALETTE_SHAPES.get(name, shape[1:2]))
             if names and (shape != [len(names), *row] or not row or kind != "F32"):
                 raise WeightsError(
                     f"{path}: expected statistics of {len(names)} styles, got {kind} of shape "
@@ -68,17 +68,13 @@ class StyleTable:
         if place is None:
             raise ImageFileError(self.failures.get(artwork, f"{artwork} has no style"))
         row = {name: part[place : place + 1][0].clone() for name, part in self._parts.items()}
-        closeup, palette = (
-            (row[names[0]], row[names[1]]) if names[0] in row else None
-            for names in (list(_CLOSEUP), list(_PALETTE))
-        )
+        closeup = palette = None
+        if "closeup_mean" in row:
+            closeup = row["closeup_mean"], row["closeup_std"]
+        if "palette_mean" in row and not row["palette_mean"].isnan().any():
+            palette = row["palette_mean"], row["palette_covariance"]
         return Style(
-            row["mean"],
-            row["std"],
-            self.fingerprint,
-            artwork,
-            closeup=closeup,
-            palette=palette,
+            row["mean"], row["std"], self.fingerprint, artwork, closeup=closeup, palette=palette
         )
 
 
@@ -147,12 +143,20 @@ def merge_tables(path: Path, tables: Sequence[Path]) -> None:
 
 
 def _names(*tables: Iterable[str]) -> tuple[str, ...]:
-    """Return the tensors of a table: close-ups if one of its parts has some, palettes if all do."""
+    """Return the tensors of a table made of others: optional ones if one of them has some."""
     parts = [set(table) for table in tables]
-    closeups = _CLOSEUP if any(not _CLOSEUP.keys().isdisjoint(part) for part in parts) else ()
-    palettes = _PALETTE if parts and all(_PALETTE.keys() <= part for part in parts) else ()
-    return (*_OWN, *closeups, *palettes)
+    optional = [
+        group
+        for group in (_CLOSEUP.keys(), PALETTE_SHAPES.keys())
+        if any(group & part for part in parts)
+    ]
+    return (*_OWN, *chain(*optional))
 
 
 def _tensor(tensors: Mapping[str, Tensor], name: str) -> Tensor:
-    return tensors[name] if name in tensors else tensors[_CLOSEUP[name]]
+    """Return a tensor of a style or a table, or what stands for a missing one."""
+    if name in tensors:
+        return tensors[name]
+    if name in PALETTE_SHAPES:
+        return torch.full((*tensors["mean"].shape[:-1], *PALETTE_SHAPES[name]), nan)
+    return tensors[_CLOSEUP[name]]

@@ -45,6 +45,25 @@ def test_merged_tables_keep_every_style(tmp_path: Path) -> None:
     assert table.failures == {"z": "no file"}
 
 
+def test_palettes(tmp_path: Path) -> None:
+    """A style without one takes it from no other."""
+    paths = [tmp_path / f"{n}.safetensors" for n in range(3)]
+    one, two = (
+        replace(style(n), palette=(torch.full((3,), 0.1 * n), n * torch.eye(3))) for n in (1, 2)
+    )
+    write_table(paths[0], {"a": one, "b": two}, {}, "cafe")
+    write_table(paths[1], {"c": two}, {}, "cafe")
+    write_table(paths[2], {"d": style(3)}, {}, "cafe")
+    merge_tables(paths[0], paths[:2])
+    table = StyleTable(paths[0])
+    assert [table.style(name) for name in "abc"] == [one, two, two]
+    merge_tables(paths[0], [paths[0], paths[2]])
+    table = StyleTable(paths[0])
+    assert [table.style(name) for name in "abcd"] == [one, two, two, style(3)]
+    write_table(paths[1], {"a": style(1), "b": two}, {}, "cafe")
+    assert [StyleTable(paths[1]).style(name) for name in "ab"] == [style(1), two]
+
+
 def test_closeups(tmp_path: Path) -> None:
     """One style with a close-up gives all of them one, of their own statistics."""
     path, other = tmp_path / "table.safetensors", tmp_path / "other.safetensors"
