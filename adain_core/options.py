@@ -29,6 +29,8 @@ from .transfer import check_alpha, list_masks
 
 # Shortest side of the first pass, pixels, at a stroke size of 1.
 FIRST_PASS = 384
+# Octaves by which a pass is larger than the one before, at most: as few passes as that allows.
+_LARGEST_STEP = 1.5
 # Shortest side up to which the artwork keeps its size; see closeness.
 CLOSE_FROM = 512
 # Shortest side in pixels; larger sizes are useless, and numbers overflow.
@@ -236,8 +238,8 @@ def pass_sizes(size: tuple[int, int], stroke_size: str | float) -> list[tuple[in
     """Return the sizes of all passes, from the first to the full size.
 
     The size of strokes is fixed in pixels, so the size of the first pass, which is the same for
-    all images, sets their size relative to the image. Each pass is about twice as large as the one
-    before.
+    all images, sets their size relative to the image. Each pass is at most 2.83 times as large as
+    the one before.
 
     Args:
         size: height and width of the image, pixels.
@@ -264,7 +266,7 @@ def pass_sizes(size: tuple[int, int], stroke_size: str | float) -> list[tuple[in
     first = max(1, round(FIRST_PASS / scale))
     if shortest <= first:
         return [size]
-    steps = max(1, round(math.log2(shortest / first)))
+    steps = math.ceil(math.log2(shortest / first) / _LARGEST_STEP)
     factors = [(first / shortest) ** (1 - step / steps) for step in range(steps)]
     smaller = [(max(1, round(size[0] * f)), max(1, round(size[1] * f))) for f in factors]
     return [*smaller, size]

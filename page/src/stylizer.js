@@ -32,7 +32,7 @@ import { windowPixels } from "./tiles.js";
 const PREVIEW = 384;
 
 /**
- * Return the sizes of all passes, each about twice as large as the one before.
+ * Return the sizes of all passes, each at most 2.83 times as large as the one before.
  *
  * @param {import("./pixels.js").Size} size of the image
  * @param {number} first shortest side of the first pass
@@ -41,7 +41,7 @@ const PREVIEW = 384;
 function passSizes({ width, height }, first) {
   const shortest = Math.min(width, height);
   if (shortest <= first) return [{ width, height }];
-  const steps = Math.max(1, Math.round(Math.log2(shortest / first)));
+  const steps = Math.ceil(Math.log2(shortest / first) / 1.5);
   const smaller = Array.from({ length: steps }, (_, step) => {
     const factor = (first / shortest) ** (1 - step / steps);
     const scaled = (length) => Math.max(1, Math.round(length * factor));

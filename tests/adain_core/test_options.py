@@ -126,7 +126,7 @@ def test_passes_grow_from_the_first_to_the_image(
         assert min(sizes[0]) == pytest.approx(FIRST_PASS / scale, abs=1)
     for small, large in pairwise(sizes):
         for a, b in zip(small, large, strict=True):
-            # About twice as large; rounding of a thin side may take a pixel more.
+            # At most 2.83 times as large; rounding of a thin side may take a pixel more.
             assert a <= b <= 2**1.5 * (a + 1)
     if len(sizes) > 1 and min(sizes[0]) > 9:
         # The earlier passes together cost no more than the last.
@@ -137,6 +137,11 @@ def test_an_image_no_larger_than_the_first_pass_has_one_pass() -> None:
     assert pass_sizes((384, 600), "medium") == [(384, 600)]
     assert pass_sizes((385, 600), "medium") == [(384, 598), (385, 600)]
     assert pass_sizes((4000, 6000), "single") == [(4000, 6000)]
+
+
+@pytest.mark.parametrize(("shortest", "passes"), [(1086, 2), (1087, 3), (3072, 3), (3073, 4)])
+def test_as_few_passes_as_steps_of_2_83_allow(shortest: int, passes: int) -> None:
+    assert len(pass_sizes((shortest, shortest), "medium")) == passes
 
 
 def test_larger_strokes_begin_smaller() -> None:
