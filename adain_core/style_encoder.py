@@ -99,7 +99,7 @@ class StyleEncoder:
                 raise ValueError(
                     "the style image is transparent everywhere; give one with visible pixels"
                     if mask is None
-                    else "the mask selects no pixel of the style image; give one that does"
+                    else "mask selects no pixel of the style image; give one that does"
                 )
         mean, std = (s.mean(dim=0).cpu() for s in channel_statistics(features, weight))
         return mean, std

@@ -9,6 +9,7 @@ from typing import Any
 from ..adain_core import StyleMismatchError
 from ..adain_core.errors import OptionError
 from ..adain_core.style import require_same_encoder
+from ..adain_core.text import printable
 
 
 @contextmanager
@@ -44,8 +45,11 @@ def check_encoder(model: Any, thing: Any, name: str) -> None:
     try:
         require_same_encoder(model, thing)
     except StyleMismatchError:
+        # Of a file, any text.
+        expected, got = (printable(each.fingerprint, 50) for each in (model, thing))
         # The advice comes first, because the page shows little text.
         raise ValueError(
             f"{name}: they come from different encoders. In Load AdaIN Model choose the model that "
-            f"made it, or encode the image again with this one ({thing!r}, {model!r})"
+            "made it, or encode the image again with this one "
+            f"(expected encoder {expected}, got {got})"
         ) from None

@@ -83,6 +83,10 @@ class AdaINSaveStyle:
         }
 
     @classmethod
+    def VALIDATE_INPUTS(cls, name: str | None) -> bool | str:
+        return True if name is None or _stem(name) else _invalid(name)
+
+    @classmethod
     def IS_CHANGED(
         cls,
         style: Style | None,
@@ -100,10 +104,7 @@ class AdaINSaveStyle:
         """Run the node."""
         stem = _stem(name)
         if stem is None:
-            raise ValueError(
-                f"name: {name!r} cannot be a file's name; use a short one of letters, digits, "
-                "spaces, - and _, without a folder"
-            )
+            raise ValueError(_invalid(name))
         named = replace(style, name=stem, previews=style.previews if preview else ())
         path = _file(stem)
         if path.exists() and not overwrite:
@@ -183,6 +184,13 @@ def _stem(name: str) -> str | None:
     if stem.partition(".")[0].rstrip().upper() in _DEVICES or len(stem.encode()) > _LONGEST:
         return None
     return stem
+
+
+def _invalid(name: str) -> str:
+    return (
+        f"name: {name!r} cannot be a file's name; use a short one of letters, digits, spaces, - "
+        "and _, without a folder"
+    )
 
 
 def _file(stem: str) -> Path:

@@ -278,10 +278,10 @@ def test_a_transparent_style_is_reported(tiny: AdaINModel, make_image: MakeImage
 def test_bad_style_masks(tiny: AdaINModel, make_image: MakeImage) -> None:
     image = make_image(32, 32, batch=2)
     for mask, message in (
-        (torch.zeros(32, 32), "the mask selects no pixel of the style image; give one that does"),
+        (torch.zeros(32, 32), "mask selects no pixel of the style image; give one that does"),
         (
             torch.stack([torch.ones(8, 8), torch.zeros(8, 8)]),
-            "the mask selects no pixel of the style image; give one that does",
+            "mask selects no pixel of the style image; give one that does",
         ),
         (torch.full((8, 8), NAN), "mask must hold values in 0..1, got nan to nan"),
         (torch.full((8, 8), 2.0), "mask must hold values in 0..1, got 2 to 2"),

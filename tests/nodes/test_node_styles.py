@@ -94,7 +94,7 @@ def test_load_images_empty_mask_is_no_mask(
         mask = torch.zeros(1, size, size)
         ours = encode(pack, model, artwork, mask=mask, **from_nodes(mask="LoadImage"))
         assert_same_style(ours, encode(pack, model, artwork))
-        with pytest.raises(ValueError, match=r"the mask selects no pixel of the style image"):
+        with pytest.raises(ValueError, match=r"mask selects no pixel of the style image"):
             encode(pack, model, artwork, mask=mask, **from_nodes(mask="SolidMask"))
 
 
@@ -155,7 +155,8 @@ def test_style_of_another_model(
     style = encode(pack, loaded, make_image(32, 32))
     fits = styles[0]
     text = (
-        r": they come from different encoders\. In Load AdaIN Model choose .* \(Style\(unnamed, 10"
+        r": they come from different encoders\. In Load AdaIN Model choose .* "
+        rf"\(expected encoder {fits.fingerprint}, got {style.fingerprint}\)$"
     )
     blend = {"features": features, "alpha": 1.0, "weight_1": 1.0}
     with pytest.raises(ValueError, match="style_1" + text):
@@ -171,7 +172,7 @@ def test_style_of_another_model(
     stylize = {"content": make_image(16, 16), "style_1": make_image(16, 16), "alpha": 1.0}
     with pytest.raises(ValueError, match="style_2" + text):
         pack.run("AdaINStylize", model=model, style_2=style, **stylize)
-    with pytest.raises(ValueError, match=r"features: they come from .*, AdaINModel.'other'"):
+    with pytest.raises(ValueError, match=r"features: they come from .* \(expected encoder "):
         pack.run("AdaINDecode", model=loaded, features=features)
 
 
@@ -221,7 +222,16 @@ def test_saving_over_another_style(pack: Any, styles: list[Any]) -> None:
 def test_names_that_are_no_file(pack: Any, styles: list[Any], name: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^name: .* cannot be a file's name"):
         pack.run("AdaINSaveStyle", style=styles[0], name=name, overwrite=True)
+    # Before the run, too, when nothing is encoded yet.
+    node = pack.module.NODE_CLASS_MAPPINGS["AdaINSaveStyle"]
+    assert node.VALIDATE_INPUTS(name).startswith(f"name: {name!r} cannot be a file's name")
     assert not (tmp_path / "user").exists()
+
+
+def test_connected_and_valid_names_pass(pack: Any) -> None:
+    node = pack.module.NODE_CLASS_MAPPINGS["AdaINSaveStyle"]
+    assert node.VALIDATE_INPUTS(None) is True
+    assert node.VALIDATE_INPUTS("wave") is True
 
 
 def test_style_that_is_missing(pack: Any) -> None:
