@@ -11,7 +11,7 @@ demo: $(VENV)/library
 		--overwrite -o demo.png
 
 test: $(VENV)/development
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n 2 --dist loadfile
 
 # What CI runs besides the tests.
 check: $(VENV)/development

@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from types import ModuleType
@@ -119,8 +120,9 @@ class Catalog:
         return {*self._names, *self._texts} - self.used
 
 
+@cache
 def load_pack() -> ModuleType:
-    """Import the pack as ComfyUI does."""
+    """Import the pack as ComfyUI does, once."""
     name = "adain_pack"
     spec = importlib.util.spec_from_file_location(
         name, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
