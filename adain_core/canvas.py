@@ -66,7 +66,7 @@ class Underpainting(Canvas):
         smaller: the smaller ones, ``(B, 3, h, w)``, uint8 or float in 0..1.
         reduced: the images at that size, ``(B, 3|4, h, w)``, likewise.
         share: share of the difference to add, 0..1: one number, or ``(B, 1, rows, columns)``, not
-            larger than the images.
+            larger than the smaller ones.
         match: as for :class:`Canvas`; ``reduced`` has these colors already.
     """
 
@@ -87,15 +87,14 @@ class Underpainting(Canvas):
 
         def change(window: Window) -> Tensor:
             smaller, reduced = (_read(x, device, window) for x in (self._smaller, self._reduced))
-            return smaller.float() - reduced
+            share = self._share
+            if isinstance(share, Tensor):
+                read = partial(_read, share, device)
+                share = enlarge_window(read, _size(share), small, window)
+            return (smaller.float() - reduced).mul_(share / 255)
 
-        colors = enlarge_window(change, _size(self._smaller), self.size, window)
-        colors *= 1 / 255
-        share = self._share
-        if isinstance(share, Tensor):
-            read = partial(_read, share, device)
-            share = enlarge_window(read, _size(share), self.size, window)
-        colors *= share
+        small = _size(self._smaller)
+        colors = enlarge_window(change, small, self.size, window)
         colors += super().colors(window, device)
         return colors.clamp_(0, 1)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .canvas import Canvas, Underpainting, fill_hidden
+from .canvas import Canvas, fill_hidden
 from .choices import SINGLE_PASS
 from .color import is_gray
 from .color_match import match_colors
@@ -16,7 +16,7 @@ from .functional import EVERYWHERE, Palette, Statistics
 from .options import StylizeOptions, closeness, pass_sizes
 from .palettes import NO_PALETTE, ColorMatch
 from .pixels import as_uint8, reduce_uint8
-from .strokes import Strokes
+from .strokes import Strokes, underpaint
 from .style import Style
 from .temporal import TemporalPool
 from .tiled import (
@@ -150,7 +150,7 @@ class CoarseToFine:
             if not last:
                 reduced, photo = self._matched(canvas), photos.pop()
                 target = target.to(reduced.device)
-                canvas = Underpainting(photo, target, reduced, 1 - share, match)
+                canvas = underpaint(photo, target, reduced, share, match)
                 strokes = Strokes.over(photo, target)
 
     def _match_colors(self, batch: Batch, photos: Tensor) -> ColorMatch | None:

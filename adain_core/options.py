@@ -73,7 +73,7 @@ class StylizeOptions:
             small size first, then at increasing sizes on top of that. ``"single"``: the paper's
             single pass.
         photo_share: share of the photo that all later passes together mix into the result of the
-            first one, 0..1.
+            first one, 0..1; above 0, more where strokes hide what the photo shows.
         tile: tile size in pixels, 64 or more; the result does not depend on it. ``None``: the
             fastest that fits into the free memory.
 

@@ -1,13 +1,16 @@
-"""Kept strokes: the low frequencies of a pass, which stay under the next one.
+"""Strokes of a pass: what the next pass starts from, and what stays under it.
+
+A pass starts from the strokes of the one before, mixed with the photo: with more of it where they
+hide what it shows, such as eyes.
 
 Where the photo has no detail beyond the resolution of the smaller pass, the next pass adds only
 high frequencies, like a level of a Laplacian pyramid, so that a large image looks like a small one.
-Where it has, as in eyes and windows, the next pass replaces the strokes.
+Where it has, as in windows, the next pass replaces the strokes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -16,8 +19,14 @@ from torch import Tensor
 
 from .canvas import Underpainting
 from .halos import mean_around
+from .palettes import ColorMatch
 from .pixels import as_float, as_uint8, reduce_uint8
 
+# Side of the cells, pixels, and radius of the windows of cells in which structure is compared;
+# standard deviation of the hidden brightness at which the odds of the photo double.
+_CELL, _WINDOW, _HIDDEN = 2, 2, 0.035
+# Least variance of an image that shows something.
+_LEAST = 1e-6
 # Standard deviation of the brightness within a cell of pixels at which half of a stroke stays.
 _DETAIL = 0.03
 # Radius of the mean over pairs of cells, so that a stroke stays as a whole or not at all.
@@ -70,15 +79,63 @@ class Strokes:
         return cls(torch.cat(images), torch.cat(kept))
 
 
+def underpaint(
+    photo: Tensor,
+    image: Tensor,
+    reduced: Tensor,
+    photo_share: float,
+    match: ColorMatch | None = None,
+) -> Underpainting:
+    """Return the input of a pass: the strokes of the one before, mixed with the photo.
+
+    Args:
+        photo: at the size of the pass, ``(B, 3|4, H, W)``, float in 0..1 or uint8.
+        image: the result of the smaller pass, ``(B, 3, h, w)``, likewise.
+        reduced: the photo at that size, ``(B, 3|4, h, w)``, likewise.
+        photo_share: share of the photo where the strokes show all of it, 0..1; elsewhere more, but
+            at 0 none.
+        match: gives the photo the colors of the artworks; ``reduced`` has them already.
+    """
+    image, reduced = as_uint8(image), as_uint8(reduced[:, :3])
+    share = (1 - photo_share) / (1 + photo_share * _hidden(reduced, image) / _HIDDEN**2)
+    return Underpainting(photo, image, reduced, share, match)
+
+
+def _hidden(photo: Tensor, image: Tensor) -> Tensor:
+    """Return the variance of a photo's brightness that another image does not show, in each cell.
+
+    That is the part that is no rising linear function of the image's brightness nearby.
+    """
+    shown, other = (_cells(each) for each in (photo, image))
+    mean, center = (mean_around(cells, _WINDOW) for cells in (shown, other))
+    variance = mean_around(shown.square(), _WINDOW) - mean.square()
+    spread = mean_around(other.square(), _WINDOW) - center.square()
+    common = mean_around(shown * other, _WINDOW) - mean * center
+    common = common.clamp_min(0).square() / spread.clamp_min(_LEAST)
+    return (variance - common).clamp_min(0)
+
+
+def _cells(image: Tensor) -> Tensor:
+    """Return the mean brightness of each cell, ``(B, 1, rows, columns)``."""
+    bands = _brightness(image, _CELL * _BAND)
+    return torch.cat([F.avg_pool2d(band, _CELL, ceil_mode=True) for band in bands], dim=2)
+
+
 def _variance(photo: Tensor, side: int) -> Tensor:
     """Return the variance of the brightness in square cells, averaged over 2x2 of them."""
     variances = []
-    for band in torch.split(photo, 2 * side * _BAND, dim=2):
-        brightness = as_float(band[:, :3]).mean(dim=1, keepdim=True)
-        if band.shape[1] == 4:  # transparent pixels have no detail
-            brightness = torch.where(band[:, 3:] > 0, brightness, 0.5)
+    for brightness in _brightness(photo, 2 * side * _BAND):
         mean, square = (
             F.avg_pool2d(maps, side, ceil_mode=True) for maps in (brightness, brightness.square())
         )
         variances.append(F.avg_pool2d(square - mean.square(), 2, ceil_mode=True))
     return torch.cat(variances, dim=2)
+
+
+def _brightness(image: Tensor, rows: int) -> Iterator[Tensor]:
+    """Yield bands of so many rows of the brightness, ``(B, 1, rows, W)``, float32."""
+    for band in torch.split(image, rows, dim=2):
+        brightness = as_float(band[:, :3]).mean(dim=1, keepdim=True)
+        if band.shape[1] == 4:  # transparent pixels have no detail
+            brightness = torch.where(band[:, 3:] > 0, brightness, 0.5)
+        yield brightness

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from ..adain_core import Features, Style
-from ..adain_core.canvas import Underpainting, fill_hidden
+from ..adain_core.canvas import fill_hidden
 from ..adain_core.choices import DEFAULT_STROKE_SIZE
 from ..adain_core.functional import EVERYWHERE
 from ..adain_core.options import closeness
 from ..adain_core.pixels import reduce_uint8
-from ..adain_core.strokes import Strokes
+from ..adain_core.strokes import Strokes, underpaint
 from . import host
 from .batches import common_count, join_features, parts, repeat
 from .images import from_image, from_mask
@@ -68,8 +68,9 @@ class AdaINEncodeContent:
                     PHOTO_SHARE[0],
                     {
                         **PHOTO_SHARE[1],
-                        "tooltip": "How much of the photo is mixed into the underpainting. Higher "
-                        "values keep more detail, lower values look more painted.",
+                        "tooltip": "How much of the photo is mixed into the underpainting, and "
+                        "more where that hides it, as with eyes. Higher values keep more detail, "
+                        "lower values look more painted.",
                     },
                 ),
             },
@@ -112,7 +113,7 @@ def _mix(photo: Tensor, smaller: Tensor, share: float) -> tuple[Tensor, Strokes]
     photo = photo.expand(-1, max(3, photo.shape[1]), -1, -1)
     reduced = fill_hidden(reduce_uint8(photo, (smaller.shape[2], smaller.shape[3])))
     smaller = smaller[:, :3]
-    canvas = Underpainting(photo, smaller, reduced, 1 - share)
+    canvas = underpaint(photo, smaller, reduced, share)
     colors = canvas.colors(EVERYWHERE, photo.device)
     return torch.cat([colors, photo[:, 3:]], dim=1), Strokes.over(photo, smaller)
 

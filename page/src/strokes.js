@@ -1,44 +1,45 @@
 /**
- * Kept strokes, as in adain_core/strokes.py: the low frequencies of a pass, which stay under the
- * next one. Where the photo has no detail beyond the resolution of the smaller pass, the next pass
- * adds only high frequencies; elsewhere it replaces the strokes.
+ * Strokes of a pass, as in adain_core/strokes.py: what the next pass starts from, and what stays
+ * under it.
  */
 
 import { combine, meanAround, meanWithin, toCells, toPixels } from "./cells.js";
 import { mapPlanes } from "./palettes.js";
-import { readPlanes, resize, resizedPlanes } from "./pixels.js";
+import { readPlanes, resize } from "./pixels.js";
 
 /**
  * @typedef {import("./pixels.js").Image} Image
+ * @typedef {import("./cells.js").Cells} Cells
+ * @typedef {import("./palettes.js").ColorMap} ColorMap
  * @typedef {(window: import("./pixels.js").Window) => Float32Array} Planes returns the planes of an
  *   image in a window
  */
 
+// Side of the cells, pixels, and radius of the windows of cells in which structure is compared;
+// standard deviation of the hidden brightness at which the odds of the photo double.
+const [CELL, WINDOW, HIDDEN] = [2, 2, 0.035];
+// Least variance of an image that shows something.
+const LEAST = 1e-6;
 // Standard deviation of the brightness within a cell at which half of a stroke stays.
 const DETAIL = 0.03;
 // Radius of the mean over pairs of cells, so that a stroke stays as a whole or not at all.
 const REACH = 1;
 
 /**
- * Give an image the low frequencies of a smaller one.
+ * Return the input of a pass: the strokes of the one before, mixed with the photo, with more of it
+ * where they hide what it shows.
  *
- * @param {Image} image
- * @param {Image} smaller
- * @param {Image} reduced the image at that size
- * @param {number | import("./cells.js").Cells} share of the difference to add, 0..1
- * @param {import("./palettes.js").ColorMap | null} colorMap of the image; `reduced` has these
- *   colors already
+ * @param {Image} photo at the size of the pass
+ * @param {Image} smaller result of the smaller pass
+ * @param {Image} reduced the photo at that size
+ * @param {number} photoShare share of the photo where the strokes show all of it, 0..1; at 0 it is
+ *   0 elsewhere, too
+ * @param {ColorMap | null} colorMap of the photo; `reduced` has these colors already
  * @returns {Planes}
  */
-export function underpaint(image, smaller, reduced, share, colorMap = null) {
-  const cells = typeof share === "number" ? { columns: 1, rows: 1, data: [share] } : share;
-  return (window) => {
-    const shares = toPixels(cells, image, { window });
-    const [after, before] = [smaller, reduced].map((each) => resizedPlanes(each, image, window));
-    return mapPlanes(readPlanes(image, window), colorMap).map((value, i) =>
-      Math.min(1, Math.max(0, value + shares[i % shares.length] * (after[i] - before[i]))),
-    );
-  };
+export function underpaint(photo, smaller, reduced, photoShare, colorMap = null) {
+  const share = (value) => (1 - photoShare) / (1 + (photoShare * value) / HIDDEN ** 2);
+  return change(photo, smaller, reduced, combine(share, hidden(reduced, smaller)), colorMap);
 }
 
 /**
@@ -50,7 +51,7 @@ export function underpaint(image, smaller, reduced, share, colorMap = null) {
  * @returns {Planes} may be written into the result window by window
  */
 export function putUnder(result, smaller, photo) {
-  return underpaint(result, smaller, resize(result, smaller), keptShare(photo, smaller));
+  return change(result, smaller, resize(result, smaller), keptShare(photo, smaller));
 }
 
 /**
@@ -68,17 +69,74 @@ function keptShare(photo, size) {
   return combine((v) => 1 / (1 + Math.max(0, v) / DETAIL ** 2), meanAround(pairs, REACH));
 }
 
+/** @returns {Cells} the variance of a photo's brightness that another image does not show */
+function hidden(photo, image) {
+  const [shown, other] = [photo, image].map((each) =>
+    toCells(each, CELL, (window) =>
+      meanWithin(window, (x, y) => brightness(each.data, 4 * (y * each.width + x))),
+    ),
+  );
+  const around = (value, ...maps) => meanAround(combine(value, ...maps), WINDOW);
+  const product = (a, b) => a * b;
+  const unseen = (mean, center, square, spread, common) => {
+    const shared = Math.max(0, common - mean * center);
+    const most = Math.max(LEAST, spread - center ** 2);
+    return Math.max(0, square - mean ** 2 - shared ** 2 / most);
+  };
+  return combine(
+    unseen,
+    meanAround(shown, WINDOW),
+    meanAround(other, WINDOW),
+    around(product, shown, shown),
+    around(product, other, other),
+    around(product, shown, other),
+  );
+}
+
+/**
+ * Give an image the low frequencies of a smaller one.
+ *
+ * @param {Image} image
+ * @param {Image} smaller
+ * @param {Image} reduced the image at that size
+ * @param {Cells} share of the difference to add, 0..1
+ * @param {ColorMap | null} colorMap
+ * @returns {Planes}
+ */
+function change(image, smaller, reduced, share, colorMap = null) {
+  const shares = toPixels(share, smaller);
+  const changes = [0, 1, 2].map((color) => ({
+    columns: smaller.width,
+    rows: smaller.height,
+    data: Float64Array.from(shares, (value, i) => {
+      const place = 4 * i + color;
+      return (value * (smaller.data[place] - reduced.data[place])) / 255;
+    }),
+  }));
+  return (window) => {
+    const changed = changes.map((cells) => toPixels(cells, image, { window }));
+    const area = changed[0].length;
+    return mapPlanes(readPlanes(image, window), colorMap).map((value, i) =>
+      Math.min(1, Math.max(0, value + changed[Math.floor(i / area)][i % area])),
+    );
+  };
+}
+
 /** @returns {number} the variance of the brightness in a window */
 function variance({ width, data }, { top, bottom, left, right }) {
   let [sum, squares] = [0, 0];
   for (let y = top; y < bottom; y++) {
     for (let x = left; x < right; x++) {
-      const i = 4 * (y * width + x);
-      const brightness = (data[i] + data[i + 1] + data[i + 2]) / 765;
-      sum += brightness;
-      squares += brightness ** 2;
+      const value = brightness(data, 4 * (y * width + x));
+      sum += value;
+      squares += value ** 2;
     }
   }
   const count = (bottom - top) * (right - left);
   return squares / count - (sum / count) ** 2;
+}
+
+/** @returns {number} the mean of red, green and blue, 0..1 */
+function brightness(data, i) {
+  return (data[i] + data[i + 1] + data[i + 2]) / 765;
 }

@@ -167,7 +167,7 @@ export class Photo {
    * @param {{photo: Image, colorMap: import("./palettes.js").ColorMap | null, result: Image}}
    *   previous the previous pass
    * @param {import("./pixels.js").Size} size
-   * @param {number} share of the changes of the previous pass that is applied, 0..1
+   * @param {number} share of the photo that is mixed in, 0..1
    * @returns {Canvas} the input of a later pass
    */
   underpainting(previous, size, share) {
@@ -197,12 +197,12 @@ export class Photo {
     const total = passes.reduce((sum, size) => sum + area(size), 0);
     // So that all later passes together keep as much of the photo as one would.
     const { photoShare, closeFrom } = this.networks.settings;
-    const change = (1 - photoShare) ** (1 / Math.max(1, sizes.length - 1));
+    const share = 1 - (1 - photoShare) ** (1 / Math.max(1, sizes.length - 1));
     let done = 0;
     let previous = null;
     for (const size of passes) {
       const canvas = previous
-        ? this.underpainting(previous, size, change)
+        ? this.underpainting(previous, size, share)
         : this.canvas(size, options);
       const weight = area(size) / total;
       const progress = (share) => report.progress((done += share * weight));

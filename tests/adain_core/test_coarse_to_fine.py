@@ -20,7 +20,7 @@ from adain_core.functional import crop
 from adain_core.halos import remove_halos
 from adain_core.options import closeness, pass_sizes
 from adain_core.pixels import as_float, as_uint8, enlarge_window, reduce_uint8, resize
-from adain_core.strokes import Strokes
+from adain_core.strokes import Strokes, underpaint
 
 MakeImage = Callable[..., Tensor]
 STROKES = 4.0  # a first pass of 96 pixels
@@ -83,6 +83,36 @@ def test_a_share_can_differ_from_place_to_place(make_image: MakeImage) -> None:
     torch.testing.assert_close(found[..., 42:], photo[..., 42:], rtol=0, atol=1e-6)
 
 
+@given(photo_share=st.floats(0, 1))
+def test_strokes_that_show_the_photo_get_its_share(photo_share: float) -> None:
+    photo = as_uint8(torch.rand(1, 3, 60, 80, generator=torch.Generator().manual_seed(3)))
+    reduced = reduce_uint8(photo, (30, 40))
+    # Brighter and with less contrast, the image shows all of the photo's structure.
+    image = 0.3 + as_float(reduced).mean(dim=1, keepdim=True).expand(-1, 3, -1, -1) / 2
+    found = underpaint(photo, image, reduced, photo_share).colors(EVERYWHERE, CPU)
+    expected = Underpainting(photo, image, reduced, 1 - photo_share).colors(EVERYWHERE, CPU)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0.005)
+
+
+@pytest.mark.parametrize("image", ["flat", "inverted"])
+def test_strokes_that_hide_the_photo_get_more_of_it(image: str) -> None:
+    """Checks of 4 pixels, at levels of 0.5 +- 0.05, whose variance is 0.0025."""
+    rows, columns = torch.meshgrid(torch.arange(40) // 4, torch.arange(40) // 4, indexing="ij")
+    checks = 0.45 + 0.1 * ((rows + columns) % 2).float().expand(1, 3, -1, -1)
+    smaller = 1 - checks if image == "inverted" else torch.full_like(checks, 0.25)
+
+    def center(photo_share: float) -> Tensor:
+        canvas = underpaint(checks, smaller, checks, photo_share)
+        return canvas.colors((slice(14, 26), slice(14, 26)), CPU)
+
+    photo, strokes = (each[..., 14:26, 14:26] for each in (checks, smaller))
+    torch.testing.assert_close(center(1), photo)
+    torch.testing.assert_close(center(0), strokes, rtol=0, atol=0.004)
+    share = 0.7 / (1 + 0.3 * 0.0025 / 0.035**2)
+    expected = torch.lerp(photo, strokes, share)
+    torch.testing.assert_close(center(0.3), expected, rtol=0, atol=0.01)
+
+
 def test_strokes_stay_where_the_photo_has_no_detail(make_image: MakeImage) -> None:
     smooth = resize(make_image(6, 6), (128, 128))
     result, fine = make_image(64, 64, seed=1), 0.25 + 0.5 * make_image(128, 128, seed=2)
@@ -108,8 +138,7 @@ def test_strokes_go_where_the_photo_has_detail(make_image: MakeImage) -> None:
 
 def later(model: AdaINModel, photo: Tensor, result: Tensor, reduced: Tensor, **how: Any) -> Tensor:
     """Return a pass over a smaller one, by hand."""
-    canvas = Underpainting(photo, result, reduced, 1 - how.pop("share"))
-    colors = canvas.colors(EVERYWHERE, CPU)
+    colors = underpaint(photo, result, reduced, how.pop("share")).colors(EVERYWHERE, CPU)
     fine = model.stylize(colors, how.pop("style"), stroke_size="single", **how)
     return Strokes.over(photo, result).under(fine).colors(EVERYWHERE, CPU)
 

@@ -13,10 +13,10 @@ from studio import Studio, as_page_image, random_image
 from torch import Tensor
 
 from adain_core import AdaINModel, Style
-from adain_core.canvas import Underpainting
 from adain_core.functional import Palette
 from adain_core.palettes import ColorMap, ColorMatch, measure_palette
 from adain_core.pixels import as_float, as_uint8, reduce_uint8
+from adain_core.strokes import underpaint
 
 EVERYWHERE = (slice(None), slice(None))
 FULL = torch.ones(1)
@@ -158,7 +158,7 @@ def test_underpainting_in_the_colors_of_the_artwork(studio: Studio) -> None:
         """() => {
             const colorMap = page.mapBetween(measure(reduced), target, 1);
             const before = page.mapImage(reduced, colorMap);
-            return page.underpaint(photo, smaller, before, 0.7, colorMap)(page.whole(photo));
+            return page.underpaint(photo, smaller, before, 0.3, colorMap)(page.whole(photo));
         }""",
         photo=as_page_image(photo),
         smaller=as_page_image(smaller),
@@ -167,7 +167,7 @@ def test_underpainting_in_the_colors_of_the_artwork(studio: Studio) -> None:
     )
     match = ColorMatch([ColorMap.between(measure_palette(reduced), target, FULL)])
     before = as_uint8(match(as_float(reduced), (45, 60), EVERYWHERE))
-    canvas = Underpainting(photo, smaller, before, 0.7, match)
+    canvas = underpaint(photo, smaller, before, 0.3, match)
     expected = canvas.colors(EVERYWHERE, torch.device("cpu"))
     torch.testing.assert_close(torch.tensor(found).view_as(expected), expected, rtol=0, atol=1e-5)
 

@@ -9,10 +9,9 @@ import torch
 from studio import Studio, as_page_image, random_image
 from torch import Tensor
 
-from adain_core.canvas import Underpainting
 from adain_core.halos import remove_halos
 from adain_core.pixels import as_float, reduce_uint8
-from adain_core.strokes import Strokes
+from adain_core.strokes import Strokes, underpaint
 
 EVERYWHERE = (slice(None), slice(None))
 CPU = torch.device("cpu")
@@ -59,9 +58,9 @@ def test_halos(studio: Studio, height: int, width: int) -> None:
 def test_underpainting(studio: Studio) -> None:
     photo, smaller = random_image(90, 120, 1), random_image(45, 60, 2)
     reduced = reduce_uint8(photo, (45, 60))
-    script = "({ underpaint }, write, ...images) => write(underpaint(...images, 0.7))"
+    script = "({ underpaint }, write, ...images) => write(underpaint(...images, 0.3))"
     found = run(studio, "strokes", script, photo, smaller, reduced)
-    expected = Underpainting(photo, smaller, reduced, 0.7).colors(EVERYWHERE, CPU)
+    expected = underpaint(photo, smaller, reduced, 0.3).colors(EVERYWHERE, CPU)
     assert_levels(found, 255 * expected, 0)
 
 
