@@ -65,8 +65,8 @@ class Underpainting(Canvas):
         images: as for :class:`Canvas`.
         smaller: the smaller ones, ``(B, 3, h, w)``, uint8 or float in 0..1.
         reduced: the images at that size, ``(B, 3|4, h, w)``, likewise.
-        share: share of the difference to add, 0..1: one number, or ``(B, 1, rows, columns)``, not
-            larger than the smaller ones.
+        share: share of the difference to add at each place, 0..1, ``(B or 1, 1, rows, columns)``,
+            not larger than the smaller ones.
         match: as for :class:`Canvas`; ``reduced`` has these colors already.
     """
 
@@ -75,7 +75,7 @@ class Underpainting(Canvas):
         images: Tensor,
         smaller: Tensor,
         reduced: Tensor,
-        share: float | Tensor,
+        share: Tensor,
         match: ColorMatch | None = None,
     ) -> None:
         super().__init__(images, match)
@@ -87,10 +87,8 @@ class Underpainting(Canvas):
 
         def change(window: Window) -> Tensor:
             smaller, reduced = (_read(x, device, window) for x in (self._smaller, self._reduced))
-            share = self._share
-            if isinstance(share, Tensor):
-                read = partial(_read, share, device)
-                share = enlarge_window(read, _size(share), small, window)
+            read = partial(_read, self._share, device)
+            share = enlarge_window(read, _size(self._share), small, window)
             return (smaller.float() - reduced).mul_(share / 255)
 
         small = _size(self._smaller)

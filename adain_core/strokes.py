@@ -24,7 +24,7 @@ from .pixels import as_float, as_uint8, reduce_uint8
 
 # Side of the cells, pixels, and radius of the windows of cells in which structure is compared;
 # standard deviation of the hidden brightness at which the odds of the photo double.
-_CELL, _WINDOW, _HIDDEN = 2, 2, 0.035
+_CELL, _WINDOW, _HIDDEN = 2, 2, 0.045
 # Least variance of an image that shows something.
 _LEAST = 1e-6
 # Standard deviation of the brightness within a cell of pixels at which half of a stroke stays.

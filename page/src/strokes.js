@@ -17,7 +17,7 @@ import { readPlanes, resize } from "./pixels.js";
 
 // Side of the cells, pixels, and radius of the windows of cells in which structure is compared;
 // standard deviation of the hidden brightness at which the odds of the photo double.
-const [CELL, WINDOW, HIDDEN] = [2, 2, 0.035];
+const [CELL, WINDOW, HIDDEN] = [2, 2, 0.045];
 // Least variance of an image that shows something.
 const LEAST = 1e-6;
 // Standard deviation of the brightness within a cell at which half of a stroke stays.

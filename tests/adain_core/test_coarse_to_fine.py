@@ -32,15 +32,19 @@ def stylize(model: AdaINModel, content: Tensor, styles: Any, **options: Any) -> 
     return model.stylize(content, styles, **{"stroke_size": STROKES, **options})
 
 
+def everywhere(share: float) -> Tensor:
+    return torch.full((1, 1, 1, 1), share, dtype=torch.float32)
+
+
 def test_a_later_canvas_is_the_photo_changed_as_the_pass_before(make_image: MakeImage) -> None:
-    photo, share = make_image(60, 80), 0.3
+    photo = make_image(60, 80)
     reduced = as_uint8(resize(photo, (30, 40)))
     result = as_uint8(make_image(30, 40, seed=1))
-    canvas = Underpainting(photo, result, reduced, 1 - share)
+    canvas = Underpainting(photo, result, reduced, everywhere(0.7))
     change = resize(as_float(result) - as_float(reduced), (60, 80))
     expected = (photo + 0.7 * change).clamp(0, 1)
     torch.testing.assert_close(canvas.colors(EVERYWHERE, CPU), expected, rtol=0, atol=1e-5)
-    floats = Underpainting(photo, as_float(result), as_float(reduced), 1 - share)
+    floats = Underpainting(photo, as_float(result), as_float(reduced), everywhere(0.7))
     assert torch.equal(floats.colors(EVERYWHERE, CPU), canvas.colors(EVERYWHERE, CPU))
     window = (slice(8, 24), slice(40, 80))
     torch.testing.assert_close(canvas.colors(window, CPU), expected[..., 8:24, 40:80])
@@ -78,7 +82,7 @@ def test_a_share_can_differ_from_place_to_place(make_image: MakeImage) -> None:
     reduced, share = as_uint8(resize(photo, (30, 40))), torch.zeros(1, 1, 30, 40)
     share[..., :20] = 1
     found = Underpainting(photo, result, reduced, share).colors(EVERYWHERE, CPU)
-    whole = Underpainting(photo, result, reduced, 1.0).colors(EVERYWHERE, CPU)
+    whole = Underpainting(photo, result, reduced, everywhere(1)).colors(EVERYWHERE, CPU)
     torch.testing.assert_close(found[..., :39], whole[..., :39], rtol=0, atol=1e-6)
     torch.testing.assert_close(found[..., 42:], photo[..., 42:], rtol=0, atol=1e-6)
 
@@ -90,7 +94,8 @@ def test_strokes_that_show_the_photo_get_its_share(photo_share: float) -> None:
     # Brighter and with less contrast, the image shows all of the photo's structure.
     image = 0.3 + as_float(reduced).mean(dim=1, keepdim=True).expand(-1, 3, -1, -1) / 2
     found = underpaint(photo, image, reduced, photo_share).colors(EVERYWHERE, CPU)
-    expected = Underpainting(photo, image, reduced, 1 - photo_share).colors(EVERYWHERE, CPU)
+    share = everywhere(1 - photo_share)
+    expected = Underpainting(photo, image, reduced, share).colors(EVERYWHERE, CPU)
     torch.testing.assert_close(found, expected, rtol=0, atol=0.005)
 
 
@@ -108,7 +113,7 @@ def test_strokes_that_hide_the_photo_get_more_of_it(image: str) -> None:
     photo, strokes = (each[..., 14:26, 14:26] for each in (checks, smaller))
     torch.testing.assert_close(center(1), photo)
     torch.testing.assert_close(center(0), strokes, rtol=0, atol=0.004)
-    share = 0.7 / (1 + 0.3 * 0.0025 / 0.035**2)
+    share = 0.7 / (1 + 0.3 * 0.0025 / 0.045**2)
     expected = torch.lerp(photo, strokes, share)
     torch.testing.assert_close(center(0.3), expected, rtol=0, atol=0.01)
 

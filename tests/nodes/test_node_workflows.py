@@ -32,12 +32,11 @@ from torch import Tensor
 from videos import stylize_with_options
 
 from adain_core import AdaINModel, Style, adain, devices
-from adain_core.canvas import Underpainting
 from adain_core.choices import PHOTO_SHARE
 from adain_core.color import transfer_color
 from adain_core.options import pass_sizes
 from adain_core.pixels import as_uint8, reduce_uint8, resize_shortest_side
-from adain_core.strokes import Strokes
+from adain_core.strokes import Strokes, underpaint
 from adain_core.temporal import TemporalPool
 from adain_core.video import VideoReader
 
@@ -469,8 +468,7 @@ def test_coarse_to_fine(reduced: Reduced) -> None:
     whole = (slice(None), slice(None))
     reduced_photo = reduce_uint8(photo, (under.shape[2], under.shape[3]))
     result = as_uint8(under)
-    canvas = Underpainting(photo, result, reduced_photo, 1 - PHOTO_SHARE)
-    mixed = canvas.colors(whole, photo.device)
+    mixed = underpaint(photo, result, reduced_photo, PHOTO_SHARE).colors(whole, photo.device)
     fine = model.decode(adain(model.encode(mixed), style))
     fine = Strokes.over(photo, result).under(fine).colors(whole, photo.device)
     found, first = reduced.shown()
