@@ -260,6 +260,7 @@ def _resize_rows(
     dtype = images.dtype if floating else torch.float32
     weights = (weights / weights.sum(dim=1, keepdim=True)).to(images.device, dtype)
     taps = taps.clamp(0, source - 1).to(images.device)
+    # What is selected is a copy, so it can be multiplied and added up in place.
     terms = (
         to_float(images.index_select(-2, tap)).mul_(weight[:, None])
         for tap, weight in zip(taps.T, weights.T, strict=True)

@@ -23,8 +23,8 @@ from .palettes import ColorMatch
 from .pixels import as_float, as_uint8, reduce_uint8
 
 # Side of the cells, pixels, and radius of the windows of cells in which structure is compared;
-# standard deviation of the hidden brightness at which the odds of the photo double.
-_CELL, _WINDOW, _HIDDEN = 2, 2, 0.045
+# standard deviation of the unseen brightness at which the odds of the photo double.
+_CELL, _WINDOW, _UNSEEN = 2, 2, 0.045
 # Least variance of an image that shows something.
 _LEAST = 1e-6
 # Standard deviation of the brightness within a cell of pixels at which half of a stroke stays.
@@ -97,11 +97,11 @@ def underpaint(
         match: gives the photo the colors of the artworks; ``reduced`` has them already.
     """
     image, reduced = as_uint8(image), as_uint8(reduced[:, :3])
-    share = (1 - photo_share) / (1 + photo_share * _hidden(reduced, image) / _HIDDEN**2)
+    share = (1 - photo_share) / (1 + photo_share * _unseen(reduced, image) / _UNSEEN**2)
     return Underpainting(photo, image, reduced, share, match)
 
 
-def _hidden(photo: Tensor, image: Tensor) -> Tensor:
+def _unseen(photo: Tensor, image: Tensor) -> Tensor:
     """Return the variance of a photo's brightness that another image does not show, in each cell.
 
     That is the part that is no rising linear function of the image's brightness nearby.

@@ -16,8 +16,8 @@ import { readPlanes, resize } from "./pixels.js";
  */
 
 // Side of the cells, pixels, and radius of the windows of cells in which structure is compared;
-// standard deviation of the hidden brightness at which the odds of the photo double.
-const [CELL, WINDOW, HIDDEN] = [2, 2, 0.045];
+// standard deviation of the unseen brightness at which the odds of the photo double.
+const [CELL, WINDOW, UNSEEN] = [2, 2, 0.045];
 // Least variance of an image that shows something.
 const LEAST = 1e-6;
 // Standard deviation of the brightness within a cell at which half of a stroke stays.
@@ -38,8 +38,8 @@ const REACH = 1;
  * @returns {Planes}
  */
 export function underpaint(photo, smaller, reduced, photoShare, colorMap = null) {
-  const share = (value) => (1 - photoShare) / (1 + (photoShare * value) / HIDDEN ** 2);
-  return change(photo, smaller, reduced, combine(share, hidden(reduced, smaller)), colorMap);
+  const share = (value) => (1 - photoShare) / (1 + (photoShare * value) / UNSEEN ** 2);
+  return change(photo, smaller, reduced, combine(share, unseen(reduced, smaller)), colorMap);
 }
 
 /**
@@ -70,7 +70,7 @@ function keptShare(photo, size) {
 }
 
 /** @returns {Cells} the variance of a photo's brightness that another image does not show */
-function hidden(photo, image) {
+function unseen(photo, image) {
   const [shown, other] = [photo, image].map((each) =>
     toCells(each, CELL, (window) =>
       meanWithin(window, (x, y) => brightness(each.data, 4 * (y * each.width + x))),
@@ -78,13 +78,13 @@ function hidden(photo, image) {
   );
   const around = (value, ...maps) => meanAround(combine(value, ...maps), WINDOW);
   const product = (a, b) => a * b;
-  const unseen = (mean, center, square, spread, common) => {
+  const rest = (mean, center, square, spread, common) => {
     const shared = Math.max(0, common - mean * center);
     const most = Math.max(LEAST, spread - center ** 2);
     return Math.max(0, square - mean ** 2 - shared ** 2 / most);
   };
   return combine(
-    unseen,
+    rest,
     meanAround(shown, WINDOW),
     meanAround(other, WINDOW),
     around(product, shown, shown),
@@ -100,7 +100,7 @@ function hidden(photo, image) {
  * @param {Image} smaller
  * @param {Image} reduced the image at that size
  * @param {Cells} share of the difference to add, 0..1
- * @param {ColorMap | null} colorMap
+ * @param {ColorMap | null} colorMap of the image; `reduced` has these colors already
  * @returns {Planes}
  */
 function change(image, smaller, reduced, share, colorMap = null) {

@@ -30,6 +30,8 @@ import { windowPixels } from "./tiles.js";
 
 // Shortest side of a preview pass, which is shown early if the first pass is larger.
 const PREVIEW = 384;
+// Octaves by which a pass is larger than the one before, at most.
+const LARGEST_STEP = 1.5;
 
 /**
  * Return the sizes of all passes, each at most 2.83 times as large as the one before.
@@ -41,7 +43,7 @@ const PREVIEW = 384;
 function passSizes({ width, height }, first) {
   const shortest = Math.min(width, height);
   if (shortest <= first) return [{ width, height }];
-  const steps = Math.ceil(Math.log2(shortest / first) / 1.5);
+  const steps = Math.ceil(Math.log2(shortest / first) / LARGEST_STEP);
   const smaller = Array.from({ length: steps }, (_, step) => {
     const factor = (first / shortest) ** (1 - step / steps);
     const scaled = (length) => Math.max(1, Math.round(length * factor));
@@ -205,7 +207,7 @@ export class Photo {
         ? this.underpainting(previous, size, share)
         : this.canvas(size, options);
       const weight = area(size) / total;
-      const progress = (share) => report.progress((done += share * weight));
+      const progress = (part) => report.progress((done += part * weight));
       const close = previous ? closeness(size, closeFrom / options.strokeSize) : 0;
       const result = await this.#runPass(
         canvas,

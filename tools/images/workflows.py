@@ -6,12 +6,9 @@ on two slow cores. Run it again when the weights or a workflow change.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from panels import ROOT, crop
@@ -22,8 +19,10 @@ from adain_core.pixels import as_float
 from adain_core.sheets import GAP, LABEL, add_label, join_rows
 from adain_core.video import VideoReader
 
+sys.path.insert(0, str(ROOT / "tools"))
 sys.path.insert(0, str(ROOT / "tests" / "nodes"))
 from graph import WORKFLOWS, Run, Workflow
+from node_texts import load_pack
 
 # Left: the inputs of the workflow, one above the other. Right: its results.
 WIDTH, HEIGHT, LEFT = 600, 344, 144
@@ -31,18 +30,6 @@ RIGHT = WIDTH - LEFT - GAP
 # Frames of the workflow with two videos, and of those with one.
 FRAMES = (0, 8, 16)
 ANIMATED = {"09 Style fade": (0, 4, 8, 15, 21, 28), "10 Video": (0, 4, 8, 12, 16, 20)}
-
-
-def pack_nodes() -> Mapping[str, Any]:
-    """Return the node classes of the pack, imported as in ComfyUI."""
-    spec = importlib.util.spec_from_file_location(
-        "adain_pack", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    assert spec and spec.loader
-    pack = importlib.util.module_from_spec(spec)
-    sys.modules["adain_pack"] = pack
-    spec.loader.exec_module(pack)
-    return pack.NODE_CLASS_MAPPINGS
 
 
 def tiles(images: list[Tensor], columns: int, labels: list[str], size: tuple[int, int]) -> Tensor:
@@ -102,7 +89,7 @@ def thumbnail(workflow: Workflow, run: Run) -> Tensor:
 
 def main() -> None:
     """Write all thumbnails, or those of the workflows named as arguments."""
-    nodes = pack_nodes()
+    nodes = load_pack().NODE_CLASS_MAPPINGS
     with tempfile.TemporaryDirectory() as folder:
         # The folder of saved styles and videos.
         os.environ["ADAIN_CACHE"] = tempfile.tempdir = folder
