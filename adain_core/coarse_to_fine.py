@@ -21,6 +21,7 @@ from .style import Style
 from .temporal import TemporalPool
 from .tiled import (
     Finish,
+    Residual,
     TiledNetworks,
     Watch,
     copy,
@@ -135,23 +136,14 @@ class CoarseToFine:
         # So that all later passes together keep as much of the photo as one would.
         share = 1 - (1 - self._options.photo_share) ** (1 / max(1, later))
         match = self._match_colors(batch, photos[-1])
-        canvas, strokes = Canvas(photos.pop(), match), None
+        result: Tensor | None = None
         for number, tiler in enumerate(tilers):
-            last = number == later
-            target = output
-            if not last:
-                target = empty_image((len(output), 3, *sizes[number]), torch.uint8, output.device)
             close = closeness(sizes[number], self._options.stroke_size) if number else 0.0
-            targets, background = _targets(batch, close)
-            one = _Pass(number, canvas, targets, background, last)
-            finish = self._run_pass(batch, one, tiler, target)
-            if strokes is not None:
-                put_under(strokes, target, tiler, finish, self._watch if last else None)
-            if not last:
-                reduced, photo = self._matched(canvas), photos.pop()
-                target = target.to(reduced.device)
-                canvas = underpaint(photo, target, reduced, share, match)
-                strokes = Strokes.over(photo, target)
+            one = _Pass(number, *_targets(batch, close), share, match, number == later)
+            shape = (len(output), 3, *sizes[number])
+            target = output if one.last else empty_image(shape, torch.uint8, output.device)
+            self._run_pass(batch, one, photos, result, tiler, target)
+            result = target
 
     def _match_colors(self, batch: Batch, photos: Tensor) -> ColorMatch | None:
         """Return what gives photos, here at the size of the first pass, the artworks' colors."""
@@ -169,12 +161,21 @@ class CoarseToFine:
             smoothing=None if self._pool is None else self._pool.colors,
         )
 
-    def _matched(self, canvas: Canvas) -> Tensor:
+    def _begin(
+        self, one: _Pass, photos: list[Tensor], before: Tensor | None
+    ) -> tuple[Canvas, Strokes | None]:
+        """Return the input of a pass, and the strokes that stay under its result."""
+        if before is None:
+            return Canvas(photos[-1], one.match), None
+        reduced, photo = self._matched(photos.pop(), one.match), photos[-1]
+        before = before.to(reduced.device)
+        return underpaint(photo, before, reduced, one.share, one.match), Strokes.over(photo, before)
+
+    def _matched(self, photos: Tensor, match: ColorMatch | None) -> Tensor:
         """Return the photos of a small pass in the colors of the artworks, uint8."""
-        photos = canvas.images
-        if canvas.match is None:
+        if match is None:
             return photos
-        colors = Canvas(photos, canvas.match).colors(EVERYWHERE, self._networks.device)
+        colors = Canvas(photos, match).colors(EVERYWHERE, self._networks.device)
         return as_uint8(colors).to(photos.device)
 
     def _restores_chrominance(self, photos: Tensor) -> bool:
@@ -183,10 +184,29 @@ class CoarseToFine:
         # A decoder tints even the result of a gray artwork.
         return options.preserve_color == "luminance" or (options.recolors and is_gray(photos))
 
-    def _run_pass(self, batch: Batch, one: _Pass, tiler: Tiler, output: Tensor) -> Finish:
-        """Stylize a group in one pass; return how its pixels were finished."""
+    def _run_pass(
+        self,
+        batch: Batch,
+        one: _Pass,
+        photos: list[Tensor],
+        before: Tensor | None,
+        tiler: Tiler,
+        output: Tensor,
+    ) -> None:
+        """Stylize a group in one pass.
+
+        Args:
+            batch: the group.
+            one: the pass.
+            photos: the group's, from the size of the last pass down to that of the one before,
+                which is removed.
+            before: the result of the pass before, ``(B, 3, h, w)``, uint8.
+            tiler: tiler for the size of the pass.
+            output: receives the result.
+        """
         options, networks = self._options, self._networks
-        features = networks.encode(one.canvas, tiler)
+        canvas, strokes = self._begin(one, photos, before)
+        features = networks.encode(canvas, tiler)
         transfer = plan_transfer(
             features,
             one.targets,
@@ -197,30 +217,34 @@ class CoarseToFine:
             smoothing=None if self._pool is None else self._pool.at(one.number),
             smooth_styles=options.recolors,
         )
-        lost = options.content_residual and bool((batch.alphas < 1).any())
+        residual = None
+        if options.content_residual and bool((batch.alphas < 1).any()):
+            lost = (1 - batch.alphas)[:, None, None, None].float()
+            residual = Residual(canvas, own_transfer(features), lost)
         finish = Finish(
-            one.canvas,
-            Canvas(one.canvas.images),
-            own=own_transfer(features) if lost else None,
-            residual=(1 - batch.alphas)[:, None, None, None].float(),
+            Canvas(canvas.images),
+            residual,
             luminance=one.last and self._restores_chrominance(batch.images),
             masks=batch.masks if batch.masks is not None and one.background is None else (),
         )
         opacity = features.opacity if output.shape[1] == 4 else None
         watch = self._watch if one.last else None
         decoder = networks.decoder(features, tiler)
-        if one.number or options.stroke_size == SINGLE_PASS:
-            if watch is not None:
-                copy(one.canvas, output, networks.tiler(one.canvas.size, options.tile))
-            decode(decoder, transfer, output, finish, opacity, watch)
-        else:  # halos of the first pass are the largest, and that pass is small
+        if before is None and options.stroke_size != SINGLE_PASS:
+            # Halos of the first pass are the largest, and that pass is small.
             plain = empty_image(output.shape, torch.float32, output.device)
-            unblended = replace(finish, luminance=False, masks=())
-            decode(decoder, transfer, plain, unblended, opacity)
-            even_tones(plain, finish, _regions(batch, one), output)
+            decode(decoder, transfer, plain, Finish(finish.photo, residual), opacity)
+            even_tones(plain, canvas, _regions(batch, one, canvas.size), finish, output)
             if watch is not None:
                 watch(output)
-        return finish
+            return
+        if watch is not None:
+            copy(canvas, output, networks.tiler(canvas.size, options.tile))
+        del canvas  # decoding needs the most memory
+        decode(decoder, transfer, output, finish, opacity, watch)
+        if strokes is not None:
+            del decoder, features
+            put_under(strokes, output, tiler, finish, watch)
 
     def _encode_styles(self, batch: Batch) -> Batch:
         """Return the batch with its artworks recolored and encoded."""
@@ -242,16 +266,18 @@ class _Pass:
 
     Attributes:
         number: number of the pass, from 0.
-        canvas: the input.
         targets: statistics of the styles, one, or one for each mask.
         background: statistics of the background style.
+        share: share of the photo in the input of a later pass.
+        match: gives photos the colors of the artworks.
         last: whether its result is the output.
     """
 
     number: int
-    canvas: Canvas
     targets: list[Statistics]
     background: Statistics | None
+    share: float
+    match: ColorMatch | None
     last: bool
 
 
@@ -276,11 +302,11 @@ def _palette(style: Prepared) -> Palette:
     return style.palette or NO_PALETTE
 
 
-def _regions(batch: Batch, one: _Pass) -> Tensor | None:
+def _regions(batch: Batch, one: _Pass, size: tuple[int, int]) -> Tensor | None:
     """Return the weights of the regions with different styles; ``None`` without masks."""
     if batch.masks is None:
         return None
-    return pixel_regions(one.targets, batch.masks, one.background, one.canvas.size)
+    return pixel_regions(one.targets, batch.masks, one.background, size)
 
 
 def _reduce(images: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:

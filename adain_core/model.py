@@ -190,7 +190,7 @@ class AdaINModel(PretrainedModel):
                 photo = Canvas(_same_images(content, features))
                 decoded = empty_image(output.shape, torch.float32, self.device)
                 decode(decoder, None, decoded, opacity=features.opacity)
-                even_tones(decoded, Finish(photo, photo), features.regions, output)
+                even_tones(decoded, photo, features.regions, Finish(photo), output)
             if strokes is not None:
                 put_under(strokes, output, tiler)
             return output

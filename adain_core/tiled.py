@@ -20,7 +20,7 @@ from .functional import EVERYWHERE, Window, crop
 from .halos import remove_halos
 from .inference import Inference
 from .masks import region_weights
-from .memory import HeapTrimmer
+from .memory import HeapTrimmer, trim_heap
 from .networks import Decoder, Encoder
 from .pixels import as_uint8, check_finite
 from .strokes import Strokes
@@ -29,6 +29,8 @@ from .tiles import Network, Progress, Tile, Tiler, automatic_tile, check_tile
 from .transfer import Transfer
 
 _TRIMMER = HeapTrimmer()  # one per process, because it frees the memory of the process
+# Bytes of features above which what encoding freed is returned before decoding: that takes 30 ms.
+_LARGE = 2**26
 OUTPUT_DTYPES = (torch.float32, torch.uint8)
 
 # Receives unfinished images ``(B, 3|4, H, W)``; an exception that it raises aborts the work.
@@ -142,6 +144,8 @@ class TiledNetworks:
 
         tiler.run(work)
         assert features is not None
+        if device.type == "cpu" and features.nbytes > _LARGE:
+            trim_heap()
         return Features(
             features, canvas.size, self.fingerprint, self.architecture.fusion, canvas.opacity
         )
@@ -196,32 +200,46 @@ class TiledDecoder:
 
 
 @dataclass(frozen=True)
+class Residual:
+    """What the decoder loses of the input of a pass, to add back.
+
+    Attributes:
+        canvas: the input.
+        own: AdaIN with the canvas's own statistics; its result shows what the decoder loses.
+        share: fraction of that loss to add back, ``(B, 1, 1, 1)`` or ``(1, 1, 1, 1)``.
+    """
+
+    canvas: Canvas
+    own: Transfer
+    share: Tensor
+
+    def __call__(self, decoder: TiledDecoder, tile: Tile, device: torch.device) -> Tensor:
+        """Return what to add to a tile ``(B, 3, h, w)``, float32."""
+        lost = self.canvas.colors(tile.pixels, device) - decoder.tile(self.own, tile)
+        return lost.mul_(self.share.to(device))
+
+
+@dataclass(frozen=True)
 class Finish:
     """Operations on decoded pixels, in this order.
 
     Attributes:
-        canvas: the input of the pass.
-        photo: the content, at the same size.
-        own: AdaIN with the canvas's own statistics; its result shows what the decoder loses.
-        residual: fraction of that loss to add back, ``(B, 1, 1, 1)`` or ``(1, 1, 1, 1)``.
+        photo: the content.
+        residual: gives what the decoder loses.
         luminance: use the photo's chrominance.
         masks: ``(B, 1, H, W)`` each; pixels outside all of them are copied from the photo.
     """
 
-    canvas: Canvas
     photo: Canvas
-    own: Transfer | None = None
-    residual: Tensor | None = None
+    residual: Residual | None = None
     luminance: bool = False
     masks: Sequence[Tensor] = ()
 
     def __call__(self, image: Tensor, decoder: TiledDecoder, tile: Tile) -> Tensor:
         """Return the finished pixels of a tile ``(B, 3, h, w)``, float32."""
-        window, device = tile.pixels, image.device
-        if self.own is not None and self.residual is not None:
-            lost = self.canvas.colors(window, device) - decoder.tile(self.own, tile)
-            image = image + self.residual.to(device) * lost
-        return self.blend(image, self.photo, window)
+        if self.residual is not None:
+            image = image + self.residual(decoder, tile, image.device)
+        return self.blend(image, self.photo, tile.pixels)
 
     def blend(self, image: Tensor, outside: Canvas, window: Window) -> Tensor:
         """Return the image with the photo's chrominance, and another image outside all masks.
@@ -303,17 +321,20 @@ def put_under(
     tiler.run(work)
 
 
-def even_tones(decoded: Tensor, finish: Finish, regions: Tensor | None, output: Tensor) -> None:
-    """Remove the halos of a small pass, with its input as guide, and blend it.
+def even_tones(
+    decoded: Tensor, canvas: Canvas, regions: Tensor | None, finish: Finish, output: Tensor
+) -> None:
+    """Remove the halos of a small pass and blend it.
 
     Args:
         decoded: the pass as from :func:`decode`, not blended, ``(B, 3|4, H, W)``, float32.
-        finish: operations of the pass.
+        canvas: the input of the pass, which is the guide.
         regions: as for :func:`~adain_core.halos.remove_halos`.
+        finish: operations of the pass.
         output: receives the result, float32 or uint8.
     """
-    guide = finish.canvas.colors(EVERYWHERE, decoded.device)
-    if (opacity := finish.canvas.opacity) is not None:
+    guide = canvas.colors(EVERYWHERE, decoded.device)
+    if (opacity := canvas.opacity) is not None:
         guide = torch.cat([guide, read_window(opacity, EVERYWHERE, decoded.device)], dim=1)
     if regions is not None:
         regions = regions.to(decoded.device)
