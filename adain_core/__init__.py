@@ -13,7 +13,6 @@ from .version import read_version
 
 if TYPE_CHECKING:
     from . import color
-    from .architecture import Architecture
     from .errors import (
         AdaINError,
         ImageFileError,
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
     )
     from .images import ImageFile, load_image, read_image_file, save_image, write_image_file
     from .model import AdaINModel
-    from .networks import Decoder, Encoder
+    from .networks.architecture import Architecture
+    from .networks.encoder_decoder import Decoder, Encoder
     from .options import StylizeOptions
     from .style import Features, Style
     from .stylizer import Stylizer
@@ -67,14 +67,14 @@ __all__ = [
 # The modules of the public names, imported on first use: they import torch, and `adain --help`
 # must not wait for that.
 _HOMES = {
-    "architecture": ("Architecture",),
+    "networks.architecture": ("Architecture",),
     "errors": (
         *("AdaINError", "ImageFileError", "ImageFileWarning", "NotFiniteError", "OptionError"),
         *("StyleMismatchError", "VideoFileError", "WeightsError"),
     ),
     "images": ("ImageFile", "load_image", "read_image_file", "save_image", "write_image_file"),
     "model": ("AdaINModel",),
-    "networks": ("Decoder", "Encoder"),
+    "networks.encoder_decoder": ("Decoder", "Encoder"),
     "options": ("StylizeOptions",),
     "style": ("Features", "Style"),
     "stylizer": ("Stylizer",),

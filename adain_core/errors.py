@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .text import printable
+from .utils.text import printable
 
 
 class AdaINError(Exception):

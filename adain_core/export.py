@@ -23,12 +23,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .architecture import MINIMUM_SIZE
 from .errors import WeightsError, reason
-from .files import replace_atomically
 from .functional import EPSILON
 from .model import AdaINModel
-from .networks import Decoder, Encoder
+from .networks.architecture import MINIMUM_SIZE
+from .networks.encoder_decoder import Decoder, Encoder
+from .utils.files import replace_atomically
 
 try:
     import onnx

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .architecture import Fusion
+from .networks.architecture import Fusion
 
 # Rows and columns of a map, in cells or pixels.
 Window = tuple[slice, slice]
@@ -105,7 +105,7 @@ def fuse(
         features: content features ``(B, C, H, W)``.
         mean: channel means of the style, ``(B, C)`` or ``(1, C)``.
         std: channel standard deviations of the style, likewise.
-        fusion: see :class:`~adain_core.architecture.Architecture`.
+        fusion: see :class:`~adain_core.networks.architecture.Architecture`.
         content_statistics: as for :func:`adaptive_instance_norm`; unused for ``"concat"``.
 
     Returns:

@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .architecture import STRIDE
-from .dense import find_odd_kind
 from .errors import OptionError
 from .functional import Window, crop
 from .images import read_mask
+from .networks.architecture import STRIDE
 from .pixels import OVERSHOOT, resize_window
+from .utils.dense import find_odd_kind
 
 # What counts as a mask.
 MaskLike = Tensor | np.ndarray[Any, Any] | PIL.Image.Image | str | os.PathLike[str]

@@ -10,32 +10,31 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .canvas import Canvas
-from .devices import inference
+from .engine.canvas import Canvas
+from .engine.tiled import Finish, decode, empty_image, even_tones, put_under
+from .engine.tiles import Progress
 from .errors import require_kind
 from .functional import Statistics
 from .images import ImageLike, to_pixels
+from .images.previews import make_preview
 from .masks import MaskLike, as_mask
 from .options import MaskSource, Source, StylizeOptions
 from .pixels import resize_shortest_side
 from .pretrained import PretrainedModel
-from .previews import make_preview
 from .style import Features, Style, require_same_encoder
 from .style_encoder import resize_closeup, resize_style
 from .stylizer import Stylizer
 from .temporal import TemporalPool
-from .tiled import Finish, decode, empty_image, even_tones, put_under
-from .tiles import Progress
 from .transfer import Alpha
+from .utils.devices import inference
 
 
 class AdaINModel(PretrainedModel):
     """An encoder with its decoder.
 
     ``encode``, ``encode_style``, ``decode`` and ``stylize`` are for inference. They compute no
-    gradients and run an optimized form of the networks (:class:`~adain_core.inference.Inference`),
-    so hooks on layers are not called. For gradients, call the networks themselves, as the example
-    does.
+    gradients and run an optimized form of the networks (see ``networks.inference``), so hooks on
+    layers are not called. For gradients, call the networks themselves, as the example does.
 
     A fingerprint of the encoder's weights identifies its styles. It is computed when the model is
     created and by ``load_state_dict``; if you train the encoder further, create a new model. Freeze

@@ -20,11 +20,11 @@ from .choices import (
     STROKE_SIZES,
     recolors_artwork,
 )
+from .engine.tiles import check_tile
 from .errors import OptionError, require_kind
 from .images import IMAGE_KINDS, ImageLike
 from .masks import MaskLike, as_mask
 from .style import Style, normalized_weights
-from .tiles import check_tile
 from .transfer import check_alpha, list_masks
 
 # Shortest side of the first pass, pixels, at a stroke size of 1.

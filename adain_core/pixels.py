@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .dense import require_plain
 from .errors import NotFiniteError, require_kind
 from .functional import Window
+from .utils.dense import require_plain
 
 # Allowed distance from 0..1 in images and masks, as from resampling with a sharp filter; larger
 # values mean another range.

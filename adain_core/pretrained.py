@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from .devices import resolve_device, resolve_dtype
-from .networks import Decoder, Encoder
+from .engine.tiled import TiledNetworks
+from .networks.encoder_decoder import Decoder, Encoder
 from .style_encoder import StyleEncoder
-from .tiled import TiledNetworks
+from .utils.devices import resolve_device, resolve_dtype
 from .weights import ModelInfo, find_model, fingerprint, load_model, save_model
 
 M = TypeVar("M", bound="PretrainedModel")

@@ -17,15 +17,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .architecture import Fusion
-from .dense import require_plain
+from .engine.strokes import Strokes
 from .errors import OptionError, StyleMismatchError, WeightsError, require_kind
-from .files import check_tensors_suffix
 from .functional import Palette, Statistics
-from .previews import join_previews
-from .serialization import read_tensors, write_tensors
-from .strokes import Strokes
-from .text import printable
+from .images.previews import join_previews
+from .networks.architecture import Fusion
+from .utils.dense import require_plain
+from .utils.files import check_tensors_suffix
+from .utils.serialization import read_tensors, write_tensors
+from .utils.text import printable
 
 STYLE_KIND = "adain-style"
 # Where ComfyUI's model library looks for thumbnails: base64 in a JSON list.

@@ -7,16 +7,16 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from . import color
-from .canvas import Canvas
+from .color.methods import METHODS, visible_colors
+from .color.palettes import measure_palette
+from .engine.canvas import Canvas
+from .engine.tiled import TiledNetworks
+from .engine.tiles import Progress, Tiler, join_progress
 from .errors import require_kind
 from .functional import Statistics, channel_statistics
 from .masks import pool_to_features, require_count, resize_mask
-from .palettes import measure_palette
 from .pixels import as_float, resize, resize_shortest_side
 from .style import Style, StyleCache
-from .tiled import TiledNetworks
-from .tiles import Progress, Tiler, join_progress
 
 DEFAULT_STYLE_SIZE = 512
 # Enlarged artworks stay below this: the statistics of 16 megapixels gain nothing by more, and a
@@ -154,6 +154,6 @@ def recolor_style(artwork: Tensor, content: Tensor, method: str) -> Tensor:
         # The official CORAL scales contrast by the square root of this ratio: 7 times for a
         # photo of 12 megapixels. Color statistics do not mind the other aspect.
         reference = resize(reference, size)
-    reference = color.visible_colors(as_float(reference).to(artwork.device))
-    recolored = color.METHODS[method](color.visible_colors(artwork), reference)
+    reference = visible_colors(as_float(reference).to(artwork.device))
+    recolored = METHODS[method](visible_colors(artwork), reference)
     return torch.cat([recolored, artwork[:, 3:]], dim=1)

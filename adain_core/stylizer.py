@@ -10,10 +10,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from .coarse_to_fine import Batch, CoarseToFine, Prepared
-from .devices import inference
+from .engine.coarse_to_fine import Batch, CoarseToFine, Prepared
+from .engine.faults import explain_not_finite
+from .engine.tiled import Watch, empty_image
+from .engine.tiles import Progress
 from .errors import AdaINError, NotFiniteError, OptionError, StyleMismatchError, require_kind
-from .faults import explain_not_finite
 from .images import ImageLike, to_pixels
 from .masks import MaskLike, as_mask, feather_mask, resize_mask
 from .options import Source, StylizeOptions, closeness
@@ -22,9 +23,8 @@ from .pretrained import PretrainedModel
 from .style import Style, require_same_encoder
 from .style_encoder import recolor_style, resize_closeup, resize_style
 from .temporal import TemporalPool
-from .tiled import Watch, empty_image
-from .tiles import Progress
 from .transfer import Alpha, alpha_tensor, check_masks
+from .utils.devices import inference
 
 
 class Stylizer:

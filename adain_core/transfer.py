@@ -10,7 +10,6 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from .architecture import STRIDE, Fusion
 from .errors import OptionError, require_kind
 from .functional import EVERYWHERE, Statistics, Window, channel_statistics, crop, fuse
 from .masks import (
@@ -21,6 +20,7 @@ from .masks import (
     region_weights,
     require_count,
 )
+from .networks.architecture import STRIDE, Fusion
 from .pixels import as_float
 from .style import Features, Style, require_same_encoder
 

@@ -24,9 +24,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from adain_core import AdaINModel, Architecture
-from adain_core.devices import DTYPES, resolve_device, resolve_dtype
 from adain_core.errors import AdaINError
-from adain_core.networks import Decoder, Encoder
+from adain_core.networks.encoder_decoder import Decoder, Encoder
+from adain_core.utils.devices import DTYPES, resolve_device, resolve_dtype
 from adain_core.weights import available_models
 
 PRODUCT = "matrix product"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..adain_core import Features, Style
-from ..adain_core.strokes import Strokes
+from ..adain_core.engine.strokes import Strokes
 from . import host
 
 Batch = TypeVar("Batch", Tensor, list[float], list[Style])

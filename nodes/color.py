@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..adain_core.choices import COLOR_METHODS, describe
-from ..adain_core.color import transfer_color, visible_colors
+from ..adain_core.color.methods import transfer_color, visible_colors
 from ..adain_core.pixels import resize
 from . import host
 from .batches import common_count, single, take

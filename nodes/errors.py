@@ -9,7 +9,7 @@ from typing import Any
 from ..adain_core import StyleMismatchError
 from ..adain_core.errors import OptionError
 from ..adain_core.style import require_same_encoder
-from ..adain_core.text import printable
+from ..adain_core.utils.text import printable
 
 
 @contextmanager

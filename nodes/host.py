@@ -21,9 +21,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..adain_core import AdaINModel, save_image
-from ..adain_core.devices import DTYPES, resolve_device, resolve_dtype
+from ..adain_core.engine.tiles import activation_bytes, automatic_tile
 from ..adain_core.pixels import reduce_uint8
-from ..adain_core.tiles import activation_bytes, automatic_tile
+from ..adain_core.utils.devices import DTYPES, resolve_device, resolve_dtype
 from ..adain_core.weights import cache_folder
 
 try:

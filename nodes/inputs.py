@@ -13,8 +13,8 @@ from ..adain_core.choices import (
     TEMPORAL_MODES,
     describe,
 )
+from ..adain_core.engine.tiles import SMALLEST_TILE
 from ..adain_core.options import StylizeOptions
-from ..adain_core.tiles import SMALLEST_TILE
 from . import host
 
 CATEGORY = "AdaIN"

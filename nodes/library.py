@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from ..adain_core import AdaINModel, Style, WeightsError
-from ..adain_core.architecture import VGG19_WIDTHS
 from ..adain_core.choices import DEFAULT_MODEL
-from ..adain_core.networks import Encoder
+from ..adain_core.networks.architecture import VGG19_WIDTHS
+from ..adain_core.networks.encoder_decoder import Encoder
 from ..adain_core.weights import shipped_folder
 from . import host
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ..adain_core import Style
+from ..adain_core.images.previews import read_preview
+from ..adain_core.images.sheets import GAP, add_label
 from ..adain_core.pixels import resize
-from ..adain_core.previews import read_preview
-from ..adain_core.sheets import GAP, add_label
 from . import host
 from .inputs import CATEGORY
 from .library import STYLE_FOLDER, STYLES, load_style

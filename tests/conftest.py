@@ -14,7 +14,7 @@ from hypothesis import settings
 from torch import Tensor, nn
 
 from adain_core import AdaINModel, Architecture, adain
-from adain_core.networks import Decoder, Encoder
+from adain_core.networks.encoder_decoder import Decoder, Encoder
 from adain_core.weights import ModelInfo, save_model
 
 # Time says nothing on a busy machine.

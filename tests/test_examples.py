@@ -19,7 +19,7 @@ import adain_core
 from adain_core import AdaINModel, Encoder, load_image, methods, save_image, video
 from adain_core.color import transfer_color
 from adain_core.export import export_onnx
-from adain_core.inference import Inference
+from adain_core.networks.inference import Inference
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))

@@ -112,6 +112,9 @@ def describe(item: griffe.Object | griffe.Alias, level: int) -> Iterator[str]:
         yield f"{heading} {owner}{item.name}".replace("__", r"\_\_")
         yield f"```python\n{signature(item)}\n```"
         yield from sections(item.docstring)
+    elif item.is_attribute:
+        yield f"{heading} {item.name}"
+        yield from sections(item.docstring)
 
 
 def page() -> str:
@@ -123,11 +126,7 @@ def page() -> str:
         names = sorted(module.exports or (), key=str.lower)
         # By the path of its import: griffe takes `methods["refine"]` for the module of that name.
         homes = [module.imports.get(name, f"{path}.{name}") for name in names]
-        members = [library[home.removeprefix("adain_core.")] for home in homes] or [
-            item
-            for item in module.members.values()
-            if not item.is_alias and item.is_function and not item.name.startswith("_")
-        ]
+        members = [library[home.removeprefix("adain_core.")] for home in homes]
         parts += [f"## {path}", *list(sections(module.docstring))[:1]]
         for item in members:
             parts += describe(item, 3)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import AdaINError, OptionError, StyleMismatchError, WeightsError, reason
-from ..signals import interrupt_on_stop_signals
+from ..utils.signals import interrupt_on_stop_signals
 from . import (
     dataset,
     evaluate,
@@ -127,7 +127,7 @@ def _report(error: Exception, out_of_memory: str) -> int:
     elif isinstance(error, AdaINError):
         print_error(error)
     else:
-        from ..devices import is_out_of_memory
+        from ..utils.devices import is_out_of_memory
 
         if not is_out_of_memory(error):
             raise error
@@ -152,7 +152,7 @@ def _run(args: argparse.Namespace) -> int:
     except WeightsError as error:
         if not error.remedy:
             raise
-        function = rf"(adain_core\.\w+\.)?{error.remedy}\(\)"
+        function = rf"(adain_core\.[\w.]+\.)?{error.remedy}\(\)"
         message = re.sub(function, f"'{_REMEDIES[error.remedy]}'", str(error))
         raise WeightsError(message) from None
     return code

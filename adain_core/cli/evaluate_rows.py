@@ -27,7 +27,7 @@ from ..methods.optimize import Optimization, OptimizeOptions
 from ..methods.swap import StyleSwap
 from ..methods.tasks import Method
 from ..model import AdaINModel
-from ..networks import Encoder
+from ..networks.encoder_decoder import Encoder
 from ..options import StylizeOptions
 from .request import STYLE_SUFFIX
 

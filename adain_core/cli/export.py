@@ -60,8 +60,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from ..devices import DTYPES
     from ..model import AdaINModel
+    from ..utils.devices import DTYPES
 
     model = AdaINModel.from_pretrained(args.model, "cpu", "fp32")
     try:

@@ -13,9 +13,9 @@ from .request import load_model
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..networks import Encoder
+    from ..engine.tiles import Progress
+    from ..networks.encoder_decoder import Encoder
     from ..options import StylizeOptions
-    from ..tiles import Progress
 
     # From a photo's pixels to the stylized image, float or uint8.
     Stylize = Callable[[Tensor, Progress], Tensor]
@@ -187,9 +187,9 @@ def _swap(args: argparse.Namespace, options: StylizeOptions) -> Stylize:
 
 
 def _network(args: argparse.Namespace, options: StylizeOptions) -> Stylize:
-    from ..devices import resolve_device, resolve_dtype
     from ..methods.feedforward import FeedForward
     from ..methods.network_file import load_network
+    from ..utils.devices import resolve_device, resolve_dtype
 
     if args.model is None:
         raise ValueError(

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..files import check_tensors_suffix
+from ..utils.files import check_tensors_suffix
 
 
 def check_replaceable(

@@ -24,7 +24,7 @@ from ..dataset import (
     stylize_dataset,
 )
 from ..dataset.job import FAILURES
-from ..devices import resolve_device
+from ..utils.devices import resolve_device
 from .streams import print_error, print_json, print_line
 
 

@@ -13,17 +13,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..convert import read_loss_network
-from ..devices import resolve_device
 from ..evaluation import Pairs, Scenes, ScoredImage, Scores, markdown_table, summarize
 from ..evaluation.halo import SMALLEST
 from ..evaluation.scores import NAMES
-from ..files import replace_atomically
 from ..images import LARGEST_SIDES, list_images, save_image
+from ..images.sheets import GAP, join_rows
 from ..options import pass_sizes
 from ..pixels import as_uint8
-from ..sheets import GAP, join_rows
 from ..transfer import check_alpha
+from ..utils.devices import resolve_device
+from ..utils.files import replace_atomically
+from ..weights.convert import read_loss_network
 from .evaluate_rows import Row, make_rows, row_names
 from .outputs import check_output_file, check_replaceable
 from .streams import print_line, print_note

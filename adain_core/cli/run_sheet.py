@@ -22,11 +22,20 @@ from ..images import (
     read_image_file,
     save_image,
 )
+from ..images.previews import read_preview
+from ..images.sheets import (
+    GAP,
+    LABEL,
+    Cell,
+    choose_columns,
+    fit_within,
+    join_rows,
+    render_cell,
+    thumbnail,
+)
 from ..model import AdaINModel
 from ..options import StylizeOptions
 from ..pixels import as_uint8, resize_shortest_side
-from ..previews import read_preview
-from ..sheets import GAP, LABEL, Cell, choose_columns, fit_within, join_rows, render_cell, thumbnail
 from ..style import Style
 from ..stylizer import Stylizer
 from .outputs import check_output_file, refuse_inputs

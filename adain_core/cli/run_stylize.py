@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from tqdm import tqdm
 
-from ..devices import is_out_of_memory
 from ..errors import AdaINError, ImageFileError, reason
 from ..images import (
     ImageFile,
@@ -21,6 +20,7 @@ from ..images import (
     write_image_file,
 )
 from ..pixels import fit_shortest_side
+from ..utils.devices import is_out_of_memory
 from .arguments import OUT_OF_MEMORY
 from .background import Background
 from .methods import make_method

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ImageFileWarning
-from ..text import printable, to_json
+from ..utils.text import printable, to_json
 
 
 def open_streams() -> None:

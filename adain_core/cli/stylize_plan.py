@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files import real_path
 from ..images import check_output_suffix, list_image_tree, list_images
+from ..utils.files import real_path
 from .outputs import check_output_file, check_replaceable, read_files, refuse_inputs
 
 

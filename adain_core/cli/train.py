@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, get_args
 
-from ..architecture import VGG19_WIDTHS, Architecture
 from ..errors import OptionError, TrainingError
+from ..networks.architecture import VGG19_WIDTHS, Architecture
 from ..training.command import option_of
 from ..training.config import CHOICES, DEFAULTS, TrainingConfig
 from .arguments import Subparsers, add_command

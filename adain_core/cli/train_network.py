@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ..architecture import scale_width
 from ..choices import STYLE_LOSSES, describe
+from ..networks.architecture import scale_width
 from ..training.command import option_of
 from ..training.config import DEFAULTS
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..choices import DEFAULT_MODEL
 from ..errors import NotFiniteError, WeightsError
-from ..text import printable
+from ..utils.text import printable
 from .arguments import Subparsers, add_command
 from .outputs import check_safetensors_output
 from .streams import print_error, print_json, print_line
 
 if TYPE_CHECKING:
-    from ..architecture import Architecture
+    from ..networks.architecture import Architecture
     from ..weights import ModelInfo
 
 _LONGEST_CELL = 300  # characters of a table's cell
@@ -296,8 +296,8 @@ def _try_out(name: str) -> None:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from ..convert import convert_vgg19
-    from ..devices import DTYPES
+    from ..utils.devices import DTYPES
+    from ..weights.convert import convert_vgg19
 
     check_safetensors_output(args.output, args.overwrite)
     info = convert_vgg19(args.vgg, args.decoder, args.output, DTYPES[args.dtype], args.overwrite)
@@ -306,7 +306,7 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _download(args: argparse.Namespace) -> int:
-    from ..download import NAME, download_vgg19
+    from ..weights.download import NAME, download_vgg19
 
     path = download_vgg19(args.to)
     model = NAME if args.to is None else path
@@ -321,7 +321,7 @@ def _described(info: ModelInfo) -> str:
 def _parameters(architecture: Architecture) -> int:
     import torch
 
-    from ..networks import Decoder, Encoder
+    from ..networks.encoder_decoder import Decoder, Encoder
 
     with torch.device("meta"):
         networks = Encoder(architecture), Decoder(architecture)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ..choices import SINGLE_PASS
 from ..errors import OptionError
-from ..files import real_path
 from ..options import pass_sizes
+from ..utils.files import real_path
 from .plan import PlanOptions, Row
 from .trees import Tree
 

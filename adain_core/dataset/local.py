@@ -11,8 +11,8 @@ from typing import Protocol
 
 import torch
 
-from ..devices import resolve_device
 from ..model import AdaINModel
+from ..utils.devices import resolve_device
 from .job import Job, Report
 from .plan import Part
 from .worker import Worker

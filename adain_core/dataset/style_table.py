@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import ImageFileError, WeightsError
-from ..serialization import read_metadata, read_tensors, write_tensors
 from ..style import PALETTE_SHAPES, Style
+from ..utils.serialization import read_metadata, read_tensors, write_tensors
 
 TABLE_KIND = "adain-style-table"
 # Tensors by name, a row for each style; those of close-ups may be absent, and a style in a table

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from ..choices import SINGLE_PASS
-from ..devices import is_out_of_memory
 from ..errors import AdaINError, ImageFileError, reason
 from ..images import ImageFile, encode_image_file
 from ..model import AdaINModel
@@ -25,6 +24,7 @@ from ..options import StylizeOptions
 from ..pixels import resize_shortest_side
 from ..style import Style, require_same_encoder
 from ..stylizer import Stylizer
+from ..utils.devices import is_out_of_memory
 from .archives import split_archive
 from .job import STYLE_SUFFIX, STYLES, Failure, Job, Report
 from .plan import Part, Row, read_rows

@@ -9,7 +9,7 @@ import PIL.Image
 import torch
 from torch import Tensor
 
-from ..color import luma
+from ..color.methods import luma
 from ..pixels import as_float, as_uint8
 from .checkerboard import checkerboard_share
 

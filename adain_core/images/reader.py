@@ -12,10 +12,10 @@ from pathlib import Path
 import PIL.Image
 from torch import Tensor
 
-from ..color import luma
+from ..color.methods import luma
 from ..errors import ImageFileError, ImageFileWarning, reason, require_path
-from ..memory import free_host_memory
 from ..pixels import as_float
+from ..utils.memory import free_host_memory
 from .decoder import from_pillow
 from .formats import HEIC_SUFFIXES, input_formats, is_address
 from .image_file import ImageFile

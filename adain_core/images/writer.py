@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from ..errors import ImageFileError, ImageFileWarning, reason, require_kind
-from ..files import replace_atomically
 from ..pixels import as_float, as_uint8, check_finite
+from ..utils.files import replace_atomically
 from . import profiles
 from .exif import parse_exif
 from .formats import check_output_size, check_output_suffix

@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
+from ..engine.tiles import Progress
 from ..errors import OptionError
-from ..tiles import Progress
 from .objective import Losses
 
 Optimizer = Literal["lbfgs", "adam"]

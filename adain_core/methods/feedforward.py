@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..color import visible_colors
-from ..devices import inference
+from ..color.methods import visible_colors
+from ..engine.tiles import Progress
 from ..errors import OptionError
 from ..images import ImageLike, to_pixels
 from ..options import StylizeOptions
 from ..pixels import as_float, resize_shortest_side
-from ..tiles import Progress
+from ..utils.devices import inference
 from .network import TransferNetwork
 from .tasks import finish, refuse_options
 

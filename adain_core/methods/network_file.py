@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from ..errors import WeightsError
-from ..files import check_tensors_suffix
-from ..serialization import read_metadata, read_tensors, write_tensors
+from ..utils.files import check_tensors_suffix
+from ..utils.serialization import read_metadata, read_tensors, write_tensors
 from ..weights import load_state
 from .network import NetworkArchitecture, TransferNetwork
 

@@ -13,12 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..devices import resolve_device
 from ..errors import TrainingError
 from ..images import list_images, load_image
+from ..images.sheets import join_rows
 from ..pixels import resize_shortest_side
-from ..sheets import join_rows
-from ..signals import flag_stop_signals
 from ..training.callbacks import Callback, Callbacks, Console
 from ..training.checkpoint import RunFolder, load_checkpoint, save_checkpoint
 from ..training.command import without_folders
@@ -27,6 +25,8 @@ from ..training.log import TrainingLog, divergence
 from ..training.loss_network import LossNetwork
 from ..training.losses import content_loss
 from ..training.report import write_curves, write_grid
+from ..utils.devices import resolve_device
+from ..utils.signals import flag_stop_signals
 from .network import NetworkArchitecture, TransferNetwork
 from .network_config import NetworkConfig
 from .network_file import NetworkInfo, load_network, save_network

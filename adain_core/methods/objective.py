@@ -13,13 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..architecture import MINIMUM_SIZE
-from ..convert import read_loss_network
-from ..devices import resolve_device, resolve_dtype
 from ..errors import OptionError
 from ..functional import channel_statistics
-from ..networks import Encoder
+from ..networks.architecture import MINIMUM_SIZE
+from ..networks.encoder_decoder import Encoder
 from ..training.losses import content_loss, level_statistics
+from ..utils.devices import resolve_device, resolve_dtype
+from ..weights.convert import read_loss_network
 
 StyleLoss = Literal["statistics", "gram"]
 

@@ -10,14 +10,14 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from ..architecture import MINIMUM_SIZE
-from ..devices import gradients
+from ..engine.tiles import Progress
 from ..errors import OptionError
 from ..images import ImageLike
-from ..networks import Encoder
+from ..networks.architecture import MINIMUM_SIZE
+from ..networks.encoder_decoder import Encoder
 from ..options import StylizeOptions
 from ..pixels import resize
-from ..tiles import Progress
+from ..utils.devices import gradients
 from .descent import DescentOptions, Watch, watch_stages
 from .objective import LossWeights, freeze
 from .targets import descend, make_objective

@@ -7,12 +7,12 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from ..devices import gradients
+from ..engine.tiles import Progress
 from ..images import ImageLike
-from ..networks import Encoder
+from ..networks.encoder_decoder import Encoder
 from ..options import StylizeOptions
 from ..pixels import as_float
-from ..tiles import Progress
+from ..utils.devices import gradients
 from .descent import DescentOptions, Watch, watch_stages
 from .objective import LossWeights, freeze
 from .targets import descend, make_objective

@@ -12,12 +12,12 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from ..devices import gradients, inference
+from ..engine.tiles import Progress
 from ..errors import OptionError, require_kind
 from ..images import ImageLike
 from ..model import AdaINModel
 from ..options import StylizeOptions
-from ..tiles import Progress
+from ..utils.devices import gradients, inference
 from .descent import DescentOptions, Watch, minimize, watch_stages
 from .objective import Losses, freeze, levels_of, roughness
 from .patches import swap_patches

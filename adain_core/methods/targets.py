@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..color import luminance
 from ..functional import channel_statistics
-from ..networks import Encoder
+from ..networks.encoder_decoder import Encoder
 from ..options import StylizeOptions
 from ..style import Features
 from ..transfer import plan_transfer

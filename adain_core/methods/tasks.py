@@ -9,16 +9,16 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..architecture import MINIMUM_SIZE
-from ..color import luminance, visible_colors
+from ..color.methods import luminance, visible_colors
+from ..engine.tiles import Progress
 from ..errors import OptionError, require_kind
 from ..images import ImageLike, to_pixels
 from ..masks import as_mask, feather_mask, region_weights, resize_mask
+from ..networks.architecture import MINIMUM_SIZE
 from ..options import StylizeOptions
 from ..pixels import as_float, resize, resize_shortest_side
 from ..style import Style
 from ..style_encoder import recolor_style, resize_style
-from ..tiles import Progress
 from ..transfer import alpha_tensor, check_masks
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from ..architecture import VGG19_WIDTHS
 from ..evaluation import ModelCandidate, Pairs, evaluate_candidate, summarize
+from ..images.sheets import join_rows
 from ..model import AdaINModel
+from ..networks.architecture import VGG19_WIDTHS
 from ..pixels import as_uint8
-from ..sheets import join_rows
 from ..training import Callback, Trainer, TrainingConfig
 from .lab import Lab
 from .plots import plot_curves, smooth

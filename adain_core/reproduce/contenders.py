@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..devices import inference
 from ..functional import adaptive_instance_norm, channel_statistics
 from ..methods.descent import DescentOptions, minimize
 from ..methods.network import NetworkArchitecture, TransferNetwork
@@ -23,8 +22,9 @@ from ..methods.objective import (
 )
 from ..methods.patches import swap_patches
 from ..model import AdaINModel
-from ..networks import Decoder, Encoder
+from ..networks.encoder_decoder import Decoder, Encoder
 from ..training.losses import content_loss
+from ..utils.devices import inference
 
 STYLES = 32
 # Evaluations of the losses in the timed optimization, including that of the starting image.

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ..choices import SINGLE_PASS
 from ..evaluation import Pairs
+from ..images.sheets import join_rows
 from ..methods.objective import LossWeights, describe_levels, levels_of, style_difference
 from ..options import StylizeOptions
-from ..sheets import join_rows
 from ..style import Style
 from ..stylizer import Stylizer
 from ..training.losses import content_loss

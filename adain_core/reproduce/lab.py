@@ -18,16 +18,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import __version__
-from ..architecture import Architecture
-from ..convert import read_loss_network
-from ..devices import resolve_device
 from ..errors import AdaINError, ImageFileError
 from ..evaluation import Pairs
-from ..files import replace_atomically
 from ..images import list_images, save_image
 from ..model import AdaINModel
-from ..networks import Decoder, Encoder
+from ..networks.architecture import Architecture
+from ..networks.encoder_decoder import Decoder, Encoder
+from ..utils.devices import resolve_device
+from ..utils.files import replace_atomically
 from ..weights import ModelInfo
+from ..weights.convert import read_loss_network
 from .config import ReproduceConfig
 from .notebook import Notebook
 from .text import count

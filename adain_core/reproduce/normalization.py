@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from torch import Tensor
 
 from ..choices import SINGLE_PASS
-from ..color import luma
+from ..color.methods import luma
 from ..images import list_images, load_image
 from ..methods.network_config import NetworkConfig
 from ..methods.network_trainer import NetworkTrainer, Prepare

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import AdaINError
-from ..files import replace_atomically
+from ..utils.files import replace_atomically
 
 
 class Notebook:

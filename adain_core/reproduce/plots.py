@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..files import replace_atomically
+from ..utils.files import replace_atomically
 
 # Largest ratio between values that are shown.
 _SPAN = 1000

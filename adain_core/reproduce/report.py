@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 
-from ..files import replace_atomically
+from ..utils.files import replace_atomically
 from . import ablation, controls, losses, normalization, speed
 from .config import ReproduceConfig
 from .lab import Lab

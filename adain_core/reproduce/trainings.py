@@ -12,10 +12,10 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from torch import Tensor
 
-from ..devices import has_fast_bfloat16
 from ..methods.network_config import NetworkConfig
 from ..methods.network_trainer import NetworkTrainer, Prepare
 from ..training import Callback, Trainer, TrainingConfig
+from ..utils.devices import has_fast_bfloat16
 from .lab import HISTORY, Lab
 
 Config = TypeVar("Config", NetworkConfig, TrainingConfig)

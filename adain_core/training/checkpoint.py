@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 
 from ..errors import TrainingError
-from ..files import replace_atomically
+from ..utils.files import replace_atomically
 from .command import without_folders
 
 # Format of the files; a run can only be resumed with the same number.

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from itertools import chain
 from typing import Any, Literal, get_args
 
-from ..architecture import VGG19_WIDTHS, Architecture, Fusion, Normalization
 from ..errors import OptionError
+from ..networks.architecture import VGG19_WIDTHS, Architecture, Fusion, Normalization
 
 Optimizer = Literal["adam", "soap"]
 Schedule = Literal["paper", "cosine"]
@@ -59,8 +59,8 @@ class TrainingConfig:
         widths: channels of the four blocks, or of each of the nine convolutions. At the paper's
             widths, the encoder is the frozen VGG and only the decoder is trained; otherwise both
             are trained end to end.
-        normalization: see :class:`~adain_core.architecture.Architecture`.
-        fusion: see :class:`~adain_core.architecture.Architecture`.
+        normalization: see :class:`~adain_core.networks.architecture.Architecture`.
+        fusion: see :class:`~adain_core.networks.architecture.Architecture`.
         steps: number of optimizer steps.
         distill_steps: steps before the first one that match the features of a pruned encoder with
             those of ``init``, a wider model; the decoder is pruned afterwards.

@@ -8,9 +8,9 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from ..architecture import VGG19_WIDTHS
-from ..convert import read_loss_network
-from ..devices import no_autocast
+from ..networks.architecture import VGG19_WIDTHS
+from ..utils.devices import no_autocast
+from ..weights.convert import read_loss_network
 from .config import Precision
 
 DTYPES: dict[Precision, torch.dtype] = {

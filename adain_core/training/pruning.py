@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from tqdm import trange
 
 from ..functional import channel_statistics, fuse
-from ..networks import Decoder, Encoder
+from ..networks.encoder_decoder import Decoder, Encoder
 
 # Number of positions in the least squares; four times as many change the error by 1 %.
 _PLACES = 60_000

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from .. import __version__
-from ..files import replace_atomically
 from ..functional import channel_statistics, fuse
 from ..images import save_image
-from ..sheets import join_rows
+from ..images.sheets import join_rows
+from ..utils.files import replace_atomically
 from ..weights import ModelInfo, save_model
 from .command import command_line, without_folders
 from .config import TrainingConfig

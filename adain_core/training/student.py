@@ -9,10 +9,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from ..architecture import Architecture
 from ..errors import TrainingError
 from ..functional import Statistics, channel_statistics, fuse
-from ..networks import Decoder, Encoder
+from ..networks.architecture import Architecture
+from ..networks.encoder_decoder import Decoder, Encoder
 from ..weights import find_model, load_model
 from .config import TrainingConfig
 from .data import Crops, crop_batches

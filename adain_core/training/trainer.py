@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import TrainingError
-from ..signals import flag_stop_signals
+from ..utils.signals import flag_stop_signals
 from ..weights import fingerprint
 from .batches import choose_batch
 from .callbacks import Callback, Callbacks, Console, TensorBoard

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import VideoFileError
-from ..files import real_path
+from ..utils.files import real_path
 from .sequence import NUMBER, numbered_names
 
 # FFmpeg's protocols without ``://`` that count as addresses; other names may contain colons.

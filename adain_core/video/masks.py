@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..color import luma
+from ..color.methods import luma
 from ..errors import ImageFileError, VideoFileError
 from ..images import read_mask
 from ..masks import as_mask

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from ..errors import VideoFileError, WeightsError
-from ..serialization import read_tensors, write_tensors
 from ..style import Style
 from ..stylizer import Stylizer
+from ..utils.serialization import read_tensors, write_tensors
 from .formats import Encoding
 from .keyframes import Keyframes
 from .reader import VideoReader

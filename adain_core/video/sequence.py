@@ -11,9 +11,9 @@ from pathlib import Path
 from torch import Tensor
 
 from ..errors import VideoFileError, reason
-from ..files import real_path
 from ..images import save_image
 from ..images.formats import INPUT_SUFFIXES
+from ..utils.files import real_path
 from .frame import Frame, Packet
 
 # The placeholder of the number in a file name; no name has room for more digits.

@@ -1,7 +1,7 @@
 /**
- * Removing the halos of a first pass, as adain_core/halos.py does it: a guided filter, with the
- * photo's color as guide, makes the low frequencies of what the pass changed follow the photo, and
- * keeps its strokes.
+ * Removing the halos of a first pass, as adain_core/engine/halos.py does it: a guided filter, with
+ * the photo's color as guide, makes the low frequencies of what the pass changed follow the photo,
+ * and keeps its strokes.
  */
 
 import { combine, meanAround, meanWithin, toCells, toPixels } from "./cells.js";

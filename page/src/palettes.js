@@ -1,7 +1,7 @@
 /**
- * Palettes, as in adain_core/palettes.py: the colors of an image as mean and covariance, and maps
- * from one to another. AdaIN leaves many of the photo's hues: trees stay green in the style of a
- * gray engraving. The photo is therefore stylized in the colors of the artwork.
+ * Palettes, as in adain_core/color/palettes.py: the colors of an image as mean and covariance, and
+ * maps from one to another. AdaIN leaves many of the photo's hues: trees stay green in the style of
+ * a gray engraving. The photo is therefore stylized in the colors of the artwork.
  *
  * @typedef {import("./pixels.js").Image} Image
  * @typedef {import("./pixels.js").Size} Size
@@ -71,7 +71,7 @@ export function mixPalettes(one, other, share) {
 
 /**
  * Return the map from one palette to another that changes each color least: the linear
- * Monge-Kantorovich map, as color transfer by "transport" in adain_core/color.py.
+ * Monge-Kantorovich map, as color transfer by "transport" in adain_core/color/methods.py.
  *
  * @param {Palette} source of the photo
  * @param {Palette} target of the artwork

@@ -1,6 +1,6 @@
 /**
- * Strokes of a pass, as in adain_core/strokes.py: what the next pass starts from, and what stays
- * under it.
+ * Strokes of a pass, as in adain_core/engine/strokes.py: what the next pass starts from, and what
+ * stays under it.
  */
 
 import { combine, meanAround, meanWithin, toCells, toPixels } from "./cells.js";

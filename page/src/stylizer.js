@@ -1,6 +1,6 @@
 /**
- * Stylizing coarse to fine, as adain_core/coarse_to_fine.py does it: the photo is stylized at a
- * small size first, then at increasing sizes on top of that. The size of strokes is fixed in
+ * Stylizing coarse to fine, as adain_core/engine/coarse_to_fine.py does it: the photo is stylized at
+ * a small size first, then at increasing sizes on top of that. The size of strokes is fixed in
  * pixels, so the size of the first pass sets their size relative to the image.
  */
 

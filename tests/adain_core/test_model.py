@@ -22,7 +22,7 @@ from adain_core import (
     color,
     read_image_file,
 )
-from adain_core.architecture import Architecture
+from adain_core.networks.architecture import Architecture
 from adain_core.pixels import resize
 from adain_core.style_encoder import recolor_style
 

@@ -14,7 +14,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from adain_core import AdaINModel, StylizeOptions, Stylizer, TemporalPool, adain, pixels, tiled
+from adain_core import AdaINModel, StylizeOptions, Stylizer, TemporalPool, adain, pixels
+from adain_core.engine import tiled
 
 MakeImage = Callable[..., Tensor]
 META = torch.device("meta")

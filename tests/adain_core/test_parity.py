@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from adain_core import AdaINModel, load_image
-from adain_core.convert import convert_vgg19
 from adain_core.weights import load_info
+from adain_core.weights.convert import convert_vgg19
 
 CASES = ("plain", "alpha", "blend", "odd_size", "preserve_color")
 

@@ -10,8 +10,8 @@ from adain_core import (
     AdaINModel,
     adain,
 )
+from adain_core.engine.halos import remove_halos
 from adain_core.functional import channel_statistics
-from adain_core.halos import remove_halos
 from adain_core.masks import as_mask, feather_mask, resize_mask
 
 # --- masks ---------------------------------------------------------------------------------------

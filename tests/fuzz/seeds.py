@@ -23,7 +23,7 @@ from adain_core import AdaINModel, Architecture, Style
 from adain_core.dataset.style_table import write_table
 from adain_core.methods.network import NetworkArchitecture, TransferNetwork
 from adain_core.methods.network_file import NetworkInfo, save_network
-from adain_core.networks import Decoder, Encoder
+from adain_core.networks.encoder_decoder import Decoder, Encoder
 from adain_core.options import StylizeOptions
 from adain_core.stylizer import Stylizer
 from adain_core.temporal import TemporalPool

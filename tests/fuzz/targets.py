@@ -21,7 +21,6 @@ from safetensors.torch import load, save
 
 from adain_core import Style, read_image_file
 from adain_core.cli import main
-from adain_core.convert import read_decoder
 from adain_core.dataset.archives import read_index, read_member
 from adain_core.dataset.plan import read_parts, read_rows
 from adain_core.dataset.style_table import StyleTable
@@ -34,14 +33,15 @@ from adain_core.errors import (
     WeightsError,
 )
 from adain_core.images import encode_image_file, read_mask
+from adain_core.images.previews import join_previews, read_preview
 from adain_core.methods.network_file import load_network
-from adain_core.previews import join_previews, read_preview
-from adain_core.text import printable
 from adain_core.training import TrainingConfig
 from adain_core.training.checkpoint import load_checkpoint
+from adain_core.utils.text import printable
 from adain_core.video import VideoReader
 from adain_core.video.resume import Checkpoints
 from adain_core.weights import load_info, load_model
+from adain_core.weights.convert import read_decoder
 
 from . import seeds, words
 from .mutator import (

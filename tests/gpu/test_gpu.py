@@ -18,8 +18,8 @@ from torch import Tensor
 
 from adain_core import AdaINModel, Architecture
 from adain_core.images import save_image
-from adain_core.networks import Decoder, Encoder
-from adain_core.padding import reflection_pad
+from adain_core.networks.encoder_decoder import Decoder, Encoder
+from adain_core.networks.padding import reflection_pad
 from adain_core.training import Trainer, TrainingConfig
 from adain_core.training.batches import choose_batch
 from adain_core.training.graphs import replay_graph

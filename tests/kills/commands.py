@@ -14,7 +14,7 @@ import PIL.Image
 import torch
 
 from adain_core import AdaINModel, Architecture
-from adain_core.networks import Decoder, Encoder
+from adain_core.networks.encoder_decoder import Decoder, Encoder
 from adain_core.weights import ModelInfo
 
 _SIZE = (96, 72)

@@ -16,8 +16,9 @@ from graph import BLUEPRINTS, INPUTS, ROOT, Workflow, declared_inputs, is_widget
 from torch import Tensor
 from videos import stylize_with_options
 
-from adain_core import AdaINModel, Style, devices, load_image
+from adain_core import AdaINModel, Style, load_image
 from adain_core.pixels import resize_shortest_side
+from adain_core.utils import devices
 from adain_core.video import VideoReader
 
 
@@ -88,7 +89,7 @@ class Reduced:
 
 @pytest.fixture
 def reduced(bare_pack: Any, request: Any, monkeypatch: pytest.MonkeyPatch) -> Reduced:
-    for module in (devices, bare_pack.submodule("adain_core.devices")):
+    for module in (devices, bare_pack.submodule("adain_core.utils.devices")):
         monkeypatch.setattr(module, "has_fast_bfloat16", lambda: False)
     return Reduced(bare_pack.module.NODE_CLASS_MAPPINGS, request.param)
 

@@ -61,7 +61,8 @@ def test_reference_is_resized_before_it_moves(
     monkeypatch.setattr(F, "interpolate", watched)
     host, color = pack.submodule("nodes.host"), pack.submodule("nodes.color")
     monkeypatch.setattr(host, "compute_device", lambda: torch.device("meta"))
-    monkeypatch.setattr(pack.submodule("adain_core.color"), "check_finite", lambda values: None)
+    methods = pack.submodule("adain_core.color.methods")
+    monkeypatch.setattr(methods, "check_finite", lambda values: None)
     recolored = color.recolor_image(image, reference, "luminance", 1.0)
     assert devices == ["cpu"] and recolored.device.type == "meta"
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from adain_core import load_image
+from adain_core.images.sheets import GAP, LABEL, add_label
 from adain_core.pixels import resize
-from adain_core.sheets import GAP, LABEL, add_label
 from adain_core.weights import save_model
 
 MakeImage = Callable[..., Tensor]
@@ -272,7 +272,7 @@ def test_models_run_on_the_cpu_beside_directml(host: Any) -> None:
 
 def test_library_chooses_the_dtype_on_a_cpu(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The host would take fp32 on each; a user who forces it gets it."""
-    devices = host.pack.submodule("adain_core.devices")
+    devices = host.pack.submodule("adain_core.utils.devices")
 
     def loaded() -> torch.dtype:
         (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="auto")
@@ -355,7 +355,7 @@ def test_artworks_are_encoded_by_tiles_too(
 ) -> None:
     (model,) = host.pack.run("AdaINModelLoader", model="tiny.safetensors", dtype="fp32")
     monkeypatch.setattr(
-        host.pack.submodule("adain_core.tiled"), "automatic_tile", lambda *a, **k: 64
+        host.pack.submodule("adain_core.engine.tiled"), "automatic_tile", lambda *a, **k: 64
     )
     host.pack.run("AdaINEncodeStyle", model=model, image=make_image(128, 192), style_size=0)
     tiles = 6 + 24  # at its size, and at twice it

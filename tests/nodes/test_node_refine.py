@@ -16,7 +16,7 @@ from torch import Tensor
 
 from adain_core import AdaINModel, StylizeOptions
 from adain_core.methods import refine
-from adain_core.networks import Encoder
+from adain_core.networks.encoder_decoder import Encoder
 
 MakeImage = Callable[..., Tensor]
 

@@ -206,7 +206,9 @@ def test_without_a_model_the_shipped_one_is_used(
     artworks: list[Tensor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pack.submodule("adain_core.devices"), "has_fast_bfloat16", lambda: False)
+    monkeypatch.setattr(
+        pack.submodule("adain_core.utils.devices"), "has_fast_bfloat16", lambda: False
+    )
     inputs = {"content": content, "style_1": artworks[0], "alpha": 0.8}
     found, _ = pack.run("AdaINStylize", **inputs)
     expected, _ = pack.run("AdaINStylize", model=model, **inputs)

@@ -31,13 +31,14 @@ from PIL import Image
 from torch import Tensor
 from videos import stylize_with_options
 
-from adain_core import AdaINModel, Style, adain, devices
+from adain_core import AdaINModel, Style, adain
 from adain_core.choices import PHOTO_SHARE
 from adain_core.color import transfer_color
+from adain_core.engine.strokes import Strokes, underpaint
 from adain_core.options import pass_sizes
 from adain_core.pixels import as_uint8, reduce_uint8, resize_shortest_side
-from adain_core.strokes import Strokes, underpaint
 from adain_core.temporal import TemporalPool
+from adain_core.utils import devices
 from adain_core.video import VideoReader
 
 TEMPLATE_FOLDERS = ("example_workflows", "example", "examples", "workflow", "workflows")
@@ -282,7 +283,7 @@ def reduced(
     monkeypatch.setenv("ADAIN_CACHE", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where videos lie
     # In float32: tiles round otherwise than the whole does, in bfloat16 by 1/256 here and there.
-    for module in (devices, bare_pack.submodule("adain_core.devices")):
+    for module in (devices, bare_pack.submodule("adain_core.utils.devices")):
         monkeypatch.setattr(module, "has_fast_bfloat16", lambda: False)
     return Reduced(bare_pack, request.param)
 

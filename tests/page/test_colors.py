@@ -13,10 +13,10 @@ from studio import Studio, as_page_image, random_image
 from torch import Tensor
 
 from adain_core import AdaINModel, Style
+from adain_core.color.palettes import ColorMap, ColorMatch, measure_palette
+from adain_core.engine.strokes import underpaint
 from adain_core.functional import Palette
-from adain_core.palettes import ColorMap, ColorMatch, measure_palette
 from adain_core.pixels import as_float, as_uint8, reduce_uint8
-from adain_core.strokes import underpaint
 
 EVERYWHERE = (slice(None), slice(None))
 FULL = torch.ones(1)

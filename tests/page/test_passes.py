@@ -9,9 +9,9 @@ import torch
 from studio import Studio, as_page_image, random_image
 from torch import Tensor
 
-from adain_core.halos import remove_halos
+from adain_core.engine.halos import remove_halos
+from adain_core.engine.strokes import Strokes, underpaint
 from adain_core.pixels import as_float, reduce_uint8
-from adain_core.strokes import Strokes, underpaint
 
 EVERYWHERE = (slice(None), slice(None))
 CPU = torch.device("cpu")

@@ -28,9 +28,9 @@ from adain_core import (
 )
 from adain_core.color import transfer_color
 from adain_core.images import list_images, to_tensor
+from adain_core.images.sheets import add_label, join_rows
 from adain_core.masks import feather_mask
 from adain_core.methods import load_loss_network, refine
-from adain_core.sheets import add_label, join_rows
 from adain_core.temporal import TemporalPool
 
 PAGES = ROOT / "web" / "docs"

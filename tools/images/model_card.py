@@ -15,8 +15,8 @@ from torch import Tensor
 
 from adain_core import AdaINModel, load_image, save_image
 from adain_core.choices import DEFAULT_MODEL, SINGLE_PASS
+from adain_core.images.sheets import add_label, join_rows
 from adain_core.pixels import resize_shortest_side
-from adain_core.sheets import add_label, join_rows
 from adain_core.weights import shipped_folder
 
 SIDE = 200

@@ -8,8 +8,8 @@ from pathlib import Path
 from torch import Tensor
 
 from adain_core import load_image
+from adain_core.images.sheets import add_label
 from adain_core.pixels import resize_shortest_side
-from adain_core.sheets import add_label
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"

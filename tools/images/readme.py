@@ -17,8 +17,8 @@ from adain_core import AdaINModel, Style, load_image, save_image
 from adain_core.choices import SINGLE_PASS, STROKE_SIZES
 from adain_core.cli import main as adain
 from adain_core.color import METHODS
+from adain_core.images.sheets import join_rows
 from adain_core.pixels import resize_shortest_side
-from adain_core.sheets import join_rows
 from adain_core.temporal import TemporalPool
 
 # Frames of the animation.

@@ -15,8 +15,8 @@ from panels import ROOT, crop
 from torch import Tensor
 
 from adain_core import load_image, save_image
+from adain_core.images.sheets import GAP, LABEL, add_label, join_rows
 from adain_core.pixels import as_float
-from adain_core.sheets import GAP, LABEL, add_label, join_rows
 from adain_core.video import VideoReader
 
 sys.path.insert(0, str(ROOT / "tools"))

@@ -26,7 +26,7 @@ def models(
     cache, shipped = tmp_path / "cache", tmp_path / "shipped"
     cache.mkdir()
     monkeypatch.setenv("ADAIN_CACHE", str(cache))
-    monkeypatch.setattr("adain_core.weights.shipped_folder", lambda: shipped)
+    monkeypatch.setattr("adain_core.weights.model_files.shipped_folder", lambda: shipped)
 
     def add(name: str) -> Path:
         path = cache / f"{name}.safetensors"

@@ -14,11 +14,11 @@ from PIL import ImageCms
 from torch import Tensor
 
 from adain_core import AdaINModel
-from adain_core.canvas import Canvas
 from adain_core.cli import make_parser
+from adain_core.engine.canvas import Canvas
+from adain_core.engine.tiled import TiledNetworks
 from adain_core.options import StylizeOptions
 from adain_core.stylizer import Stylizer
-from adain_core.tiled import TiledNetworks
 
 ARTIST = 315
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -13,8 +13,8 @@ from cli_folder import error_line
 from torch import nn
 
 from adain_core import AdaINModel, Architecture
-from adain_core.architecture import VGG19_WIDTHS
 from adain_core.cli import main
+from adain_core.networks.architecture import VGG19_WIDTHS
 from adain_core.weights import load_info, save_model
 
 
@@ -180,7 +180,7 @@ def test_download_command(
         path.write_bytes(bytes(1_500_000))
         return path
 
-    monkeypatch.setattr("adain_core.download.download_vgg19", fetched)
+    monkeypatch.setattr("adain_core.weights.download.download_vgg19", fetched)
     path = tmp_path / "adain-vgg19.safetensors"
     assert main(["weights", "download", "vgg19"]) == 0
     assert capsys.readouterr().out == f"{path} (1.5 MB); use it with --model adain-vgg19\n"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from adain_core import AdaINModel, Architecture
-from adain_core.networks import Encoder
+from adain_core.networks.encoder_decoder import Encoder
 
 
 @pytest.fixture(scope="session")

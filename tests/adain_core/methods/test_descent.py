@@ -19,7 +19,7 @@ from adain_core.methods.objective import (
     levels_of,
     style_difference,
 )
-from adain_core.networks import Encoder
+from adain_core.networks.encoder_decoder import Encoder
 from adain_core.training.losses import level_statistics, style_loss
 
 MakeImage = Callable[..., Tensor]

@@ -19,7 +19,7 @@ from adain_core.methods.network import NetworkArchitecture, TransferNetwork
 from adain_core.methods.network_file import NetworkInfo, save_network
 from adain_core.methods.optimize import Optimization, OptimizeOptions
 from adain_core.methods.swap import StyleSwap
-from adain_core.networks import Encoder
+from adain_core.networks.encoder_decoder import Encoder
 from adain_core.options import StylizeOptions
 
 MakeImage = Callable[..., Tensor]

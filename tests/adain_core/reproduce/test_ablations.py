@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from adain_core import AdaINModel, adain
-from adain_core.architecture import VGG19_WIDTHS
 from adain_core.evaluation import ModelCandidate, Pairs, evaluate_candidate
 from adain_core.images import save_image
+from adain_core.networks.architecture import VGG19_WIDTHS
 from adain_core.reproduce.ablation import VARIANTS, Plan, choose_plan, make_decoder_runs
 from adain_core.reproduce.config import ReproduceConfig
 from adain_core.reproduce.lab import Lab

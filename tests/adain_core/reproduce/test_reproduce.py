@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from adain_core.cli import main
-from adain_core.color import luma
+from adain_core.color.methods import luma
 from adain_core.errors import AdaINError, OptionError
 from adain_core.images import load_image, save_image
 from adain_core.methods.network_config import NetworkConfig

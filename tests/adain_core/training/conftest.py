@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from adain_core import Architecture
 from adain_core.images import save_image
-from adain_core.networks import Decoder, Encoder
+from adain_core.networks.encoder_decoder import Decoder, Encoder
 from adain_core.training import TrainingConfig
 from adain_core.weights import ModelInfo, save_model
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from adain_core import Architecture
-from adain_core.architecture import Fusion
-from adain_core.networks import Decoder, Encoder
+from adain_core.networks.architecture import Fusion
+from adain_core.networks.encoder_decoder import Decoder, Encoder
 from adain_core.training import Trainer, TrainingConfig, TrainingError
 from adain_core.training.data import Augmentation, Crops
 

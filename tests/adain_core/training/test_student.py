@@ -14,7 +14,7 @@ from torch import Tensor
 from adain_core import AdaINModel, Architecture
 from adain_core.functional import adaptive_instance_norm, channel_statistics
 from adain_core.images import save_image
-from adain_core.networks import Decoder, Encoder
+from adain_core.networks.encoder_decoder import Decoder, Encoder
 from adain_core.training import Trainer, TrainingConfig, TrainingError
 from adain_core.training.pruning import distill, prune
 from adain_core.training.student import Student, initialize, widen

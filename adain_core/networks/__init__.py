@@ -1,0 +1,1 @@
+"""The encoder and the decoder: their configuration, layers, and optimized form."""

@@ -1,0 +1,1 @@
+"""What is independent of the method: files, text, devices, memory, signals."""
