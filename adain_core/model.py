@@ -26,7 +26,7 @@ from .style_encoder import resize_closeup, resize_style
 from .stylizer import Stylizer
 from .temporal import TemporalPool
 from .transfer import Alpha
-from .utils.devices import inference
+from .utils.devices import no_gradients
 
 
 class AdaINModel(PretrainedModel):
@@ -80,7 +80,7 @@ class AdaINModel(PretrainedModel):
             ImageFileError: a file that cannot be read.
             MemoryError: even the smallest tile does not fit.
         """
-        with inference(self.device):
+        with no_gradients(self.device):
             images = to_pixels(content)
             if size:
                 images = resize_shortest_side(images, size)
@@ -118,7 +118,7 @@ class AdaINModel(PretrainedModel):
         """
         if name is None:
             name = Path(image).stem if isinstance(image, str | os.PathLike) else ""
-        with inference(self.device):
+        with no_gradients(self.device):
             weight = None if mask is None else as_mask(mask)
             pixels = to_pixels(image)
             images = resize_style(pixels, size)
@@ -171,7 +171,7 @@ class AdaINModel(PretrainedModel):
         """
         require_kind("features", features, Features, "Features of AdaINModel.encode")
         require_same_encoder(self, features)
-        with inference(self.device):
+        with no_gradients(self.device):
             channels, batch = 3 if features.opacity is None else 4, len(features.tensor)
             output = empty_image((batch, channels, *features.size), output_dtype, self.device)
             strokes = features.strokes

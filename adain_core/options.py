@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +15,9 @@ from .choices import (
     COLOR_METHODS,
     DEFAULT_STROKE_SIZE,
     PHOTO_SHARE,
-    SINGLE_PASS,
-    STROKE_SIZES,
     recolors_artwork,
 )
+from .engine.passes import stroke_scale
 from .engine.tiles import check_tile
 from .errors import OptionError, require_kind
 from .images import IMAGE_KINDS, ImageLike
@@ -27,16 +25,8 @@ from .masks import MaskLike, as_mask
 from .style import Style, normalized_weights
 from .transfer import check_alpha, list_masks
 
-# Shortest side of the first pass, pixels, at a stroke size of 1.
-FIRST_PASS = 384
-# Octaves by which a pass is larger than the one before, at most: as few passes as that allows.
-_LARGEST_STEP = 1.5
-# Shortest side up to which the artwork keeps its size; see closeness.
-CLOSE_FROM = 512
 # Shortest side in pixels; larger sizes are useless, and numbers overflow.
 _LARGEST_SIZE = 65_536
-# Outside of it a first pass is smaller than a thumbnail, or larger than any image.
-_STROKE_RANGE = (0.05, 4.0)
 
 Source = ImageLike | Style
 # A path is an image file, or for videos also a video.
@@ -211,65 +201,7 @@ class StylizeOptions:
         require_kind("photo_share", self.photo_share, Real, "a number")
         if not 0 <= self.photo_share <= 1:
             raise OptionError("photo_share", f"must lie in 0..1, got {self.photo_share:g}")
-        pass_sizes((1, 1), self.stroke_size)  # checks it
-
-
-def closeness(size: tuple[int, int], stroke_size: str | float) -> float:
-    """Return how close to the artwork a later pass is.
-
-    The size of strokes is fixed in pixels: in larger passes the artwork must be larger, too, or
-    finer strokes would cover the large ones of the pass before.
-
-    Args:
-        size: height and width of the pass, pixels.
-        stroke_size: as in :class:`StylizeOptions`.
-
-    Returns:
-        0, the artwork as encoded, up to 512 pixels of medium strokes; 1, at twice its size, from
-        1,024 pixels on; logarithmic in between. Always 0 for a single pass.
-    """
-    if stroke_size == SINGLE_PASS:
-        return 0.0
-    scale = STROKE_SIZES[stroke_size] if isinstance(stroke_size, str) else float(stroke_size)
-    return min(1.0, max(0.0, math.log2(min(size) * scale / CLOSE_FROM)))
-
-
-def pass_sizes(size: tuple[int, int], stroke_size: str | float) -> list[tuple[int, int]]:
-    """Return the sizes of all passes, from the first to the full size.
-
-    The size of strokes is fixed in pixels, so the size of the first pass, which is the same for
-    all images, sets their size relative to the image. Each pass is at most 2.83 times as large as
-    the one before.
-
-    Args:
-        size: height and width of the image, pixels.
-        stroke_size: as in :class:`StylizeOptions`.
-
-    Returns:
-        Heights and widths; only ``size`` if it is not larger than the first pass.
-
-    Raises:
-        OptionError: an unknown name, or a number out of range.
-    """
-    if stroke_size == SINGLE_PASS:
-        return [size]
-    scale = STROKE_SIZES.get(stroke_size) if isinstance(stroke_size, str) else stroke_size
-    lowest, highest = _STROKE_RANGE
-    if not isinstance(scale, Real) or not lowest <= scale <= highest:
-        names = ", ".join((SINGLE_PASS, *STROKE_SIZES))
-        raise OptionError(
-            "stroke_size",
-            f"must be one of {names}, or a number from {lowest:g} to {highest:g}, "
-            f"got {stroke_size!r}",
-        )
-    shortest = min(size)
-    first = max(1, round(FIRST_PASS / scale))
-    if shortest <= first:
-        return [size]
-    steps = math.ceil(math.log2(shortest / first) / _LARGEST_STEP)
-    factors = [(first / shortest) ** (1 - step / steps) for step in range(steps)]
-    smaller = [(max(1, round(size[0] * f)), max(1, round(size[1] * f))) for f in factors]
-    return [*smaller, size]
+        stroke_scale(self.stroke_size)  # checks it
 
 
 def _rows(weights: Sequence[float] | Sequence[Sequence[float]]) -> list[list[float]]:

@@ -293,3 +293,35 @@ def enlarge_window(
     points = torch.stack([x, y], dim=-1).to(maps.device).expand(len(maps), -1, -1, -1)
     result: Tensor = F.grid_sample(maps, points, align_corners=True)
     return result
+
+
+def luma(image: Tensor) -> Tensor:
+    """Return the luma of RGB images ``(B, 3, H, W)``: Y of YIQ (Rec. 601), ``(B, 1, H, W)``."""
+    red, green, blue = torch.split(image, 1, dim=1)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def widen(x: Tensor) -> Tensor:
+    """Return a tensor as float64 if the device supports it, else as float32."""
+    # MPS, DirectML and many Intel GPUs do not support float64.
+    return x.to(torch.float64 if x.device.type in ("cpu", "cuda") else torch.float32)
+
+
+def mean_around(maps: Tensor, radius: int) -> Tensor:
+    """Return the mean over a square around each place of ``(B, C, H, W)``, reflected at borders."""
+    return _mean_along_rows(_mean_along_rows(maps, radius).mT, radius).mT
+
+
+def _mean_along_rows(maps: Tensor, radius: int) -> Tensor:
+    length = maps.shape[3]
+    radius = min(radius, length - 1)
+    sums = F.pad(maps, (radius, radius, 0, 0), mode="reflect")
+    total, start, width, side = torch.zeros_like(maps), 0, 1, 2 * radius + 1
+    # Of 1, 2, 4, … neighbors: each digit of the side in base 2 adds one.
+    while width <= side:
+        if side & width:
+            total = total + sums[..., start : start + length]
+            start += width
+        sums = sums[..., width:] + sums[..., :-width]
+        width *= 2
+    return total / side

@@ -12,19 +12,20 @@ from torch import Tensor
 
 from .engine.coarse_to_fine import Batch, CoarseToFine, Prepared
 from .engine.faults import explain_not_finite
+from .engine.passes import closeness
 from .engine.tiled import Watch, empty_image
 from .engine.tiles import Progress
 from .errors import AdaINError, NotFiniteError, OptionError, StyleMismatchError, require_kind
 from .images import ImageLike, to_pixels
 from .masks import MaskLike, as_mask, feather_mask, resize_mask
-from .options import Source, StylizeOptions, closeness
+from .options import Source, StylizeOptions
 from .pixels import fit_shortest_side, resize_shortest_side
 from .pretrained import PretrainedModel
 from .style import Style, require_same_encoder
 from .style_encoder import recolor_style, resize_closeup, resize_style
 from .temporal import TemporalPool
 from .transfer import Alpha, alpha_tensor, check_masks
-from .utils.devices import inference
+from .utils.devices import no_gradients
 
 
 class Stylizer:
@@ -55,7 +56,7 @@ class Stylizer:
         require_kind("smoothing", smoothing, TemporalPool | None, "a TemporalPool, or None")
         self.model, self.options, self.smoothing = model, options, smoothing
         self._closeups = False
-        with inference(model.networks.device):
+        with no_gradients(model.networks.device):
             self._prepare_styles()
         self._softened: dict[int, tuple[Tensor, Tensor]] = {}
 
@@ -98,7 +99,7 @@ class Stylizer:
             ImageFileError: a file that cannot be read.
             MemoryError: even the smallest tile does not fit.
         """
-        with inference(self.model.networks.device):
+        with no_gradients(self.model.networks.device):
             images = to_pixels(content)
             if self.options.content_size:
                 images = resize_shortest_side(images, self.options.content_size)

@@ -12,9 +12,9 @@ from torch import Tensor
 from ..adain_core import Features, Style
 from ..adain_core.choices import DEFAULT_STROKE_SIZE
 from ..adain_core.engine.canvas import fill_hidden
+from ..adain_core.engine.passes import closeness
 from ..adain_core.engine.strokes import Strokes, underpaint
 from ..adain_core.functional import EVERYWHERE
-from ..adain_core.options import closeness
 from ..adain_core.pixels import reduce_uint8
 from . import host
 from .batches import common_count, join_features, parts, repeat

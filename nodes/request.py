@@ -9,8 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from ..adain_core import Style
+from ..adain_core.engine.passes import closeness
 from ..adain_core.masks import feather_mask, region_weights, resize_mask
-from ..adain_core.options import StylizeOptions, closeness
+from ..adain_core.options import StylizeOptions
 from ..adain_core.temporal import Temporal, TemporalPool
 from . import host
 from .batches import numbers, take

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ..engine.passes import stroke_scale
 from ..evaluation import Pairs, Scenes, ScoredImage, Scores, markdown_table, summarize
 from ..evaluation.halo import SMALLEST
 from ..evaluation.scores import NAMES
 from ..images import LARGEST_SIDES, list_images, save_image
 from ..images.sheets import GAP, join_rows
-from ..options import pass_sizes
 from ..pixels import as_uint8
 from ..transfer import check_alpha
 from ..utils.devices import resolve_device
@@ -128,7 +128,7 @@ def _check(args: argparse.Namespace, names: list[str]) -> None:
             f"--scene-size must be {SMALLEST} pixels or more, or 0, got {args.scene_size}"
         )
     for stroke_size in args.stroke_size:
-        pass_sizes((1, 1), stroke_size)  # checks it
+        stroke_scale(stroke_size)  # checks it
     if args.results and args.input_size:
         raise ValueError("--input-size does not apply to --results, which are finished")
     if args.csv:

@@ -22,16 +22,14 @@ from ..images import (
     read_image_file,
     save_image,
 )
-from ..images.previews import read_preview
+from ..images.previews import fit_within, read_preview, thumbnail
 from ..images.sheets import (
     GAP,
     LABEL,
     Cell,
     choose_columns,
-    fit_within,
     join_rows,
     render_cell,
-    thumbnail,
 )
 from ..model import AdaINModel
 from ..options import StylizeOptions

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import require_kind
-from ..pixels import as_float, check_finite
+from ..pixels import as_float, check_finite, luma, widen
 from .cielab import from_lab, to_lab
 
 # Standard deviation of a flat channel, far less than a level of 8 bits (0.004).
@@ -334,18 +334,6 @@ def is_gray(images: Tensor) -> bool:
         if (band.amax(dim=1) - band.amin(dim=1)).max() > _GRAY_LEVELS / 255:
             return False
     return True
-
-
-def luma(image: Tensor) -> Tensor:
-    """Return the luma of RGB images ``(B, 3, H, W)``: Y of YIQ (Rec. 601), ``(B, 1, H, W)``."""
-    red, green, blue = torch.split(image, 1, dim=1)
-    return 0.299 * red + 0.587 * green + 0.114 * blue
-
-
-def widen(x: Tensor) -> Tensor:
-    """Return a tensor as float64 if the device supports it, else as float32."""
-    # MPS, DirectML and many Intel GPUs do not support float64.
-    return x.to(torch.float64 if x.device.type in ("cpu", "cuda") else torch.float32)
 
 
 def _prepare(image: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ..functional import Palette, Statistics, Window
 from ..masks import resize_mask
-from ..pixels import as_float
-from .methods import transport_matrix, widen
+from ..pixels import as_float, widen
+from .methods import transport_matrix
 
 # Rows of pixels whose moments are added up at a time.
 _BAND = 256

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..choices import SINGLE_PASS
+from ..engine.passes import stroke_scale
 from ..errors import OptionError
-from ..options import pass_sizes
 from ..utils.files import real_path
 from .plan import PlanOptions, Row
 from .trees import Tree
@@ -71,7 +71,7 @@ class Job:
                 raise OptionError(name, f"must be 0 or more pixels, got {getattr(self, name)}")
         if self.size and self.crop > self.size:
             raise OptionError("crop", f"must be at most the size, {self.size}, got {self.crop}")
-        pass_sizes((1, 1), self.stroke_size)  # checks it
+        stroke_scale(self.stroke_size)  # checks it
         if not 1 <= self.quality <= 100:
             raise OptionError("quality", f"must lie in 1..100, got {self.quality}")
         if self.others not in ("", "copy", "link"):

@@ -13,12 +13,13 @@ from ..color.matching import match_colors
 from ..color.methods import is_gray
 from ..color.palettes import NO_PALETTE, ColorMatch
 from ..functional import EVERYWHERE, Palette, Statistics
-from ..options import StylizeOptions, closeness, pass_sizes
+from ..options import StylizeOptions
 from ..pixels import as_uint8, reduce_uint8
 from ..style import Style
 from ..temporal import TemporalPool
 from ..transfer import own_transfer, pixel_regions, plan_transfer
 from .canvas import Canvas, fill_hidden
+from .passes import closeness, pass_sizes
 from .strokes import Strokes, underpaint
 from .tiled import (
     Finish,

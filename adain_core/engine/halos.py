@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..pixels import as_float
+from ..pixels import as_float, mean_around
 
 # Side of a cell, pixels. In cells: radius of the mean that removes strokes, and of the window in
 # which the tone is a linear function of the photo's color.
@@ -115,23 +115,3 @@ def _pixels(cells: Tensor, like: Tensor) -> Tensor:
     height, width = like.shape[2:]
     pixels = F.interpolate(cells, scale_factor=float(_CELL), mode="bilinear", align_corners=False)
     return pixels[:, :, :height, :width]
-
-
-def mean_around(maps: Tensor, radius: int) -> Tensor:
-    """Return the mean over a square around each place of ``(B, C, H, W)``, reflected at borders."""
-    return _mean_along_rows(_mean_along_rows(maps, radius).mT, radius).mT
-
-
-def _mean_along_rows(maps: Tensor, radius: int) -> Tensor:
-    length = maps.shape[3]
-    radius = min(radius, length - 1)
-    sums = F.pad(maps, (radius, radius, 0, 0), mode="reflect")
-    total, start, width, side = torch.zeros_like(maps), 0, 1, 2 * radius + 1
-    # Of 1, 2, 4, … neighbors: each digit of the side in base 2 adds one.
-    while width <= side:
-        if side & width:
-            total = total + sums[..., start : start + length]
-            start += width
-        sums = sums[..., width:] + sums[..., :-width]
-        width *= 2
-    return total / side

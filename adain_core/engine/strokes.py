@@ -18,9 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..color.palettes import ColorMatch
-from ..pixels import as_float, as_uint8, reduce_uint8
+from ..pixels import as_float, as_uint8, mean_around, reduce_uint8
 from .canvas import Underpainting
-from .halos import mean_around
 
 # Side of the cells, pixels, and radius of the windows of cells in which structure is compared;
 # standard deviation of the unseen brightness at which the odds of the photo double.

@@ -9,8 +9,7 @@ import PIL.Image
 import torch
 from torch import Tensor
 
-from ..color.methods import luma
-from ..pixels import as_float, as_uint8
+from ..pixels import as_float, as_uint8, luma
 from .checkerboard import checkerboard_share
 
 QUALITY = 40

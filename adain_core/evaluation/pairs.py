@@ -13,12 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..color.methods import luma
 from ..errors import ImageFileError
 from ..functional import adaptive_instance_norm, channel_statistics
 from ..images import list_images, load_image
 from ..networks.encoder_decoder import Encoder
-from ..pixels import resize_shortest_side
+from ..pixels import luma, resize_shortest_side
 from .candidates import Candidate
 from .checkerboard import checkerboard_share
 from .metrics import (

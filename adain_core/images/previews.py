@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import PIL.Image
 import PIL.ImageOps
+import torch
 from torch import Tensor
 
-from ..pixels import as_uint8
+from ..pixels import as_uint8, resize
 from . import to_tensor
-from .sheets import thumbnail
 
 # Pixels of the longer side; 3 to 6 kB as JPEG.
 SIDE = 128
@@ -21,6 +21,28 @@ _QUALITY = 80
 _FORMATS, _LARGEST = ("JPEG", "PNG", "WEBP"), 2**22
 # Of a mix: height and width of the strips together.
 _MIX = (96, SIDE)
+
+
+def fit_within(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Return height and width at the same aspect ratio, ``longest`` pixels on the longer side."""
+    height, width = (max(1, round(longest * side / max(size))) for side in size)
+    return height, width
+
+
+def thumbnail(image: Tensor, longest: int) -> Tensor:
+    """Return a scaled image on white.
+
+    Args:
+        image: ``(1, 3|4, H, W)`` in 0..1 or uint8.
+        longest: longer side of the result, pixels.
+
+    Returns:
+        ``(1, 3, H', W')`` in 0..1, on the CPU.
+    """
+    size = (image.shape[2], image.shape[3])
+    scaled = resize(image, fit_within(size, longest)).cpu()
+    color, opacity = scaled[:, :3], scaled[:, 3:]
+    return torch.lerp(color.new_ones(()), color, opacity) if opacity.shape[1] else color
 
 
 def make_preview(artwork: Tensor) -> bytes:

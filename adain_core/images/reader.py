@@ -12,9 +12,8 @@ from pathlib import Path
 import PIL.Image
 from torch import Tensor
 
-from ..color.methods import luma
 from ..errors import ImageFileError, ImageFileWarning, reason, require_path
-from ..pixels import as_float
+from ..pixels import as_float, luma
 from ..utils.memory import free_host_memory
 from .decoder import from_pillow
 from .formats import HEIC_SUFFIXES, input_formats, is_address

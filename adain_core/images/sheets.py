@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ..pixels import resize
 from ..utils.text import printable
 from . import to_tensor
+from .previews import thumbnail
 
 # Gap between two images, and height of a line of text, pixels.
 GAP, LABEL = 6, 26
@@ -109,12 +109,6 @@ def _has_letters(font: _Font, text: str) -> bool:
     return all(letter.isspace() or bytes(font.getmask(letter)) != lacking for letter in set(text))
 
 
-def fit_within(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """Return height and width at the same aspect ratio, ``longest`` pixels on the longer side."""
-    height, width = (max(1, round(longest * side / max(size))) for side in size)
-    return height, width
-
-
 def render_cell(cell: Cell, longest: int, width: int) -> Tensor:
     """Return the image of a cell with its label.
 
@@ -135,22 +129,6 @@ def render_cell(cell: Cell, longest: int, width: int) -> Tensor:
     left = (width - image.shape[3]) // 2
     right = width - left - image.shape[3]
     return add_label(F.pad(image, (left, right), value=1.0), cell.text)
-
-
-def thumbnail(image: Tensor, longest: int) -> Tensor:
-    """Return a scaled image on white.
-
-    Args:
-        image: ``(1, 3|4, H, W)`` in 0..1 or uint8.
-        longest: longer side of the result, pixels.
-
-    Returns:
-        ``(1, 3, H', W')`` in 0..1, on the CPU.
-    """
-    size = (image.shape[2], image.shape[3])
-    scaled = resize(image, fit_within(size, longest)).cpu()
-    color, opacity = scaled[:, :3], scaled[:, 3:]
-    return torch.lerp(color.new_ones(()), color, opacity) if opacity.shape[1] else color
 
 
 def choose_columns(photos: int, count: int, size: tuple[int, int]) -> int:

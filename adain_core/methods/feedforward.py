@@ -17,7 +17,7 @@ from ..errors import OptionError
 from ..images import ImageLike, to_pixels
 from ..options import StylizeOptions
 from ..pixels import as_float, resize_shortest_side
-from ..utils.devices import inference
+from ..utils.devices import no_gradients
 from .network import TransferNetwork
 from .tasks import finish, refuse_options
 
@@ -74,7 +74,7 @@ class FeedForward:
         given = self.options.image_shares(len(images))
         shares.index_add_(1, torch.tensor(self._styles), given.to(shares))
         results = []
-        with inference(weight.device):
+        with no_gradients(weight.device):
             for number, share in enumerate(shares):
                 image = images[number : number + 1]
                 result = self.network(

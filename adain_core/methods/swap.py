@@ -17,7 +17,7 @@ from ..errors import OptionError, require_kind
 from ..images import ImageLike
 from ..model import AdaINModel
 from ..options import StylizeOptions
-from ..utils.devices import gradients, inference
+from ..utils.devices import gradients, no_gradients
 from .descent import DescentOptions, Watch, minimize, watch_stages
 from .objective import Losses, freeze, levels_of, roughness
 from .patches import swap_patches
@@ -112,7 +112,7 @@ class StyleSwap:
     def _decode(self, task: Task) -> Tensor:
         model = self.model
         content, style = model.encode(task.photo), model.encode(task.artworks[0])
-        with inference(model.device):
+        with no_gradients(model.device):
             swapped = self._swap(content.tensor, style.tensor, task.alpha)
         return model.decode(replace(content, tensor=swapped))
 

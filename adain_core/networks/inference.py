@@ -22,9 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..utils.devices import memory_format, winograd_pays
+from ..utils.devices import memory_format
 from .encoder_decoder import Decoder, Encoder
-from .winograd import Winograd
+from .winograd import Winograd, winograd_pays
 
 # Size of the largest map of a band, on a CPU. Above 32 MiB, glibc returns freed memory.
 BAND_BYTES = 8 * 2**20

@@ -14,8 +14,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Number of weights from which Winograd's filtering pays: its transforms cost the same however few
+# channels there are (figures in benchmarks/README.md).
+WINOGRAD_WEIGHTS = 2**18
 # Elements of the transformed input of one block of tiles: 8 MiB.
 _BLOCK = 2**21
+
+
+def winograd_pays(weight: Tensor) -> bool:
+    """Return whether Winograd convolution is faster than torch's own with these weights.
+
+    Args:
+        weight: ``(N, C, k, k)``.
+    """
+    return (
+        weight.device.type == "cpu"
+        and weight.dtype == torch.float32
+        and weight.numel() >= WINOGRAD_WEIGHTS
+    )
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from ..methods.patches import swap_patches
 from ..model import AdaINModel
 from ..networks.encoder_decoder import Decoder, Encoder
 from ..training.losses import content_loss
-from ..utils.devices import inference
+from ..utils.devices import no_gradients
 
 STYLES = 32
 # Evaluations of the losses in the timed optimization, including that of the starting image.
@@ -98,7 +98,7 @@ def make_contenders(
 
 def _without_gradients(device: torch.device, work: Work) -> Work:
     def run() -> object:
-        with inference(device):
+        with no_gradients(device):
             return work()
 
     return run

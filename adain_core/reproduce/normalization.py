@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from torch import Tensor
 
 from ..choices import SINGLE_PASS
-from ..color.methods import luma
 from ..images import list_images, load_image
 from ..methods.network_config import NetworkConfig
 from ..methods.network_trainer import NetworkTrainer, Prepare
 from ..model import AdaINModel
-from ..pixels import resize_shortest_side
+from ..pixels import luma, resize_shortest_side
 from ..style import Style
 from ..training import Callback
 from .lab import Lab

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..color.methods import luma
+from ..pixels import luma
 
 # Shares of the images; posterized ones get so many levels in each channel.
 _POSTERIZED, _STRETCHED, _INVERTED = 0.25, 0.5, 0.25

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
-from torch import Tensor
 
 DTYPES = {
     "fp32": torch.float32,
@@ -20,9 +19,6 @@ DTYPES = {
 
 # channels_last is faster on a CPU with few channels, and on a GPU in half precision (tensor cores).
 _MEMORY_FORMATS = {"mps": torch.contiguous_format}
-# Number of weights from which Winograd's filtering pays: its transforms cost the same however few
-# channels there are (figures in benchmarks/README.md).
-WINOGRAD_WEIGHTS = 2**18
 # Turing cards without tensor cores, whose float16 gives NaN.
 _BROKEN_FLOAT16 = re.compile(r"GTX 16\d\d|MX[45]50|\bT(500|550|600|1000|1200|2000)\b|CMP 30HX")
 
@@ -95,7 +91,7 @@ def no_autocast(device: torch.device) -> AbstractContextManager[object]:
 
 
 @contextmanager
-def inference(device: torch.device) -> Iterator[None]:
+def no_gradients(device: torch.device) -> Iterator[None]:
     """Disable gradients and autocast."""
     with torch.inference_mode(), no_autocast(device):
         yield
@@ -111,19 +107,6 @@ def gradients(device: torch.device) -> Iterator[None]:
 def memory_format(device: torch.device) -> torch.memory_format:
     """Return the fastest memory format of feature maps."""
     return _MEMORY_FORMATS.get(device.type, torch.channels_last)
-
-
-def winograd_pays(weight: Tensor) -> bool:
-    """Return whether Winograd convolution is faster than torch's own with these weights.
-
-    Args:
-        weight: ``(N, C, k, k)``.
-    """
-    return (
-        weight.device.type == "cpu"
-        and weight.dtype == torch.float32
-        and weight.numel() >= WINOGRAD_WEIGHTS
-    )
 
 
 _OUT_OF_MEMORY = (

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..color.methods import luma
 from ..errors import ImageFileError, VideoFileError
 from ..images import read_mask
 from ..masks import as_mask
 from ..options import MaskSource
-from ..pixels import as_float
+from ..pixels import as_float, luma
 from .animation import is_animated_image
 from .reader import VideoReader
 

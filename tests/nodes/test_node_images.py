@@ -25,7 +25,7 @@ def test_features_equal_the_library(pack: Any, model: Any, make_image: MakeImage
 def test_an_underpainting_starts_a_later_pass(pack: Any, model: Any, make_image: MakeImage) -> None:
     """As the library's later passes do; by hand the same as stroke_size."""
     photo, artwork = make_image(600, 630), make_image(32, 32, seed=3)
-    options = pack.submodule("adain_core.options")
+    options = pack.submodule("adain_core.engine.passes")
     passes = options.pass_sizes((600, 630), "medium")
     assert len(passes) == 2 and options.closeness((600, 630), "medium") > 0.2
     library = pack.submodule("adain_core.pixels")

@@ -34,8 +34,8 @@ from videos import stylize_with_options
 from adain_core import AdaINModel, Style, adain
 from adain_core.choices import PHOTO_SHARE
 from adain_core.color import transfer_color
+from adain_core.engine.passes import pass_sizes
 from adain_core.engine.strokes import Strokes, underpaint
-from adain_core.options import pass_sizes
 from adain_core.pixels import as_uint8, reduce_uint8, resize_shortest_side
 from adain_core.temporal import TemporalPool
 from adain_core.utils import devices

@@ -17,9 +17,9 @@ from adain_core import AdaINModel, Style, StylizeOptions, Stylizer, TemporalPool
 from adain_core.choices import PHOTO_SHARE
 from adain_core.engine.canvas import Canvas, Underpainting
 from adain_core.engine.halos import remove_halos
+from adain_core.engine.passes import closeness, pass_sizes
 from adain_core.engine.strokes import Strokes, underpaint
 from adain_core.functional import crop
-from adain_core.options import closeness, pass_sizes
 from adain_core.pixels import as_float, as_uint8, enlarge_window, reduce_uint8, resize
 
 MakeImage = Callable[..., Tensor]

@@ -17,14 +17,13 @@ from torch import Tensor
 from adain_core import AdaINModel, Style, Stylizer, load_image, save_image
 from adain_core.cli import main
 from adain_core.images import sheets
-from adain_core.images.previews import read_preview
+from adain_core.images.previews import fit_within, read_preview
 from adain_core.images.sheets import (
     GAP,
     LABEL,
     Cell,
     add_label,
     choose_columns,
-    fit_within,
     join_rows,
     render_cell,
 )

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from adain_core import AdaINModel, Style
-from adain_core.color.methods import luma
 from adain_core.errors import OptionError
 from adain_core.functional import channel_statistics
 from adain_core.methods.descent import DescentOptions, Step
@@ -23,6 +22,7 @@ from adain_core.methods.targets import make_objective
 from adain_core.methods.tasks import Task
 from adain_core.networks.encoder_decoder import Encoder
 from adain_core.options import StylizeOptions
+from adain_core.pixels import luma
 from adain_core.stylizer import Stylizer
 from adain_core.transfer import adain
 

@@ -14,7 +14,8 @@ from adain_core import AdaINModel, Architecture, adain
 from adain_core.networks import inference as inference_module
 from adain_core.networks.architecture import MINIMUM_SIZE, STRIDE
 from adain_core.networks.inference import Inference
-from adain_core.utils.devices import memory_format, winograd_pays
+from adain_core.networks.winograd import winograd_pays
+from adain_core.utils.devices import memory_format
 
 MakeModel = Callable[..., AdaINModel]
 MakeImage = Callable[..., Tensor]
@@ -87,7 +88,7 @@ def test_wide_layers_with_winograd(
     make_image: MakeImage,
     size: tuple[int, int],
 ) -> None:
-    monkeypatch.setattr("adain_core.utils.devices.WINOGRAD_WEIGHTS", 128 * 128 * 4)
+    monkeypatch.setattr("adain_core.networks.winograd.WINOGRAD_WEIGHTS", 128 * 128 * 4)
     model = make_model(WIDE)
     fast = Inference(model.decoder)
     fast(torch.rand(1, 128, 2, 2))

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from adain_core.cli import main
-from adain_core.color.methods import luma
 from adain_core.errors import AdaINError, OptionError
 from adain_core.images import load_image, save_image
 from adain_core.methods.network_config import NetworkConfig
 from adain_core.methods.network_trainer import NetworkTrainer
+from adain_core.pixels import luma
 from adain_core.reproduce import ablation, losses, normalization, speed
 from adain_core.reproduce.config import ReproduceConfig
 from adain_core.reproduce.lab import Lab
