@@ -23,7 +23,7 @@ COLOR_METHODS = {
 
 # Style transfer methods; adain_core.methods has all but the first.
 METHODS = {
-    "adain": "one pass, any style (the default)",
+    "adain": "any style, in one or a few passes (the default)",
     "optimize": "optimize the image itself, hundreds of times slower (Gatys et al. 2016)",
     "swap": "replace the photo's patches with the artwork's (Chen & Schmidt 2016)",
     "feedforward": "a network trained for its styles, --model (Johnson, Ulyanov, Dumoulin et al.)",

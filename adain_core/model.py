@@ -18,7 +18,7 @@ from .functional import Statistics
 from .images import ImageLike, to_pixels
 from .images.previews import make_preview
 from .masks import MaskLike, as_mask
-from .options import MaskSource, Source, StylizeOptions
+from .options import Source, StylizeOptions
 from .pixels import resize_shortest_side
 from .pretrained import PretrainedModel
 from .style import Features, Style, require_same_encoder
@@ -201,7 +201,7 @@ class AdaINModel(PretrainedModel):
         *,
         weights: Sequence[float] | Sequence[Sequence[float]] | None = None,
         alpha: Alpha = 1.0,
-        masks: Sequence[MaskSource] | None = None,
+        masks: Sequence[MaskLike] | None = None,
         background: Source | None = None,
         feather: int = 0,
         region_statistics: bool = True,

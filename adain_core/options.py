@@ -22,15 +22,11 @@ from .engine.tiles import check_tile
 from .errors import OptionError, require_kind
 from .images import IMAGE_KINDS, ImageLike
 from .masks import MaskLike, as_mask
+from .pixels import check_size
 from .style import Style, normalized_weights
 from .transfer import check_alpha, list_masks
 
-# Shortest side in pixels; larger sizes are useless, and numbers overflow.
-_LARGEST_SIZE = 65_536
-
 Source = ImageLike | Style
-# A path is an image file, or for videos also a video.
-MaskSource = MaskLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +74,7 @@ class StylizeOptions:
 
     styles: Sequence[Source] | Source
     weights: Sequence[float] | Sequence[Sequence[float]] | None = None
-    masks: Sequence[MaskSource] | None = None
+    masks: Sequence[MaskLike] | None = None
     background: Source | None = None
     alpha: float | Sequence[float] | Tensor = 1.0
     feather: int = 0
@@ -140,6 +136,23 @@ class StylizeOptions:
         """Whether artworks are recolored for each image before they are encoded."""
         return recolors_artwork(self.preserve_color)
 
+    def check_recolors(self, field: str, source: Source) -> None:
+        """Check that a style can be recolored, if the color method needs that.
+
+        Args:
+            field: its name in the message.
+            source: the style.
+
+        Raises:
+            OptionError: a :class:`Style`, which has no image.
+        """
+        if self.recolors and isinstance(source, Style):
+            raise OptionError(
+                field,
+                f"contains no image, and the color method {self.preserve_color} recolors the "
+                "artwork: give the image, or choose luminance",
+            )
+
     def _named_sources(self) -> dict[str, Source]:
         """Return the styles and the background by their names in messages."""
         named = {f"styles[{number}]": source for number, source in enumerate(self.sources)}
@@ -152,7 +165,7 @@ class StylizeOptions:
         if self.background is not None:
             raise OptionError("background", "needs masks; without them styles cover everything")
         if self.feather:
-            raise OptionError("feather", f"needs masks, got {self.feather} pixels and none")
+            raise OptionError("feather", f"needs masks, got {self.feather} pixels without masks")
         _ = self.shares  # checks the weights
 
     def _check_masks(self) -> None:
@@ -174,29 +187,20 @@ class StylizeOptions:
             raise OptionError("feather", f"must be 0 pixels or more, got {self.feather}")
 
     def _check_colors(self) -> None:
+        for field in ("region_statistics", "content_residual"):
+            require_kind(field, getattr(self, field), bool, "True or False")
         if self.preserve_color is not None and self.preserve_color not in [*COLOR_METHODS]:
             raise OptionError(
                 "preserve_color",
                 f"must be one of {', '.join(COLOR_METHODS)}, got {self.preserve_color!r}",
             )
-        if not self.recolors:
-            return
         for field, style in self._named_sources().items():
-            if isinstance(style, Style):
-                raise OptionError(
-                    field,
-                    f"contains no image, and the color method {self.preserve_color} recolors the "
-                    "artwork: give the image, or choose luminance",
-                )
+            self.check_recolors(field, style)
 
     def _check_sizes(self) -> None:
         for field in ("content_size", "style_size"):
-            size = getattr(self, field)
-            if size is None:
-                continue
-            require_kind(field, size, Integral, "a whole number of pixels")
-            if not 0 <= size <= _LARGEST_SIZE:
-                raise OptionError(field, f"must lie in 0..{_LARGEST_SIZE} pixels, got {size}")
+            if (size := getattr(self, field)) is not None:
+                check_size(field, size)
         check_tile(self.tile)
         require_kind("photo_share", self.photo_share, Real, "a number")
         if not 0 <= self.photo_share <= 1:

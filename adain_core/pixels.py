@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .errors import NotFiniteError, require_kind
+from .errors import NotFiniteError, OptionError, require_kind
 from .functional import Window
 from .utils.dense import require_plain
 
@@ -19,6 +19,8 @@ from .utils.dense import require_plain
 # values mean another range.
 OVERSHOOT = 0.5
 CHANNELS = (1, 3, 4)
+# Shortest side in pixels to which images are resized: more is useless, and numbers overflow.
+_LARGEST_SIDE = 65_536
 # Pixels: an image of 1x5000 with a shortest side of 512 would have 1,311 million.
 _LARGEST_ENLARGEMENT = 2**28
 # Rows converted to float at a time when images are reduced.
@@ -137,6 +139,22 @@ def resize_shortest_side(images: Tensor, size: int) -> Tensor:
         raise ValueError(f"expected images as (B, C, H, W), got shape {tuple(images.shape)}")
     wanted = fit_shortest_side((images.shape[2], images.shape[3]), size)
     return images if wanted == tuple(images.shape[2:]) else resize(images, wanted)
+
+
+def check_size(field: str, size: int) -> None:
+    """Check a shortest side in pixels; 0 stands for the size that an image has.
+
+    Args:
+        field: its name in the message.
+        size: the shortest side.
+
+    Raises:
+        OptionError: it is negative or above 65,536.
+        TypeError: it is not a whole number.
+    """
+    require_kind(field, size, Integral, "a whole number of pixels")
+    if not 0 <= size <= _LARGEST_SIDE:
+        raise OptionError(field, f"must lie in 0..{_LARGEST_SIDE} pixels, got {size}")
 
 
 def fit_shortest_side(size: tuple[int, int], shortest: int) -> tuple[int, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import torch
 from torch import Tensor
 
@@ -12,10 +10,9 @@ from .color.palettes import measure_palette
 from .engine.canvas import Canvas
 from .engine.tiled import TiledNetworks
 from .engine.tiles import Progress, Tiler, join_progress
-from .errors import require_kind
 from .functional import Statistics, channel_statistics
 from .masks import pool_to_features, require_count, resize_mask
-from .pixels import as_float, resize, resize_shortest_side
+from .pixels import as_float, check_size, resize, resize_shortest_side
 from .style import Style, StyleCache
 
 DEFAULT_STYLE_SIZE = 512
@@ -112,12 +109,16 @@ def resize_style(images: Tensor, size: int | None) -> Tensor:
         images: float or uint8.
         size: shortest side in pixels; 0: keep the size; ``None``: 512, but keep smaller images.
             No image is enlarged beyond ``MAXIMUM_STYLE_PIXELS``.
+
+    Raises:
+        OptionError: a size out of range.
+        TypeError: a size that is not a whole number.
     """
     shortest, longest = sorted(images.shape[-2:])
     if size is None:
         # Enlarging would only blur the strokes.
         size = min(DEFAULT_STYLE_SIZE, shortest)
-    require_kind("size", size, Integral, "a whole number of pixels, or None")
+    check_size("size", size)
     if size > shortest:
         largest = int((MAXIMUM_STYLE_PIXELS * shortest / longest) ** 0.5)
         size = max(shortest, min(size, largest))

@@ -29,7 +29,7 @@ from .utils.devices import no_gradients
 
 
 class Stylizer:
-    """A model prepared for a set of options: artworks are encoded and masks feathered only once.
+    """A model prepared for a set of options: artworks are encoded and masks feathered in advance.
 
     Args:
         model: the model, an :class:`~adain_core.model.AdaINModel`.
@@ -77,13 +77,14 @@ class Stylizer:
             content: ``(B, 3, H, W)`` RGB in 0..1 or any other image (see
                 :func:`~adain_core.images.to_tensor`), 1x1 pixel or larger.
             alpha: overrides the options for this call.
-            styles: likewise: one style, or with masks one per mask.
+            styles: likewise: as many as the options have, with their weights, or one instead of
+                all; with masks one per mask.
             masks: likewise, only where the options have masks.
             progress: called after each tile with the number of finished tiles and their total. An
                 exception raised by it or by ``watch`` aborts the work.
-            watch: called after each tile of the last pass with the unfinished result itself, ``(B,
-                3|4, H, W)`` of the output's dtype: do not change it, and ``clone()`` what you keep.
-                Tiles to come show what the pass starts from; a first pass is shown when it is done.
+            watch: called after each tile of the last pass with the unfinished images that are
+                stylized together, in the output's dtype: do not change them, and ``clone()`` what
+                you keep. Tiles to come show what the pass starts from.
             output_dtype: ``torch.float32``, or ``torch.uint8`` for rounded values in 0..255: with
                 uint8 in and out, no float copy of a large image is made.
 
@@ -93,9 +94,8 @@ class Stylizer:
 
         Raises:
             ValueError: an unknown layout, NaN, or values outside 0..1.
-            NotFiniteError: the result has NaN or infinite values; the message says whether the
-                model, a style or the precision causes them.
-            OptionError: the number of alphas, weights or masks does not match the images.
+            NotFiniteError: the result has NaN or infinite values; the message names the cause.
+            OptionError: a wrong number of styles, alphas or masks; a style without an image.
             ImageFileError: a file that cannot be read.
             MemoryError: even the smallest tile does not fit.
         """
@@ -184,15 +184,21 @@ class Stylizer:
         given = cast("Sequence[Source]", styles if several else (styles,))
         if not given:
             raise OptionError("styles", "must hold at least one style, got none")
-        return [self._prepare(each, f"styles[{n}]") for n, each in enumerate(given)]
+        for number, each in enumerate(given):
+            self.options.check_recolors(f"styles[{number}]", each)
+        return [self._prepare(each, f"styles[{number}]") for number, each in enumerate(given)]
 
     def _shares(self, styles: list[Prepared], batch: int) -> Tensor | None:
         """Return the share of each style in each image, ``(B, N)``; ``None`` with masks."""
         if self.options.masks is not None:
             return None
-        if styles is self._styles:
+        if len(styles) == len(self._styles):
             return self.options.image_shares(batch)
-        return torch.full((batch, len(styles)), 1 / len(styles), dtype=torch.float32, device="cpu")
+        if len(styles) > 1:
+            raise OptionError(
+                "styles", f"must be one or {len(self._styles)} in a call, got {len(styles)}"
+            )
+        return torch.ones(batch, 1, device="cpu")
 
     def _prepare_masks(
         self, given: Sequence[MaskLike] | None, styles: int, images: Tensor

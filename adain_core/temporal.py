@@ -58,7 +58,7 @@ class TemporalPool:
         ...     image = model.stylize(frame, style, smoothing=pool)
     """
 
-    def __init__(self, mode: Temporal = "frame", length: int = 8) -> None:
+    def __init__(self, mode: Temporal = "ema", length: int = 8) -> None:
         if mode not in [*TEMPORAL_MODES]:  # a list compares what cannot be hashed, too
             raise OptionError(
                 "temporal", f"must be one of {', '.join(TEMPORAL_MODES)}, got {mode!r}"

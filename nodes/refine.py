@@ -45,8 +45,8 @@ _STEPS: Declared = (
         "max": 1000,
         "step": 1,
         "tooltip": "Maximum number of optimization steps; it stops early when little is "
-        "gained. 50 make a visible difference. A step takes about twenty times as long as "
-        "stylizing the image.",
+        "gained. 50 make a visible difference. A step takes about as long as 20 passes "
+        "of adain-slim.",
     },
 )
 # Of the last twenty steps' gain, below which there is little more to gain.

@@ -49,7 +49,7 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="improve AdaIN's result with up to N steps of optimization; 50 make a visible "
-        "difference. A step takes about twenty times as long as AdaIN",
+        "difference. A step takes about as long as 20 passes of adain-slim",
     )
     group.add_argument(
         "--loss-network",

@@ -20,6 +20,7 @@ from ..images import (
     check_output_suffix,
     list_images,
     read_image_file,
+    read_resized,
     save_image,
 )
 from ..images.previews import fit_within, read_preview, thumbnail
@@ -33,7 +34,7 @@ from ..images.sheets import (
 )
 from ..model import AdaINModel
 from ..options import StylizeOptions
-from ..pixels import as_uint8, resize_shortest_side
+from ..pixels import as_uint8
 from ..style import Style
 from ..stylizer import Stylizer
 from .outputs import check_output_file, refuse_inputs
@@ -68,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
     model = load_model(args)
 
     started = time.perf_counter()
-    photos = list(_readable(contents, lambda path: (path.stem, _photo(path, args.content_size))))
+    photos = list(
+        _readable(contents, lambda path: (path.stem, read_resized(path, args.content_size).pixels))
+    )
     sources = list(_readable(styles, lambda path: _source(model, options, path, args.cell)))
     if not photos or not sources:
         return 1  # the errors were reported
@@ -116,11 +119,6 @@ def _readable(paths: Sequence[Path], read: Callable[[Path], T]) -> Iterator[T]:
             raise ValueError(f"{path} {error.message}") from None
         except ValueError as error:  # an artwork that is transparent everywhere
             print_error(f"{path}: {error}")
-
-
-def _photo(path: Path, size: int) -> Tensor:
-    pixels = read_image_file(path, keep_uint8=True, min_side=size or None).pixels
-    return resize_shortest_side(pixels, size) if size else pixels
 
 
 def _source(model: AdaINModel, options: StylizeOptions, path: Path, cell: int) -> _Source:

@@ -16,10 +16,9 @@ from ..errors import AdaINError, ImageFileError, reason
 from ..images import (
     ImageFile,
     check_output_size,
-    read_image_file,
+    read_resized,
     write_image_file,
 )
-from ..pixels import fit_shortest_side
 from ..utils.devices import is_out_of_memory
 from .arguments import OUT_OF_MEMORY
 from .background import Background
@@ -147,12 +146,8 @@ def _stylize_photo(
     args: argparse.Namespace,
     show_progress: bool,
 ) -> ImageFile:
-    # A JPEG of more than twice the required size is decoded at a reduced size.
-    smallest = 2 * args.content_size or None
-    photo = read_image_file(content, keep_uint8=True, min_side=smallest)
-    # Before any work.
-    size = (photo.pixels.shape[2], photo.pixels.shape[3])
-    check_output_size(output, fit_shortest_side(size, args.content_size))
+    photo = read_resized(content, args.content_size)
+    check_output_size(output, (photo.pixels.shape[2], photo.pixels.shape[3]))  # before any work
     # The photo's pixels are released, because writing needs memory, too.
     return replace(photo, pixels=_stylize_with_bar(stylize, photo.pixels, show_progress))
 

@@ -152,11 +152,11 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def _encode(args: argparse.Namespace) -> int:
     from ..images import list_images
+    from ..pixels import check_size
     from ..style import Style
 
     check_safetensors_output(args.output, args.overwrite)
-    if (args.style_size or 0) < 0:
-        raise ValueError(f"--style-size must be 0 or more pixels, got {args.style_size}")
+    check_size("style_size", args.style_size or 0)
     paths = list_images(args.image)
     if args.mask and len(args.mask) != len(paths):
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -44,6 +45,8 @@ def transfer_color(image: Tensor, reference: Tensor, method: str, strength: floa
     Example:
         >>> style = transfer_color(style, content, "coral")  # then stylize with it
     """
+    require_kind("method", method, str, "the name of a method")
+    require_kind("strength", strength, Real, "a number")
     if method not in METHODS:
         raise ValueError(f"expected a color transfer method of {', '.join(METHODS)}; got {method}")
     if not 0 <= strength <= 1:

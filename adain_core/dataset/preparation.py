@@ -107,7 +107,7 @@ def _read_settings(path: Path) -> dict[str, object]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise DatasetError(f"cannot read {path}: {error}; take another folder") from None
+        raise DatasetError(f"cannot read {path}: {error}; choose another folder") from None
 
 
 def _compare(begun: Mapping[str, object], settings: Mapping[str, object]) -> list[str]:
@@ -131,5 +131,5 @@ def _refuse_settings(
 ) -> NoReturn:
     raise DatasetError(
         f"the data set in {job.output} was started with {name.replace('_', ' ')} "
-        f"{begun.get(name)!r}, got {settings[name]!r}; take the same, or another folder"
+        f"{begun.get(name)!r}, got {settings[name]!r}; use the same, or choose another folder"
     )

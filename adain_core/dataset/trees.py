@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import ImageFileError, reason
-from ..images import ImageFile, read_image_file
+from ..images import ImageFile, read_resized
 from ..images.formats import INPUT_SUFFIXES
 from .archives import SUFFIX, read_index, read_member, split_archive
 
@@ -73,19 +73,19 @@ class Tree:
         else:
             yield from self._walk("", frozenset())
 
-    def load(self, name: str, min_side: int | None = None) -> ImageFile:
+    def load(self, name: str, size: int = 0) -> ImageFile:
         """Read an image, its 8 bits as uint8.
 
         Args:
             name: its relative path.
-            min_side: as for :func:`~adain_core.images.read_image_file`.
+            size: resize the shortest side to this many pixels; 0: keep the size.
 
         Raises:
             ImageFileError: it cannot be read.
         """
         archive, member = split_archive(name)
         data = read_member(self.root / archive, member) if archive else None
-        return read_image_file(self.root / name, keep_uint8=True, min_side=min_side, data=data)
+        return read_resized(self.root / name, size, data)
 
     def read(self, name: str) -> bytes:
         """Return the content of a file.

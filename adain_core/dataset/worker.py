@@ -21,7 +21,6 @@ from ..errors import AdaINError, ImageFileError, reason
 from ..images import ImageFile, encode_image_file
 from ..model import AdaINModel
 from ..options import StylizeOptions
-from ..pixels import resize_shortest_side
 from ..style import Style, require_same_encoder
 from ..stylizer import Stylizer
 from ..utils.devices import is_out_of_memory
@@ -202,10 +201,8 @@ class Worker:
 
     def _load(self, row: Row) -> _Item:
         style = self._style(row.artwork)
-        image = self._images.load(row.image, self.job.size or None)
+        image = self._images.load(row.image, self.job.size)
         pixels = image.pixels
-        if self.job.size:
-            pixels = resize_shortest_side(pixels, self.job.size)
         if self.job.crop:
             pixels = _crop(pixels, self.job.crop, row.image)
         return _Item(row, replace(image, pixels=pixels), style)

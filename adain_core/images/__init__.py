@@ -7,7 +7,7 @@ straight (not premultiplied) alpha. Large images can stay uint8 and become float
 from .folders import list_image_tree, list_images
 from .formats import LARGEST_SIDES, check_output_size, check_output_suffix
 from .image_file import ImageFile
-from .reader import load_image, read_image_file, read_mask
+from .reader import load_image, read_image_file, read_mask, read_resized
 from .tensors import IMAGE_KINDS, ImageLike, to_pixels, to_tensor
 from .writer import encode_image_file, save_image, write_image_file
 
@@ -24,6 +24,7 @@ __all__ = [
     "load_image",
     "read_image_file",
     "read_mask",
+    "read_resized",
     "save_image",
     "to_pixels",
     "to_tensor",

@@ -13,7 +13,7 @@ import PIL.Image
 from torch import Tensor
 
 from ..errors import ImageFileError, ImageFileWarning, reason, require_path
-from ..pixels import as_float, luma
+from ..pixels import as_float, luma, resize_shortest_side
 from ..utils.memory import free_host_memory
 from .decoder import from_pillow
 from .formats import HEIC_SUFFIXES, input_formats, is_address
@@ -99,6 +99,19 @@ def read_image_file(
             pixels), or more than fits into the free memory. Sizes are checked before decoding.
     """
     return _read(path, data, keep_uint8=keep_uint8, min_side=min_side, manage_colors=True)
+
+
+def read_resized(path: str | os.PathLike[str], size: int, data: bytes | None = None) -> ImageFile:
+    """Read an image file, 8 bits as uint8, and resize its shortest side.
+
+    Args:
+        path: the file.
+        size: pixels; 0: keep the size. A JPEG of more than four times this size is decoded at a
+            reduced size of at least twice this size.
+        data: as for :func:`read_image_file`, which also lists the errors.
+    """
+    file = read_image_file(path, keep_uint8=True, min_side=2 * size or None, data=data)
+    return replace(file, pixels=resize_shortest_side(file.pixels, size)) if size else file
 
 
 def _read(

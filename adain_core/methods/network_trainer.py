@@ -211,7 +211,10 @@ class NetworkTrainer(RunFolder):
             write_grid(self.folder / "samples" / f"{self.step:07d}.jpg", grid)
             self._callbacks.tell("on_sample", self.step, grid, {})
         if self.step % config.save_every == 0:
-            self.save()
+            try:
+                self.save()
+            except OSError as error:
+                self.log.warn(f"no checkpoint at step {self.step}: {error}")
 
     def save(self) -> None:
         """Write a checkpoint, atomically.
@@ -240,8 +243,8 @@ class NetworkTrainer(RunFolder):
         if names != list(self.names):
             raise TrainingError(
                 f"{self.checkpoint}: belongs to a run with other artworks: expected "
-                f"{', '.join(names)}, got {', '.join(self.names)}; give the run's own, or "
-                "start a new run",
+                f"{', '.join(names)}, got {', '.join(self.names)}; use those of the run, or "
+                "start a new one",
                 "style",
             )
         self.changes = list(state["changes"])

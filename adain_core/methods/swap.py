@@ -73,7 +73,7 @@ class StyleSwap:
         if layer == "relu4_1" and model.info.architecture.fusion != "adain":
             raise ValueError(
                 "style swap needs a decoder of fusion 'adain', got one of fusion "
-                f"{model.info.architecture.fusion!r}; take another model"
+                f"{model.info.architecture.fusion!r}; use another model"
             )
         self.model, self.options, self.layer, self.patch = model, options, layer, patch
         self.inversion = inversion or DescentOptions(steps=100)

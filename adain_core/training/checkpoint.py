@@ -114,7 +114,7 @@ def load_checkpoint(path: Path, config: Settings, device: torch.device) -> dict[
     if refused:
         came = ", ".join(f"{name} {then.get(name)!r} (got {now[name]!r})" for name in refused)
         raise TrainingError(
-            f"{path}: belongs to a run with other settings: {came}; give the run's own, or start "
+            f"{path}: belongs to a run with other settings: {came}; use those of the run, or start "
             "a new run in another folder",
             *(*refused, "output"),
         )

@@ -82,7 +82,7 @@ class Trainer(RunFolder):
         self._callbacks = Callbacks((*console, board, *callbacks) if main else ())
         self.log = TrainingLog(self.accelerator.reduce, partial(self._callbacks.tell, "on_warning"))
         loss_network = LossNetwork(config.encoder, config.precision, device)
-        self._vgg = fingerprint(loss_network.encoder.state_dict())
+        self._fingerprint = fingerprint(loss_network.encoder.state_dict())
         self.reader = PoolReader(
             config, loss_network, device, self._rank, self.accelerator.num_processes
         )
@@ -201,7 +201,7 @@ class Trainer(RunFolder):
             **self.learner.state_dict(),
             "history": self.log.history,
             "pending": self.log.reduce_pending(),
-            "vgg": self._vgg,
+            "vgg": self._fingerprint,
             "before": self.before,
             "changes": self.changes,
             "broken": sorted(self.reader.broken),
@@ -214,11 +214,11 @@ class Trainer(RunFolder):
         Raises:
             TrainingError: the state belongs to a run with another VGG.
         """
-        if state["vgg"] != self._vgg:
+        if state["vgg"] != self._fingerprint:
             raise TrainingError(
                 f"{self.checkpoint}: belongs to a run with another VGG: expected one of "
-                f"fingerprint {state['vgg']}, got {self._vgg} ({self.config.encoder}); give the "
-                "run's own",
+                f"fingerprint {state['vgg']}, got {self._fingerprint} ({self.config.encoder}); "
+                "use the VGG that the run started with",
                 "encoder",
             )
         self.changes = list(state["changes"])

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from ..errors import ImageFileError, VideoFileError
 from ..images import read_mask
-from ..masks import as_mask
-from ..options import MaskSource
+from ..masks import MaskLike, as_mask
 from ..pixels import as_float, luma
 from .animation import is_animated_image
 from .reader import VideoReader
@@ -31,7 +30,7 @@ class MaskTrack:
         VideoFileError: a file that is neither an image nor a video.
     """
 
-    def __init__(self, mask: MaskSource, files: contextlib.ExitStack) -> None:
+    def __init__(self, mask: MaskLike, files: contextlib.ExitStack) -> None:
         self._mask: Tensor | None = None
         self._read, self._used = 0, 0
         self._selects = False

@@ -99,7 +99,7 @@ def read_loss_network(path: str | os.PathLike[str]) -> tuple[Encoder, Decoder | 
     if info.architecture.widths != VGG19_WIDTHS:
         raise WeightsError(
             f"{path}: the loss network must have the paper's widths {VGG19_WIDTHS}, "
-            f"got {info.architecture.widths}; take adain-vgg19, or vgg_normalised.pth"
+            f"got {info.architecture.widths}; use adain-vgg19, or vgg_normalised.pth"
         )
     return vgg, decoder
 

@@ -49,6 +49,8 @@ MASKS = "must be a list with one for each style, got"
         ({"tile": 100.5}, f"tile {TILE} float"),
         ({"content_size": "512"}, f"content_size {PIXELS} str"),
         ({"style_size": 64.5}, f"style_size {PIXELS} float"),
+        ({"region_statistics": "no"}, "region_statistics must be True or False, got str"),
+        ({"content_residual": 1}, "content_residual must be True or False, got int"),
         ({"photo_share": "x"}, "photo_share must be a number, got str"),
         ({"photo_share": None}, "photo_share must be a number, got NoneType"),
         ({"masks": MASK}, f"masks {MASKS} Tensor"),
@@ -121,7 +123,7 @@ def test_a_tensor_of_several_masks_is_a_list() -> None:
         (lambda m: m.decode(ARTWORK), "features must be Features of AdaINModel.encode, got Tensor"),
         (lambda m: m.encode(ARTWORK, size="64"), f"size {PIXELS} str"),
         (lambda m: m.encode(ARTWORK, tile="64"), f"tile {TILE} str"),
-        (lambda m: m.encode_style(ARTWORK, size="64"), f"size {TILE} str"),
+        (lambda m: m.encode_style(ARTWORK, size="64"), f"size {PIXELS} str"),
         (
             lambda m: adain(STYLE, STYLE),
             "features must be Features of AdaINModel.encode, got Style",

@@ -175,7 +175,7 @@ def test_bad_masks(tiny: AdaINModel, make_image: MakeImage) -> None:
             {"background": style},
             "background needs masks; without them styles cover everything",
         ),
-        (style, {"feather": 3}, "feather needs masks, got 3 pixels and none"),
+        (style, {"feather": 3}, "feather needs masks, got 3 pixels without masks"),
         (
             [style],
             {"masks": [mask], "feather": -1},

@@ -99,6 +99,27 @@ def test_a_call_may_have_its_own_alpha_styles_and_masks(
     assert torch.equal(masked(content, masks=[1 - left]), right)
 
 
+def test_styles_of_a_call_have_the_weights_of_the_options(
+    tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor]
+) -> None:
+    content = make_image(20, 24)
+    one, other = (tiny.encode_style(artwork) for artwork in artworks[:2])
+    stylizer = Stylizer(tiny, StylizeOptions((other, one), weights=[1, 3]))
+    expected = tiny.stylize(content, [one, other], weights=[1, 3])
+    assert torch.equal(stylizer(content, styles=[one, other]), expected)
+    assert torch.equal(stylizer(content, styles=one), tiny.stylize(content, one))
+    with pytest.raises(OptionError, match="styles must be one or 2 in a call, got 3"):
+        stylizer(content, styles=[one, other, one])
+
+
+def test_a_style_of_a_call_cannot_be_recolored(
+    tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor]
+) -> None:
+    stylizer = Stylizer(tiny, StylizeOptions(artworks[0], preserve_color="coral"))
+    with pytest.raises(OptionError, match="contains no image, and the color method coral"):
+        stylizer(make_image(20, 24), styles=tiny.encode_style(artworks[1]))
+
+
 @pytest.mark.parametrize("feather", [0, 3])
 def test_a_mask_that_is_changed_in_place_is_seen(
     tiny: AdaINModel, make_image: MakeImage, artworks: list[Tensor], feather: int

@@ -42,17 +42,17 @@ def test_the_next_image_is_stylized_during_a_write(
     folder: Folder, words: list[str], tiny: AdaINModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = threading.Semaphore(0)
-    read_image_file = run_stylize.read_image_file
+    read_resized = run_stylize.read_resized
 
     def count(*arguments: Any, **options: Any) -> ImageFile:
         reads.release()
-        return read_image_file(*arguments, **options)
+        return read_resized(*arguments, **options)
 
     def wait(path: Path) -> None:
         if path.name == NAMES[0]:  # until the third image has begun
             assert all(reads.acquire(timeout=60) for _ in range(3))
 
-    monkeypatch.setattr(run_stylize, "read_image_file", count)
+    monkeypatch.setattr(run_stylize, "read_resized", count)
     replace_write(monkeypatch, wait)
     assert folder.run(*words) == 0
     for name in NAMES:
@@ -96,15 +96,15 @@ def test_results_before_an_interruption_are_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    read_image_file, begun = run_stylize.read_image_file, threading.Event()
+    read_resized, begun = run_stylize.read_resized, threading.Event()
 
-    def stop(path: Path, **options: Any) -> ImageFile:
+    def stop(path: Path, size: int) -> ImageFile:
         if path.name == NAMES[3]:
             begun.set()
             raise KeyboardInterrupt
-        return read_image_file(path, **options)
+        return read_resized(path, size)
 
-    monkeypatch.setattr(run_stylize, "read_image_file", stop)
+    monkeypatch.setattr(run_stylize, "read_resized", stop)
     replace_write(monkeypatch, lambda path: begun.wait(60))
     assert folder.run(*words) == 130
     assert {path.name for path in (folder / "out").iterdir()} == {*NAMES[:3]}

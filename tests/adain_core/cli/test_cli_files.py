@@ -193,7 +193,7 @@ def test_a_tree_keeps_its_folders(
         ("--mask a.png a.png", "--mask must be one for each style, got 2 and 1"),
         ("--mask a.png --style-weights 1", "--style-weights cannot be combined with masks"),
         ("--background s.png", "--background s.png needs masks; without"),
-        ("--feather 3", "--feather needs masks, got 3 pixels and none"),
+        ("--feather 3", "--feather needs masks, got 3 pixels without masks"),
         ("--mask a.png --feather -1", "--feather must be 0 pixels or"),
         ("--content-size -1", "--content-size must lie in 0..65536 pixels"),
         ("--style-size -1", "--style-size must lie in 0..65536 pixels"),

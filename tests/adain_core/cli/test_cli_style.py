@@ -98,7 +98,11 @@ def test_style_errors(folder: Folder, tiny: AdaINModel, capsys: pytest.CaptureFi
             2,
             "one --mask for each image",
         ),
-        (["encode", artwork, "--style-size", -5, "-o", new], 2, "--style-size must be 0 or more"),
+        (
+            ["encode", artwork, "--style-size", -5, "-o", new],
+            2,
+            "--style-size must lie in 0..65536",
+        ),
         (["encode", folder / "none.png", "-o", new], 1, "none.png: there is no such file"),
         (["mix", file, file, "--weights", 1, "-o", new], 2, "--weights must have one number for"),
         (["mix", file, folder.model_path, "-o", new], 1, "expected a file of format 'adain-style'"),

@@ -29,9 +29,11 @@ from adain_core.images import (
     ImageFile,
     load_image,
     read_image_file,
+    read_resized,
     to_pixels,
     write_image_file,
 )
+from adain_core.pixels import resize_shortest_side
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".ppm", ".webp"])
@@ -321,3 +323,12 @@ def test_large_jpegs_are_decoded_smaller_where_that_is_enough(
     assert tuple(pixels.shape) == (1, 3, *size)
     color = torch.tensor([200, 100, 50]) / 255
     torch.testing.assert_close(pixels.mean((0, 2, 3)), color, rtol=0, atol=0.02)
+
+
+def test_resized_jpegs_are_decoded_at_twice_the_size_or_more(tmp_path: Path) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (120, 96, 3), dtype=np.uint8)
+    path = save(tmp_path / "large.jpg", noise)
+    decoded = read_image_file(path, keep_uint8=True, min_side=48).pixels
+    assert tuple(decoded.shape) == (1, 3, 60, 48)
+    assert torch.equal(read_resized(path, 24).pixels, resize_shortest_side(decoded, 24))
+    assert torch.equal(read_resized(path, 0).pixels, read_image_file(path, keep_uint8=True).pixels)

@@ -113,6 +113,23 @@ def test_a_resumed_run_is_exact(config: NetworkConfig, tmp_path: Path) -> None:
         assert torch.equal(resumed.network.state_dict()[name], value)
 
 
+def test_a_checkpoint_that_cannot_be_written_is_a_warning(
+    config: NetworkConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = NetworkTrainer(replace(config, save_every=2), progress=False)
+    save = torch.save
+
+    def full(state: dict[str, int], file: object) -> None:
+        if state["step"] == 2:
+            raise OSError(28, "No space left on device")
+        save(state, file)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch, "save", full)
+    assert trainer.run()
+    assert "no checkpoint at step 2: [Errno 28] No space left on device" in trainer.log.warnings
+    assert torch.load(trainer.checkpoint, weights_only=True)["step"] == config.steps
+
+
 def test_a_resumed_run_tells_what_changed(config: NetworkConfig) -> None:
     train(config)
     with pytest.raises(TrainingError, match="has done 4 steps already, got 3 in all"):
@@ -179,9 +196,7 @@ def test_runs_that_cannot_go_on_are_refused(
         NetworkTrainer(replace(config, width=4), resume=True, progress=False)
     shutil.copytree(folders / "art", tmp_path / "art")
     (tmp_path / "art" / "wave.png").rename(tmp_path / "art" / "waves.png")
-    with pytest.raises(
-        TrainingError, match="expected stars, wave, got stars, waves; give"
-    ) as error:
+    with pytest.raises(TrainingError, match="expected stars, wave, got stars, waves; use") as error:
         NetworkTrainer(replace(config, style=tmp_path / "art"), resume=True, progress=False)
     assert error.value.fields == ("style",)
     again = replace(config, init=trainer.model_file, output=tmp_path / "again")

@@ -32,7 +32,7 @@ def test_train_writes_a_model_and_refuses_a_changed_resume(
     assert "is there already: resume the run, or choose another folder (--resume, --output)" in told
     assert main([*command, "--resume", "--batch-size", "4"]) == 1
     told = capsys.readouterr().err
-    assert "batch_size 2 (got 4); give the run's own, or start a new run in" in told
+    assert "batch_size 2 (got 4); use those of the run, or start a new run in" in told
     assert "(--batch-size, --output)" in told
     assert main([*command, "--resume", "--steps", "2"]) == 1
     told = capsys.readouterr().err

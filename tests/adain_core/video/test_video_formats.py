@@ -156,7 +156,7 @@ def test_subtitles_are_left_out(clips: Clips, tmp_path: Path) -> None:
             {"masks": [torch.ones(4, 4)] * 2},
             "one for each style, got 2 and 1",
         ),
-        ("out.mp4", {"feather": 2}, "feather needs masks, got 2 pixels and none"),
+        ("out.mp4", {"feather": 2}, "feather needs masks, got 2 pixels without masks"),
     ],
 )
 def test_wrong_arguments(
