@@ -18,6 +18,8 @@ from .utils.dense import require_plain
 # Allowed distance from 0..1 in images and masks, as from resampling with a sharp filter; larger
 # values mean another range.
 OVERSHOOT = 0.5
+# Above it, values are more likely of 8 bits than too bright.
+_BYTES = 4
 CHANNELS = (1, 3, 4)
 # Shortest side in pixels to which images are resized: more is useless, and numbers overflow.
 _LARGEST_SIDE = 65_536
@@ -94,12 +96,12 @@ def layout_hint(shape: tuple[int, ...], axis: int, words: str, moves: dict[int, 
 def _check_range(image: Tensor) -> None:
     check_finite(image)
     low, high = (value.item() for value in image.detach().aminmax())
-    if high > 1 + OVERSHOOT:
-        hint = "it looks like 0..255: divide by 255"
-    elif low < -OVERSHOOT:
+    if high <= 1 + OVERSHOOT and low >= -OVERSHOOT:
+        return
+    if low < -OVERSHOOT:
         hint = "it looks like -1..1 or mean-subtracted: undo that normalization"
     else:
-        return
+        hint = "it looks like 0..255: divide by 255" if high > _BYTES else "scale or clamp it"
     raise ValueError(f"expected image values in 0..1, got {low:.4g}..{high:.4g}; {hint}")
 
 

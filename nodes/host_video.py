@@ -53,6 +53,12 @@ def video_file(video: Any, as_part: bool) -> Iterator[tuple[Path, Part]]:
     copied = source is not None and whole  # otherwise encoded, in newer hosts with this quality
     fine = not copied and "crf" in signature(video.save_to).parameters
     try:
+        height, width = video_size(video)
+        if not copied and (height % 2 or width % 2):
+            raise ValueError(
+                f"video: width and height must be even, got {width}x{height}; scale or crop the "
+                "frames before Create Video"
+            )
         video.save_to(str(path), **({"crf": _INTERMEDIATE_CRF} if fine else {}))
         yield path, Part()
     finally:

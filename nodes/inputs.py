@@ -133,9 +133,7 @@ PHOTO_SHARE: Declared = (
 
 # Of the tooltips of masks that place styles. A painted mask of Load Image's needs no inverting.
 CUT_OUT = (
-    "The mask of Load Image for a cut-out (an image with a transparent background) is white "
-    "around the subject; Invert Mask makes it white on the subject. Masks of Remove "
-    "Background and SAM3 nodes are white on the subject already."
+    "The mask of Load Image for a cut-out is white around the subject: put Invert Mask behind it."
 )
 # Where styles without masks mix.
 MASK: Declared = (
@@ -143,9 +141,8 @@ MASK: Declared = (
     {
         "tooltip": "Where the style with the same number applies: white is inside, black is "
         "outside. Any size; one mask, or one for each image. Without masks, the styles are "
-        "mixed by their weights. If other styles have masks, one style without a mask fills "
-        "the rest of the image. The empty mask of Load Image for an image without "
-        f"transparency counts as none. {CUT_OUT}"
+        "mixed by their weights; with masks, one style without a mask fills the rest. "
+        f"{CUT_OUT}"
     },
 )
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..adain_core.transfer import check_alpha
 from .inputs import CATEGORY, check_limits
 
 _FRAMES = (
@@ -138,11 +137,15 @@ def _read(text: str, count: int) -> dict[float, float]:
                 "0: 0, 23: 1, or percent: alpha, such as 0%: 0, 100%: 1"
             )
         number, percent, alpha = match[1], match[2], float(match[3])
-        check_alpha(alpha)
+        if alpha > 1:
+            raise ValueError(
+                f"keyframes: alpha must lie in 0..1, got {alpha:g} at {part.strip()!r}"
+            )
         moment = float(number) if percent is None else _moment(float(percent), count)
         if moment > _LAST_FRAME:
             raise ValueError(f"keyframes: frames are numbered up to {_LAST_FRAME}, got {number}")
-        if moment in points:
+        # In a short clip, two percentages can mean one frame: the later one counts.
+        if moment in points and percent is None:
             raise ValueError(f"keyframes: frame {moment:g} is there twice; remove one")
         points[moment] = alpha
     if not points:

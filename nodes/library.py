@@ -24,6 +24,10 @@ STYLE_FOLDER = "adain_styles"
 _DESCENT_BYTES = 4096
 
 
+# What the library advises; here its command is at hand.
+_CONVERT = "adain_core.weights.convert.convert_vgg19()"
+
+
 class Library:
     """The models or the styles: bundled files, and the user's.
 
@@ -82,7 +86,7 @@ class Library:
     def missing(self, name: str) -> str:
         """Return the message for a name without a file."""
         known = ", ".join(self.names()) or "none"
-        advice = self._advice.format(places=" or ".join(map(str, host.folders(self.folder))))
+        advice = self._advice.format(place=host.folders(self.folder)[0])
         if Path(name).stem == self._first:
             advice = "It comes with the pack: install the pack again, or choose another"
         return f"There is no {self._kind} {name!r}. {advice}; found here: {known}"
@@ -103,6 +107,7 @@ class Library:
         except WeightsError as error:
             # The page shows only the beginning of an error, so it starts with the short file name.
             words = str(error).replace(str(path), path.name)
+            words = words.replace(_CONVERT, "'python -m adain_core weights convert'")
             raise ValueError(f"{name}: {words}; {self._way_out(path, name)}") from None
 
     def _way_out(self, path: Path, name: str) -> str:
@@ -127,14 +132,14 @@ MODELS = Library(
     "AdaIN model",
     lambda: shipped_folder(),
     DEFAULT_MODEL,
-    "Put the file into {places} and press R to refresh, or choose another",
+    "Put the file into {place} and press R to refresh, or choose another",
 )
 STYLES = Library(
     STYLE_FOLDER,
     "style",
     lambda: shipped_folder() / "styles",
     "",
-    "Save one with Save AdaIN Style, or put the file into {places}, and press R to refresh",
+    "Save one with Save AdaIN Style, or put the file into {place}, and press R to refresh",
 )
 
 
@@ -177,9 +182,9 @@ def load_loss_network(model: host.ManagedModel | None, height: int, width: int) 
     if model is None:
         name = f"{VGG19}{host.EXTENSION}"
         if MODELS.find(name) is None:
-            places = " or ".join(map(str, host.folders(MODEL_FOLDER)))
+            place = host.folders(MODEL_FOLDER)[0]
             raise ValueError(
-                f"model: there is no {VGG19} to compute the losses with. Put {name} into {places}; "
+                f"model: there is no {VGG19} to compute the losses with. Put {name} into {place}; "
                 "the help of Load AdaIN Model says how to get it"
             )
         model = load_model(name, "fp32")

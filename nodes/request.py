@@ -220,9 +220,9 @@ def require_region(masks: Mapping[str, Tensor]) -> None:
     """
     if not any(len(mask) > 1 or mask.any() for mask in masks.values()):
         raise ValueError(
-            f"{next(iter(masks))} is black everywhere (as Load Image gives it for an image "
-            "without transparency), so there is no region to stylize: paint one (right-click the "
-            "image, Open in Mask Editor), or leave masks out for the whole image"
+            f"{next(iter(masks))} is black everywhere, so there is no region to stylize: look at "
+            "the node that it comes from (for Load Image, paint one: right-click the image, Open "
+            "in Mask Editor), or leave masks out for the whole image"
         )
 
 

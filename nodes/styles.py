@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,10 +94,12 @@ class AdaINSaveStyle:
         name: str | None,
         overwrite: bool | None,
         preview: bool | None = True,
-    ) -> str:
-        # A deleted or replaced file is saved again.
+    ) -> str | float:
+        # A deleted or replaced file is saved again: NaN differs from every result before.
         stem = _stem(name or "")
-        return "" if stem is None else host.file_hash(_file(stem))
+        if stem is None:
+            return ""
+        return host.file_hash(_file(stem)) or math.nan
 
     def save(
         self, style: Style, name: str, overwrite: bool, preview: bool = True
@@ -179,7 +182,12 @@ def _card(style: Style, path: Path) -> Tensor:
 def _stem(name: str) -> str | None:
     """Return a file name without suffix; ``None`` for an invalid one."""
     stem = name.strip().removesuffix(host.EXTENSION)
-    if not stem or stem[0] == "." or not _FORBIDDEN.isdisjoint(stem) or not stem.isprintable():
+    if (
+        not stem
+        or "." in (stem[0], stem[-1])
+        or not _FORBIDDEN.isdisjoint(stem)
+        or not stem.isprintable()
+    ):
         return None
     if stem.partition(".")[0].rstrip().upper() in _DEVICES or len(stem.encode()) > _LONGEST:
         return None

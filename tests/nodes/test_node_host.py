@@ -107,6 +107,7 @@ def test_changed_file_is_noticed(pack: Any, tiny_path: Path, tmp_path: Path) -> 
 def test_model_that_is_missing(pack: Any) -> None:
     text = loader(pack).VALIDATE_INPUTS("gone.safetensors")
     assert text.startswith("There is no AdaIN model 'gone.safetensors'. Put the file into ")
+    assert "weights" not in text  # the pack's own folder stays as it is
     assert text.endswith("found here: tiny.safetensors")
     with pytest.raises(ValueError, match=r"There is no AdaIN model 'gone\.safetensors'"):
         pack.run("AdaINModelLoader", model="gone.safetensors", dtype="auto")

@@ -95,7 +95,7 @@ def test_keyframes_have_their_alphas(bare_pack: Any, points: dict[int, float]) -
         ("-1: 0", "keyframes: '-1: 0' is no keyframe"),
         ("1.5: 0", "keyframes: '1.5: 0' is no keyframe"),
         ("0: 1.2.3", "keyframes: '0: 1.2.3' is no keyframe"),
-        ("0: 0, 1: 1.5", "alpha must lie in 0..1, got 1.5"),
+        ("0: 0, 1: 1.5", "keyframes: alpha must lie in 0..1, got 1.5 at '1: 1.5'"),
         ("0: 0, 100000: 1", "keyframes: frames are numbered up to 99999, got 100000"),
         ("3: 0, 3: 1", "keyframes: frame 3 is there twice; remove one"),
         ("0%: 0, 100%: 1", "keyframes: percents need the number of frames; connect images"),
@@ -106,6 +106,10 @@ def test_malformed_keyframes_are_refused(pack: Any, keyframes: str, message: str
     with pytest.raises(ValueError) as error:
         alphas(pack, keyframes)
     assert str(error.value).startswith(message)
+
+
+def test_of_percentages_of_one_frame_the_last_counts(pack: Any) -> None:
+    assert alphas(pack, "0%: 0, 100%: 0.75", frames=1) == [0.75]
 
 
 # --- an alpha for each image ------------------------------------------------------------------

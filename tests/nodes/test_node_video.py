@@ -406,6 +406,17 @@ def test_what_is_no_whole_file_is_saved_first(
         assert saved.parent == tmp_path / "temp" and not saved.exists()
 
 
+def test_frames_of_odd_sizes_are_refused_before_the_host_saves_them(
+    run: Callable[[Any], Any], clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = Video(str(clip))
+    monkeypatch.setattr(video, "get_dimensions", lambda: (WIDTH + 1, HEIGHT))
+    message = f"video: width and height must be even, got {WIDTH + 1}x{HEIGHT}; scale or crop"
+    with pytest.raises(ValueError, match=message):
+        run(video)
+    assert not video.saved
+
+
 @pytest.mark.parametrize("base", [Exception, BaseException])  # older hosts', newer hosts'
 def test_cancel_leaves_nothing(
     video_host: Any,

@@ -267,6 +267,11 @@ class Reduced:
         nodes = self.workflow.find("AdaINSampleImage") or self.workflow.find("LoadImage")
         return [self.run.outputs[node.id][0].movedim(-1, 1) for node in nodes]
 
+    def scaled(self) -> Tensor:
+        """The image that the workflow scales, as the library takes it."""
+        (node,) = self.workflow.find("ImageScale")
+        return self.run.outputs[node.id][0].movedim(-1, 1)
+
     def style(self, name: str) -> Style:
         """One of the pack's own."""
         return Style.load(ROOT / "weights" / "styles" / f"{name}.safetensors")
@@ -319,11 +324,11 @@ def test_strength(reduced: Reduced) -> None:
 
 @workflow_named("03 Mix styles")
 def test_mix(reduced: Reduced) -> None:
-    (photo,) = reduced.samples()
+    photo = reduced.scaled()
     names = ("van-gogh-starry-night", "van-gogh-cafe-terrace", "mosaic", "engraving")
     style = Style.mix([reduced.style(name) for name in names], (0.5, 1, 1, 0.5))
     features = reduced.model.encode(photo)
-    assert_same(reduced.shown(), [reduced.model.decode(adain(features, style))])
+    assert_same(reduced.shown(), [reduced.model.decode(adain(features, style), content=photo)])
 
 
 @workflow_named("04 Subject and background")
@@ -375,12 +380,13 @@ def test_keep_colors(reduced: Reduced) -> None:
 
 @workflow_named("06 Style library")
 def test_style_library(reduced: Reduced, tmp_path: Path) -> None:
-    photo, artwork = reduced.samples()
+    _, artwork = reduced.samples()
+    photo = reduced.scaled()
     own = reduced.model.encode_style(artwork, size=SMALL)
     loaded = [reduced.style(name) for name in ("van-gogh-starry-night", "engraving")]
     mix = Style.mix([own, *loaded], (1, 1, 0.5))
     features = reduced.model.encode(photo)
-    assert_same(reduced.shown(), [reduced.model.decode(adain(features, mix))])
+    assert_same(reduced.shown(), [reduced.model.decode(adain(features, mix), content=photo)])
 
     saved = tmp_path / "adain_styles"
     assert {path.name for path in saved.iterdir()} == {
@@ -411,9 +417,8 @@ def test_video_frames(reduced: Reduced) -> None:
 @workflow_named("08 Big photo")
 def test_big_photo(reduced: Reduced) -> None:
     """Several passes; in the file it is large."""
-    (enlarge,) = reduced.workflow.find("ImageScale")
     (stylize,) = reduced.workflow.find("AdaINStylize")
-    photo = reduced.run.outputs[enlarge.id][0].movedim(-1, 1)
+    photo = reduced.scaled()
     assert stylize.values["stroke_size"] == "medium" and photo.shape[3] == 3 * SMALL
     original = Workflow(reduced.workflow.path, reduced.workflow.classes)
     width = original.find("ImageScale")[0].values["width"]
@@ -462,8 +467,7 @@ def test_video(reduced: Reduced, tmp_path: Path) -> None:
 @workflow_named("11 Coarse to fine")
 def test_coarse_to_fine(reduced: Reduced) -> None:
     (photo,) = reduced.samples()
-    (enlarge,) = reduced.workflow.find("ImageScale")
-    small = reduced.run.outputs[enlarge.id][0].movedim(-1, 1)
+    small = reduced.scaled()
     style, model = reduced.style("van-gogh-starry-night"), reduced.model
     under = model.decode(adain(model.encode(small), style), content=small)
     whole = (slice(None), slice(None))

@@ -45,6 +45,12 @@ def save(
     board.add("SaveImage", place, size, images=images, filename_prefix=_FOLDER + name)
 
 
+def reduce(board: Board, place: tuple[int, int], image: Output, width: int) -> Output:
+    """Add a node that scales an image to a width: strokes have a size in pixels."""
+    size = {"upscale_method": "lanczos", "width": width, "height": 0}
+    return board.add("ImageScale", place, (240, 130), image=image, **size)["IMAGE"]
+
+
 def animation(
     board: Board, place: tuple[int, int], size: tuple[int, int], images: Output, name: str
 ) -> None:
@@ -58,7 +64,7 @@ def quick_start(board: Board) -> None:
     """One photo, one style."""
     board.note((320, 750))
     castle = photo(board, (350, 0), "content/castle.jpg")
-    style = gallery(board, (350, 356), STARRY_NIGHT)
+    style = gallery(board, (350, 396), STARRY_NIGHT)
     stylized = board.add("AdaINStylize", (695, 0), STYLIZE, content=castle["image"], style_1=style)
     save(board, (1020, 0), (530, 440), stylized["image"], "quick-start")
 
@@ -80,8 +86,8 @@ def two_styles(board: Board) -> dict[str, Any]:
     """An app: a style for the subject, another for the rest."""
     board.note((320, 720))
     bird = photo(board, (350, 0), "content/kingfisher.jpg")
-    one = gallery(board, (350, 356), "mosaic", (280, 290))
-    rest = gallery(board, (350, 696), "van-gogh-cafe-terrace", (280, 290))
+    one = gallery(board, (350, 396), "mosaic", (280, 290))
+    rest = gallery(board, (350, 736), "van-gogh-cafe-terrace", (280, 290))
     inputs = {"content": bird["image"], "mask_1": bird["mask"], "style_1": one, "style_2": rest}
     stylized = board.add("AdaINStylize", (700, 220), STYLIZE, **inputs, feather=8)
     save(board, (1025, 220), (560, 480), stylized["image"], "two-styles")
@@ -105,7 +111,7 @@ def strength(board: Board) -> None:
     """One photo at four strengths."""
     board.note((310, 640))
     panda = photo(board, (340, 0), "content/red-panda.jpg")
-    style = gallery(board, (340, 356), STARRY_NIGHT)
+    style = gallery(board, (340, 396), STARRY_NIGHT, (280, 350))
     alphas = board.add(
         "AdaINAlphaKeyframes", (340, 796), (280, 220), keyframes="0: 0.25\n1: 0.5\n2: 0.75\n3: 1"
     )
@@ -125,7 +131,8 @@ def mix(board: Board) -> None:
     """Four styles by weight."""
     board.note((290, 660))
     wall = photo(board, (314, 0), "content/great-wall.jpg")
-    features = board.add("AdaINEncodeContent", (624, 0), (280, 106), image=wall["image"])
+    small = reduce(board, (334, 396), wall["image"], 640)
+    features = board.add("AdaINEncodeContent", (624, 0), (280, 106), image=small)
     names = (STARRY_NIGHT, "van-gogh-cafe-terrace", "mosaic", "engraving")
     styles = [
         gallery(board, (624, 185 + number * 212), name, (280, 165))
@@ -140,7 +147,8 @@ def mix(board: Board) -> None:
         weight_4=0.5,
         **{f"style_{number}": style for number, style in enumerate(styles, start=1)},
     )
-    stylized = board.add("AdaINDecode", (974, 690), DECODE, features=blend["features"])
+    inputs = {"features": blend["features"], "content": small.around((604, 1050), (940, 1050))}
+    stylized = board.add("AdaINDecode", (974, 690), DECODE, **inputs)
     save(board, (1290, 300), (430, 400), stylized["image"], "mix")
 
 
@@ -148,8 +156,8 @@ def subject(board: Board) -> None:
     """A style for the subject, another for the rest."""
     board.note((320, 720))
     bird = photo(board, (350, 0), "content/kingfisher.jpg")
-    one = gallery(board, (350, 356), STARRY_NIGHT, (280, 290))
-    rest = gallery(board, (350, 696), "van-gogh-cafe-terrace", (280, 290))
+    one = gallery(board, (350, 396), STARRY_NIGHT, (280, 290))
+    rest = gallery(board, (350, 736), "van-gogh-cafe-terrace", (280, 290))
     stylized = board.add(
         "AdaINStylize",
         (700, 220),
@@ -167,7 +175,7 @@ def colors(board: Board) -> None:
     """Three options for colors."""
     board.note((270, 720))
     coffee = photo(board, (294, 0), "content/coffee.jpg")["image"]
-    painting = photo(board, (294, 356), "style/van-gogh-starry-night.jpg")["image"]
+    painting = photo(board, (294, 396), "style/van-gogh-starry-night.jpg")["image"]
     plain = board.add("AdaINStylize", (640, 220), STYLIZE, content=coffee, style_1=painting)[
         "image"
     ]
@@ -190,9 +198,10 @@ def library(board: Board) -> None:
     """Saved styles."""
     board.note((260, 820))
     panda = photo(board, (284, 0), "content/red-panda.jpg")
-    painting = photo(board, (284, 356), "style/van-gogh-painter.jpg")
-    encoded = board.add("AdaINEncodeStyle", (588, 356), (210, 106), image=painting["image"])
-    features = board.add("AdaINEncodeContent", (846, 0), (240, 106), image=panda["image"])
+    painting = photo(board, (284, 396), "style/van-gogh-painter.jpg")
+    encoded = board.add("AdaINEncodeStyle", (588, 396), (210, 106), image=painting["image"])
+    small = reduce(board, (576, 0), panda["image"], 640)
+    features = board.add("AdaINEncodeContent", (846, 0), (240, 106), image=small)
     name = {"name": "example-painter", "overwrite": True}
     kept = board.add("AdaINSaveStyle", (846, 185), (240, 330), style=encoded["style"], **name)
     night = gallery(board, (846, 566), STARRY_NIGHT, (240, 180))
@@ -207,7 +216,8 @@ def library(board: Board) -> None:
         style_3=lines,
         weight_3=0.5,
     )
-    stylized = board.add("AdaINDecode", (1434, 250), (286, 66), features=blend["features"])
+    inputs = {"features": blend["features"], "content": small.around((830, 150), (1400, 150))}
+    stylized = board.add("AdaINDecode", (1434, 250), (286, 66), **inputs)
     save(board, (1434, 406), (286, 246), stylized["image"], "library")
     name = {"name": "example-mix", "overwrite": True}
     board.add("AdaINSaveStyle", (1434, 706), (286, 320), style=blend["style"], **name)
@@ -217,7 +227,7 @@ def frames(board: Board) -> None:
     """Frames without and with pooled statistics."""
     board.note((280, 750))
     clip = photo(board, (304, 0), "video/castle")["image"]
-    style = gallery(board, (304, 356), "van-gogh-cafe-terrace")
+    style = gallery(board, (304, 396), "van-gogh-cafe-terrace")
     one = board.add("AdaINStylize", (650, 220), STYLIZE, content=clip, style_1=style)["image"]
     above = style.around((617, 150), (948, 110))
     inputs = {"content": clip, "style_1": above, "temporal": "ema"}
@@ -231,7 +241,7 @@ def big_photo(board: Board) -> None:
     """A large image, coarse to fine."""
     board.note((300, 800))
     castle = photo(board, (324, 0), "content/castle.jpg")
-    style = gallery(board, (324, 356), STARRY_NIGHT)
+    style = gallery(board, (324, 396), STARRY_NIGHT)
     size = {"upscale_method": "lanczos", "width": 2400, "height": 0}
     large = board.add("ImageScale", (634, 0), (250, 130), image=castle["image"], **size)
     inputs = {"content": large["IMAGE"], "style_1": style, "stroke_size": "medium"}
@@ -243,8 +253,8 @@ def fade(board: Board) -> None:
     """A fade from the photo through two styles and back."""
     board.note((300, 770))
     wall = photo(board, (324, 0), "content/great-wall.jpg")
-    first = gallery(board, (324, 356), "mosaic", (270, 290))
-    second = gallery(board, (324, 696), STARRY_NIGHT, (270, 290))
+    first = gallery(board, (324, 396), "mosaic", (270, 290))
+    second = gallery(board, (324, 736), STARRY_NIGHT, (270, 290))
     size, kind = (250, 230), "AdaINAlphaKeyframes"
     gentle = {"keyframes": "0: 0\n8: 1\n23: 1\n31: 0", "easing": "ease_in_out"}
     much = board.add(kind, (670, 500), size, **gentle)
@@ -268,7 +278,7 @@ def video(board: Board) -> None:
     """A video from file to file."""
     board.note((300, 800))
     clip = photo(board, (324, 0), "video/castle")
-    style = gallery(board, (324, 356), STARRY_NIGHT)
+    style = gallery(board, (324, 396), STARRY_NIGHT)
     source = board.add("CreateVideo", (634, 0), (230, 78), images=clip["image"], fps=12.0)
     inputs = {"video": source["VIDEO"], "style_1": style}
     stylized = board.add("AdaINStylizeVideo", (910, 120), VIDEO, **inputs)
@@ -281,9 +291,8 @@ def coarse_to_fine(board: Board) -> None:
     """Two passes with separate nodes."""
     board.note((280, 740))
     castle = photo(board, (304, 0), "content/castle.jpg")["image"]
-    style = gallery(board, (304, 356), STARRY_NIGHT)
-    size = {"upscale_method": "lanczos", "width": 512, "height": 0}
-    small = board.add("ImageScale", (640, 70), (240, 130), image=castle, **size)["IMAGE"]
+    style = gallery(board, (304, 396), STARRY_NIGHT)
+    small = reduce(board, (640, 70), castle, 512)
     features = board.add("AdaINEncodeContent", (640, 264), (240, 106), image=small)
     inputs = {"features": features["features"], "style_1": style}
     blend = board.add("AdaINBlend", (640, 450), (240, 300), **inputs)
@@ -320,7 +329,8 @@ def paint_subject(blueprint: Blueprint) -> dict[str, Any]:
     return {
         "description": "Stylizes what a mask covers with a style of the library, and leaves the "
         "rest unchanged. The mask may come from background removal, segmentation or the mask "
-        "editor.",
+        "editor. That of a cut-out (a PNG with transparency) in Load Image is white around the "
+        "subject: put Invert Mask behind it.",
         "aliases": ["style transfer mask", "stylize person", "paint the background"],
         "category": "Image Tools/Style transfer",
     }

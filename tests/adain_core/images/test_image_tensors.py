@@ -95,6 +95,8 @@ NAN, INF = float("nan"), float("inf")
         (torch.rand(0, 3, 6, 6), r"an image with pixels, got shape \(0, 3, 6, 6\)"),
         (torch.ones(3, 5, 6).long(), r"floats in 0..1, uint8 or uint16, got torch.int64"),
         (torch.ones(3, 5, 6) * 200, r"got 200..200; it looks like 0..255: divide by 255"),
+        (torch.ones(3, 5, 6) * 3, r"got 3..3; scale or clamp it$"),
+        (torch.tensor([[[-2.0, 0.5, 2.0]]] * 3), r"got -2..2; it looks like -1..1"),
         (torch.ones(3, 5, 6) * -0.9, r"got -0.9..-0.9; it looks like -1..1"),
         (torch.tensor([[[NAN, 0.5, INF]]] * 3), r"image has NaN or infinite values at 2 pixels"),
         (torch.tensor([[[-INF, 0.5, 0.1]]]), r"image has NaN or infinite values at 1 pixel$"),
