@@ -232,7 +232,7 @@ class CoarseToFine:
         watch = self._watch if one.last else None
         decoder = networks.decoder(features, tiler)
         if before is None and options.stroke_size != SINGLE_PASS:
-            # Halos of the first pass are the largest, and that pass is small.
+            # Halos of the first pass are the largest.
             plain = empty_image(output.shape, torch.float32, output.device)
             decode(decoder, transfer, plain, Finish(finish.photo, residual), opacity)
             even_tones(plain, canvas, _regions(batch, one, canvas.size), finish, output)

@@ -8,11 +8,16 @@ follow the photo, and keeps its strokes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..pixels import as_float, mean_around
+from ..functional import EVERYWHERE, Window, crop
+from ..pixels import enlarge_window, mean_around
+from .canvas import Canvas
 
 # Side of a cell, pixels. In cells: radius of the mean that removes strokes, and of the window in
 # which the tone is a linear function of the photo's color.
@@ -21,6 +26,8 @@ _CELL, _STROKE, _GROUND = 4, 2, 24
 _EDGE = 0.002
 # Highest gain that restores the contrast of tones.
 _CONTRAST = 2.0
+# Pixels that are processed at a time.
+_BAND = 2**16
 # Least weight of a cell and deviation of tones: nothing is divided by 0.
 _LEAST = 1e-6
 
@@ -38,29 +45,80 @@ def remove_halos(image: Tensor, photo: Tensor, regions: Tensor | None = None) ->
     Returns:
         ``(B, 3, H, W)``, float32 in 0..1.
     """
-    if regions is None:
-        regions = torch.ones_like(image[:1, :1])
-    if photo.shape[1] == 4:
-        regions = regions * (photo[:, 3:] > 0)
-    even = image
-    for weight in torch.split(regions, 1, dim=1):
-        even = even + weight * _pixels(_Ground(weight).correction(image, photo[:, :3]), image)
-    return even.clamp(0, 1)
+    return HaloFilter(image, Canvas(photo), regions)(EVERYWHERE)
+
+
+class HaloFilter:
+    """Removes halos, as :func:`remove_halos` does, window by window.
+
+    Args:
+        image: as there; also with alpha, which is ignored.
+        photo: as there.
+        regions: as there.
+    """
+
+    def __init__(self, image: Tensor, photo: Canvas, regions: Tensor | None) -> None:
+        self._image, self._photo, self._regions = image[:, :3], photo, regions
+        cells = torch.cat([self._cells(band) for band in self.bands()], dim=3)
+        self._corrections = [_Ground(each[:, :1]).correction(each[:, 1:]) for each in cells]
+
+    def bands(self) -> Iterator[Window]:
+        """Yield windows that cover the image, from top to bottom."""
+        height, width = self._image.shape[2:]
+        rows = max(1, _BAND // (_CELL * width)) * _CELL
+        for top in range(0, height, rows):
+            yield slice(top, min(height, top + rows)), slice(None)
+
+    def __call__(self, window: Window) -> Tensor:
+        """Return the image without halos in a window, ``(B, 3, h, w)``."""
+        even = crop(self._image, window)
+        for weight, cells in zip(self._weights(window), self._corrections, strict=True):
+            have = (cells.shape[2], cells.shape[3])
+            size = (have[0] * _CELL, have[1] * _CELL)
+            change = enlarge_window(partial(crop, cells), have, size, window)
+            # The last cells can end outside the image.
+            even = even + weight * change[..., : even.shape[2], : even.shape[3]]
+        return even.clamp(0, 1)
+
+    def _weights(self, window: Window) -> list[Tensor]:
+        """Return the weight of each region in a window, ``(B or 1, 1, h, w)``."""
+        if self._regions is None:
+            weights = torch.ones_like(crop(self._image[:1, :1], window))
+        else:
+            weights = crop(self._regions, window)
+        if (opacity := self._photo.opacity) is not None:
+            weights = weights * (crop(opacity, window).to(weights.device) > 0)
+        return list(torch.split(weights, 1, dim=1))
+
+    def _cells(self, window: Window) -> Tensor:
+        """Return weight, photo and image in the cells of each region, ``(regions, B, 7, …)``."""
+        image = crop(self._image, window)
+        both = torch.cat([self._photo.colors(window, image.device), image], dim=1)
+        cells = []
+        for weight in self._weights(window):
+            weight = weight.expand(len(image), -1, -1, -1)
+            cells.append(_mean_of_cells(torch.cat([weight, weight * both], dim=1)))
+        return torch.stack(cells)
 
 
 class _Ground:
     """The guided filter of a region.
 
     Args:
-        weight: of the region at each pixel, ``(B or 1, 1, H, W)``.
+        weight: of the region in each cell, ``(B, 1, rows, columns)``.
     """
 
     def __init__(self, weight: Tensor) -> None:
-        self._region, self._cells = weight, _cells(weight)
+        self._region = weight
 
-    def correction(self, image: Tensor, photo: Tensor) -> Tensor:
-        """Return the correction of each cell, ``(B, 3, rows, columns)``."""
-        guide, tones = (self._mean(self._colors(each), _STROKE) for each in (photo, image))
+    def correction(self, colors: Tensor) -> Tensor:
+        """Return the correction of each cell, ``(B, 3, rows, columns)``.
+
+        Args:
+            colors: of the photo and the image in each cell, times the weight, ``(B, 6, …)``.
+        """
+        colors = colors / self._region.clamp_min(_LEAST)
+        guide, tones = (self._mean(each, _STROKE) for each in torch.split(colors, 3, dim=1))
         even = guide + self._filter(guide, tones - guide)
         # A regression has less contrast than its target.
         (mean, deviation), (_, wanted) = self._statistics(even), self._statistics(tones)
@@ -82,19 +140,14 @@ class _Ground:
         return even
 
     def _statistics(self, cells: Tensor) -> tuple[Tensor, Tensor]:
-        total = self._cells.sum(dim=(2, 3), keepdim=True).clamp_min(_LEAST)
-        mean = (self._cells * cells).sum(dim=(2, 3), keepdim=True) / total
-        square = (self._cells * (cells - mean).square()).sum(dim=(2, 3), keepdim=True) / total
+        total = self._region.sum(dim=(2, 3), keepdim=True).clamp_min(_LEAST)
+        mean = (self._region * cells).sum(dim=(2, 3), keepdim=True) / total
+        square = (self._region * (cells - mean).square()).sum(dim=(2, 3), keepdim=True) / total
         return mean, square.sqrt()
 
-    def _colors(self, image: Tensor) -> Tensor:
-        """Return the mean color of each cell."""
-        colors = [_cells(self._region * as_float(each)) for each in torch.split(image, 1, dim=1)]
-        return torch.cat(colors, dim=1) / self._cells.clamp_min(_LEAST)
-
     def _mean(self, cells: Tensor, radius: int) -> Tensor:
-        total = mean_around(self._cells * cells, radius)
-        return total / mean_around(self._cells, radius).clamp_min(_LEAST)
+        total = mean_around(self._region * cells, radius)
+        return total / mean_around(self._region, radius).clamp_min(_LEAST)
 
 
 def _solve(matrix: Tensor, right: Tensor) -> Tensor:
@@ -106,12 +159,5 @@ def _solve(matrix: Tensor, right: Tensor) -> Tensor:
     return (cofactors[:, :, :, None] * right[:, None]).sum(dim=2) / determinant
 
 
-def _cells(maps: Tensor) -> Tensor:
+def _mean_of_cells(maps: Tensor) -> Tensor:
     return F.avg_pool2d(maps, _CELL, ceil_mode=True)
-
-
-def _pixels(cells: Tensor, like: Tensor) -> Tensor:
-    """Enlarge cells to the size of other maps."""
-    height, width = like.shape[2:]
-    pixels = F.interpolate(cells, scale_factor=float(_CELL), mode="bilinear", align_corners=False)
-    return pixels[:, :, :height, :width]

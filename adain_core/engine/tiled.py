@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..color import luminance
-from ..functional import EVERYWHERE, Window, crop
+from ..functional import Window, crop
 from ..masks import region_weights
 from ..networks.architecture import MINIMUM_SIZE, STRIDE, Architecture
 from ..networks.encoder_decoder import Decoder, Encoder
@@ -24,7 +24,7 @@ from ..style import Features
 from ..transfer import Transfer
 from ..utils.memory import HeapTrimmer, trim_heap
 from .canvas import Canvas, read_window
-from .halos import remove_halos
+from .halos import HaloFilter
 from .strokes import Strokes
 from .tiles import Network, Progress, Tile, Tiler, automatic_tile, check_tile
 
@@ -324,7 +324,7 @@ def put_under(
 def even_tones(
     decoded: Tensor, canvas: Canvas, regions: Tensor | None, finish: Finish, output: Tensor
 ) -> None:
-    """Remove the halos of a small pass and blend it.
+    """Remove the halos of a pass and blend it.
 
     Args:
         decoded: the pass as from :func:`decode`, not blended, ``(B, 3|4, H, W)``, float32.
@@ -333,14 +333,11 @@ def even_tones(
         finish: operations of the pass.
         output: receives the result, float32 or uint8.
     """
-    guide = canvas.colors(EVERYWHERE, decoded.device)
-    if (opacity := canvas.opacity) is not None:
-        guide = torch.cat([guide, read_window(opacity, EVERYWHERE, decoded.device)], dim=1)
-    if regions is not None:
-        regions = regions.to(decoded.device)
-    even = remove_halos(decoded[:, :3], guide, regions)
-    even = finish.blend(even, finish.photo, EVERYWHERE)
-    output.copy_(_as_output(torch.cat([even, decoded[:, 3:]], dim=1), output.dtype))
+    even = HaloFilter(decoded, canvas, regions)
+    for window in even.bands():
+        image = finish.blend(even(window), finish.photo, window)
+        image = torch.cat([image, crop(decoded[:, 3:], window)], dim=1)
+        crop(output, window).copy_(_as_output(image, output.dtype))
 
 
 def copy(canvas: Canvas, output: Tensor, tiler: Tiler) -> None:

@@ -138,15 +138,9 @@ def mix(board: Board) -> None:
         gallery(board, (624, 185 + number * 212), name, (280, 165))
         for number, name in enumerate(names)
     ]
-    blend = board.add(
-        "AdaINBlend",
-        (974, 300),
-        BLEND,
-        features=features["features"],
-        weight_1=0.5,
-        weight_4=0.5,
-        **{f"style_{number}": style for number, style in enumerate(styles, start=1)},
-    )
+    inputs = {f"style_{number}": style for number, style in enumerate(styles, start=1)}
+    inputs |= {"features": features["features"], "weight_1": 0.5, "weight_4": 0.5}
+    blend = board.add("AdaINBlend", (974, 300), BLEND, **inputs)
     inputs = {"features": blend["features"], "content": small.around((604, 1050), (940, 1050))}
     stylized = board.add("AdaINDecode", (974, 690), DECODE, **inputs)
     save(board, (1290, 300), (430, 400), stylized["image"], "mix")
@@ -206,16 +200,9 @@ def library(board: Board) -> None:
     kept = board.add("AdaINSaveStyle", (846, 185), (240, 330), style=encoded["style"], **name)
     night = gallery(board, (846, 566), STARRY_NIGHT, (240, 180))
     lines = gallery(board, (846, 798), "engraving", (240, 180))
-    blend = board.add(
-        "AdaINBlend",
-        (1150, 250),
-        (220, 300),
-        features=features["features"],
-        style_1=kept["style"],
-        style_2=night,
-        style_3=lines,
-        weight_3=0.5,
-    )
+    inputs = {"style_1": kept["style"], "style_2": night, "style_3": lines, "weight_3": 0.5}
+    inputs["features"] = features["features"]
+    blend = board.add("AdaINBlend", (1150, 250), (220, 300), **inputs)
     inputs = {"features": blend["features"], "content": small.around((830, 150), (1400, 150))}
     stylized = board.add("AdaINDecode", (1434, 250), (286, 66), **inputs)
     save(board, (1434, 406), (286, 246), stylized["image"], "library")

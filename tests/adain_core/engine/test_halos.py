@@ -6,7 +6,8 @@ import hypothesis.strategies as st
 import torch
 from hypothesis import given
 
-from adain_core.engine.halos import remove_halos
+from adain_core.engine.canvas import Canvas
+from adain_core.engine.halos import HaloFilter, remove_halos
 from adain_core.pixels import as_float
 
 X = torch.arange(400.0)[None, None, None, :] - 200
@@ -65,6 +66,34 @@ def test_regions_have_tones_of_their_own() -> None:
     # Each part alone, but for the border, where reflection adds what is cut off here.
     cut = remove_halos(result[..., :100], photo[..., :100])
     torch.testing.assert_close(both[..., :40], cut[..., :40], rtol=0, atol=0.05)
+
+
+@given(
+    top=st.integers(0, 80),
+    left=st.integers(0, 110),
+    height=st.integers(1, 60),
+    width=st.integers(1, 60),
+)
+def test_a_window_equals_that_of_the_whole_image(
+    top: int, left: int, height: int, width: int
+) -> None:
+    generator = torch.Generator().manual_seed(7)
+    photo = torch.rand(2, 4, 81, 111, generator=generator)
+    result = torch.rand(2, 3, 81, 111, generator=generator)
+    regions = torch.rand(1, 2, 81, 111, generator=generator) / 2
+    window = slice(top, min(81, top + height)), slice(left, min(111, left + width))
+    found = HaloFilter(result, Canvas(photo), regions)(window)
+    expected = remove_halos(result, photo, regions)[..., window[0], window[1]]
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def test_bands_cover_the_image() -> None:
+    wide = torch.rand(1, 3, 37, 60_000, generator=torch.Generator().manual_seed(8))
+    halos = HaloFilter(wide, Canvas(1 - wide), None)
+    bands = list(halos.bands())
+    assert len(bands) > 2 and (bands[0][0].start, bands[-1][0].stop) == (0, 37)
+    together = torch.cat([halos(band) for band in bands], dim=2)
+    torch.testing.assert_close(together, halos((slice(0, 37), slice(0, 60_000))), rtol=0, atol=1e-5)
 
 
 def test_transparent_pixels_do_not_count() -> None:
