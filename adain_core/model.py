@@ -10,16 +10,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .engine.canvas import Canvas
+from .choices import DEFAULT_STROKE_SIZE
+from .engine.canvas import Canvas, fill_hidden
+from .engine.passes import check_photo_share, closeness
+from .engine.strokes import Strokes, underpaint
 from .engine.tiled import Finish, decode, empty_image, even_tones, put_under
 from .engine.tiles import Progress
-from .errors import require_kind
+from .errors import OptionError, require_kind
 from .functional import Statistics
 from .images import ImageLike, to_pixels
 from .images.previews import make_preview
 from .masks import MaskLike, as_mask
 from .options import Source, StylizeOptions
-from .pixels import resize_shortest_side
+from .pixels import reduce_uint8, resize_shortest_side
 from .pretrained import PretrainedModel
 from .style import Features, Style, require_same_encoder
 from .style_encoder import resize_closeup, resize_style
@@ -62,6 +65,8 @@ class AdaINModel(PretrainedModel):
         size: int = 0,
         tile: int | None = None,
         progress: Progress | None = None,
+        underpainting: ImageLike | None = None,
+        photo_share: float = StylizeOptions.photo_share,
     ) -> Features:
         """Encode content images.
 
@@ -74,9 +79,13 @@ class AdaINModel(PretrainedModel):
                 memory runs out. ``None``: the fastest that fits into the free memory.
             progress: called after each tile with the number of finished tiles and their total. An
                 exception that it raises aborts the work.
+            underpainting: a smaller stylized result of the same images, for a second pass: its
+                large strokes stay.
+            photo_share: how much of the content is mixed into it, 0..1, and more where the strokes
+                hide detail.
 
         Raises:
-            ValueError: an unknown layout, NaN, or values outside 0..1.
+            ValueError: an unknown layout, NaN, values outside 0..1, or another number of images.
             ImageFileError: a file that cannot be read.
             MemoryError: even the smallest tile does not fit.
         """
@@ -84,9 +93,14 @@ class AdaINModel(PretrainedModel):
             images = to_pixels(content)
             if size:
                 images = resize_shortest_side(images, size)
-            canvas, batch = Canvas(images), len(images)
-            tiler = self.networks.tiler(canvas.size, tile, batch=batch, progress=progress)
-            return self.networks.encode(canvas, tiler)
+            tiler = self.networks.tiler(
+                (images.shape[2], images.shape[3]), tile, batch=len(images), progress=progress
+            )
+            if underpainting is None:
+                return self.networks.encode(Canvas(images), tiler)
+            canvas, strokes = _underpaint(images, underpainting, photo_share)
+            close = closeness(canvas.size, DEFAULT_STROKE_SIZE)
+            return replace(self.networks.encode(canvas, tiler), strokes=strokes, closeness=close)
 
     def encode_style(
         self,
@@ -276,6 +290,19 @@ def _same_images(content: ImageLike, features: Features) -> Tensor:
             f"got {(count, *size)}"
         )
     return images
+
+
+def _underpaint(images: Tensor, underpainting: ImageLike, share: float) -> tuple[Canvas, Strokes]:
+    """Return the input of a second pass, and the strokes that stay under its result."""
+    check_photo_share(share)
+    smaller = to_pixels(underpainting)[:, :3]
+    if len(smaller) != len(images):
+        raise OptionError(
+            "underpainting",
+            f"must hold as many images as the content, {len(images)}, got {len(smaller)}",
+        )
+    reduced = fill_hidden(reduce_uint8(images, (smaller.shape[2], smaller.shape[3])))
+    return underpaint(images, smaller, reduced, share), Strokes.over(images, smaller)
 
 
 def _copy(statistics: Statistics) -> Statistics:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import cast
 
 import torch
@@ -17,14 +17,14 @@ from .choices import (
     PHOTO_SHARE,
     recolors_artwork,
 )
-from .engine.passes import stroke_scale
+from .engine.passes import check_photo_share, stroke_scale
 from .engine.tiles import check_tile
 from .errors import OptionError, require_kind
 from .images import IMAGE_KINDS, ImageLike
-from .masks import MaskLike, as_mask
+from .masks import MaskLike, as_mask, list_masks
 from .pixels import check_size
 from .style import Style, normalized_weights
-from .transfer import check_alpha, list_masks
+from .transfer import check_alpha
 
 Source = ImageLike | Style
 
@@ -202,9 +202,7 @@ class StylizeOptions:
             if (size := getattr(self, field)) is not None:
                 check_size(field, size)
         check_tile(self.tile)
-        require_kind("photo_share", self.photo_share, Real, "a number")
-        if not 0 <= self.photo_share <= 1:
-            raise OptionError("photo_share", f"must lie in 0..1, got {self.photo_share:g}")
+        check_photo_share(self.photo_share)
         stroke_scale(self.stroke_size)  # checks it
 
 

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..adain_core import Features, Style
-from ..adain_core.choices import DEFAULT_STROKE_SIZE
-from ..adain_core.engine.canvas import fill_hidden
-from ..adain_core.engine.passes import closeness
-from ..adain_core.engine.strokes import Strokes, underpaint
-from ..adain_core.functional import EVERYWHERE
-from ..adain_core.pixels import reduce_uint8
 from . import host
 from .batches import common_count, join_features, parts, repeat
 from .images import from_image, from_mask
@@ -95,27 +87,15 @@ class AdaINEncodeContent:
 
         def encoded() -> Iterator[Features]:
             for part in parts(count, size):
-                photo = repeat(images, part)
-                strokes = None
-                if smaller is not None:
-                    photo, strokes = _mix(photo, repeat(smaller, part), photo_share)
                 with progress.work(part.stop - part.start) as tiles:
-                    features = network.encode(photo, progress=tiles)
-                    yield replace(features, closeness=close, strokes=strokes)
+                    yield network.encode(
+                        repeat(images, part),
+                        progress=tiles,
+                        underpainting=None if smaller is None else repeat(smaller, part),
+                        photo_share=photo_share,
+                    )
 
-        # As in a later pass of medium strokes.
-        close = 0.0 if smaller is None else closeness(size, DEFAULT_STROKE_SIZE)
         return (join_features(encoded()),)
-
-
-def _mix(photo: Tensor, smaller: Tensor, share: float) -> tuple[Tensor, Strokes]:
-    """Return the photo ``(B, C, H, W)`` mixed with a smaller result, and the result's strokes."""
-    photo = photo.expand(-1, max(3, photo.shape[1]), -1, -1)
-    reduced = fill_hidden(reduce_uint8(photo, (smaller.shape[2], smaller.shape[3])))
-    smaller = smaller[:, :3]
-    canvas = underpaint(photo, smaller, reduced, share)
-    colors = canvas.colors(EVERYWHERE, photo.device)
-    return torch.cat([colors, photo[:, 3:]], dim=1), Strokes.over(photo, smaller)
 
 
 class AdaINEncodeStyle:

@@ -6,14 +6,14 @@ import math
 from numbers import Real
 
 from ..choices import SINGLE_PASS, STROKE_SIZES
-from ..errors import OptionError
+from ..errors import OptionError, require_kind
 
 # Shortest side of the first pass, pixels, at a stroke size of 1.
 FIRST_PASS = 384
 # Octaves by which a pass is larger than the one before, at most: as few passes as that allows.
 _LARGEST_STEP = 1.5
 # Shortest side up to which the artwork keeps its size; see closeness.
-_CLOSE_FROM = 512
+CLOSE_FROM = 512
 # Outside of it a first pass is smaller than a thumbnail, or larger than any image.
 _STROKE_RANGE = (0.05, 4.0)
 
@@ -39,6 +39,18 @@ def stroke_scale(stroke_size: str | float) -> float | None:
             f"got {stroke_size!r}",
         )
     return float(scale)
+
+
+def check_photo_share(photo_share: float) -> None:
+    """Check how much of the photo later passes mix in.
+
+    Raises:
+        OptionError: outside 0..1.
+        TypeError: no number.
+    """
+    require_kind("photo_share", photo_share, Real, "a number")
+    if not 0 <= photo_share <= 1:
+        raise OptionError("photo_share", f"must lie in 0..1, got {photo_share:g}")
 
 
 def pass_sizes(size: tuple[int, int], stroke_size: str | float) -> list[tuple[int, int]]:
@@ -85,4 +97,4 @@ def closeness(size: tuple[int, int], stroke_size: str | float) -> float:
     scale = stroke_scale(stroke_size)
     if scale is None:
         return 0.0
-    return min(1.0, max(0.0, math.log2(min(size) * scale / _CLOSE_FROM)))
+    return min(1.0, max(0.0, math.log2(min(size) * scale / CLOSE_FROM)))

@@ -32,11 +32,9 @@ from torch import Tensor
 from videos import stylize_with_options
 
 from adain_core import AdaINModel, Style, adain
-from adain_core.choices import PHOTO_SHARE
 from adain_core.color import transfer_color
 from adain_core.engine.passes import pass_sizes
-from adain_core.engine.strokes import Strokes, underpaint
-from adain_core.pixels import as_uint8, reduce_uint8, resize_shortest_side
+from adain_core.pixels import resize_shortest_side
 from adain_core.temporal import TemporalPool
 from adain_core.utils import devices
 from adain_core.video import VideoReader
@@ -386,7 +384,7 @@ def test_style_library(reduced: Reduced, tmp_path: Path) -> None:
     loaded = [reduced.style(name) for name in ("van-gogh-starry-night", "engraving")]
     mix = Style.mix([own, *loaded], (1, 1, 0.5))
     features = reduced.model.encode(photo)
-    assert_same(reduced.shown(), [reduced.model.decode(adain(features, mix), content=photo)])
+    assert_same(reduced.shown(), [reduced.model.decode(adain(features, mix))])
 
     saved = tmp_path / "adain_styles"
     assert {path.name for path in saved.iterdir()} == {
@@ -470,12 +468,7 @@ def test_coarse_to_fine(reduced: Reduced) -> None:
     small = reduced.scaled()
     style, model = reduced.style("van-gogh-starry-night"), reduced.model
     under = model.decode(adain(model.encode(small), style), content=small)
-    whole = (slice(None), slice(None))
-    reduced_photo = reduce_uint8(photo, (under.shape[2], under.shape[3]))
-    result = as_uint8(under)
-    mixed = underpaint(photo, result, reduced_photo, PHOTO_SHARE).colors(whole, photo.device)
-    fine = model.decode(adain(model.encode(mixed), style))
-    fine = Strokes.over(photo, result).under(fine).colors(whole, photo.device)
+    fine = model.decode(adain(model.encode(photo, underpainting=under), style))
     found, first = reduced.shown()
     assert_same([first], [under])
     # Another order of sums can round the first pass to another level of 8 bits.

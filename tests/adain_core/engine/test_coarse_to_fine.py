@@ -13,7 +13,7 @@ from hypothesis import given
 from stylized import without_palette
 from torch import Tensor
 
-from adain_core import AdaINModel, Style, StylizeOptions, Stylizer, TemporalPool
+from adain_core import AdaINModel, OptionError, Style, StylizeOptions, Stylizer, TemporalPool, adain
 from adain_core.choices import PHOTO_SHARE
 from adain_core.engine.canvas import Canvas, Underpainting
 from adain_core.engine.halos import remove_halos
@@ -141,11 +141,12 @@ def test_strokes_go_where_the_photo_has_detail(make_image: MakeImage) -> None:
     torch.testing.assert_close(merged, fine, rtol=0, atol=0.05)
 
 
-def later(model: AdaINModel, photo: Tensor, result: Tensor, reduced: Tensor, **how: Any) -> Tensor:
+def later(
+    model: AdaINModel, photo: Tensor, result: Tensor, share: float, style: Style, **how: Any
+) -> Tensor:
     """Return a pass over a smaller one, by hand."""
-    colors = underpaint(photo, result, reduced, how.pop("share")).colors(EVERYWHERE, CPU)
-    fine = model.stylize(colors, how.pop("style"), stroke_size="single", **how)
-    return Strokes.over(photo, result).under(fine).colors(EVERYWHERE, CPU)
+    features = model.encode(photo, underpainting=result, photo_share=share)
+    return model.decode(adain(features, style, how.pop("alpha", 1.0)), **how)
 
 
 @pytest.mark.parametrize("options", [{}, {"alpha": 0.5}], ids=str)
@@ -158,8 +159,7 @@ def test_two_passes_by_hand(
     single = tiny.stylize(reduced, style, stroke_size="single", **options)
     result = as_uint8(remove_halos(single, reduced))
     closer = Style(*style.statistics(closeness((130, 150), STROKES)), style.fingerprint)
-    how: dict[str, Any] = {"share": PHOTO_SHARE, "style": closer, **options}
-    expected = later(tiny, photo, result, reduced, **how)
+    expected = later(tiny, photo, result, PHOTO_SHARE, closer, **options)
     found = stylize(tiny, photo, style, **options)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
     assert torch.equal(
@@ -182,9 +182,8 @@ def test_three_passes_together_keep_the_photo_share(
     small = reduce_uint8(middle, sizes[1])
     single = tiny.stylize(small, style, stroke_size="single")
     first = as_uint8(remove_halos(single, small))
-    how: dict[str, Any] = {"share": share, "style": style}
-    second = later(tiny, middle, first, small, output_dtype=torch.uint8, **how)
-    expected = later(tiny, photo, second, middle, **how)
+    second = later(tiny, middle, first, share, style, output_dtype=torch.uint8)
+    expected = later(tiny, photo, second, share, style)
     result = stylize(tiny, photo, style, photo_share=0.8)
     difference = (result - expected).abs()
     # The second pass is rounded to 8 bits before and after it gets the strokes of the first.
@@ -334,3 +333,26 @@ def test_a_canvas_reads_what_is_there(make_image: MakeImage) -> None:
     assert canvas.opacity is not None and canvas.opacity.dtype == torch.uint8
     part = canvas.colors((slice(16, 24), slice(24, 32)), CPU)
     torch.testing.assert_close(part, photo[:, :3, 16:, 24:], rtol=0, atol=0.5 / 255 + 1e-6)
+
+
+def test_an_underpainting_gives_a_second_pass_by_hand(
+    tiny: AdaINModel, make_image: MakeImage
+) -> None:
+    photo, artwork = make_image(600, 630, batch=2), make_image(32, 32, seed=3)
+    style = without_palette(tiny.encode_style(artwork, size=0))
+    first, _ = pass_sizes((600, 630), "medium")
+    small = reduce_uint8(photo, first)
+    under = tiny.decode(adain(tiny.encode(small), style), content=small)
+    features = tiny.encode(photo, underpainting=under, photo_share=0.2)
+    found = tiny.decode(adain(features, style))
+    expected = tiny.stylize(photo, style, stroke_size="medium", photo_share=0.2)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+    assert features.closeness > 0.2
+
+
+def test_wrong_underpaintings(tiny: AdaINModel, make_image: MakeImage) -> None:
+    photo, under = make_image(60, 63, batch=2), make_image(30, 32)
+    with pytest.raises(OptionError, match=r"photo_share must lie in 0\.\.1, got 1\.5"):
+        tiny.encode(photo, underpainting=under, photo_share=1.5)
+    with pytest.raises(ValueError, match=r"must hold as many images as the content, 2, got 3"):
+        tiny.encode(photo, underpainting=make_image(30, 32, batch=3))
