@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import PIL.Image
@@ -19,6 +19,7 @@ from .networks.architecture import STRIDE
 from .pixels import OVERSHOOT, resize_window
 from .utils.dense import find_odd_kind
 
+T = TypeVar("T")
 # What counts as a mask.
 MaskLike = Tensor | np.ndarray[Any, Any] | PIL.Image.Image | str | os.PathLike[str]
 
@@ -192,3 +193,45 @@ def feather_mask(mask: Tensor, radius: int) -> Tensor:
     mask = F.conv2d(F.pad(mask, (0, 0, radius, radius), mode="replicate"), kernel.view(1, 1, -1, 1))
     mask = F.conv2d(F.pad(mask, (radius, radius, 0, 0), mode="replicate"), kernel.view(1, 1, 1, -1))
     return mask.clamp(0, 1)
+
+
+def list_masks(masks: Iterable[T], styles: int) -> list[T]:
+    """Return masks as a list.
+
+    Args:
+        masks: one per style; also a tensor ``(styles, H, W)``.
+        styles: number of styles.
+
+    Raises:
+        OptionError: another number of masks.
+        TypeError: a single mask.
+    """
+    single = isinstance(masks, str | os.PathLike) or getattr(masks, "ndim", 3) < 3
+    if single or not isinstance(masks, Iterable):
+        raise TypeError(f"masks must be a list with one for each style, got {type(masks).__name__}")
+    masks = list(masks)
+    if not masks:
+        raise OptionError("masks", "must hold at least one mask, got none")
+    if len(masks) != styles:
+        raise OptionError("masks", f"must be one for each style, got {len(masks)} and {styles}")
+    return masks
+
+
+def check_masks(masks: Sequence[MaskLike], styles: int, batch: int | None = None) -> list[Tensor]:
+    """Return masks as ``(B, 1, H, W)``, float32 in 0..1.
+
+    Args:
+        masks: one per style.
+        styles: number of styles.
+        batch: number of content images; ``None``: not known yet.
+
+    Raises:
+        OptionError: counts that do not match, or an invalid mask.
+        TypeError: no list, or a mask of another type.
+    """
+    masks = list_masks(masks, styles)
+    checked = [as_mask(mask, f"masks[{number}]") for number, mask in enumerate(masks)]
+    for number, mask in enumerate(checked):
+        if batch is not None:
+            require_count(mask, f"masks[{number}]", batch, "content image")
+    return checked

@@ -17,14 +17,14 @@ from .engine.tiled import Watch, empty_image
 from .engine.tiles import Progress
 from .errors import AdaINError, NotFiniteError, OptionError, StyleMismatchError, require_kind
 from .images import ImageLike, to_pixels
-from .masks import MaskLike, as_mask, feather_mask, resize_mask
+from .masks import MaskLike, as_mask, check_masks, feather_mask, resize_mask
 from .options import Source, StylizeOptions
 from .pixels import fit_shortest_side, resize_shortest_side
 from .pretrained import PretrainedModel
 from .style import Style, require_same_encoder
 from .style_encoder import recolor_style, resize_closeup, resize_style
 from .temporal import TemporalPool
-from .transfer import Alpha, alpha_tensor, check_masks
+from .transfer import Alpha, alpha_tensor
 from .utils.devices import no_gradients
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -14,11 +13,10 @@ from .errors import OptionError, require_kind
 from .functional import EVERYWHERE, Statistics, Window, channel_statistics, crop, fuse
 from .masks import (
     MaskLike,
-    as_mask,
+    check_masks,
     feature_weights,
     pool_to_features,
     region_weights,
-    require_count,
 )
 from .networks.architecture import STRIDE, Fusion
 from .pixels import as_float
@@ -28,6 +26,8 @@ T = TypeVar("T")
 # One number for all images, or one per image.
 Alpha = float | Sequence[float] | Tensor
 
+# Of a later pass. Stylized images need less; a flat one would show its rounding.
+_LARGEST_GAIN = 10.0
 # Rounding error of a sum of masks that covers everything.
 _ROUNDING = 1e-5
 # Rows of features whose pixels' opacity is pooled at a time.
@@ -82,6 +82,15 @@ class Transfer:
     fusion: Fusion
     whole: Statistics
     regions: tuple[Region, ...]
+
+    def limited(self) -> Transfer:
+        """Return a transfer of limited gain, for an input that is stylized already."""
+        regions = (
+            replace(each, content=(mean, torch.maximum(std, each.target[1] / _LARGEST_GAIN)))
+            for each in self.regions
+            for mean, std in [each.content]
+        )
+        return replace(self, regions=tuple(regions))
 
     def __call__(self, features: Tensor, window: Window = EVERYWHERE) -> Tensor:
         """Return the decoder's input for a window of the features.
@@ -166,6 +175,8 @@ def adain(
         region_statistics=region_statistics,
         smoothing=smoothing,
     )
+    if features.strokes is not None:  # it is a later pass
+        transfer = transfer.limited()
     regions = None
     if checked is not None:
         regions = pixel_regions(targets, checked, rest, features.size).expand(batch, -1, -1, -1)
@@ -272,48 +283,6 @@ def check_alpha(alpha: Alpha) -> list[float]:
         if not 0 <= number <= 1:  # false for NaN, too
             raise OptionError("alpha", f"must lie in 0..1, got {number:g}")
     return numbers
-
-
-def list_masks(masks: Iterable[T], styles: int) -> list[T]:
-    """Return masks as a list.
-
-    Args:
-        masks: one per style; also a tensor ``(styles, H, W)``.
-        styles: number of styles.
-
-    Raises:
-        OptionError: another number of masks.
-        TypeError: a single mask.
-    """
-    single = isinstance(masks, str | os.PathLike) or getattr(masks, "ndim", 3) < 3
-    if single or not isinstance(masks, Iterable):
-        raise TypeError(f"masks must be a list with one for each style, got {type(masks).__name__}")
-    masks = list(masks)
-    if not masks:
-        raise OptionError("masks", "must hold at least one mask, got none")
-    if len(masks) != styles:
-        raise OptionError("masks", f"must be one for each style, got {len(masks)} and {styles}")
-    return masks
-
-
-def check_masks(masks: Sequence[MaskLike], styles: int, batch: int | None = None) -> list[Tensor]:
-    """Return masks as ``(B, 1, H, W)``, float32 in 0..1.
-
-    Args:
-        masks: one per style.
-        styles: number of styles.
-        batch: number of content images; ``None``: not known yet.
-
-    Raises:
-        OptionError: counts that do not match, or an invalid mask.
-        TypeError: no list, or a mask of another type.
-    """
-    masks = list_masks(masks, styles)
-    checked = [as_mask(mask, f"masks[{number}]") for number, mask in enumerate(masks)]
-    for number, mask in enumerate(checked):
-        if batch is not None:
-            require_count(mask, f"masks[{number}]", batch, "content image")
-    return checked
 
 
 def _visible(features: Features) -> Tensor | None:

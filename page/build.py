@@ -20,8 +20,8 @@ from PIL import Image, ImageOps
 
 from adain_core import AdaINModel
 from adain_core.choices import PHOTO_SHARE, STROKE_SIZES
+from adain_core.engine.passes import CLOSE_FROM, FIRST_PASS
 from adain_core.export import FILES, export_onnx
-from adain_core.options import CLOSE_FROM, FIRST_PASS
 from adain_core.style_encoder import DEFAULT_STYLE_SIZE
 
 ROOT = Path(__file__).resolve().parent

@@ -63,7 +63,7 @@ class Underpainting(Canvas):
 
     Args:
         images: as for :class:`Canvas`.
-        smaller: the smaller ones, ``(B, 3, h, w)``, uint8 or float in 0..1.
+        smaller: the smaller ones, ``(B, 3, h, w)``, uint8 or float in 0..1, as they are kept.
         reduced: the images at that size, ``(B, 3|4, h, w)``, likewise.
         share: share of the difference to add at each place, 0..1, ``(B or 1, 1, rows, columns)``,
             not larger than the smaller ones.
@@ -79,17 +79,19 @@ class Underpainting(Canvas):
         match: ColorMatch | None = None,
     ) -> None:
         super().__init__(images, match)
-        self._smaller, self._reduced = as_uint8(smaller), as_uint8(reduced[:, :3])
+        self._smaller, self._reduced = smaller, as_uint8(reduced[:, :3])
         self._share = share
 
     def colors(self, window: Window, device: torch.device) -> Tensor:
         """Return the mix in a window, ``(B, 3, h, w)`` float32, cut at the border of the image."""
 
         def change(window: Window) -> Tensor:
-            smaller, reduced = (_read(x, device, window) for x in (self._smaller, self._reduced))
+            smaller, reduced = (
+                read_window(each, window, device) for each in (self._smaller, self._reduced)
+            )
             read = partial(_read, self._share, device)
             share = enlarge_window(read, _size(self._share), small, window)
-            return (smaller.float() - reduced).mul_(share / 255)
+            return smaller.sub(reduced).mul_(share)
 
         small = _size(self._smaller)
         colors = enlarge_window(change, small, self.size, window)

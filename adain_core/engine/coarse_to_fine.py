@@ -218,6 +218,8 @@ class CoarseToFine:
             smoothing=None if self._pool is None else self._pool.at(one.number),
             smooth_styles=options.recolors,
         )
+        if before is not None:
+            transfer = transfer.limited()
         residual = None
         if options.content_residual and bool((batch.alphas < 1).any()):
             lost = (1 - batch.alphas)[:, None, None, None].float()

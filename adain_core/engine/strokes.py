@@ -24,13 +24,15 @@ from .canvas import Underpainting
 # Side of the cells, pixels, and radius of the windows of cells in which structure is compared;
 # standard deviation of the unseen brightness at which the odds of the photo double.
 _CELL, _WINDOW, _UNSEEN = 2, 2, 0.045
+# Radius in which an area is flat, pixels, and standard deviation of what half remains of.
+_NEAR, _NOISE = 4, 2 / 255
 # Least variance of an image that shows something.
 _LEAST = 1e-6
 # Standard deviation of the brightness within a cell of pixels at which half of a stroke stays.
 _DETAIL = 0.03
 # Radius of the mean over pairs of cells, so that a stroke stays as a whole or not at all.
 _REACH = 1
-# Rows of pairs of cells that are converted to float at a time.
+# Rows of pixels, or of pairs of cells, that are converted to float at a time.
 _BAND = 32
 
 
@@ -97,7 +99,30 @@ def underpaint(
     """
     image, reduced = as_uint8(image), as_uint8(reduced[:, :3])
     share = (1 - photo_share) / (1 + photo_share * _unseen(reduced, image) / _UNSEEN**2)
-    return Underpainting(photo, image, reduced, share, match)
+    return Underpainting(photo, suppress_noise(image), reduced, share, match)
+
+
+def suppress_noise(image: Tensor) -> Tensor:
+    """Return an image whose flat areas are smooth, and its strokes as they are.
+
+    A pass leaves rounding errors of a level there, which the next one would turn into lines.
+
+    Args:
+        image: ``(B, 3, h, w)``, uint8.
+
+    Returns:
+        The same shape, float16 in 0..1.
+    """
+    height, calm = image.shape[2], []
+    for top in range(0, height, _BAND):
+        start = max(0, top - _NEAR)
+        part = as_float(image[:, :, start : top + _BAND + _NEAR])
+        mean = mean_around(part, _NEAR)
+        variance = mean_around(part.square(), _NEAR) - mean.square()
+        energy = variance.mean(dim=1, keepdim=True).clamp_min(0).square()
+        part = torch.lerp(mean, part, energy / (energy + _NOISE**4))
+        calm.append(part[:, :, top - start :][:, :, :_BAND].half())
+    return torch.cat(calm, dim=2)
 
 
 def _unseen(photo: Tensor, image: Tensor) -> Tensor:

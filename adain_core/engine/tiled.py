@@ -135,7 +135,7 @@ class TiledNetworks:
             if opacity is not None and mean is not None:
                 visible = read_window(opacity, outer.pixels, device) > 0
                 part = torch.where(visible, part, mean.to(device))
-            part = (F.pad(part, missing, mode="replicate") if any(missing) else part).to(self.dtype)
+            part = F.pad(part, missing, mode="replicate") if any(missing) else part
             part = crop(self.run_encoder(part), tile.within(outer).cells)
             if features is None:
                 with torch.inference_mode(False):  # an ordinary tensor, usable with gradients

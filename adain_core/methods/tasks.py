@@ -13,13 +13,13 @@ from ..color.methods import luminance, visible_colors
 from ..engine.tiles import Progress
 from ..errors import OptionError, require_kind
 from ..images import ImageLike, to_pixels
-from ..masks import as_mask, feather_mask, region_weights, resize_mask
+from ..masks import as_mask, check_masks, feather_mask, region_weights, resize_mask
 from ..networks.architecture import MINIMUM_SIZE
 from ..options import StylizeOptions
 from ..pixels import as_float, resize, resize_shortest_side
 from ..style import Style
 from ..style_encoder import recolor_style, resize_style
-from ..transfer import alpha_tensor, check_masks
+from ..transfer import alpha_tensor
 
 
 class Method(Protocol):

@@ -77,10 +77,11 @@ export function styleStatistics(style, closeness) {
  *
  * @param {Statistics} content statistics of the features
  * @param {Statistics} target statistics of the result
+ * @param {number} largest gain
  * @returns {{scale: Float32Array, shift: Float32Array}}
  */
-export function adaptiveInstanceNorm(content, target) {
-  const scale = target.std.map((std, i) => std / content.std[i]);
+export function adaptiveInstanceNorm(content, target, largest = Infinity) {
+  const scale = target.std.map((std, i) => Math.min(largest, std / content.std[i]));
   const shift = target.mean.map((mean, i) => mean - scale[i] * content.mean[i]);
   return { scale, shift };
 }

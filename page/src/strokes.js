@@ -18,6 +18,8 @@ import { readPlanes, resize } from "./pixels.js";
 // Side of the cells, pixels, and radius of the windows of cells in which structure is compared;
 // standard deviation of the unseen brightness at which the odds of the photo double.
 const [CELL, WINDOW, UNSEEN] = [2, 2, 0.045];
+// Radius in which an area is flat, pixels, and standard deviation of what half remains of.
+const [NEAR, NOISE] = [4, 2 / 255];
 // Least variance of an image that shows something.
 const LEAST = 1e-6;
 // Standard deviation of the brightness within a cell at which half of a stroke stays.
@@ -39,7 +41,38 @@ const REACH = 1;
  */
 export function underpaint(photo, smaller, reduced, photoShare, colorMap = null) {
   const share = (value) => (1 - photoShare) / (1 + (photoShare * value) / UNSEEN ** 2);
-  return change(photo, smaller, reduced, combine(share, unseen(reduced, smaller)), colorMap);
+  const shares = combine(share, unseen(reduced, smaller));
+  return change(photo, suppressNoise(smaller), reduced, shares, colorMap);
+}
+
+/**
+ * A pass leaves rounding errors of a level in flat areas, which the next one would turn into lines.
+ *
+ * @param {Image} image
+ * @returns {Cells[]} its colors, 0..1, smooth in flat areas, and its strokes as they are
+ */
+export function suppressNoise(image) {
+  const colors = colorsOf(image);
+  const means = colors.map((color) => meanAround(color, NEAR));
+  const spread = (square, mean) => square - mean ** 2;
+  const variances = colors.map((color, i) =>
+    combine(spread, meanAround(combine((value) => value ** 2, color), NEAR), means[i]),
+  );
+  const kept = combine((...each) => {
+    const energy = Math.max(0, (each[0] + each[1] + each[2]) / 3) ** 2;
+    return energy / (energy + NOISE ** 4);
+  }, ...variances);
+  const mix = (mean, value, share) => mean + share * (value - mean);
+  return colors.map((color, i) => combine(mix, means[i], color, kept));
+}
+
+/** @returns {Cells[]} red, green and blue of an image, 0..1 */
+function colorsOf({ width, height, data }) {
+  return [0, 1, 2].map((color) => ({
+    columns: width,
+    rows: height,
+    data: Float64Array.from({ length: width * height }, (_, i) => data[4 * i + color] / 255),
+  }));
 }
 
 /**
@@ -51,7 +84,8 @@ export function underpaint(photo, smaller, reduced, photoShare, colorMap = null)
  * @returns {Planes} may be written into the result window by window
  */
 export function putUnder(result, smaller, photo) {
-  return change(result, smaller, resize(result, smaller), keptShare(photo, smaller));
+  const reduced = resize(result, smaller);
+  return change(result, colorsOf(smaller), reduced, keptShare(photo, smaller));
 }
 
 /**
@@ -97,21 +131,17 @@ function unseen(photo, image) {
  * Give an image the low frequencies of a smaller one.
  *
  * @param {Image} image
- * @param {Image} smaller
+ * @param {Cells[]} smaller its colors, 0..1
  * @param {Image} reduced the image at that size
  * @param {Cells} share of the difference to add, 0..1
  * @param {ColorMap | null} colorMap of the image; `reduced` has these colors already
  * @returns {Planes}
  */
 function change(image, smaller, reduced, share, colorMap = null) {
-  const shares = toPixels(share, smaller);
-  const changes = [0, 1, 2].map((color) => ({
-    columns: smaller.width,
-    rows: smaller.height,
-    data: Float64Array.from(shares, (value, i) => {
-      const place = 4 * i + color;
-      return (value * (smaller.data[place] - reduced.data[place])) / 255;
-    }),
+  const shares = toPixels(share, reduced);
+  const changes = smaller.map((cells, color) => ({
+    ...cells,
+    data: cells.data.map((value, i) => shares[i] * (value - reduced.data[4 * i + color] / 255)),
   }));
   return (window) => {
     const changed = changes.map((cells) => toPixels(cells, image, { window }));

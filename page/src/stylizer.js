@@ -32,6 +32,9 @@ import { windowPixels } from "./tiles.js";
 const PREVIEW = 384;
 // Octaves by which a pass is larger than the one before, at most.
 const LARGEST_STEP = 1.5;
+// Largest gain of AdaIN in a later pass. Stylized images need less; a flat one would show its
+// rounding.
+const LARGEST_GAIN = 10;
 
 /**
  * Return the sizes of all passes, each at most 2.83 times as large as the one before.
@@ -230,7 +233,8 @@ export class Photo {
       write(window, planes);
       if (last) report.part(result, window, true);
     };
-    await this.#decode(canvas, options, previous ? finish : write, report);
+    const gain = previous ? LARGEST_GAIN : Infinity;
+    await this.#decode(canvas, { ...options, gain }, previous ? finish : write, report);
     if (previous) {
       await this.#putUnder(putUnder(result, previous, canvas.photo), result, finish);
     } else {
@@ -248,7 +252,7 @@ export class Photo {
   async #decode(canvas, options, finish, report) {
     const { statistics } = await canvas.encode((share) => report.progress(share / 2));
     const target = mixStatistics(statistics, options.style, options.alpha);
-    const transfer = adaptiveInstanceNorm(statistics, target);
+    const transfer = adaptiveInstanceNorm(statistics, target, options.gain);
     const losses = options.alpha < 1 ? canvas.losses() : null;
     for await (const tile of this.networks.decode(canvas.features, transfer)) {
       const { window, planes } = tile;

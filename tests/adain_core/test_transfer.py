@@ -583,3 +583,15 @@ def test_own_transfer_is_of_what_is_visible() -> None:
     cut_out = dataclasses.replace(content(), opacity=pixels(left).expand(2, 1, -1, -1))
     expected = channel_statistics(content().tensor[..., :5])
     torch.testing.assert_close(own_transfer(cut_out).whole, expected)
+
+
+def test_the_gain_of_a_later_pass_is_limited() -> None:
+    """Without a limit, a flat image would show its rounding."""
+    flat, wanted = content(scale=1e-3), target(1)
+    transfer = plan_transfer(flat, [wanted], torch.ones(1))
+    [plain], [limited] = transfer.regions, transfer.limited().regions
+    assert (wanted[1] / plain.content[1]).min() > 10
+    torch.testing.assert_close(limited.content[1], (wanted[1] / 10).expand(2, -1))
+    torch.testing.assert_close(limited.content[0], plain.content[0])
+    ordinary = plan_transfer(content(), [wanted], torch.ones(1))
+    assert torch.equal(ordinary.limited()(content().tensor), ordinary(content().tensor))

@@ -169,7 +169,8 @@ def test_underpainting_in_the_colors_of_the_artwork(studio: Studio) -> None:
     before = as_uint8(match(as_float(reduced), (45, 60), EVERYWHERE))
     canvas = underpaint(photo, smaller, before, 0.3, match)
     expected = canvas.colors(EVERYWHERE, torch.device("cpu"))
-    torch.testing.assert_close(torch.tensor(found).view_as(expected), expected, rtol=0, atol=1e-5)
+    # The library's strokes have 11 bits.
+    torch.testing.assert_close(torch.tensor(found).view_as(expected), expected, rtol=0, atol=5e-4)
 
 
 def read_style(studio: Studio, file: bytes, encoder: str) -> Any:

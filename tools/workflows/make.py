@@ -131,8 +131,8 @@ def mix(board: Board) -> None:
     """Four styles by weight."""
     board.note((290, 660))
     wall = photo(board, (314, 0), "content/great-wall.jpg")
-    small = reduce(board, (334, 396), wall["image"], 640)
-    features = board.add("AdaINEncodeContent", (624, 0), (280, 106), image=small)
+    small = reduce(board, (974, 0), wall["image"], 640)
+    features = board.add("AdaINEncodeContent", (974, 194), (240, 106), image=small)
     names = (STARRY_NIGHT, "van-gogh-cafe-terrace", "mosaic", "engraving")
     styles = [
         gallery(board, (624, 185 + number * 212), name, (280, 165))
@@ -140,9 +140,9 @@ def mix(board: Board) -> None:
     ]
     inputs = {f"style_{number}": style for number, style in enumerate(styles, start=1)}
     inputs |= {"features": features["features"], "weight_1": 0.5, "weight_4": 0.5}
-    blend = board.add("AdaINBlend", (974, 300), BLEND, **inputs)
-    inputs = {"features": blend["features"], "content": small.around((604, 1050), (940, 1050))}
-    stylized = board.add("AdaINDecode", (974, 690), DECODE, **inputs)
+    blend = board.add("AdaINBlend", (974, 380), BLEND, **inputs)
+    inputs = {"features": blend["features"], "content": small.around((944, 147), (944, 824))}
+    stylized = board.add("AdaINDecode", (974, 770), DECODE, **inputs)
     save(board, (1290, 300), (430, 400), stylized["image"], "mix")
 
 
@@ -203,8 +203,7 @@ def library(board: Board) -> None:
     inputs = {"style_1": kept["style"], "style_2": night, "style_3": lines, "weight_3": 0.5}
     inputs["features"] = features["features"]
     blend = board.add("AdaINBlend", (1150, 250), (220, 300), **inputs)
-    inputs = {"features": blend["features"], "content": small.around((830, 150), (1400, 150))}
-    stylized = board.add("AdaINDecode", (1434, 250), (286, 66), **inputs)
+    stylized = board.add("AdaINDecode", (1434, 250), (286, 66), features=blend["features"])
     save(board, (1434, 406), (286, 246), stylized["image"], "library")
     name = {"name": "example-mix", "overwrite": True}
     board.add("AdaINSaveStyle", (1434, 706), (286, 320), style=blend["style"], **name)

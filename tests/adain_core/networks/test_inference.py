@@ -106,6 +106,32 @@ def test_winograd_only_where_it_pays() -> None:
     assert not winograd_pays(torch.zeros(256, 128, 3, 3, device="meta"))
 
 
+def test_flat_areas_get_one_tone_in_bfloat16() -> None:
+    """The four phases of an upsampled pixel have kernels of one sum, or a lattice would appear."""
+    decoder = AdaINModel.from_pretrained(device="cpu", dtype="bf16").decoder
+    forms = Inference(copy.deepcopy(decoder).float()), Inference(decoder)
+    for form, dtype in zip(forms, (torch.float32, torch.bfloat16), strict=True):
+        form(torch.zeros(1, 192, 2, 2, dtype=dtype))
+    exact, rounded = (
+        [layer.weight for block in form.blocks for layer in block.convolutions if layer.phases]
+        for form in forms
+    )
+    assert len(exact) == 3
+    for wanted, found in zip(exact, rounded, strict=True):
+        sums = wanted.sum(dim=(2, 3))
+        nearest = (wanted.bfloat16().float().sum(dim=(2, 3)) - sums).square().mean()
+        assert (found.float().sum(dim=(2, 3)) - sums).square().mean() < 0.1 * nearest
+        torch.testing.assert_close(found.float(), wanted, rtol=0.02, atol=0.02)
+
+
+def test_bfloat16_sees_less_than_a_level() -> None:
+    """Alone, it would round white minus a third of a level to white."""
+    encoder = AdaINModel.from_pretrained(device="cpu", dtype="bf16").encoder
+    white, less = (Inference(encoder)(torch.full((1, 3, 16, 16), each)) for each in (1, 0.9987))
+    assert white.dtype == torch.bfloat16
+    assert (white.float() - less.float()).abs().max() > 0
+
+
 def test_bfloat16(make_image: MakeImage) -> None:
     # The shipped model: random weights, unlike trained ones, do not average rounding out.
     model, images = AdaINModel.from_pretrained(device="cpu", dtype="fp32"), make_image(41, 52)
