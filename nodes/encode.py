@@ -60,9 +60,9 @@ class AdaINEncodeContent:
                     PHOTO_SHARE[0],
                     {
                         **PHOTO_SHARE[1],
-                        "tooltip": "How much of the photo is mixed into the underpainting, and "
-                        "more where that hides it, as with eyes. Higher values keep more detail, "
-                        "lower values look more painted.",
+                        "tooltip": "How much of the photo is mixed into the underpainting. It "
+                        "rises where that covers detail, such as eyes. Higher values keep more "
+                        "detail, lower values look more painted.",
                     },
                 ),
             },

@@ -114,7 +114,7 @@ def _add_mix(actions: Subparsers) -> None:
         "mix",
         _mix,
         "mix style files",
-        "Mix styles by averaging their statistics. The result equals that of\n"
+        "Mix styles by averaging their statistics. Up to rounding, the result is that of\n"
         "'adain stylize --style-weights' with the same styles.",
         _MIX_EXAMPLES,
     )
@@ -206,6 +206,7 @@ def _info(args: argparse.Namespace) -> int:
         "mean": [style.mean.min().item(), style.mean.max().item()],
         "std": [style.std.min().item(), style.std.max().item()],
         "closeup": style.closeup is not None,
+        "palette": style.palette is not None,
         "preview_bytes": len(style.preview),
     }
     if args.json:

@@ -43,6 +43,11 @@ def make_plan(args: argparse.Namespace) -> Plan:
     if contents == [Path(path) for path in args.content] and len(contents) == 1 and not is_folder:
         if args.format:
             raise ValueError(f"--format is for results in a folder; name the file {output} instead")
+        if not output.suffix:
+            raise ValueError(
+                f"expected a file or a folder for the result, got {output}: name a file, such as "
+                f"{output}.png, or for a folder write {output}{os.sep}"
+            )
         check_output_suffix(output)
         refuse_inputs([output], [*contents, *read_files(args)])
         check_output_file(output, args.overwrite or args.skip_existing)

@@ -1,9 +1,9 @@
 """Removing the halos of a first pass.
 
-AdaIN shifts whole channels, so the ground around an object gets another tone than the same ground
-farther away. A guided filter (He, Sun & Tang, "Guided Image Filtering", TPAMI 2013; computed on
-cells of pixels, with the photo's color as guide) makes the low frequencies of what the pass changed
-follow the photo, and keeps its strokes.
+AdaIN shifts whole channels, so the background next to an object gets another tone than the same
+background farther away. A guided filter (He, Sun & Tang, "Guided Image Filtering", TPAMI 2013;
+computed on cells of pixels, with the photo's color as guide) makes the low frequencies of what the
+pass changed follow the photo, and keeps its strokes.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def suppress_noise(image: Tensor) -> Tensor:
 def _unseen(photo: Tensor, image: Tensor) -> Tensor:
     """Return the variance of a photo's brightness that another image does not show, in each cell.
 
-    That is the part that is no rising linear function of the image's brightness nearby.
+    That is the part that no increasing linear function of the image's brightness nearby explains.
     """
     shown, other = (_cells(each) for each in (photo, image))
     mean, center = (mean_around(cells, _WINDOW) for cells in (shown, other))

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..errors import ImageFileError, ImageFileWarning, reason, require_path
 from ..pixels import as_float, luma, resize_shortest_side
+from ..utils.files import TENSORS_SUFFIX
 from ..utils.memory import free_host_memory
 from .decoder import from_pillow
 from .formats import HEIC_SUFFIXES, input_formats, is_address
@@ -128,6 +129,8 @@ def _read(
     try:
         if data is None and file.is_dir():
             raise IsADirectoryError(0, "it is a folder, expected an image file")
+        if data is None and file.is_fifo():  # opening it would wait for a writer
+            raise OSError(0, "it is a named pipe, expected an image file")
         # Pillow warns from half of its limit on; photographs of that size are ordinary.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
@@ -152,6 +155,8 @@ def _read(
             ) from None
         empty = not data if data is not None else not file.stat().st_size
         why = "it is empty" if empty else "it is not an image of a known format"
+        if file.suffix.lower() == TENSORS_SUFFIX:
+            why += "; load a style with Style.load"
         raise ImageFileError(f"cannot read {path}: {why}") from None
     except PIL.Image.DecompressionBombError as error:
         raise ImageFileError(

@@ -65,6 +65,7 @@ def test_style_mix_and_info(
         "mean": [mixed.mean.min().item(), mixed.mean.max().item()],
         "std": [mixed.std.min().item(), mixed.std.max().item()],
         "closeup": True,
+        "palette": True,
         "preview_bytes": len(mixed.preview),
     }
     assert folder.run("style", "info", output) == 0

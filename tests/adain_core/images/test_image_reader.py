@@ -325,6 +325,17 @@ def test_large_jpegs_are_decoded_smaller_where_that_is_enough(
     torch.testing.assert_close(pixels.mean((0, 2, 3)), color, rtol=0, atol=0.02)
 
 
+def test_what_is_no_image_file_says_what_it_is(tmp_path: Path) -> None:
+    style = tmp_path / "wave.safetensors"
+    style.write_bytes(b"not an image")
+    with pytest.raises(ImageFileError, match=r"of a known format; load a style with Style\.load$"):
+        read_image_file(style)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.jpg")
+        with pytest.raises(ImageFileError, match="it is a named pipe, expected an image file"):
+            read_image_file(tmp_path / "pipe.jpg")
+
+
 def test_resized_jpegs_are_decoded_at_twice_the_size_or_more(tmp_path: Path) -> None:
     noise = np.random.default_rng(3).integers(0, 256, (120, 96, 3), dtype=np.uint8)
     path = save(tmp_path / "large.jpg", noise)
