@@ -213,7 +213,7 @@ def list_masks(masks: Iterable[T], styles: int) -> list[T]:
     if not masks:
         raise OptionError("masks", "must hold at least one mask, got none")
     if len(masks) != styles:
-        raise OptionError("masks", f"must be one for each style, got {len(masks)} and {styles}")
+        raise OptionError("masks", f"must be one per style ({styles}), got {len(masks)}")
     return masks
 
 

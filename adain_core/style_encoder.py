@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .color.methods import METHODS, visible_colors
 from .color.palettes import measure_palette
-from .engine.canvas import Canvas
+from .engine.canvas import Canvas, fill_hidden
 from .engine.tiled import TiledNetworks
 from .engine.tiles import Progress, Tiler, join_progress
 from .functional import Statistics, channel_statistics
@@ -134,10 +134,7 @@ def resize_closeup(images: Tensor, resized: Tensor) -> Tensor:
     """
     if images.shape[1] == 4:
         # Colors under transparent pixels would mix into the visible ones beside them.
-        colors, opacity = torch.split(as_float(images), [3, 1], dim=1)
-        hidden = Canvas(images).visible_mean()
-        assert hidden is not None
-        images = torch.cat([torch.where(opacity > 0, colors, hidden.to(colors)), opacity], dim=1)
+        images = fill_hidden(as_float(images))
     return resize_style(images, 2 * min(resized.shape[-2:]))
 
 

@@ -111,12 +111,13 @@ def fill_hidden(images: Tensor) -> Tensor:
     """Return images whose transparent pixels have the mean color of the visible ones.
 
     Args:
-        images: ``(B, 3, H, W)``, returned unchanged, or ``(B, 4, H, W)``; uint8.
+        images: ``(B, 3, H, W)``, returned unchanged, or ``(B, 4, H, W)``; uint8 or float32.
     """
     mean = Canvas(images).visible_mean()
     if mean is None:
         return images
-    colors = torch.where(images[:, 3:] > 0, images[:, :3], as_uint8(mean))
+    mean = as_uint8(mean) if images.dtype == torch.uint8 else mean
+    colors = torch.where(images[:, 3:] > 0, images[:, :3], mean)
     return torch.cat([colors, images[:, 3:]], dim=1)
 
 

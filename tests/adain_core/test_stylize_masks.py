@@ -150,7 +150,7 @@ def test_bad_masks(tiny: AdaINModel, make_image: MakeImage) -> None:
     content, style = make_image(16, 16, batch=2), tiny.encode_style(make_image(16, 16, seed=1))
     mask = torch.ones(16, 16)
     cases: list[tuple[Any, dict[str, Any], str]] = [
-        ([style], {"masks": [mask, mask]}, "masks must be one for each style, got 2 and 1"),
+        ([style], {"masks": [mask, mask]}, "masks must be one per style (1), got 2"),
         (style, {"masks": []}, "masks must hold at least one mask, got none"),
         ([], {"masks": []}, "styles must hold at least one style, got none"),
         ([style], {"masks": [mask * NAN]}, "masks[0] must hold values in 0..1, got nan to nan"),

@@ -429,10 +429,10 @@ def test_one_pixel_region_is_finite(dtype: torch.dtype, scale: float) -> None:
 @pytest.mark.parametrize(
     ("styles", "masks", "message"),
     [
-        (1, [(8, 10)] * 2, "masks must be one for each style, got 2 and 1"),
-        (2, [(8, 10)], "masks must be one for each style, got 1 and 2"),
+        (1, [(8, 10)] * 2, "masks must be one per style (1), got 2"),
+        (2, [(8, 10)], "masks must be one per style (2), got 1"),
         (1, [], "masks must hold at least one mask, got none"),
-        (0, [(8, 10)], "masks must be one for each style, got 1 and 0"),
+        (0, [(8, 10)], "masks must be one per style (0), got 1"),
         (0, [], "masks must hold at least one mask, got none"),
         (
             2,

@@ -190,7 +190,7 @@ def test_a_tree_keeps_its_folders(
         ("--alpha nan", "--alpha must lie in 0..1, got nan"),
         ("--style-weights 1 2", "--style-weights must have one number for each style (1)"),
         ("--style-weights -1", "must be finite and 0 or more"),
-        ("--mask a.png a.png", "--mask must be one for each style, got 2 and 1"),
+        ("--mask a.png a.png", "--mask must be one per style (1), got 2"),
         ("--mask a.png --style-weights 1", "--style-weights cannot be combined with masks"),
         ("--background s.png", "--background s.png needs masks; without"),
         ("--feather 3", "--feather needs masks, got 3 pixels without masks"),

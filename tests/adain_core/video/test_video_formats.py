@@ -154,7 +154,7 @@ def test_subtitles_are_left_out(clips: Clips, tmp_path: Path) -> None:
         (
             "out.mp4",
             {"masks": [torch.ones(4, 4)] * 2},
-            "one for each style, got 2 and 1",
+            r"one per style \(1\), got 2",
         ),
         ("out.mp4", {"feather": 2}, "feather needs masks, got 2 pixels without masks"),
     ],
