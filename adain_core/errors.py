@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from .utils.text import printable
@@ -59,6 +61,17 @@ class WeightsError(AdaINError):
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
         self.remedy = remedy
+
+    def advise(self, commands: Mapping[str, str]) -> str:
+        """Return the message with a front end's command instead of the function.
+
+        Args:
+            commands: commands by the names of functions.
+        """
+        if not self.remedy:
+            return str(self)
+        function = rf"(adain_core\.[\w.]+\.)?{self.remedy}\(\)"
+        return re.sub(function, f"'{commands[self.remedy]}'", str(self))
 
 
 class TrainingError(AdaINError):

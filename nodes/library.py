@@ -24,8 +24,11 @@ STYLE_FOLDER = "adain_styles"
 _DESCENT_BYTES = 4096
 
 
-# What the library advises; here its command is at hand.
-_CONVERT = "adain_core.weights.convert.convert_vgg19()"
+# The commands for functions that the library advises to call.
+_REMEDIES = {
+    "convert_vgg19": "adain weights convert",
+    "download_vgg19": "adain weights download vgg19",
+}
 
 
 class Library:
@@ -106,8 +109,7 @@ class Library:
             yield
         except WeightsError as error:
             # The page shows only the beginning of an error, so it starts with the short file name.
-            words = str(error).replace(str(path), path.name)
-            words = words.replace(_CONVERT, "'python -m adain_core weights convert'")
+            words = error.advise(_REMEDIES).replace(str(path), path.name)
             raise ValueError(f"{name}: {words}; {self._way_out(path, name)}") from None
 
     def _way_out(self, path: Path, name: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Sequence
 
@@ -150,11 +149,7 @@ def _run(args: argparse.Namespace) -> int:
         word = f"{option_word(error.field, args)}: " if error.field else ""
         raise StyleMismatchError(f"{word}{error}") from None
     except WeightsError as error:
-        if not error.remedy:
-            raise
-        function = rf"(adain_core\.[\w.]+\.)?{error.remedy}\(\)"
-        message = re.sub(function, f"'{_REMEDIES[error.remedy]}'", str(error))
-        raise WeightsError(message) from None
+        raise WeightsError(error.advise(_REMEDIES)) from None
     return code
 
 

@@ -63,8 +63,8 @@ class Underpainting(Canvas):
 
     Args:
         images: as for :class:`Canvas`.
-        smaller: the smaller ones, ``(B, 3, h, w)``, uint8 or float in 0..1, as they are kept.
-        reduced: the images at that size, ``(B, 3|4, h, w)``, likewise.
+        smaller: the smaller ones, ``(B, 3, h, w)``, uint8 or float in 0..1.
+        reduced: the images at that size, ``(B, 3|4, h, w)``, likewise; kept as uint8.
         share: share of the difference to add at each place, 0..1, ``(B or 1, 1, rows, columns)``,
             not larger than the smaller ones.
         match: as for :class:`Canvas`; ``reduced`` has these colors already.

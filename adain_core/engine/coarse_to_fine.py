@@ -246,7 +246,7 @@ class CoarseToFine:
         del canvas  # decoding needs the most memory
         decode(decoder, transfer, output, finish, opacity, watch)
         if strokes is not None:
-            del decoder, features
+            del decoder, features  # their memory is for the reduced result
             put_under(strokes, output, tiler, finish, watch)
 
     def _encode_styles(self, batch: Batch) -> Batch:

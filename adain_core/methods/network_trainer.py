@@ -18,7 +18,7 @@ from ..images import list_images, load_image
 from ..images.sheets import join_rows
 from ..pixels import resize_shortest_side
 from ..training.callbacks import Callback, Callbacks, Console
-from ..training.checkpoint import RunFolder, load_checkpoint, save_checkpoint
+from ..training.checkpoint import RunFolder, load_checkpoint, save_checkpoint, save_or_warn
 from ..training.command import without_folders
 from ..training.data import Crops, crop_batches, seeded
 from ..training.log import TrainingLog, divergence
@@ -211,10 +211,7 @@ class NetworkTrainer(RunFolder):
             write_grid(self.folder / "samples" / f"{self.step:07d}.jpg", grid)
             self._callbacks.tell("on_sample", self.step, grid, {})
         if self.step % config.save_every == 0:
-            try:
-                self.save()
-            except OSError as error:
-                self.log.warn(f"no checkpoint at step {self.step}: {error}")
+            save_or_warn(self.save, self.log.warn, self.step)
 
     def save(self) -> None:
         """Write a checkpoint, atomically.

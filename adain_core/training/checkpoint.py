@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -61,6 +61,20 @@ class RunFolder:
     def model_file(self) -> Path:
         """Path of the trained model, named after the folder."""
         return self.folder / f"{self.folder.resolve().name}.safetensors"
+
+
+def save_or_warn(save: Callable[[], None], warn: Callable[[str], None], step: int) -> None:
+    """Save a checkpoint; if the disk is full, warn and go on.
+
+    Args:
+        save: writes the checkpoint.
+        warn: receives the warning.
+        step: number of the step.
+    """
+    try:
+        save()
+    except OSError as error:
+        warn(f"no checkpoint at step {step}: {error}")
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any], config: Settings) -> None:

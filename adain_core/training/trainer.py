@@ -21,7 +21,7 @@ from ..utils.signals import flag_stop_signals
 from ..weights import fingerprint
 from .batches import choose_batch
 from .callbacks import Callback, Callbacks, Console, TensorBoard
-from .checkpoint import RunFolder, describe_change, load_checkpoint, save_checkpoint
+from .checkpoint import RunFolder, describe_change, load_checkpoint, save_checkpoint, save_or_warn
 from .config import TrainingConfig
 from .learner import Learner
 from .log import TrainingLog
@@ -163,10 +163,7 @@ class Trainer(RunFolder):
         if self.step % config.sample_every == 0 and self.accelerator.is_main_process:
             self._sample()
         if self.step % config.save_every == 0:
-            try:
-                self.save()
-            except OSError as error:
-                self.log.warn(f"no checkpoint at step {self.step}: {error}")
+            save_or_warn(self.save, self.log.warn, self.step)
 
     def _all_stop(self, requested: bool) -> bool:
         """Return whether any process was asked to stop; all must stop together."""

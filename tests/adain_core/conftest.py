@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from adain_core import AdaINModel, Architecture
 
@@ -37,3 +38,19 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the folder of development data beside the repository")
     return folder
+
+
+@pytest.fixture
+def fill_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Make the checkpoint of a step fail, and no other."""
+    save = torch.save
+
+    def fill(step: int) -> None:
+        def full(state: dict[str, int], file: object) -> None:
+            if state["step"] == step:
+                raise OSError(28, "No space left on device")
+            save(state, file)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(torch, "save", full)
+
+    return fill

@@ -124,6 +124,14 @@ def test_a_shipped_model_that_is_gone(pack: Any, tmp_path: Path) -> None:
             pack.run("AdaINStylize", content=image, style_1=image, alpha=1.0)
 
 
+def test_a_renamed_pth_file_names_the_command_that_converts_it(pack: Any, tmp_path: Path) -> None:
+    own = tmp_path / "user" / "adain"
+    own.mkdir(parents=True)
+    torch.save({"weight": torch.ones(1)}, own / "vgg.safetensors")
+    with pytest.raises(ValueError, match=r"; 'adain weights convert' converts \.pth files; it is "):
+        pack.run("AdaINModelLoader", model="vgg.safetensors", dtype="auto")
+
+
 def test_a_damaged_file_is_told_apart_from_the_shipped_one(
     pack: Any, tiny_path: Path, tmp_path: Path
 ) -> None:

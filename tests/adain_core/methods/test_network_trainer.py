@@ -114,17 +114,10 @@ def test_a_resumed_run_is_exact(config: NetworkConfig, tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_that_cannot_be_written_is_a_warning(
-    config: NetworkConfig, monkeypatch: pytest.MonkeyPatch
+    config: NetworkConfig, fill_disk: Callable[[int], None]
 ) -> None:
     trainer = NetworkTrainer(replace(config, save_every=2), progress=False)
-    save = torch.save
-
-    def full(state: dict[str, int], file: object) -> None:
-        if state["step"] == 2:
-            raise OSError(28, "No space left on device")
-        save(state, file)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(torch, "save", full)
+    fill_disk(2)
     assert trainer.run()
     assert "no checkpoint at step 2: [Errno 28] No space left on device" in trainer.log.warnings
     assert torch.load(trainer.checkpoint, weights_only=True)["step"] == config.steps

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,17 +64,10 @@ def test_infinite_weights_are_not_saved(config: TrainingConfig) -> None:
 
 
 def test_a_checkpoint_that_cannot_be_written_is_a_warning(
-    config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+    config: TrainingConfig, fill_disk: Callable[[int], None]
 ) -> None:
     trainer = Trainer(dataclasses.replace(config, save_every=4), progress=False)
-    save = torch.save
-
-    def full(state: dict[str, int], file: object) -> None:
-        if state["step"] == 4:
-            raise OSError(28, "No space left on device")
-        save(state, file)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(torch, "save", full)
+    fill_disk(4)
     assert trainer.run()
     assert "no checkpoint at step 4: [Errno 28] No space left on device" in trainer.log.warnings
     assert torch.load(trainer.checkpoint, weights_only=True)["step"] == config.steps
